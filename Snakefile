@@ -1,0 +1,73 @@
+# The whole workflow, in the order of the data:
+#   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> figures, summary, report
+# What each step computes lives in src/ntk_core; every key of the config in config/README.md.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+# The library of this checkout, for this process and for the jobs it starts.
+SOURCE = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCE)
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
+
+from ntk_core.config import ConfigError, parse_config
+from ntk_core.figures import FIGURES
+from ntk_core.plan import Plan
+from ntk_core.progress import Job, Monitor
+
+min_version("9.0")
+
+# A config file given on the command line replaces the default one whole.
+if not workflow.overwrite_configfiles:
+
+    configfile: Path(workflow.basedir) / "config" / "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+try:
+    PLAN = Plan(parse_config(config), Path("results"))
+    if workflow.is_main_process:
+        PLAN.check_resources()
+except ConfigError as error:
+    raise WorkflowError(f"The config cannot be run:\n{error}") from None
+
+EXPERIMENTS = list(PLAN.config.experiments)
+EXECUTION = PLAN.config.execution
+JOBS = [Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards]
+MONITOR = Monitor(JOBS)
+
+
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+        expand(
+            "results/figures/{experiment}-{figure}.svg",
+            experiment=EXPERIMENTS,
+            figure=FIGURES,
+        ),
+        "results/summary.txt",
+
+
+onstart:
+    MONITOR.start()
+
+
+onsuccess:
+    MONITOR.stop()
+    print(Path("results/summary.txt").read_text())
+
+
+onerror:
+    MONITOR.stop()

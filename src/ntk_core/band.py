@@ -1,0 +1,108 @@
+"""What one run needs from the band, and the quantities that follow from it.
+
+Only neurons of the band B = {|w_i(0)·x| ≤ r‖x‖} can change sign, so a run is determined by the
+K ~ Binomial(m/2, p_r) pairs that lie in it, p_r = P(|z| ≤ r), z ~ N(0, 1). A pair has one neuron
+with c = +1 and one with c = -1 at the same pre-activation a. Everything below is in units of the
+radius: positions |a|/(r‖x‖) and projected displacements |u·x|/(r‖x‖), both in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .network import Array
+
+_MIN_CHUNK, _MAX_CHUNK = 8, 14
+"""log2 of the draws handled at once: enough to hide call overhead, few enough for the cache."""
+
+QUANTITIES = (
+    "linearization_error",
+    "sign_change_fraction",
+    "delta1",
+    "delta2",
+    "band_fraction",
+)
+"""The stored quantities of a run, in the order of every array that holds all five."""
+
+
+@dataclass(frozen=True)
+class FlipSums:
+    """Sums over the sign changes S(x) of each run; every field has shape `(runs,)`.
+
+    `count` is |S|, `position` is Σ_{i∈S} c_i |a_i|/(r‖x‖), `projection` is Σ_{i∈S} c_i |b_i|/(r‖x‖).
+    """
+
+    count: Array
+    position: Array
+    projection: Array
+
+
+def flip_sums(a: Array, b: Array, c: Array, radius: float) -> FlipSums:
+    """The sums from pre-activations a = w(0)·x, projections b = u·x and signs c, `(runs, m)` each.
+
+    At ‖x‖ = 1 with `radius` r = α/√m. The definition; the laws' band draws are tested against it.
+    """
+    flipped = (a >= 0.0) != (a + b >= 0.0)
+    signed = np.where(flipped, c, 0.0)
+    return FlipSums(
+        count=np.sum(flipped, axis=-1, dtype=np.float64),
+        position=np.sum(signed * np.abs(a), axis=-1) / radius,
+        projection=np.sum(signed * np.abs(b), axis=-1) / radius,
+    )
+
+
+def run_quantities(m: int, alpha: float, pairs: NDArray[np.int64], flips: FlipSums) -> Array:
+    """The five quantities of each run at ‖x‖ = 1; shape `(5, runs)`, in the order of `QUANTITIES`.
+
+    From Δ₁ = -(1/√m) Σ_S c|a|, Δ₂ = (1/√m) Σ_S c|b| and E = |Δ₁ + Δ₂| (Lemmas 3 and 4); `pairs`
+    is K, half the number of neurons in the band.
+    """
+    scale = alpha / m
+    return np.stack(
+        [
+            scale * np.abs(flips.projection - flips.position),
+            flips.count / m,
+            scale * np.abs(flips.position),
+            scale * np.abs(flips.projection),
+            2.0 * pairs / m,
+        ]
+    )
+
+
+def sum_by_run(
+    draws_per_run: NDArray[np.int64],
+    expected: float,
+    terms: Callable[[int], tuple[Array, ...]],
+    width: int,
+) -> Array:
+    """Sums of freshly drawn terms over consecutive runs; shape `(width, runs)`.
+
+    `terms(n)` draws the next n terms and returns `width` arrays of shape `(n,)`. It is always asked
+    for whole chunks, of a size that depends on `expected` (mean number of draws of a whole block)
+    alone: so memory does not grow with the number of draws, and a run does not depend on how many
+    runs follow it.
+    """
+    chunk = _chunk(expected)
+    edges = np.concatenate([[0], np.cumsum(draws_per_run)])
+    total = int(edges[-1])
+    sums = np.zeros((width, draws_per_run.size))
+    for low in range(0, total, chunk):
+        high = min(low + chunk, total)
+        first = int(np.searchsorted(edges, low, side="right")) - 1
+        last = int(np.searchsorted(edges, high, side="left"))
+        starts = np.maximum(edges[first:last], low)
+        present = np.minimum(edges[first + 1 : last + 1], high) > starts
+        runs = np.arange(first, last)[present]
+        for row, values in zip(sums, terms(chunk), strict=True):
+            row[runs] += np.add.reduceat(values[: high - low], starts[present] - low)
+    return sums
+
+
+def _chunk(expected: float) -> int:
+    """A power of two near an eighth of the expected draws: little is drawn in vain."""
+    return 1 << min(max(round(math.log2(max(expected, 1.0))) - 3, _MIN_CHUNK), _MAX_CHUNK)

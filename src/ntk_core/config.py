@@ -1,0 +1,223 @@
+"""The config as a typed model: parsed once, complete errors, the source of the published schema.
+
+What results depend on (`entropy`, `experiments`, `analysis`) is kept apart from how the work is
+spread (`execution`), which no rule's parameters contain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from . import grid
+from .displacement import LAWS
+
+
+class ConfigError(ValueError):
+    """A config that cannot be run; the message names key path, value and what is allowed."""
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} is there twice")
+    return values
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("odd")
+    return value
+
+
+def _law(name: str) -> str:
+    if name not in LAWS:
+        raise ValueError("unknown law")
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+_Axis = AfterValidator(_unique)
+_EXPERIMENT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class ExperimentModel(_Section):
+    """A full grid of runs: the product of its axes."""
+
+    sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
+    perturbation: Annotated[list[Annotated[str, AfterValidator(_law)]], Field(min_length=1), _Axis] = Field(
+        description=f"a list, each once, from: {', '.join(LAWS)}"
+    )
+    m: Annotated[
+        list[Annotated[int, Field(ge=2, le=2**40), AfterValidator(_even)]],
+        Field(min_length=1),
+        _Axis,
+    ] = Field(description="a list, each once, of even whole numbers, 2 to 2^40 (to 2^26 for 'dense')")
+    d: Annotated[list[Annotated[int, Field(ge=1, le=2**20)]], Field(min_length=1), _Axis] = Field(
+        description="a list, each once, of whole numbers, 1 to 2^20"
+    )
+    alpha: Annotated[list[Annotated[float, Field(ge=1e-9, le=1e6)]], Field(min_length=1), _Axis] = Field(
+        description="a list, each once, of numbers, 1.0e-9 to 1.0e+6"
+    )
+    seeds: Annotated[int, Field(ge=1, le=2**40)] = Field(description="a whole number, 1 to 2^40: runs a cell")
+
+    @model_validator(mode="after")
+    def _dense_width(self) -> ExperimentModel:
+        if self.sampler == "dense" and max(self.m) > 2**26:
+            raise ValueError(f"m holds {max(self.m)}, too wide for 'dense'")
+        return self
+
+
+class AnalysisModel(_Section):
+    """Where runs are looked at: levels and input norms. Neither enters a run."""
+
+    delta: Annotated[list[Annotated[float, Field(gt=0.0, lt=1.0)]], Field(min_length=1), _Axis] = Field(
+        default=[0.5, 0.1, 0.01, 0.001],
+        description="a list, each once, of numbers strictly between 0 and 1",
+    )
+    x_norm: Annotated[list[Annotated[float, Field(ge=1e-12, le=1e12)]], Field(min_length=1), _Axis] = Field(
+        default=[0.1, 1.0, 10.0],
+        description="a list, each once, of numbers, 1.0e-12 to 1.0e+12",
+    )
+
+
+class ExecutionModel(_Section):
+    """How the work is spread. Changing it changes no result and reruns nothing."""
+
+    shard_seeds: Annotated[int, Field(ge=grid.SHARD_UNIT, multiple_of=grid.SHARD_UNIT)] = Field(
+        default=8192,
+        description=f"a multiple of {grid.SHARD_UNIT}: most seeds of one shard (one job, one file)",
+    )
+    threads: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=1, description="a whole number, 1 to 4096: cores of one simulate or quantiles job"
+    )
+    workers: Literal["threads", "processes"] = Field(
+        default="threads", description="'threads' or 'processes': what a job's own Dask workers are"
+    )
+    scheduler: Annotated[str, StringConstraints(pattern=r"^(tcp|tls)://.+:\d+$")] | None = Field(
+        default=None,
+        description="null, or the address of a running Dask scheduler such as tcp://127.0.0.1:8786",
+    )
+
+
+class Config(_Section):
+    """A whole config file."""
+
+    entropy: Annotated[int, Field(ge=0, lt=2**128)] = Field(
+        description="a whole number, 0 to 2^128 - 1: the root of all randomness"
+    )
+    experiments: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME)], ExperimentModel],
+        Field(min_length=1),
+    ] = Field(description="at least one experiment, named by letters, digits, '_' and '-'")
+    analysis: AnalysisModel = Field(
+        default=AnalysisModel(), description="a mapping with the keys delta, x_norm"
+    )
+    execution: ExecutionModel = Field(
+        default=ExecutionModel(),
+        description="a mapping with the keys shard_seeds, threads, workers, scheduler",
+    )
+
+    def experiment(self, name: str) -> grid.Experiment:
+        """An experiment with its numeric axes sorted (a CF coordinate has to be monotonic)."""
+        model = self.experiments[name]
+        return grid.Experiment(
+            name=name,
+            sampler=model.sampler,
+            perturbation=tuple(model.perturbation),
+            m=tuple(sorted(model.m)),
+            d=tuple(sorted(model.d)),
+            alpha=tuple(sorted(model.alpha)),
+            seeds=model.seeds,
+        )
+
+    @property
+    def delta(self) -> tuple[float, ...]:
+        """Levels δ, ascending."""
+        return tuple(sorted(self.analysis.delta))
+
+    @property
+    def x_norm(self) -> tuple[float, ...]:
+        """Input norms ‖x‖, ascending."""
+        return tuple(sorted(self.analysis.x_norm))
+
+
+def parse_config(raw: Mapping[str, Any]) -> Config:
+    """A checked `Config` from the plain mapping a YAML file holds.
+
+    Raises `ConfigError` listing every fault, one line each.
+    """
+    try:
+        return Config.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = dict.fromkeys(_explain(fault) for fault in error.errors())
+        raise ConfigError("\n".join(lines)) from None
+
+
+_SECTIONS: tuple[type[_Section], ...] = (Config, ExperimentModel, AnalysisModel, ExecutionModel)
+
+
+def _explain(fault: Mapping[str, Any]) -> str:
+    location = [part for part in fault["loc"] if part != "[key]"]
+    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location).lstrip(".")
+    if fault["type"] == "extra_forbidden":
+        section = next(s for s in _SECTIONS if _depth(s) == len(location) - 1 and _fits(s, location))
+        return f"{path}: unknown key; allowed here: {', '.join(section.model_fields)}"
+    allowed = _allowed(location)
+    if fault["type"] == "missing":
+        return f"{path} is missing; allowed: {allowed}"
+    value = _shorten(fault["input"])
+    if fault["type"] == "value_error" and not fault["msg"].endswith(("odd", "unknown law")):
+        value += f" ({fault['msg'].removeprefix('Value error, ')})"
+    elif isinstance(fault["input"], str) and _is_number(fault["input"]):
+        value += " (text, not a number; YAML needs a point and a sign as in 1.0e-3)"
+    return f"{path or 'config'} is {value}; allowed: {allowed}"
+
+
+def _depth(section: type[_Section]) -> int:
+    return {Config: 0, ExperimentModel: 2}.get(section, 1)
+
+
+def _fits(section: type[_Section], location: list[str | int]) -> bool:
+    return section not in (AnalysisModel, ExecutionModel) or (
+        location[0] == {AnalysisModel: "analysis", ExecutionModel: "execution"}[section]
+    )
+
+
+def _allowed(location: list[str | int]) -> str:
+    if not location:
+        return "a mapping with the keys " + ", ".join(Config.model_fields)
+    if location[0] == "experiments" and len(location) == 2:
+        names = "named by letters, digits, '_' and '-' (at most 64)"
+        return f"a mapping with the keys {', '.join(ExperimentModel.model_fields)}, {names}"
+    for part in reversed(location):
+        for section in reversed(_SECTIONS):
+            if part in section.model_fields:
+                return str(section.model_fields[str(part)].description)
+    raise AssertionError(location)
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,193 @@
+"""What the files look like: names, dimensions, attributes, and writing that leaves no half files.
+
+The only place that knows variable names and metadata. Nothing written here holds a clock, a host,
+a user or a path: the same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import xarray as xr
+
+from . import __version__
+from .band import QUANTITIES
+from .grid import Experiment
+from .network import Array
+from .seeding import FORMAT_VERSION
+
+RUN_DIMS = ("perturbation", "m", "d", "alpha", "seed")
+
+LONG_NAMES = {
+    # coordinates
+    "quantity": "stored quantity of a run",
+    "perturbation": "law of the displacement u inside the ball max_i |u_i| <= alpha/sqrt(m)",
+    "m": "width of the network (number of neurons)",
+    "d": "dimension of the input",
+    "alpha": "radius of the ball times sqrt(m)",
+    "seed": "number of the run within its cell",
+    "delta": "failure probability; quantiles are at level 1 - delta",
+    "x_norm": "Euclidean norm of the input x",
+    "bound": "bound on the quantity, from the notes' own to the tightest",
+    "statistic": "statistic of the runs of a cell: mean, rms, or a delta for the (1 - delta)-quantile",
+    # runs
+    "linearization_error": "linearization error E = |F(x;w) - grad F(x;w(0))^T (w - w(0))|",
+    "sign_change_fraction": "fraction of neurons that change sign, |S(x)|/m",
+    "delta1": "|Delta_1|, Delta_1 = [grad F(w) - grad F(w(0))]^T w(0)",
+    "delta2": "|Delta_2|, Delta_2 = [grad F(w) - grad F(w(0))]^T u",
+    "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha |x|/sqrt(m)",
+    # quantiles
+    "quantile": "empirical (1 - delta)-quantile at |x| = 1",
+    "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",
+    "quantile_upper": "upper confidence limit of the (1 - delta)-quantile; infinite where runs are too few",
+    "mean": "mean over the runs at |x| = 1",
+    "mean_standard_error": "standard error of the mean",
+    "rms": "root mean square over the runs at |x| = 1",
+    "rms_standard_error": "standard error of the root mean square",
+    "exact_mean": "exact mean at |x| = 1; NaN where no closed form is known",
+    "exact_rms": "exact root mean square at |x| = 1; NaN where none is known",
+    "bound_printed": "bound as printed in the notes (Theorem 1, Lemma 4, event A_1)",
+    "bound_sharp": "bound with constants sharpened by Hoeffding's inequality on m/2 independent pairs",
+    "bound_binomial": "bound from the exact binomial (1 - delta)-quantile of the band fraction",
+    "exceedances": "number of runs over the bound",
+    "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
+    "runs": "number of runs in the cell",
+    # rates
+    "slope": "least-squares slope of log(statistic) against log(m)",
+    "slope_lower": "lower confidence limit of the slope",
+    "slope_upper": "upper confidence limit of the slope",
+    "m_fit": "smallest width the slope is fitted on",
+    "exponent": "k of the theory's rate m^-k",
+    "constant": "statistic times m^k at the largest width",
+    "constant_lower": "lower confidence limit of the constant",
+    "constant_upper": "upper confidence limit of the constant",
+    "constant_limit": "limit of the constant as m grows, from theory; NaN where none is known",
+    "follows_from": "smallest width from which on statistic times m^k is within 5 % of constant_limit",
+}
+"""What every coordinate and variable means, for its `long_name`."""
+
+
+def attributes(title: str, summary: str, experiment: Experiment, entropy: int, **spec: Any) -> dict[str, Any]:
+    """Global attributes (CF-1.11, ACDD-1.3) with the whole spec the file follows from."""
+    return {
+        "Conventions": "CF-1.11, ACDD-1.3",
+        "title": title,
+        "summary": summary,
+        "keywords": "neural tangent kernel, linearization error, ReLU network, lazy training, Monte Carlo",
+        "source": f"ntk_core {__version__}, simulation with the {experiment.sampler} sampler",
+        "history": f"made by ntk_core {__version__} from the spec in this file",
+        "references": "lecture notes on neural tangent kernel analysis: Lemmas 1 to 4, Theorem 1",
+        "comment": "Quantities are at |x| = 1; linearization_error, delta1 and delta2 scale with |x|.",
+        "license": "MIT",
+        "creator_name": "ntk-core developers",
+        "creator_type": "group",
+        "processing_level": "numerical simulation",
+        "standard_name_vocabulary": "CF Standard Name Table v85",
+        "experiment": experiment.name,
+        "spec": json.dumps({"entropy": str(entropy), **asdict(experiment), **spec}, sort_keys=True),
+        "entropy": str(entropy),
+        "format_version": np.int32(FORMAT_VERSION),
+        "ntk_core_version": __version__,
+        "numpy_version": np.__version__,
+    }
+
+
+def describe(dataset: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
+    """The dataset with the attributes of its variables and its own; nothing else changed."""
+    for name, variable in dataset.variables.items():
+        variable.attrs["long_name"] = LONG_NAMES[str(name)]
+        if variable.dtype.kind in "if":
+            variable.attrs["units"] = "1"
+    dataset.attrs = attrs
+    return dataset
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A path beside `path` to write to; on leaving, the file is synced and renamed to `path`.
+
+    If the body fails, `path` is as it was and the file beside it is gone.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write(dataset: xr.Dataset, path: str | Path) -> None:
+    """Write a described dataset to `path` as NetCDF-4, beside and renamed."""
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in dataset.variables.items():
+        encoding[str(name)] = {"_FillValue": None}
+        if name not in dataset.dims and variable.dtype.kind in "if":
+            encoding[str(name)] |= {"zlib": True, "complevel": 1, "fletcher32": True}
+    with replacing(path) as beside:
+        dataset.to_netcdf(beside, engine="netcdf4", format="NETCDF4", encoding=encoding)
+
+
+class RunsWriter:
+    """Writes a runs file piece by piece, in any memory: the layout of `runs.nc` and of shards.
+
+    Pieces must come in the order of the file (variable by variable, cell by cell, seeds ascending)
+    and in whole chunks, so that the same runs give the same bytes however they were computed.
+    """
+
+    CHUNK = 1 << 16
+    """Seeds a chunk (512 KiB): one cell of one variable is read without touching its neighbours."""
+
+    def __init__(
+        self,
+        file: netCDF4.Dataset,
+        coords: dict[str, Any],
+        attrs: dict[str, Any],
+        *,
+        compress: bool,
+    ) -> None:
+        for name in RUN_DIMS:
+            values = np.asarray(coords[name])
+            kind: Any = str if values.dtype.kind in "UO" else values.dtype
+            file.createDimension(name, values.size)
+            variable = file.createVariable(name, kind, (name,))
+            variable.long_name = LONG_NAMES[name]
+            if kind is not str:
+                variable.units = "1"
+            variable[:] = values.astype(object) if kind is str else values
+        chunks = (1, 1, 1, 1, min(self.CHUNK, len(coords["seed"])))
+        packing: Any = {"zlib": True, "complevel": 1, "shuffle": True} if compress else {}
+        for name in QUANTITIES:
+            variable = file.createVariable(
+                name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=True, fill_value=False, **packing
+            )
+            variable.long_name = LONG_NAMES[name]
+            variable.units = "1"
+        file.setncatts(attrs)
+        self._file = file
+
+    def put(self, quantity: str, cell: tuple[int, ...], seeds: slice, values: Array) -> None:
+        """Runs of one quantity of one cell; `cell` indexes (perturbation, m, d, alpha)."""
+        self._file[quantity][(*cell, seeds)] = values
+
+
+def run_coordinates(experiment: Experiment, widths: tuple[int, ...], seeds: range) -> dict[str, Any]:
+    """Coordinates of a runs file, by dimension."""
+    return {
+        "perturbation": np.array(experiment.perturbation, dtype=object),
+        "m": np.array(widths, dtype=np.int64),
+        "d": np.array(experiment.d, dtype=np.int64),
+        "alpha": np.array(experiment.alpha, dtype=np.float64),
+        "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
+    }

@@ -1,0 +1,36 @@
+"""The worst displacement of the ball: one u attains sup E, sup |Δ₁| and sup |Δ₂| at once.
+
+Every c = +1 neuron of the band is pushed across its kink by the full radius, the others stay:
+u_i = -sign(a_i) r x̂. Per neuron the nonlinearity is at most (r‖x‖ - |a_i|)₊ and pairs have
+opposite signs, so sup_u E = (1/√m) Σ_{c_i=+1} (r‖x‖ - |a_i|)₊ (Theorem 1 holds uniformly).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..band import FlipSums, sum_by_run
+from ..network import Array, band, preactivation
+from ..truncated_normal import relative_position
+from .law import BandBlock, DisplacementLaw
+
+
+def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float) -> Array:
+    """u of shape `(..., m, d)`; `rng` is not used, the law is a function of w(0) and c."""
+    pushed = band(x, w0, radius) & (c > 0.0)
+    direction = np.where(preactivation(x, w0) >= 0.0, -1.0, 1.0)
+    size = np.where(pushed, radius * direction, 0.0)
+    return size[..., None] * (x / np.linalg.norm(x))
+
+
+def band_sums(block: BandBlock) -> FlipSums:
+    """Each pair of the band flips its c = +1 neuron, by the full radius."""
+    rng = block.streams("position")
+    count = block.pairs[: block.drawn]
+    (position,) = sum_by_run(
+        count, block.expected_pairs, lambda n: (relative_position(rng.random(n), block.radius),), 1
+    )
+    return FlipSums(count.astype(np.float64), position, count.astype(np.float64))
+
+
+adversarial = DisplacementLaw("adversarial", weights, band_sums, lambda d: 5.0)

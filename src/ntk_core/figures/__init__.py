@@ -1,0 +1,28 @@
+"""The figures, one a file. A figure is a function of the quantiles and rates of one experiment."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FIGURES = ("rate", "collapse", "constant", "delta", "dimension")
+"""Names of the figures; each is a module here with a function `draw(table, rates)`."""
+
+
+def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path]) -> None:
+    """Draw the figure called `name` and write it to each path, in the format of its suffix.
+
+    `table` and `rates` are the quantiles and rates of one experiment. Files carry no dates or
+    random identifiers. Raises `ValueError` for a name not in `FIGURES`.
+    """
+    if name not in FIGURES:
+        raise ValueError(f"figure is {name!r}; allowed: {', '.join(FIGURES)}")
+    from . import style  # seaborn takes a second to import
+
+    with style.context():
+        figure = import_module(f"{__name__}.{name}").draw(table, rates)
+        style.write(figure, [Path(path) for path in paths])

@@ -1,0 +1,61 @@
+"""(d) The level: measured (1-δ)-quantiles against the bounds, at three widths."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from . import style
+
+CLAIM = r"As $m$ grows the quantiles forget $\delta$; the bounds with $\sqrt{\log(1/\delta)}$ in them do not"
+
+
+def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
+    """One panel a width (least, middle, largest): √m·quantile and √m·bound against δ."""
+    laws = list(table["perturbation"].values)
+    colours = style.law_colours(laws)
+    alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
+    widths = table["m"].values
+    chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
+    x_norm = table["x_norm"].values
+    at = style.nearest_to_one(x_norm)
+    delta = table["delta"].values
+    figure, axes = plt.subplots(
+        1,
+        len(chosen),
+        figsize=(3.6 * len(chosen) + 0.8, 4.2),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, m in zip(axes[0], chosen, strict=True):
+        cell = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m)
+        scale = np.sqrt(m)
+        for name, look in style.BOUND_STYLES.items():
+            ax.plot(delta, scale * cell[f"bound_{name}"].sel(x_norm=at).values, linewidth=1.4, **look)
+        for law in laws:
+            value, lower, upper = (
+                scale * at * cell[name].sel(perturbation=law).values
+                for name in ("quantile", "quantile_lower", "quantile_upper")
+            )
+            shown = value > 0
+            ax.errorbar(
+                delta[shown], value[shown], style.error_bars(value, lower, upper)[:, shown], capsize=2,
+                marker=style.LAW_MARKERS.get(law, "^"), color=colours[law], linewidth=1.1, label=law,
+            )  # fmt: skip
+        ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
+        ax.invert_xaxis()
+        power = np.log2(m)
+        ax.set_title(rf"$m = 2^{{{power:.0f}}}$" if power == round(power) else f"$m$ = {m:,}")
+    axes[0, 0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    text = (
+        rf"$\sqrt{{m}}$ times the measured $(1-\delta)$-quantiles and the bounds, "
+        rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {at:g}; $\delta$ falls to the right. "
+        r"The binomial bound tends to twice the adversarial quantile for every $\delta$. "
+        + style.provenance(table)
+    )
+    style.caption(figure, CLAIM, text)
+    return figure

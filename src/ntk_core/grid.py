@@ -1,0 +1,174 @@
+"""The grid of runs: experiments are products of axes, cells are their points, shards their pieces.
+
+config → experiments → shards (one file each, one job each) → tasks (what a worker does at once).
+How a grid is cut into shards and tasks never changes a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .displacement import LAWS
+from .gaussian import band_probability
+from .seeding import FORMAT_VERSION
+
+BLOCK = {"band": 1024, "dense": 64}
+"""Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
+
+SHARD_UNIT = 1024
+"""Shards begin at multiples of this many seeds, so no block is cut by two shards."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid; its runs differ in the seed alone."""
+
+    sampler: str
+    perturbation: str
+    m: int
+    d: int
+    alpha: float
+
+    @property
+    def block(self) -> int:
+        """Seeds drawn together."""
+        return BLOCK[self.sampler]
+
+    @property
+    def key(self) -> str:
+        """The name under which the cell's random streams are drawn; exact in α."""
+        return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
+
+    def cost(self) -> float:
+        """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
+        if self.sampler == "dense":
+            return 3000.0 + 45.0 * self.m * self.d
+        pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
+        return 700.0 + LAWS[self.perturbation].pair_cost(self.d) * pairs
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A full grid: the product of its axes, with `seeds` runs in every cell."""
+
+    name: str
+    sampler: str
+    perturbation: tuple[str, ...]
+    m: tuple[int, ...]
+    d: tuple[int, ...]
+    alpha: tuple[float, ...]
+    seeds: int
+
+    def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
+        """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
+        for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
+            yield Cell(self.sampler, *point)
+
+    @property
+    def cells_per_width(self) -> int:
+        """Cells at one width."""
+        return len(self.perturbation) * len(self.d) * len(self.alpha)
+
+    @property
+    def runs(self) -> int:
+        """Runs in the whole grid."""
+        return self.cells_per_width * len(self.m) * self.seeds
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The runs of an experiment at one width with seeds `start` … `stop - 1`: one job, one file."""
+
+    experiment: Experiment
+    entropy: int
+    m: int
+    start: int
+    stop: int
+
+    @property
+    def runs(self) -> int:
+        """Runs in the shard."""
+        return self.experiment.cells_per_width * (self.stop - self.start)
+
+    def cells(self) -> Iterator[Cell]:
+        """The shard's cells, in the order of the experiment's axes."""
+        return self.experiment.cells([self.m])
+
+    def cost(self) -> float:
+        """Expected work of the shard, in the unit of `Cell.cost`."""
+        return (self.stop - self.start) * sum(cell.cost() for cell in self.cells())
+
+
+def content_key(experiment: Experiment, entropy: int) -> str:
+    """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
+
+    Shards live in a folder of this name, so files of another grid are never mistaken for one's own.
+    """
+    content = {
+        "format": FORMAT_VERSION,
+        "entropy": entropy,
+        "sampler": experiment.sampler,
+        "perturbation": experiment.perturbation,
+        "d": experiment.d,
+        "alpha": [alpha.hex() for alpha in experiment.alpha],
+    }
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
+
+
+def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Consecutive ranges `(start, stop)` covering seeds 0 … seeds - 1.
+
+    Ranges in `existing` (shards already on disk, of whatever size) are used where they continue
+    the cover; the gaps are cut into ranges of `shard_seeds`. So another shard size recomputes
+    nothing, and more seeds cost only the seeds that are new. The answer does not change while the
+    ranges it names come into being.
+    """
+    by_start: dict[int, int] = {}
+    for start, stop in existing:
+        if stop <= seeds:
+            by_start[start] = max(stop, by_start.get(start, 0))
+    cover, position = [], 0
+    while position < seeds:
+        if position in by_start:
+            stop = by_start[position]
+        else:
+            later = [start for start in by_start if start > position]
+            stop = min([position + shard_seeds, seeds, *later])
+        cover.append((position, stop))
+        position = stop
+    return cover
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive seeds of one cell; `index` is the cell's place among the shard's cells."""
+
+    index: int
+    cell: Cell
+    start: int
+    stop: int
+
+
+def tasks(shard: Shard, cost: float) -> list[list[Piece]]:
+    """The shard's work as lists of pieces, each list costing about `cost` (unit of `Cell.cost`).
+
+    Cheap cells share a task, dear cells are cut between blocks of seeds.
+    """
+    out: list[list[Piece]] = []
+    pending: list[Piece] = []
+    load = 0.0
+    for index, cell in enumerate(shard.cells()):
+        step = max(1, int(cost / cell.cost() / cell.block)) * cell.block
+        edges = [shard.start, *range(shard.start - shard.start % step + step, shard.stop, step), shard.stop]
+        for start, stop in itertools.pairwise(edges):
+            pending.append(Piece(index, cell, start, stop))
+            load += cell.cost() * (stop - start)
+            if load >= cost:
+                out.append(pending)
+                pending, load = [], 0.0
+    return [*out, pending] if pending else out

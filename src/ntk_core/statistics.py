@@ -1,0 +1,85 @@
+"""Estimates from finite runs, each with an interval; arrays in, arrays out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv, ndtri
+
+from .network import Array
+
+CONFIDENCE = 0.99
+"""Level of every interval and limit the project states."""
+
+Z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
+"""Half-width of a two-sided normal interval at that level, in standard errors."""
+
+
+def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
+    """Order statistics for the (1-δ)-quantile of `runs` iid values: estimate, lower, upper.
+
+    1-based ranks, shape of `delta`. The estimate is ⌈runs·(1-δ)⌉. The interval [X_lower, X_upper]
+    covers the quantile with probability at least `CONFIDENCE` whatever the law (from the binomial
+    law of how many values lie below it). Rank 0 stands for the lower end of the range, rank
+    `runs + 1` for +∞: too few runs for a limit on that side.
+    """
+    from scipy.stats import binom  # slow to import, and wanted here alone
+
+    level = 1.0 - np.asarray(delta, dtype=np.float64)
+    tail = 0.5 * (1.0 - CONFIDENCE)
+    estimate = np.clip(np.ceil(runs * level - 1e-9), 1, runs)
+    # P(X_(l) > q) = P(Binomial(runs, level) < l) ≤ tail, and P(X_(u) < q) = P(Binomial ≥ u) ≤ tail.
+    lower = binom.ppf(tail, runs, level)
+    upper = binom.ppf(1.0 - tail, runs, level) + 1.0
+    return tuple(rank.astype(np.int64) for rank in (estimate, lower, upper))
+
+
+def quantiles(values: Array, delta: Array) -> Array:
+    """(1-δ)-quantile, its lower and its upper limit; shape `(3, len(delta))`.
+
+    `values` `(runs,)`, sorted, non-negative; ranks as in `quantile_ranks`, so the lower limit is 0 and
+    the upper +∞ where the runs are too few.
+    """
+    padded = np.concatenate([[0.0], values, [np.inf]])
+    return np.stack([padded[rank] for rank in quantile_ranks(values.size, delta)])
+
+
+def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
+    """One-sided Clopper-Pearson upper limit on a rate after `exceedances` of `runs`; same shape."""
+    seen = np.asarray(exceedances, dtype=np.float64)
+    safe = np.minimum(seen, runs - 1.0)
+    return np.where(seen >= runs, 1.0, betaincinv(safe + 1.0, runs - safe, CONFIDENCE))
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A fitted slope with its confidence limits, and how many points it rests on."""
+
+    value: float
+    lower: float
+    upper: float
+    points: int
+
+
+NO_SLOPE = Slope(math.nan, math.nan, math.nan, 0)
+
+
+def log_slope(x: Array, y: Array, standard_error: Array) -> Slope:
+    """Least-squares slope of log y against log x, with errors propagated from each point.
+
+    `y` with independent `standard_error`s, `(points,)` each. Every point weighs the same, so the
+    slope is the average of the local slopes whatever the precision of single points. Points with
+    y = 0 or an unknown error are left out; fewer than two points give `NO_SLOPE`.
+    """
+    usable = (y > 0.0) & np.isfinite(standard_error)
+    if np.count_nonzero(usable) < 2:
+        return NO_SLOPE
+    log_x, log_y = np.log(x[usable]), np.log(y[usable])
+    centred = log_x - log_x.mean()
+    weight = centred / np.sum(centred**2)
+    value = float(np.sum(weight * log_y))
+    half = Z * float(np.sqrt(np.sum((weight * standard_error[usable] / y[usable]) ** 2)))
+    return Slope(value, value - half, value + half, int(np.count_nonzero(usable)))

@@ -1,0 +1,135 @@
+"""What a person wants to know first, as a page of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+
+
+def summarise(experiments: Iterable[tuple[xr.Dataset, xr.Dataset]]) -> str:
+    """The page for pairs of quantiles and rates, one pair an experiment."""
+    parts = [_experiment(table, rates) for table, rates in experiments]
+    where = (
+        "results/<experiment>/{runs,quantiles,rates}.nc   the data\n"
+        "results/figures/                                 the figures (SVG, PDF, PNG)\n"
+        "results/report.html                              the report"
+    )
+    return "\n\n".join([*parts, where]) + "\n"
+
+
+def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
+    runs = int(table["runs"].sum())
+    name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
+    lines = [f"{name}: {runs:,} runs, {sampler}", ""]
+    lines += _rates(rates)
+    lines += ["", *_bounds(table)]
+    lines += _missing_limits(table)
+    return "\n".join(lines)
+
+
+def _rates(rates: xr.Dataset) -> list[str]:
+    """Slope and constant of the error for every law, d and α: the mean where theory has its mean."""
+    header = (
+        f"  {'law':<12}{'d':>5}{'alpha':>8}  {'statistic':<10}{'slope':>9}  {'99 % interval':<20}"
+        f"{'theory':>7}   {'constant':>10}{'limit':>10}{'off by':>9}"
+    )
+    lines = [
+        "  Linearization error against width, and its constant (m^k times the value at the largest m):",
+        header,
+    ]
+    for law in rates["perturbation"].values:
+        signed = float(rates["exponent"].sel(quantity="linearization_error", perturbation=law).max()) == 0.75
+        statistic = "rms" if signed else "mean"
+        for d in rates["d"].values:
+            for alpha in rates["alpha"].values:
+                row = rates.sel(
+                    quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
+                )
+                value = {str(k): float(v) for k, v in row.data_vars.items()}
+                interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
+                off = value["constant"] / value["constant_limit"] - 1
+                lines.append(
+                    f"  {law:<12}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
+                    f"{-value['exponent']:>7.2f}   {value['constant']:>10.5f}{value['constant_limit']:>10.5f}"
+                    f"{off:>+9.2%}"
+                )
+    lines += _follows(rates)
+    return lines
+
+
+def _follows(rates: xr.Dataset) -> list[str]:
+    """From which width on mean and quantiles are within 5 % of their limit."""
+    lines = ["", "  The error is within 5 % of its limit from which width on (over all d and alpha):"]
+    for law in rates["perturbation"].values:
+        words = []
+        for statistic in rates["statistic"].values:
+            where = (
+                rates["follows_from"]
+                .sel(quantity="linearization_error", perturbation=law, statistic=statistic)
+                .values
+            )
+            label = statistic if statistic in ("mean", "rms") else f"quantile {1 - float(statistic):.4g}"
+            words.append(
+                f"{label}: {_width(where.max()) if np.isfinite(where).all() else 'not on this grid'}"
+            )
+        lines.append(f"  {law:<12}" + "; ".join(words))
+    return lines
+
+
+def _width(m: float) -> str:
+    power = np.log2(m)
+    return f"2^{power:.0f}" if power == round(power) else f"{m:,.0f}"
+
+
+def _bounds(table: xr.Dataset) -> list[str]:
+    """How often runs are over the bounds: Theorem 1 first, then where a bound is broken beyond chance."""
+    over, runs, delta = table["exceedances"], table["runs"], table["delta"]
+    lowest = float(delta.max())
+    theorem = over.sel(bound="printed", quantity="linearization_error", delta=lowest)
+    most = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
+    broken = _beyond_chance(over, runs, delta)
+    combinations = broken.isel(bound=0, quantity=0).size
+    lines = [
+        f"  Theorem 1 as printed: at delta = {lowest:g}, where it is lowest, {most:,} of "
+        f"{int(runs.sum()):,} runs are over it.",
+        f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
+        f"  often than delta, beyond chance (probability below {CHANCE:g})?",
+        "  " + " " * 10 + "".join(f"{_SHORT[str(quantity)]:>9}" for quantity in table["quantity"].values),
+    ]
+    for bound in table["bound"].values:
+        counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
+        lines.append(f"  {bound:<10}" + "".join(f"{int(count):>9,}" for count in counts.values))
+    return lines
+
+
+_SHORT = {
+    "linearization_error": "E",
+    "sign_change_fraction": "|S|/m",
+    "delta1": "|Delta1|",
+    "delta2": "|Delta2|",
+    "band_fraction": "|B|/m",
+}
+
+CHANCE = 1e-6
+"""Probability below which an excess of runs over a bound is not put down to chance."""
+
+
+def _beyond_chance(over: xr.DataArray, runs: xr.DataArray, delta: xr.DataArray) -> xr.DataArray:
+    """Where P(Binomial(runs, δ) ≥ exceedances) < CHANCE: the bound fails more often than δ."""
+    from scipy.stats import binom  # slow to import, and wanted here alone
+
+    return xr.apply_ufunc(lambda k, n, p: binom.sf(k - 1, n, p) < CHANCE, over, runs, delta)
+
+
+def _missing_limits(table: xr.Dataset) -> list[str]:
+    """Levels at which some quantile has no upper limit."""
+    levels = [
+        f"{level:g}"
+        for level in table["delta"].values
+        if np.isinf(table["quantile_upper"].sel(delta=level).values).any()
+    ]
+    if not levels:
+        return []
+    return ["", f"  Too few runs a cell for an upper limit on the quantile at delta = {', '.join(levels)}."]

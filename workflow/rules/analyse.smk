@@ -1,0 +1,51 @@
+# Quantiles, moments, bounds and exceedances of every cell.
+rule quantiles:
+    input:
+        runs="results/{experiment}/runs.nc",
+    output:
+        quantiles=update("results/{experiment}/quantiles.nc"),
+    log:
+        "logs/{experiment}/quantiles.log",
+    conda:
+        "../../environment.yml"
+    threads: EXECUTION.threads
+    params:
+        delta=PLAN.config.delta,
+        x_norm=PLAN.config.x_norm,
+    message:
+        "Computing the quantiles of {wildcards.experiment}"
+    script:
+        "../scripts/quantiles.py"
+
+
+# Slopes against the width, and the constants in front.
+rule rates:
+    input:
+        quantiles="results/{experiment}/quantiles.nc",
+    output:
+        rates=update("results/{experiment}/rates.nc"),
+    log:
+        "logs/{experiment}/rates.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "Fitting the rates of {wildcards.experiment}"
+    script:
+        "../scripts/rates.py"
+
+
+# What a person wants to know first, as text.
+rule summary:
+    input:
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
+        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+    output:
+        update("results/summary.txt"),
+    log:
+        "logs/summary.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "Writing the summary"
+    script:
+        "../scripts/summary.py"

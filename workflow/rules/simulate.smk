@@ -1,0 +1,40 @@
+# One job a shard: an experiment at one width, a range of seeds. The folder name is a digest of all
+# else a shard depends on, so a shard is computed once and never taken for another.
+rule simulate:
+    output:
+        "results/{experiment}/shards/{key}/m{m}_seeds{start}-{stop}.nc",
+    log:
+        "logs/{experiment}/simulate/{key}_m{m}_seeds{start}-{stop}.log",
+    wildcard_constraints:
+        experiment=r"[A-Za-z0-9_-]+",
+        key=r"[0-9a-f]{10}",
+        m=r"\d+",
+        start=r"\d+",
+        stop=r"\d+",
+    # Dear shards first, so that no core idles at the end.
+    priority: lambda wildcards: int(wildcards.m).bit_length()
+    conda:
+        "../../environment.yml"
+    threads: EXECUTION.threads
+    message:
+        "Simulating {wildcards.experiment} at m = {wildcards.m}, seeds {wildcards.start} to {wildcards.stop}"
+    script:
+        "../scripts/simulate.py"
+
+
+# All shards of an experiment in one file.
+rule collect:
+    input:
+        shards=lambda wildcards: [PLAN.path(shard) for shard in PLAN.shards(wildcards.experiment)],
+    output:
+        runs=update("results/{experiment}/runs.nc"),
+    log:
+        "logs/{experiment}/collect.log",
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: PLAN.spec(wildcards.experiment),
+    message:
+        "Collecting the runs of {wildcards.experiment}"
+    script:
+        "../scripts/collect.py"

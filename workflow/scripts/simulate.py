@@ -1,0 +1,23 @@
+"""A shard's name in, its runs out."""
+
+import logging
+from pathlib import Path
+
+from ntk_core.config import parse_config
+from ntk_core.execution import workers
+from ntk_core.plan import Plan
+from ntk_core.progress import note
+from ntk_core.simulation import simulate_shard
+
+if __name__ == "__main__":  # worker processes import this file and must not run it
+    logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+    plan = Plan(parse_config(snakemake.config), Path("results"))
+    name = snakemake.wildcards
+    shard = plan.shard(name.experiment, int(name.m), int(name.start), int(name.stop))
+    with (
+        workers(plan.config.execution, snakemake.threads) as client,
+        note(snakemake.output[0]) as report,
+    ):
+        simulate_shard(shard, snakemake.output[0], client, report)
+    logging.info("%d runs", shard.runs)

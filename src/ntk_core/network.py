@@ -27,7 +27,7 @@ def relu_derivative(z: Array) -> Array:
 
 
 def preactivation(x: Array, w: Array) -> Array:
-    """w_i·x; shape `(..., m)`. Not by BLAS, whose rounding may depend on how many rows there are."""
+    """w_i·x; shape `(..., m)`. Not by BLAS, whose rounding may depend on threads and processor."""
     return np.einsum("...d,d->...", w, x)
 
 
@@ -95,4 +95,5 @@ def _gradient_change(x: Array, w0: Array, c: Array, u: Array) -> Array:
 
 def _inner(v: Array, w: Array) -> Array:
     """vᵀw over neurons and coordinates, as the notes' stacked vectors in R^{md}."""
-    return np.einsum("...ij,...ij->...", v, w)
+    product = v * w  # `einsum` over both axes would round a network differently beside others
+    return np.sum(product.reshape(*product.shape[:-2], -1), axis=-1)

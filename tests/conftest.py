@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished call of snakemake."""
+
+    directory: Path
+    code: int
+    output: str
+
+    def digests(self, pattern: str = "results/*/[qr]*.nc") -> dict[str, str]:
+        files = sorted(self.directory.glob(pattern))
+        return {
+            str(file.relative_to(self.directory)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in files
+        }
+
+    def jobs(self) -> dict[str, int]:
+        """Jobs of the run by rule, from snakemake's own table; empty if there was nothing to do."""
+        counts: dict[str, int] = {}
+        lines = self.output.splitlines()
+        if "Job stats:" not in lines:
+            return counts
+        for line in lines[lines.index("Job stats:") + 3 :]:
+            rule, _, count = line.partition(" ")
+            if rule in ("", "total"):
+                break
+            counts[rule] = int(count)
+        return counts
+
+
+Snakemake = Callable[..., Run]
+
+
+def run_snakemake(directory: Path, config: dict[str, Any] | Path | None, *arguments: str) -> Run:
+    """`snakemake --directory` with a config given as mapping or file; None for the default config."""
+    if isinstance(config, dict):
+        file = directory.with_suffix(".yaml")
+        file.write_text(yaml.safe_dump(config))
+        config = file
+    chosen = () if config is None else ("--configfile", str(config))
+    if not any(argument.startswith("--cores") for argument in arguments):
+        arguments = ("--cores", "2", *arguments)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    done = subprocess.run(
+        [*command, "--directory", str(directory), *chosen, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=directory.parent,
+        env={**os.environ, "PYTHONPATH": ""},
+        check=False,
+    )
+    return Run(directory, done.returncode, done.stdout)
+
+
+@pytest.fixture
+def snakemake(tmp_path: Path) -> Snakemake:
+    """Calls snakemake in `tmp_path/out` unless told otherwise."""
+
+    def call(config: dict[str, Any] | Path | None, *arguments: str, to: str = "out") -> Run:
+        return run_snakemake(tmp_path / to, config, *arguments)
+
+    return call
+
+
+@pytest.fixture
+def small() -> dict[str, Any]:
+    """A config with a band and a dense experiment that runs in seconds."""
+    return {
+        "entropy": 11,
+        "experiments": {
+            "grid": {
+                "sampler": "band",
+                "perturbation": ["adversarial", "sphere"],
+                "m": [64, 4096],
+                "d": [2],
+                "alpha": [1.0],
+                "seeds": 2500,
+            },
+            "check": {
+                "sampler": "dense",
+                "perturbation": ["aligned"],
+                "m": [16],
+                "d": [3],
+                "alpha": [0.5],
+                "seeds": 70,
+            },
+        },
+        "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0, 2.0]},
+    }
+
+
+DATA = (
+    "results/grid/rates.nc",
+    "results/check/rates.nc",
+)
+"""Targets of `small` without figures and summary."""
+
+
+@dataclass(frozen=True)
+class DefaultRun:
+    run: Run
+    peak_bytes: int
+    """Largest resident size of any process of the run."""
+
+
+@pytest.fixture(scope="session")
+def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
+    """The default config, run once as `make run` does; a minute or two."""
+    directory = tmp_path_factory.mktemp("default") / "out"
+    run = run_snakemake(directory, None)
+    assert run.code == 0, run.output
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return DefaultRun(run, peak)

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint format lock clean
+.PHONY: run test lint format lock schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
@@ -30,6 +30,10 @@ lock: $(READY)
 		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
+
+# The published JSON schema of the config, from the typed model that checks it.
+schema: $(READY)
+	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
 
 clean:
 	rm -rf $(VENV)

@@ -16,6 +16,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.figures import FIGURES
+from ntk_core.keeping import Keeper
 from ntk_core.plan import Plan
 from ntk_core.progress import Job, Monitor
 
@@ -39,35 +40,47 @@ except ConfigError as error:
 
 EXPERIMENTS = list(PLAN.config.experiments)
 EXECUTION = PLAN.config.execution
-JOBS = [Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards]
-MONITOR = Monitor(JOBS)
+DATA = [Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "quantiles", "rates")]
+DRAWINGS = [
+    Path(f"results/figures/{e}-{figure}.{suffix}")
+    for e in EXPERIMENTS
+    for figure in FIGURES
+    for suffix in ("svg", "pdf", "png")
+]
+SUMMARY = Path("results/summary.txt")
+REPORT = Path("results/report.html")
+MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
+KEEPER = Keeper(Path("results"))
+
+if workflow.is_main_process and not workflow.dryrun:
+    KEEPER.restore()
 
 
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
-        expand(
-            "results/figures/{experiment}-{figure}.svg",
-            experiment=EXPERIMENTS,
-            figure=FIGURES,
-        ),
-        "results/summary.txt",
+        rules.results.input,
+        rules.report.output,
 
 
 onstart:
+    KEEPER.keep(DATA + DRAWINGS + [SUMMARY, REPORT])
     MONITOR.start()
 
 
 onsuccess:
     MONITOR.stop()
-    print(Path("results/summary.txt").read_text())
+    KEEPER.forget()
+    if SUMMARY.exists():
+        print(SUMMARY.read_text())
 
 
 onerror:
     MONITOR.stop()
+    KEEPER.restore()

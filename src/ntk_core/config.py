@@ -6,6 +6,8 @@ spread (`execution`), which no rule's parameters contain.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -167,12 +169,18 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
         raise ConfigError("\n".join(lines)) from None
 
 
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if re.fullmatch(r"[\w-]+", part) else f".{part!r}"
+
+
 _SECTIONS: tuple[type[_Section], ...] = (Config, ExperimentModel, AnalysisModel, ExecutionModel)
 
 
 def _explain(fault: Mapping[str, Any]) -> str:
     location = [part for part in fault["loc"] if part != "[key]"]
-    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location).lstrip(".")
+    path = "".join(_step(part) for part in location).removeprefix(".")
     if fault["type"] == "extra_forbidden":
         section = next(s for s in _SECTIONS if _depth(s) == len(location) - 1 and _fits(s, location))
         return f"{path}: unknown key; allowed here: {', '.join(section.model_fields)}"
@@ -221,3 +229,12 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def schema() -> str:
+    """The JSON schema of a config file, as text."""
+    return json.dumps({"title": "ntk-core config", **Config.model_json_schema()}, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

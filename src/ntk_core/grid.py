@@ -6,6 +6,7 @@ How a grid is cut into shards and tasks never changes a result.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import itertools
 import json
@@ -132,13 +133,14 @@ def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]
     for start, stop in existing:
         if stop <= seeds:
             by_start[start] = max(stop, by_start.get(start, 0))
+    starts = sorted(by_start)
     cover, position = [], 0
     while position < seeds:
         if position in by_start:
             stop = by_start[position]
         else:
-            later = [start for start in by_start if start > position]
-            stop = min([position + shard_seeds, seeds, *later])
+            following = bisect.bisect_right(starts, position)
+            stop = min([position + shard_seeds, seeds, *starts[following : following + 1]])
         cover.append((position, stop))
         position = stop
     return cover

@@ -15,6 +15,9 @@ from .seeding import FORMAT_VERSION
 RUN_BYTES = 40
 """Bytes of one run: five float64."""
 
+MAX_SHARDS = 100_000
+"""More would take Snakemake minutes to plan and the file system a folder too large to list."""
+
 _SHARD_NAME = re.compile(r"m(\d+)_seeds(\d+)-(\d+)\.nc")
 
 
@@ -39,15 +42,20 @@ class Plan:
         name = f"m{shard.m}_seeds{shard.start}-{shard.stop}.nc"
         return self.folder(shard.experiment) / name
 
-    def shards(self, name: str) -> list[Shard]:
-        """The shards of an experiment, those already on disk reused whatever their size."""
+    def existing(self, name: str) -> dict[int, list[tuple[int, int]]]:
+        """Ranges of seeds an experiment has shards of on disk, by width."""
         experiment = self.experiment(name)
-        existing: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
+        found: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
         folder = self.folder(experiment)
         for file in sorted(folder.iterdir()) if folder.is_dir() else []:
             if match := _SHARD_NAME.fullmatch(file.name):
                 m, start, stop = map(int, match.groups())
-                existing.get(m, []).append((start, stop))
+                found.get(m, []).append((start, stop))
+        return found
+
+    def shards(self, name: str) -> list[Shard]:
+        """The shards of an experiment, those already on disk reused whatever their size."""
+        experiment, existing = self.experiment(name), self.existing(name)
         size = self.config.execution.shard_seeds
         return [
             Shard(experiment, self.config.entropy, m, start, stop)
@@ -71,33 +79,45 @@ class Plan:
     def check_resources(self) -> None:
         """Refuse what cannot fit. Raises `ConfigError` with the numbers; writes nothing.
 
-        Disk: the shards that are missing and, for every experiment, a `runs.nc` at worst as large
-        as its shards. Memory: the largest shard, and the largest cell while it is sorted.
+        Counts without listing, so an absurd grid is refused as fast as a small one. Disk: the runs
+        not yet in shards, and a `runs.nc` for every experiment, at worst as large as its shards.
+        Memory: the largest shard while it is drawn, and the largest cell while it is sorted.
         """
-        missing = [shard for shard in self.all_shards if not self.path(shard).exists()]
-        if not missing:
-            return
-        runs = sum(self.experiment(name).runs for name in self.config.experiments)
-        disk = RUN_BYTES * (sum(shard.runs for shard in missing) + runs)
-        where = next(path for path in (self.root, *self.root.parents) if path.exists())
+        experiments = [self.experiment(name) for name in self.config.experiments]
+        size = self.config.execution.shard_seeds
+        count = sum(len(e.m) * -(-e.seeds // size) for e in experiments)
+        if count > MAX_SHARDS:
+            raise ConfigError(
+                f"execution.shard_seeds is {size}, which makes {count:,} shards; "
+                f"allowed: at most {MAX_SHARDS:,} shards, so raise it"
+            )
+        runs = sum(e.runs for e in experiments)
+        there = sum(e.cells_per_width * self._seeds_there(e.name) for e in experiments)
+        disk = RUN_BYTES * (max(runs - there, 0) + runs)
+        where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         free = shutil.disk_usage(where).free
-        if disk > free:
+        if there < runs and disk > free:
             raise ConfigError(
                 f"experiments: {runs:,} runs need {_size(disk)} of disk; "
                 f"allowed: {_size(free)}, what is free in the output directory"
             )
-        largest = max(missing, key=lambda shard: shard.runs)
-        cell = max(self.experiment(name).seeds for name in self.config.experiments)
+        shard = max(e.cells_per_width * min(e.seeds, size) for e in experiments)
+        cell = max(e.seeds for e in experiments)
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        for path, need in (
-            (f"execution.shard_seeds: a shard of {largest.runs:,} runs", 2 * RUN_BYTES * largest.runs),
+        for what, need in (
+            (f"execution.shard_seeds: a shard of {shard:,} runs", 2 * RUN_BYTES * shard),
             (f"seeds: a cell of {cell:,} runs", 4 * RUN_BYTES * cell),
         ):
             if need > memory // 2:
                 raise ConfigError(
-                    f"{path} needs {_size(need)} of memory; "
+                    f"{what} needs {_size(need)} of memory; "
                     f"allowed: {_size(memory // 2)}, half of this machine's"
                 )
+
+    def _seeds_there(self, name: str) -> int:
+        seeds = self.experiment(name).seeds
+        ranges = (r for ranges in self.existing(name).values() for r in ranges)
+        return sum(stop - start for start, stop in ranges if stop <= seeds)
 
 
 def _size(count: float) -> str:

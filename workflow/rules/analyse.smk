@@ -3,7 +3,7 @@ rule quantiles:
     input:
         runs="results/{experiment}/runs.nc",
     output:
-        quantiles=update("results/{experiment}/quantiles.nc"),
+        quantiles="results/{experiment}/quantiles.nc",
     log:
         "logs/{experiment}/quantiles.log",
     conda:
@@ -23,7 +23,7 @@ rule rates:
     input:
         quantiles="results/{experiment}/quantiles.nc",
     output:
-        rates=update("results/{experiment}/rates.nc"),
+        rates="results/{experiment}/rates.nc",
     log:
         "logs/{experiment}/rates.log",
     conda:
@@ -40,7 +40,7 @@ rule summary:
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
         rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
     output:
-        update("results/summary.txt"),
+        SUMMARY,
     log:
         "logs/summary.log",
     conda:

@@ -27,7 +27,7 @@ rule collect:
     input:
         shards=lambda wildcards: [PLAN.path(shard) for shard in PLAN.shards(wildcards.experiment)],
     output:
-        runs=update("results/{experiment}/runs.nc"),
+        runs="results/{experiment}/runs.nc",
     log:
         "logs/{experiment}/collect.log",
     conda:

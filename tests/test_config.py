@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import copy
+import json
+
+import jsonschema
+import pytest
+import yaml
+from conftest import ROOT
+
+from ntk_core.config import ConfigError, parse_config, schema
+
+GOOD = {
+    "entropy": 1,
+    "experiments": {
+        "t": {
+            "sampler": "band",
+            "perturbation": ["adversarial"],
+            "m": [1024, 64],
+            "d": [2],
+            "alpha": [1, 0.5],
+            "seeds": 10,
+        }
+    },
+}
+
+BAD = [
+    ("experiments.t.m", [63], "experiments.t.m[0] is 63", "even whole numbers"),
+    ("experiments.t.m", [0], "experiments.t.m[0] is 0", "2 to 2^40"),
+    ("experiments.t.m", [64, 2**41], "experiments.t.m[1] is 2199023255552", "2 to 2^40"),
+    ("experiments.t.m", [], "experiments.t.m is []", "even whole numbers"),
+    ("experiments.t.m", [64, 64], "experiments.t.m is [64, 64] (64 is there twice)", "each once"),
+    ("experiments.t.m", ["64"], "experiments.t.m[0] is '64' (text", "even whole numbers"),
+    ("experiments.t.m", 64, "experiments.t.m is 64", "a list"),
+    ("experiments.t.m", [64.5], "experiments.t.m[0] is 64.5", "even whole numbers"),
+    ("experiments.t.d", [0], "experiments.t.d[0] is 0", "1 to 2^20"),
+    ("experiments.t.alpha", [-1], "experiments.t.alpha[0] is -1", "1.0e-9 to"),
+    ("experiments.t.alpha", [float("nan")], "experiments.t.alpha[0] is nan", "1.0e-9 to"),
+    ("experiments.t.alpha", ["1e-3"], "experiments.t.alpha[0] is '1e-3' (text", "1.0e-9 to"),
+    ("experiments.t.alpha", [1, 1.0], "experiments.t.alpha is [1, 1.0]", "each once"),
+    (
+        "experiments.t.perturbation",
+        ["gaussian"],
+        "perturbation[0] is 'gaussian'",
+        "adversarial, aligned, sphere",
+    ),
+    ("experiments.t.sampler", "dens", "experiments.t.sampler is 'dens'", "'band' or 'dense'"),
+    ("experiments.t.seeds", 0, "experiments.t.seeds is 0", "a whole number"),
+    ("experiments.t.seeds", True, "experiments.t.seeds is True", "a whole number"),
+    ("experiments.t.widths", [2], "experiments.t.widths: unknown key", "sampler, perturbation, m"),
+    ("experiments", {}, "experiments is {}", "at least one experiment"),
+    ("experiments", {"../x": GOOD["experiments"]["t"]}, "experiments.'../x' is '../x'", "letters, digits"),
+    ("experiments", {"a\n": GOOD["experiments"]["t"]}, "experiments.'a\\n' is", "letters, digits"),
+    ("analysis.delta", [1], "analysis.delta[0] is 1", "strictly between 0 and 1"),
+    ("analysis.delta", [0.1, 0], "analysis.delta[1] is 0", "strictly between 0 and 1"),
+    ("analysis.x_norm", [0.0], "analysis.x_norm[0] is 0.0", "numbers"),
+    ("analysis.norm", [1.0], "analysis.norm: unknown key", "delta, x_norm"),
+    ("analysis", None, "analysis is None", "delta, x_norm"),
+    ("entropy", -1, "entropy is -1", "0 to 2^128 - 1"),
+    ("entropy", "x", "entropy is 'x'", "0 to 2^128 - 1"),
+    ("seeds", 3, "seeds: unknown key", "entropy, experiments, analysis, execution"),
+    ("execution.shard_seeds", 1000, "execution.shard_seeds is 1000", "multiple of 1024"),
+    ("execution.scheduler", "localhost", "execution.scheduler is 'localhost'", "tcp://127.0.0.1:8786"),
+    ("execution.workers", "mpi", "execution.workers is 'mpi'", "'threads' or 'processes'"),
+]
+
+
+def changed(path: str, value: object) -> dict:
+    config = copy.deepcopy(GOOD)
+    *parents, last = path.split(".")
+    at = config
+    for part in parents:
+        at = at.setdefault(part, {})
+    at[last] = value
+    return config
+
+
+@pytest.mark.parametrize(("path", "value", "names", "allows"), BAD)
+def test_bad_values_are_named_with_what_is_allowed(path, value, names, allows):
+    with pytest.raises(ConfigError) as error:
+        parse_config(changed(path, value))
+    lines = str(error.value).splitlines()
+    assert len(lines) == 1
+    assert names in lines[0]
+    assert allows in str(error.value)
+
+
+def test_missing_keys_and_several_faults_at_once():
+    config = changed("experiments.t.m", [3])
+    del config["entropy"], config["experiments"]["t"]["seeds"]
+    with pytest.raises(ConfigError) as error:
+        parse_config(config)
+    assert [line.split(" ")[0] for line in str(error.value).splitlines()] == [
+        "entropy",
+        "experiments.t.m[0]",
+        "experiments.t.seeds",
+    ]
+
+
+def test_dense_is_refused_where_it_cannot_run():
+    config = changed("experiments.t.m", [2**30])
+    config["experiments"]["t"]["sampler"] = "dense"
+    with pytest.raises(ConfigError, match="too wide for 'dense'"):
+        parse_config(config)
+
+
+def test_axes_are_sorted_and_analysis_has_defaults():
+    config = parse_config(GOOD)
+    experiment = config.experiment("t")
+    assert experiment.m == (64, 1024)
+    assert experiment.alpha == (0.5, 1.0)
+    assert config.delta == (0.001, 0.01, 0.1, 0.5)
+    assert config.x_norm == (0.1, 1.0, 10.0)
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "examples/tiny.yaml", "examples/big.yaml"])
+def test_shipped_configs_are_valid_and_name_their_schema(file):
+    path = ROOT / "config" / file
+    raw = yaml.safe_load(path.read_text())
+    parse_config(raw)
+    published = (ROOT / "workflow/schemas/config.schema.json").read_text()
+    jsonschema.validate(raw, json.loads(published))
+    first = path.read_text().splitlines()[0]
+    assert (path.parent / first.partition("$schema=")[2]).resolve().name == "config.schema.json"
+
+
+def test_published_schema_is_that_of_the_code():
+    assert (ROOT / "workflow/schemas/config.schema.json").read_text() == schema(), "run `make schema`"
+
+
+def test_default_grid_is_what_the_issue_of_confirming_the_theorem_needs():
+    config = parse_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    experiments = [config.experiment(name) for name in config.experiments]
+    assert sum(experiment.runs for experiment in experiments) >= 10**6
+    band = config.experiment("theorem1")
+    assert band.m[0] == 2**6
+    assert band.m[-1] == 2**30
+    assert len(band.alpha) >= 3
+    assert band.d == (2, 64)
+    assert set(band.perturbation) == {"adversarial", "aligned", "sphere"}
+    assert any(experiment.sampler == "dense" for experiment in experiments)
+
+
+def test_every_key_is_explained():
+    text = (ROOT / "config/README.md").read_text()
+    for key in ("entropy", "sampler", "perturbation", "alpha", "seeds", "delta", "x_norm", "shard_seeds",
+                "threads", "workers", "scheduler"):  # fmt: skip
+        assert key in text

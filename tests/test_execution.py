@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import socket
+import threading
+
+import psutil
+import pytest
+
+from ntk_core.config import ExecutionModel
+from ntk_core.execution import compute, workers
+
+
+def listening() -> set[str]:
+    process = psutil.Process()
+    found = set()
+    for one in [process, *process.children(recursive=True)]:
+        for connection in one.net_connections(kind="inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                found.add(connection.laddr.ip)
+    return found
+
+
+def who(_: int) -> int:
+    return threading.get_ident()
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_nothing_listens_beyond_loopback(kind):
+    with workers(ExecutionModel(workers=kind), 2) as client:
+        assert dict(compute(client, abs, [-3, 4, -5])) == {0: 3, 1: 4, 2: 5}
+        assert listening() == {"127.0.0.1"}
+    assert socket.gethostname()
+
+
+def test_threads_are_as_many_as_asked():
+    with workers(ExecutionModel(), 3) as client:
+        assert sum(client.nthreads().values()) == 3
+    with workers(ExecutionModel(workers="processes"), 2) as client:
+        assert sorted(client.nthreads().values()) == [1, 1]
+
+
+def test_an_existing_scheduler_is_used():
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        workers(ExecutionModel(scheduler=cluster.scheduler_address), 7) as client,
+    ):
+        assert client.scheduler.address == cluster.scheduler_address
+        assert dict(compute(client, abs, [-3])) == {0: 3}
+
+
+def test_an_error_in_a_task_is_raised_here():
+    with workers(ExecutionModel(), 1) as client, pytest.raises(TypeError):
+        list(compute(client, abs, ["not a number"]))

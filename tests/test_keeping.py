@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from ntk_core.keeping import Keeper
+
+
+def test_what_went_missing_comes_back_older_than_anything(tmp_path):
+    root = tmp_path / "results"
+    files = [root / "a" / "runs.nc", root / "summary.txt", root / "never.txt"]
+    files[0].parent.mkdir(parents=True)
+    for file in files[:2]:
+        file.write_text(file.name)
+    Keeper(root).keep(files)
+    files[0].unlink()
+    files[1].unlink()
+    files[1].write_text("new")
+    assert Keeper(root).restore() == [files[0]]  # another process, after a kill
+    assert files[0].read_text() == "runs.nc"
+    assert files[0].stat().st_mtime == 0
+    assert files[1].read_text() == "new"
+    assert sorted(path.name for path in root.iterdir()) == ["a", "summary.txt"]
+
+
+def test_nothing_kept_nothing_done(tmp_path):
+    assert Keeper(tmp_path / "results").restore() == []
+    Keeper(tmp_path / "results").forget()
+    assert not (tmp_path / "results").exists()
+
+
+def test_keeping_twice_keeps_the_newest(tmp_path):
+    file = tmp_path / "x"
+    file.write_text("one")
+    Keeper(tmp_path).keep([file])
+    file.unlink()
+    file.write_text("two")
+    Keeper(tmp_path).keep([file])
+    file.unlink()
+    Keeper(tmp_path).restore()
+    assert file.read_text() == "two"

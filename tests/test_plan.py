@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import copy
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from ntk_core import plan as plan_module
+from ntk_core.config import ConfigError, parse_config
+from ntk_core.plan import Plan
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def make(small, tmp_path, **changes):
+    config = copy.deepcopy(small)
+    config["experiments"]["grid"] |= changes
+    return Plan(parse_config(config), tmp_path / "results")
+
+
+def test_shards_have_names_that_say_what_they_hold(small, tmp_path):
+    plan = make(small, tmp_path)
+    shard = plan.shards("grid")[0]
+    assert plan.path(shard).name == "m64_seeds0-2500.nc"
+    assert plan.shard("grid", 64, 0, 2500) == shard
+    other = make(small, tmp_path, alpha=[1.5])
+    assert other.path(other.shards("grid")[0]).parent != plan.path(shard).parent
+
+
+def test_files_that_are_no_shards_are_not_taken_for_some(small, tmp_path):
+    plan = make(small, tmp_path)
+    folder = plan.path(plan.shards("grid")[0]).parent
+    folder.mkdir(parents=True)
+    for name in (
+        "m64_seeds0-2500.nc.progress",
+        ".m64_seeds0-2500.nc.7.part",
+        "m63_seeds0-2500.nc",
+        "notes.txt",
+    ):
+        (folder / name).touch()
+    assert plan.existing("grid") == {64: [], 4096: []}
+    (folder / "m64_seeds0-1024.nc").touch()
+    assert plan.existing("grid") == {64: [(0, 1024)], 4096: []}
+
+
+def test_disk_is_checked_with_what_is_there_already(small, tmp_path, monkeypatch):
+    plan = make(small, tmp_path)
+    runs = 10_070
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 80 * runs))
+    plan.check_resources()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 80 * runs - 1))
+    with pytest.raises(ConfigError, match=r"10,070 runs need 805.6 kB of disk; allowed: 805.6 kB"):
+        plan.check_resources()
+    shard = plan.path(plan.shards("grid")[0])
+    shard.parent.mkdir(parents=True)
+    shard.touch()
+    plan.check_resources()
+
+
+def test_memory_is_checked(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_module.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1}.get(name, 400_000))
+    make(small, tmp_path, seeds=1000).check_resources()
+    with pytest.raises(ConfigError, match=r"a shard of 5,000 runs needs 400.0 kB of memory"):
+        make(small, tmp_path).check_resources()
+
+
+def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path):
+    with pytest.raises(ConfigError, match=r"shards; allowed: at most 100,000 shards"):
+        make(small, tmp_path, seeds=2**40).check_resources()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from ntk_core.progress import Job, Monitor, note, runs_done
+
+
+def test_notes_add_up_and_go(tmp_path):
+    jobs = [Job(tmp_path / "a.nc", 100, 1.0), Job(tmp_path / "b.nc", 100, 9.0)]
+    monitor = Monitor(jobs)
+    assert monitor.line(1.0) == "[runs] 0 of 200 done (0 % of the work)"
+    jobs[0].path.write_text("done")
+    with note(jobs[1].path) as report:
+        report(50)
+        assert runs_done(jobs[1]) == 50
+        # 5.5 of 10 units of work in 11 s leave 9 s
+        assert monitor.line(11.0) == "[runs] 150 of 200 done (55 % of the work), 14 runs/s, about 0:09 left"
+    assert runs_done(jobs[1]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_what_was_there_before_does_not_count_for_speed(tmp_path):
+    (tmp_path / "a.nc").write_text("done")
+    monitor = Monitor([Job(tmp_path / "a.nc", 100, 5.0), Job(tmp_path / "b.nc", 100, 5.0)])
+    assert monitor.line(10.0).endswith("100 of 200 done (50 % of the work)")
+
+
+def test_monitor_is_silent_when_nothing_is_missing(tmp_path):
+    (tmp_path / "a.nc").write_text("done")
+    lines: list[str] = []
+    monitor = Monitor([Job(tmp_path / "a.nc", 100, 1.0)], lines.append)
+    monitor.start()
+    monitor.stop()
+    assert lines == []
+
+
+def test_a_broken_note_counts_as_nothing(tmp_path):
+    (tmp_path / "a.nc.progress").write_text("x")
+    assert runs_done(Job(tmp_path / "a.nc", 100, 1.0)) == 0

@@ -1,0 +1,142 @@
+"""The default run, seen as a user sees it: summary, figures, and the report in a browser."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import binom, norm
+
+from ntk_core.figures import FIGURES
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def theorem(default_run):
+    folder = default_run.run.directory / "results/theorem1"
+    return xr.load_dataset(folder / "quantiles.nc"), xr.load_dataset(folder / "rates.nc")
+
+
+def test_more_than_a_million_runs_in_less_than_a_gigabyte(default_run):
+    total = 0
+    for path in default_run.run.directory.glob("results/*/runs.nc"):
+        with xr.open_dataset(path) as runs:
+            total += runs["linearization_error"].size
+            assert np.isfinite(runs["linearization_error"]).all()
+    assert total > 10**6
+    assert default_run.peak_bytes < 10**9
+
+
+def test_adversarial_mean_has_slope_minus_one_half(theorem):
+    rates = theorem[1].sel(quantity="linearization_error", perturbation="adversarial", statistic="mean")
+    assert rates.sizes == {"d": 2, "alpha": 3}
+    assert (rates["slope_lower"] < -0.5).all()
+    assert (rates["slope_upper"] > -0.5).all()
+    assert (rates["slope_upper"] - rates["slope_lower"] < 0.01).all()
+    assert np.allclose(rates["constant"], rates["alpha"] ** 2 / (2 * math.sqrt(2 * math.pi)), rtol=0.01)
+
+
+def test_sphere_rms_has_slope_minus_three_quarters(theorem):
+    rates = theorem[1].sel(quantity="linearization_error", perturbation="sphere", statistic="rms")
+    assert np.abs(rates["slope"] + 0.75).max() < 0.02
+
+
+def test_every_cell_agrees_with_exact_moments(theorem):
+    """z-scores of means and mean squares over the whole grid; false-alarm rate 1e-3 for all together."""
+    table = theorem[0]
+    mean = (table["mean"] - table["exact_mean"]) / table["mean_standard_error"]
+    square_error = 2 * table["rms"] * table["rms_standard_error"]
+    square = (table["rms"] ** 2 - table["exact_rms"] ** 2) / square_error
+    scores = np.concatenate([mean.values.ravel(), square.values.ravel()])
+    scores = np.abs(scores[np.isfinite(scores)])
+    assert scores.size == 162 * (5 + 4)  # all but the means of three centred quantities of sphere
+    assert scores.max() < norm.isf(0.5e-3 / scores.size)
+
+
+def test_no_bound_on_the_error_is_exceeded_more_often_than_delta(theorem):
+    """Theorem 1, sharp and binomial, at every cell, δ and ‖x‖; false-alarm rate below 1e-2."""
+    table = theorem[0]
+    over = table["exceedances"]
+    error = over.sel(quantity="linearization_error")
+    assert int(error.sel(bound="printed").sum()) == 0
+    tail = xr.apply_ufunc(lambda k, n, p: binom.sf(k - 1, n, p), over, table["runs"], table["delta"])
+    proven = tail.sel(bound=["sharp", "binomial"])
+    assert float(proven.min()) > 1e-2 / proven.size
+    # The printed bound on the band fraction is false at small ‖x‖, and the run says so.
+    assert float(tail.sel(bound="printed", quantity="band_fraction", x_norm=0.1).min()) < 1e-100
+
+
+def test_dense_experiment_agrees_with_the_band_one(default_run, theorem):
+    """Means of the two samplers at the common cells; false-alarm rate 1e-3 for all together."""
+    dense = xr.load_dataset(default_run.run.directory / "results/definitions/quantiles.nc")
+    band = theorem[0].sel(m=64, alpha=1.0)
+    dense = dense.sel(m=64, alpha=1.0)
+    error = np.hypot(band["mean_standard_error"], dense["mean_standard_error"])
+    scores = np.abs((band["mean"] - dense["mean"]) / error).values.ravel()
+    assert scores.max() < norm.isf(0.5e-3 / scores.size)
+
+
+def test_summary_says_what_was_found_and_where(default_run):
+    summary = (default_run.run.directory / "results/summary.txt").read_text()
+    assert summary.strip() in default_run.run.output
+    assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.50", summary)
+    assert "of 995,328 runs are over it" in summary
+    assert "results/report.html" in summary
+    assert re.search(r"\[runs\] [\d,]+ of 1,013,760 done .* runs/s, about \d+:\d\d left", default_run.run.output)
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_figures_come_in_three_formats_without_dates(default_run, figure):
+    folder = default_run.run.directory / "results/figures"
+    svg = (folder / f"theorem1-{figure}.svg").read_text()
+    assert "<dc:date>" not in svg
+    pdf = (folder / f"theorem1-{figure}.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"CreationDate" not in pdf
+    assert (folder / f"theorem1-{figure}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_report_shows_every_figure_and_needs_no_network(default_run):
+    from playwright.sync_api import sync_playwright
+
+    report = default_run.run.directory / "results/report.html"
+    troubles: list[str] = []
+    requests: list[str] = []
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("requestfailed", lambda request: troubles.append(request.url[:100]))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(report.as_uri())
+        page.wait_for_selector("text=theorem1")
+        page.click("text=theorem1")
+        for figure in FIGURES:
+            page.wait_for_selector(f"td:has-text('{figure}')")
+        shown = page.evaluate("Object.keys(results).filter(name => name.includes('theorem1')).length")
+        assert shown == len(FIGURES)
+        sizes = page.evaluate(
+            """async () => Promise.all(Object.values(results).map(result => new Promise(resolve => {
+                const image = new Image();
+                image.onload = () => resolve(image.naturalWidth);
+                image.onerror = () => resolve(0);
+                image.src = result.data_uri;
+            })))"""
+        )
+        assert len(sizes) == 2 * len(FIGURES)
+        assert min(sizes) > 300
+        page.click("tr:has(td:has-text('rate')) a[iconname=eye]")
+        page.wait_for_selector("text=Theorem 1 holds for the worst displacement")
+        drawn = page.wait_for_selector("img, iframe, object, embed").bounding_box()
+        assert drawn["width"] > 300
+        browser.close()
+    assert troubles == []
+    assert not [url for url in requests if url.startswith(("http:", "https:"))]

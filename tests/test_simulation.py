@@ -1,0 +1,113 @@
+"""From shards to runs.nc: layout, attributes, and bytes that do not depend on the cutting."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ntk_core.band import QUANTITIES
+from ntk_core.config import ExecutionModel
+from ntk_core.datasets import RUN_DIMS, RunsWriter, replacing
+from ntk_core.execution import workers
+from ntk_core.grid import Experiment, Shard
+from ntk_core.samplers import simulate
+from ntk_core.simulation import collect, simulate_shard
+
+EXPERIMENT = Experiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
+
+
+def make(folder: Path, cuts: list[int], experiment: Experiment = EXPERIMENT) -> list[Path]:
+    paths = []
+    with workers(ExecutionModel(), 2) as client:
+        for m in experiment.m:
+            for start, stop in itertools.pairwise(cuts):
+                path = folder / f"{m}-{start}-{stop}.nc"
+                simulate_shard(Shard(experiment, 5, m, start, stop), path, client, lambda _: None)
+                paths.append(path)
+    return paths
+
+
+def test_runs_file_is_labelled_and_holds_the_runs(tmp_path):
+    collect(EXPERIMENT, 5, make(tmp_path, [0, 3000]), tmp_path / "runs.nc")
+    with xr.open_dataset(tmp_path / "runs.nc") as runs:
+        assert tuple(runs.sizes) == RUN_DIMS
+        assert list(runs.data_vars) == list(QUANTITIES)
+        assert all(runs[name].dtype == np.float64 for name in QUANTITIES)
+        assert runs["perturbation"].values.tolist() == ["aligned", "sphere"]
+        for cell in EXPERIMENT.cells():
+            values = simulate(5, cell, 0, 3000)
+            at = runs.sel(perturbation=cell.perturbation, m=cell.m, d=cell.d, alpha=cell.alpha)
+            assert np.array_equal(np.stack([at[name] for name in QUANTITIES]), values)
+        for name in runs.variables:
+            assert runs[name].attrs["long_name"]
+            assert name == "perturbation" or runs[name].attrs["units"] == "1"
+        attrs = runs.attrs
+        assert attrs["Conventions"] == "CF-1.11, ACDD-1.3"
+        assert {"title", "summary", "keywords", "license", "source", "history"} <= set(attrs)
+        spec = json.loads(attrs["spec"])
+        assert spec["entropy"] == attrs["entropy"] == "5"
+        assert spec["m"] == [6, 64]
+        assert attrs["numpy_version"] == np.__version__
+        assert attrs["format_version"] == 1
+
+
+def test_bytes_do_not_depend_on_how_runs_were_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(RunsWriter, "CHUNK", 512)
+    digests = set()
+    for number, cuts in enumerate(([0, 3000], [0, 1024, 2048, 3000], [0, 7, 1500, 3000])):
+        folder = tmp_path / str(number)
+        shards = make(folder, cuts)
+        collect(EXPERIMENT, 5, shards[::-1], folder / "runs.nc")
+        digests.add(hashlib.sha256((folder / "runs.nc").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_collect_refuses_shards_that_do_not_cover(tmp_path):
+    shards = make(tmp_path, [0, 1024, 3000])
+    (tmp_path / "runs.nc").write_text("before")
+    for wrong in (shards[1:], shards + shards[:1], shards[:-1]):
+        with pytest.raises(ValueError, match="hold the seeds"):
+            collect(EXPERIMENT, 5, wrong, tmp_path / "runs.nc")
+    assert (tmp_path / "runs.nc").read_text() == "before"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_shard_made_in_processes_is_the_same_file(tmp_path):
+    shard = Shard(EXPERIMENT, 5, 64, 0, 3000)
+    for kind in ("threads", "processes"):
+        with workers(ExecutionModel(workers=kind), 2) as client:
+            simulate_shard(shard, tmp_path / kind, client, lambda _: None)
+    assert (tmp_path / "threads").read_bytes() == (tmp_path / "processes").read_bytes()
+
+
+def test_growing_axes_leaves_runs_unchanged(tmp_path):
+    from dataclasses import replace
+
+    more = replace(EXPERIMENT, m=(6, 10, 64), d=(2, 3, 9), alpha=(0.25, 0.5), seeds=3500)
+    collect(EXPERIMENT, 5, make(tmp_path / "a", [0, 3000]), tmp_path / "a.nc")
+    collect(more, 5, make(tmp_path / "b", [0, 2048, 3500], more), tmp_path / "b.nc")
+    with xr.open_dataset(tmp_path / "a.nc") as old, xr.open_dataset(tmp_path / "b.nc") as new:
+        common = new.sel({name: old[name] for name in RUN_DIMS})
+        for name in QUANTITIES:
+            assert np.array_equal(old[name], common[name])
+
+
+def test_replacing_leaves_the_old_file_when_writing_fails(tmp_path):
+    target = tmp_path / "file"
+    target.write_text("old")
+
+    def fail() -> None:
+        with replacing(target) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]

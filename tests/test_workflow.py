@@ -1,0 +1,191 @@
+"""The workflow as a user calls it: what is computed, what is not, and what a bad config does."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from conftest import DATA, ROOT
+
+from ntk_core.band import QUANTITIES
+
+
+def test_same_bytes_for_any_cores_shards_and_workers(snakemake, small):
+    """The promise of the project: how the work is spread is not in the data."""
+    ways = [
+        (["--cores", "1"], {"shard_seeds": 8192}),
+        (["--cores", "2"], {"shard_seeds": 1024, "threads": 2}),
+        (["--cores", "2"], {"shard_seeds": 2048, "threads": 2, "workers": "processes"}),
+    ]
+    digests = []
+    for number, (cores, execution) in enumerate(ways):
+        run = snakemake({**small, "execution": execution}, *cores, *DATA, to=str(number))
+        assert run.code == 0, run.output
+        digests.append(run.digests())
+        shards = list(run.directory.glob("results/grid/shards/*/*.nc"))
+        assert len(shards) == 2 * -(-2500 // execution["shard_seeds"])
+    assert len(digests[0]) == 6
+    assert digests[0] == digests[1] == digests[2]
+
+
+def test_only_what_is_new_is_computed(snakemake, small):
+    first = snakemake(small, *DATA)
+    assert first.code == 0, first.output
+    assert first.jobs() == {"simulate": 3, "collect": 2, "quantiles": 2, "rates": 2}
+    before = first.digests()
+
+    again = snakemake(small, *DATA)
+    assert "Nothing to be done" in again.output
+    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *DATA)
+    assert "Nothing to be done" in other_shards.output
+
+    with xr.open_dataset(first.directory / "results/grid/runs.nc") as runs:
+        old = runs.load()
+    grown = copy.deepcopy(small)
+    grown["experiments"]["grid"] |= {"m": [64, 256, 4096], "seeds": 3000}
+    more = snakemake(grown, *DATA)
+    assert more.code == 0, more.output
+    # the new width, and seeds 2500 to 3000 of the two old ones; the other experiment is left alone
+    assert more.jobs() == {"simulate": 3, "collect": 1, "quantiles": 1, "rates": 1}
+    with xr.open_dataset(first.directory / "results/grid/runs.nc") as new:
+        assert new.sizes["seed"] == 3000
+        same = new.sel({name: old[name] for name in old.dims})
+        for name in QUANTITIES:
+            assert (same[name] == old[name]).all()
+
+    back = snakemake(small, *DATA)
+    assert back.code == 0, back.output
+    assert back.digests() == before
+
+    analysis = copy.deepcopy(small)
+    analysis["analysis"]["delta"] = [0.25]
+    assert snakemake(analysis, "--dry-run", *DATA).jobs() == {"quantiles": 2, "rates": 2}
+
+
+def test_a_lost_figure_is_drawn_alone_and_comes_out_the_same(snakemake, small):
+    figures = [f"results/figures/grid-{name}.svg" for name in ("rate", "delta")]
+    first = snakemake(small, *figures)
+    assert first.code == 0, first.output
+    drawn = first.digests("results/figures/*")
+    assert len(drawn) == 6
+    (first.directory / figures[0]).unlink()
+    again = snakemake(small, *figures)
+    assert again.jobs() == {"figure_rate": 1}
+    assert again.digests("results/figures/*") == drawn
+
+
+def test_dry_run_writes_no_results(snakemake, small):
+    run = snakemake(small, "--dry-run")
+    assert run.code == 0
+    assert run.jobs()["simulate"] == 3
+    assert not (run.directory / "results").exists()
+
+
+def test_a_config_file_replaces_the_default_one_and_keys_override(snakemake, small):
+    run = snakemake(small, "--dry-run")
+    assert "theorem1" not in run.output
+    default = snakemake(None, "--dry-run")
+    assert "theorem1" in default.output
+    key = snakemake(None, "--dry-run", "--config", "entropy=5")
+    assert "theorem1" in key.output
+
+    def folders(text: str) -> set[str]:
+        return {word.split("/")[3] for word in text.split() if word.startswith("results/theorem1/shards/")}
+
+    assert folders(key.output).isdisjoint(folders(default.output))
+
+
+BAD = [
+    ({"m": [63]}, "experiments.grid.m[0] is 63; allowed:"),
+    ({"m": [0]}, "experiments.grid.m[0] is 0; allowed:"),
+    ({"alpha": [-1.0]}, "experiments.grid.alpha[0] is -1.0; allowed:"),
+    ({"d": []}, "experiments.grid.d is []; allowed:"),
+    ({"m": [64, 64]}, "64 is there twice"),
+    ({"seeds": "many"}, "experiments.grid.seeds is 'many'"),
+    ({"width": [64]}, "experiments.grid.width: unknown key"),
+    ({"perturbation": ["worst"]}, "perturbation[0] is 'worst'"),
+    ({"seeds": 4 * 10**8}, "allowed:"),
+    ({"seeds": 10**12}, "shards; allowed: at most 100,000"),
+]
+
+
+def test_a_bad_config_stops_with_one_message_and_touches_nothing(snakemake, small):
+    good = snakemake(small, "results/grid/runs.nc")
+    assert good.code == 0, good.output
+    before = sorted(p for p in good.directory.rglob("*") if ".snakemake" not in p.parts)
+    digests = good.digests("results/**/*.nc")
+    cases = []
+    for change, message in BAD:
+        config = copy.deepcopy(small)
+        config["experiments"]["grid"] |= change
+        cases.append((config, message))
+    delta = copy.deepcopy(small)
+    delta["analysis"]["delta"] = [1]
+    cases.append((delta, "analysis.delta[0] is 1; allowed:"))
+    for config, message in cases:
+        run = snakemake(config)
+        assert run.code != 0
+        assert message in run.output
+        assert "Traceback" not in run.output
+        assert not run.jobs()
+    assert sorted(p for p in good.directory.rglob("*") if ".snakemake" not in p.parts) == before
+    assert good.digests("results/**/*.nc") == digests
+
+
+def test_nothing_is_written_where_a_bad_config_is_tried_first(snakemake, small):
+    small["experiments"]["grid"]["m"] = [63]
+    run = snakemake(small, to="fresh")
+    assert run.code != 0
+    assert not (run.directory / "results").exists()
+    assert not (run.directory / "logs").exists()
+
+
+def test_a_failing_job_leaves_the_old_result(snakemake, small):
+    """Collecting a larger grid fails half way; the old runs.nc and its bytes stay."""
+    first = snakemake(small, "results/grid/runs.nc")
+    before = first.digests("results/grid/runs.nc")
+    grown = copy.deepcopy(small)
+    grown["experiments"]["grid"]["seeds"] = 2600
+    folder = next(first.directory.glob("results/grid/shards/*"))
+    shard = folder / "m64_seeds2500-2600.nc"
+    made = snakemake(grown, str(shard.relative_to(first.directory)))
+    assert made.code == 0, made.output
+    data = shard.read_bytes()
+    shard.write_bytes(data[: len(data) // 2])
+    os.utime(shard)
+    failed = snakemake(grown, "results/grid/runs.nc")
+    assert failed.code != 0
+    assert first.digests("results/grid/runs.nc") == before
+    assert not (first.directory / "results/.kept").exists()
+    shard.unlink()
+    mended = snakemake(grown, "results/grid/runs.nc")
+    assert mended.code == 0, mended.output
+    with xr.open_dataset(first.directory / "results/grid/runs.nc") as runs:
+        assert runs.sizes["seed"] == 2600
+
+
+def test_lint_is_clean():
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "workflow/scripts").iterdir()))
+def test_scripts_are_thin(script):
+    """A script reads what snakemake hands it, calls the library and writes: no logic to speak of."""
+    text = (ROOT / "workflow/scripts" / script).read_text()
+    assert len(text.splitlines()) <= 45
+    assert "def " not in text
+
+
+def test_the_library_knows_nothing_of_snakemake():
+    for path in (ROOT / "src").rglob("*.py"):
+        lines = Path(path).read_text().splitlines()
+        assert not any(line.strip().startswith(("import snakemake", "from snakemake")) for line in lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 import xarray as xr
@@ -114,9 +115,10 @@ def provenance(table: xr.Dataset) -> str:
 
 
 def write(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write the figure to each path, beside and renamed, without dates or random identifiers."""
+    """Write the figure to each path, beside and renamed, without dates or random identifiers; close it."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not again for each format
     for path in paths:
         with replacing(path) as beside:
             figure.savefig(beside, format=path.suffix[1:], metadata=_METADATA[path.suffix])
+    plt.close(figure)

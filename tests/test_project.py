@@ -1,0 +1,100 @@
+"""What surrounds the code: environment, lock, and words that must not be there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+CONDA_NAMES = {"snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def required(requirements: list[str]) -> dict[str, SpecifierSet]:
+    found = {}
+    for text in requirements:
+        requirement = Requirement(text)
+        found[canonicalize_name(requirement.name)] = requirement.specifier
+        for extra in requirement.extras:  # dask[distributed] is a package of its own for conda
+            found[canonicalize_name(extra)] = requirement.specifier
+    return found
+
+
+def test_conda_environment_names_the_same_packages_and_versions():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = {}
+    for text in environment["dependencies"]:
+        name, _, versions = text.partition(" ")
+        conda[name] = SpecifierSet(versions)
+    expected = {
+        CONDA_NAMES.get(name, name): spec for name, spec in required(project()["dependencies"]).items()
+    }
+    expected["python"] = SpecifierSet(project()["requires-python"])
+    assert conda == expected
+
+
+def locked(path: str) -> dict[str, list[Version]]:
+    found: dict[str, list[Version]] = {}
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", (ROOT / path).read_text(), re.M):
+        found.setdefault(canonicalize_name(name), []).append(Version(version))
+    return found
+
+
+def test_lock_satisfies_pyproject_and_pins_by_hash():
+    requirements = project()["dependencies"] + project()["optional-dependencies"]["test"]
+    lock = locked("requirements.lock")
+    for name, versions in required(requirements).items():
+        assert name in lock
+        assert all(version in versions for version in lock[name])
+    for path in ("requirements.lock", "requirements-uv.lock"):
+        text = (ROOT / path).read_text()
+        pins = len(re.findall(r"^[A-Za-z0-9._-]+==", text, re.M))
+        assert text.count("--hash=sha256:") >= pins > 0
+
+
+def test_lock_holds_no_addresses():
+    for path in ("requirements.lock", "requirements-uv.lock"):
+        text = (ROOT / path).read_text()
+        assert "://" not in text
+        assert "--index" not in text
+        assert "--find-links" not in text
+
+
+def test_readme_names_the_make_targets_it_has():
+    makefile = (ROOT / "Makefile").read_text()
+    for command in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.M):
+        assert re.search(rf"^{command}:", makefile, re.M)
+    for link in re.findall(r"\]\(([^):]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / link).exists()
+
+
+def test_version_is_the_same_everywhere():
+    from ntk_core import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("module", ["ntk_core", "ntk_core.samplers", "ntk_core.plan", "ntk_core.simulation"])
+def test_simulating_imports_neither_figures_nor_analysis(module):
+    """What a simulate job pays at its start: no plotting, no statistics library, no workflow engine."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    heavy = {"matplotlib", "seaborn", "scipy.stats", "snakemake"}
+    if module == "ntk_core":
+        heavy |= {"numpy", "xarray", "pydantic"}
+    assert not loaded & heavy

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 
 from . import bounds, moments
-from .band import QUANTITIES
+from .band import QUANTITIES, quantum
 from .datasets import attributes, describe
 from .execution import compute
 from .grid import Experiment
 from .network import Array
-from .statistics import CONFIDENCE, NO_SLOPE, Slope, Z, log_slope, quantiles, rate_upper_limit
+from .statistics import CONFIDENCE, Z, log_slope, quantiles, rate_upper_limit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -28,6 +28,9 @@ TASK_RUNS = 1 << 17
 
 ROUNDING = 1e-12
 """Relative excess that still counts as on a bound, not over it: |Δ₂| attains its bound exactly."""
+
+NOISE = 1e-9
+"""In units of what one neuron can add: less is rounding of the dense sampler around an exact zero."""
 
 RATE_STATISTICS = ("mean", "rms")
 
@@ -242,8 +245,9 @@ def _rate(m: Array, curves: xr.Dataset, point: dict[str, Any], statistic: str) -
         value, lower, upper = (at[name].values for name in ("quantile", "quantile_lower", "quantile_upper"))
         error = (upper - lower) / (2.0 * Z)
         first = min(m.size // 2, max(m.size - 3, 0))
-    slope: Slope = log_slope(m[first:], value[first:], error[first:]) if m.size > 1 else NO_SLOPE
     quantity, law = str(point["quantity"]), str(point["perturbation"])
+    resolved = np.where(value > NOISE * quantum(quantity, m, float(point["alpha"])), value, 0.0)
+    slope = log_slope(m[first:], resolved[first:], error[first:])
     k = moments.exponent(law, quantity)
     level = statistic if statistic in RATE_STATISTICS else float(statistic)
     limit = moments.limit(law, quantity, int(point["d"]), float(point["alpha"]), level)

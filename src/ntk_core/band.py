@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,11 @@ class FlipSums:
     projection: Array
 
 
+def quantum(quantity: str, m: Any, alpha: float) -> Any:
+    """What one neuron can add to a quantity at ‖x‖ = 1: 1/m to a fraction, α/m to E, Δ₁ and Δ₂."""
+    return 1.0 / m if quantity.endswith("_fraction") else alpha / m
+
+
 def flip_sums(a: Array, b: Array, c: Array, radius: float) -> FlipSums:
     """The sums from pre-activations a = w(0)·x, projections b = u·x and signs c, `(runs, m)` each.
 
@@ -62,7 +68,7 @@ def run_quantities(m: int, alpha: float, pairs: NDArray[np.int64], flips: FlipSu
     From Δ₁ = -(1/√m) Σ_S c|a|, Δ₂ = (1/√m) Σ_S c|b| and E = |Δ₁ + Δ₂| (Lemmas 3 and 4); `pairs`
     is K, half the number of neurons in the band.
     """
-    scale = alpha / m
+    scale = quantum("linearization_error", m, alpha)
     return np.stack(
         [
             scale * np.abs(flips.projection - flips.position),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
+from .band import quantum
 from .gaussian import PHI0, band_integral
 from .network import Array
 from .unit_vector import upper_mean, upper_second_moment, upper_tail
@@ -86,11 +87,6 @@ def _sphere(quantity: str, d: int) -> PairTerm:
     return PairTerm(lambda s: 0.0 * s, lambda s: 2.0 * (two(s) - one(s) ** 2), signed=True)
 
 
-def _unit(quantity: str, m: int, alpha: float) -> float:
-    """What one unit of Σ X is worth, at ‖x‖ = 1."""
-    return 1.0 / m if quantity.endswith("_fraction") else alpha / m
-
-
 def mean(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> float:
     """Exact mean of a quantity at ‖x‖ = 1; NaN where no closed form is known.
 
@@ -99,7 +95,7 @@ def mean(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> floa
     term = pair_term(perturbation, quantity, d)
     if term is None or term.signed:
         return math.nan
-    return _unit(quantity, m, alpha) * 0.5 * m * band_integral(term.first, alpha / math.sqrt(m))
+    return quantum(quantity, m, alpha) * 0.5 * m * band_integral(term.first, alpha / math.sqrt(m))
 
 
 def root_mean_square(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> float:
@@ -111,7 +107,7 @@ def root_mean_square(perturbation: str, quantity: str, m: int, d: int, alpha: fl
     first = 0.0 if term.signed else band_integral(term.first, radius)
     second = band_integral(term.second, radius)
     square = 0.5 * m * (second - first**2) + (0.5 * m * first) ** 2
-    return _unit(quantity, m, alpha) * math.sqrt(square)
+    return quantum(quantity, m, alpha) * math.sqrt(square)
 
 
 def exponent(perturbation: str, quantity: str) -> float:
@@ -130,7 +126,7 @@ def limit(perturbation: str, quantity: str, d: int, alpha: float, statistic: flo
     if term is None:
         return math.nan
     # As r → 0 the density in the band is flat, so an integral over it is 2 r φ(0) ∫₀¹.
-    unit = _unit(quantity, 1, alpha)
+    unit = quantum(quantity, 1, alpha)
     if not term.signed:
         return unit * alpha * PHI0 * _flat_integral(term.first)
     rms = unit * math.sqrt(alpha * PHI0 * _flat_integral(term.second))

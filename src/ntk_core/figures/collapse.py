@@ -22,7 +22,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     here, limits = table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d, statistic="mean")
     m = table["m"].values.astype(float)
-    figure, axes = plt.subplots(1, 4, figsize=(12.2, 3.9), layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(13.4, 3.9), layout="constrained")
     for ax, quantity in zip(axes, SHOWN, strict=True):
         for law in laws:
             cell, limit = (part.sel(quantity=quantity, perturbation=law) for part in (here, limits))
@@ -54,7 +54,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.set_ylim(low / 2, high * 2.5)
         ax.yaxis.set_minor_formatter(NullFormatter())
         ax.set_title(rf"$\sqrt{{m}}\;\cdot$ {style.SYMBOLS[quantity]}")
-    axes[0].legend(loc="lower left")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (
         rf"Mean over the runs times $\sqrt{{m}}$, at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = 1. "
         r"Solid lines: limits from theory, with their values (adversarial error: "

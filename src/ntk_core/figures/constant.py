@@ -18,7 +18,7 @@ CLAIM = (
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """Left: m^k·rms of E at the largest width against α. Right: √m·quantile and bounds against ‖x‖."""
+    """Left: m^k·mean of E at the largest width against α. Right: √m·quantile and bounds against ‖x‖."""
     laws = list(table["perturbation"].values)
     colours = style.law_colours(laws)
     d, m = int(table["d"].values.max()), int(table["m"].values.max())
@@ -26,10 +26,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     strict = float(table["delta"].values.min())
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.2, 4.2), layout="constrained")
 
-    here = rates.sel(quantity="linearization_error", d=d, statistic="rms")
+    here = rates.sel(quantity="linearization_error", d=d)
     fine = np.geomspace(alphas.min() / 1.3, alphas.max() * 1.3, 60)
     for law in laws:
-        point = here.sel(perturbation=law)
+        point = here.sel(perturbation=law, statistic=style.typical(law))
         value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
         k = exponent(law, "linearization_error")
         left.errorbar(
@@ -39,12 +39,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         )  # fmt: skip
         left.plot(
             fine,
-            [limit(law, "linearization_error", d, a, "rms") for a in fine],
+            [limit(law, "linearization_error", d, a, style.typical(law)) for a in fine],
             color=colours[law],
             linewidth=1.1,
         )
     left.set(
-        xscale="log", yscale="log", xlabel=r"radius $\alpha$", ylabel=r"$m^k\cdot$ rms of $E$ at $\|x\|=1$"
+        xscale="log", yscale="log", xlabel=r"radius $\alpha$", ylabel=r"$m^k\cdot$ mean of $E$ at $\|x\|=1$"
     )
     left.set_xticks(alphas, [f"{a:g}" for a in alphas])
     left.minorticks_off()
@@ -75,7 +75,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     power = np.log2(m)
     width = f"$2^{{{power:.0f}}}$" if power == round(power) else f"{m:,}"
     text = (
-        rf"At $m$ = {width}, $d$ = {d}. Left: points measured, lines from theory "
+        rf"At $m$ = {width}, $d$ = {d}. Left: means (sphere: root mean square) measured, lines from theory "
         r"($\alpha^2/(2\sqrt{2\pi})$ for adversarial, half of it for aligned, "
         r"$\propto\alpha^{3/2}$ for sphere). "
         rf"Right: the {1 - strict:.4g}-quantile at $\alpha$ = {alpha:g} "

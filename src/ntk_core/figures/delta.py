@@ -40,7 +40,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 scale * at * cell[name].sel(perturbation=law).values
                 for name in ("quantile", "quantile_lower", "quantile_upper")
             )
-            shown = value > 0
+            shown = style.resolved(value / scale / at, m, alpha)
             ax.errorbar(
                 delta[shown], value[shown], style.error_bars(value, lower, upper)[:, shown], capsize=2,
                 marker=style.LAW_MARKERS.get(law, "^"), color=colours[law], linewidth=1.1, label=law,

@@ -14,20 +14,20 @@ CLAIM = "The dimension does not matter along $x$; random directions miss $x$ as 
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """m^k·rms of E at the largest width against d, with theory as lines; a panel an exponent."""
+    """m^k·mean of E at the largest width against d, with theory as lines; a panel an exponent."""
     laws = list(table["perturbation"].values)
     colours = style.law_colours(laws)
     alpha = style.nearest_to_one(table["alpha"].values)
     d = table["d"].values
     fine = np.unique(np.geomspace(1, 4 * max(d.max(), 4), 60).astype(int))
-    here = rates.sel(quantity="linearization_error", alpha=alpha, statistic="rms")
+    here = rates.sel(quantity="linearization_error", alpha=alpha)
     exponents = sorted({exponent(law, "linearization_error") for law in laws})
     figure, axes = plt.subplots(
         1, len(exponents), figsize=(4.6 * len(exponents), 4.0), squeeze=False, layout="constrained"
     )
     for ax, k in zip(axes[0], exponents, strict=True):
         for law in (law for law in laws if exponent(law, "linearization_error") == k):
-            point = here.sel(perturbation=law)
+            point = here.sel(perturbation=law, statistic=style.typical(law))
             value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
             ax.errorbar(
                 d, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,
@@ -35,18 +35,19 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             )  # fmt: skip
             ax.plot(
                 fine,
-                [limit(law, "linearization_error", int(n), alpha, "rms") for n in fine],
+                [limit(law, "linearization_error", int(n), alpha, style.typical(law)) for n in fine],
                 color=colours[law],
                 linewidth=1.1,
             )
         ax.set(xscale="log", yscale="log", xlabel="input dimension $d$")
-        ax.set_ylabel(rf"$m^{{{'1/2' if k == 0.5 else '3/4'}}}\cdot$ rms of $E$")
+        ax.set_ylabel(rf"$m^{{{'1/2' if k == 0.5 else '3/4'}}}\cdot$ mean of $E$")
         if k == 0.5:
             low, high = ax.get_ylim()
             ax.set_ylim(low / 2, high * 2)
         ax.legend()
     text = (
-        rf"Root mean square of $E$ at the largest width, times $m^k$, at $\alpha$ = {alpha:g}, $\|x\|$ = 1. "
+        rf"Mean of $E$ (sphere: root mean square) at the largest width, "
+        rf"times $m^k$, at $\alpha$ = {alpha:g}, $\|x\|$ = 1. "
         r"Points measured, lines from theory: $\sqrt{m}$-limits for the laws along $x$, "
         r"the $m^{3/4}$-limit of the sphere variance. " + style.provenance(table)
     )

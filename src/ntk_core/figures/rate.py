@@ -8,7 +8,6 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..moments import exponent
 from . import style
 
 CLAIM = "The linearization error falls as $m^{-1/2}$ at worst, and as $m^{-3/4}$ in random directions"
@@ -38,7 +37,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 here[name].sel(delta=level).values * at
                 for name in ("quantile", "quantile_lower", "quantile_upper")
             )
-            shown = value > 0
+            shown = style.resolved(value / at, m, alpha)
             ax.errorbar(
                 m[shown], value[shown], style.error_bars(value, lower, upper)[:, shown],
                 marker="o", color=colour, linewidth=1.2, capsize=1.5, label=f"{1 - level:.4g}-quantile",
@@ -65,7 +64,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:
     """The fitted slope with its interval: of the mean, or of the rms where the signed error is centred."""
-    statistic = "rms" if exponent(law, "linearization_error") == 0.75 else "mean"
+    statistic = style.typical(law)
     row = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d, statistic=statistic)
     slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
     return f"slope {slope:.4f} ± {half:.4f}" if np.isfinite(slope) else "one width: no slope"

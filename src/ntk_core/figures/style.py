@@ -16,7 +16,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..analysis import NOISE
+from ..band import quantum
 from ..datasets import replacing
+from ..moments import exponent
 from ..network import Array
 
 SYMBOLS = {
@@ -76,11 +79,21 @@ def nearest_to_one(values: Array) -> float:
     return float(values[np.argmin(np.abs(np.log(values)))])
 
 
+def resolved(value: Array, m: Array | float, alpha: float) -> Any:
+    """Where a value of E is more than rounding around an exact zero, and so can be drawn on a log axis."""
+    return value > NOISE * quantum("linearization_error", m, alpha)
+
+
+def typical(law: str) -> str:
+    """The statistic whose rate is seen at every width: the mean, or the rms where the mean cancels."""
+    return "rms" if exponent(law, "linearization_error") == 0.75 else "mean"
+
+
 def reference_slopes(ax: Axes, m: Array, anchor: float) -> None:
     """Thin grey lines of slope -1/2 and -3/4 from `anchor` at the least width, named in the legend."""
     ends = np.array([m.min(), m.max()], dtype=np.float64)
-    for exponent, label, dashes in ((0.5, "slope −1/2", "-"), (0.75, "slope −3/4", "-.")):
-        line = anchor * (ends / ends[0]) ** -exponent
+    for k, label, dashes in ((0.5, "slope −1/2", "-"), (0.75, "slope −3/4", "-.")):
+        line = anchor * (ends / ends[0]) ** -k
         ax.plot(ends, line, color="0.6", linewidth=1.0, linestyle=dashes, zorder=1, label=label)
 
 

@@ -135,10 +135,12 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
         )
         assert len(sizes) == 2 * len(FIGURES)
         assert min(sizes) > 300
-        page.click("tr:has(td:has-text('rate')) a[iconname=eye]")
+        page.click("tr:has(td:has-text('rate')) a[iconname=information-circle]")
         page.wait_for_selector("text=Theorem 1 holds for the worst displacement")
-        drawn = page.wait_for_selector("img, iframe, object, embed").bounding_box()
-        assert drawn["width"] > 300
+        page.click("a[iconname=eye]")
+        image = page.wait_for_selector("img[src*='theorem1-rate.svg']")
+        page.wait_for_function("image => image.naturalWidth > 0", arg=image)
+        assert image.bounding_box()["width"] > 300
         browser.close()
     assert troubles == []
     assert not [url for url in requests if url.startswith(("http:", "https:"))]

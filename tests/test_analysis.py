@@ -64,6 +64,31 @@ def test_exceedances_count_runs_over_each_bound(made):
     assert (table["exceedances"] > 0).any()
 
 
+def test_a_run_exactly_on_a_bound_is_not_over_it():
+    """|Δ₂| of the adversarial law is K·α/m, and at its quantile K lies on the binomial bound itself."""
+    from scipy.stats import binom
+
+    from ntk_core.analysis import _cell
+    from ntk_core.gaussian import band_probability
+
+    over_by_rounding = 0
+    delta, x_norm = np.array([0.5, 0.1, 0.01]), np.array([0.1, 0.7, 3.0])
+    for m in (66, 90, 250, 1002):
+        for alpha in (0.3, 1.7, 2.1):
+            pairs = np.arange(40)
+            values = np.tile(alpha / m * pairs, (5, 1))
+            grid = np.ix_(delta, x_norm)
+            limits = np.stack(
+                [[bounds.bound(name, q, m, alpha, *grid) for q in QUANTITIES] for name in bounds.BOUNDS]
+            )
+            got = _cell(values, delta, x_norm, limits)["exceedances"][QUANTITIES.index("delta2"), 2]
+            level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))
+            assert np.array_equal(got, np.repeat((39 - level)[:, None], 3, axis=1))
+            scaled = values[0][:, None, None] * x_norm
+            over_by_rounding += int((scaled > limits[2, 3]).sum() - got.sum())
+    assert over_by_rounding > 0  # what a plain comparison would count
+
+
 def test_tables_hold_bounds_and_exact_moments(made):
     _, table, _ = made
     at = {"quantity": "delta1", "m": 256, "alpha": 2.0}

@@ -98,6 +98,16 @@ def test_growing_axes_leaves_runs_unchanged(tmp_path):
             assert np.array_equal(old[name], common[name])
 
 
+def test_replacing_puts_a_new_file_in_place_and_leaves_other_names_of_the_old(tmp_path):
+    target, link = tmp_path / "file", tmp_path / "link"
+    target.write_text("old")
+    link.hardlink_to(target)
+    with replacing(target) as beside:
+        beside.write_text("new")
+    assert target.read_text() == "new"
+    assert link.read_text() == "old"
+
+
 def test_replacing_leaves_the_old_file_when_writing_fails(tmp_path):
     target = tmp_path / "file"
     target.write_text("old")

@@ -13,8 +13,9 @@ import xarray as xr
 from . import bounds, moments
 from .band import QUANTITIES, quantum
 from .datasets import attributes, describe
+from .exact import exact_quantile
 from .execution import compute
-from .grid import Experiment
+from .grid import Cell, Experiment
 from .network import Array
 from .statistics import CONFIDENCE, Z, log_slope, quantiles, rate_upper_limit
 
@@ -61,13 +62,28 @@ def quantile_dataset(
     parts: dict[str, Array] = {}
     task = partial(_cells, str(runs), np.array(delta), np.array(x_norm), limits)
     for number, cells in compute(client, task, work):
-        for index, cell in zip(work[number], cells, strict=True):
-            for name, value in cell.items():
+        for index, statistics in zip(work[number], cells, strict=True):
+            for name, value in statistics.items():
                 full = parts.setdefault(
                     name, np.empty((len(QUANTITIES), *shape, *value.shape[1:]), value.dtype)
                 )
                 full[(slice(None), *index)] = value
+    points = list(experiment.cells())
+    exact = np.empty((len(points), len(QUANTITIES), len(delta)))
+    for number, value in compute(client, partial(_exact, delta), points):
+        exact[number] = value
+    parts["exact_quantile"] = np.moveaxis(exact, 0, 1).reshape(parts["quantile"].shape)
     return _label(experiment, entropy, delta, x_norm, parts, limits)
+
+
+def _exact(delta: tuple[float, ...], cell: Cell) -> Array:
+    """One task: the exact quantiles of a cell, `(5, delta)`. Runs on a worker."""
+    return np.array(
+        [
+            [exact_quantile(cell.perturbation, q, cell.m, cell.d, cell.alpha, level) for level in delta]
+            for q in QUANTITIES
+        ]
+    )
 
 
 def _bound_arrays(
@@ -148,7 +164,7 @@ def _label(
 ) -> xr.Dataset:
     cell = ("quantity", "perturbation", "m", "d", "alpha")
     dims = {
-        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper"), (*cell, "delta")),
+        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper", "exact_quantile"), (*cell, "delta")),
         **dict.fromkeys(("mean", "mean_standard_error", "rms", "rms_standard_error"), cell),
         "exceedances": (*cell, "bound", "delta", "x_norm"),
     }

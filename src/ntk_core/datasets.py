@@ -48,6 +48,7 @@ LONG_NAMES = {
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
     "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",
     "quantile_upper": "upper confidence limit of the (1 - delta)-quantile; infinite where runs are too few",
+    "exact_quantile": "exact (1 - delta)-quantile at |x| = 1; NaN where no exact law is known",
     "mean": "mean over the runs at |x| = 1",
     "mean_standard_error": "standard error of the mean",
     "rms": "root mean square over the runs at |x| = 1",

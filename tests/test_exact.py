@@ -1,0 +1,184 @@
+"""The exact laws against enumeration by quadrature, against simulation, and against the moments."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import dblquad, quad
+from scipy.stats import binom, norm
+
+from ntk_core import bounds, moments
+from ntk_core.band import QUANTITIES
+from ntk_core.exact import TARGET, CompoundBinomial, exact_law, exact_quantile
+from ntk_core.gaussian import band_probability
+from ntk_core.grid import Cell
+from ntk_core.samplers import simulate
+
+COMPOUND = ("linearization_error", "delta1")
+ALONG_X = ("adversarial", "aligned")
+
+
+def term(quantity, radius):
+    """Density of X on (0, 1) and P(X > y), from the normal law, by other means than the module's."""
+    p = 2 * norm.cdf(radius) - 1
+
+    def position(x):
+        return 1 - x if quantity == "linearization_error" else x
+
+    def density(x):
+        return 2 * radius * norm.pdf(radius * position(x)) / p
+
+    def above(y):
+        y = min(max(y, 0.0), 1.0)
+        inside = 2 * norm.cdf(radius * position(y)) - 1
+        return inside / p if quantity == "linearization_error" else 1 - inside / p
+
+    return density, above
+
+
+@pytest.mark.parametrize("law", ALONG_X)
+@pytest.mark.parametrize("quantity", COMPOUND)
+@pytest.mark.parametrize(("m", "alpha"), [(2, 1.0), (4, 1.0), (4, 5.0), (6, 2.0), (6, 0.2)])
+def test_survival_agrees_with_direct_enumeration(law, quantity, m, alpha):
+    """Sum over K ≤ 3 of P(K)·P(X₁ + … + X_K > y), the inner probabilities by quadrature."""
+    radius, n = alpha / math.sqrt(m), m // 2
+    p = (2 * norm.cdf(radius) - 1) * (1.0 if law == "adversarial" else 0.5)
+    density, above = term(quantity, radius)
+
+    def two(y):
+        kinks = [k for k in (y - 1, y) if 0 < k < 1]
+        return quad(lambda x: density(x) * above(y - x) if y > x else density(x), 0, 1, points=kinks or None)[
+            0
+        ]
+
+    def three(y):
+        inner = dblquad(
+            lambda u, x: density(x) * density(u) * above(y - x - u) if y > x + u else density(x) * density(u),
+            0, 1, 0, 1, epsabs=1e-7, epsrel=1e-7,
+        )  # fmt: skip
+        return inner[0]
+
+    exact = exact_law(law, quantity, m, 7, alpha)
+    for y in (0.05, 0.4, 0.99, 1.3, 2.4):
+        expected = binom.pmf(1, n, p) * above(y)
+        if n >= 2:
+            expected += binom.pmf(2, n, p) * two(y)
+        if n >= 3:
+            expected += binom.pmf(3, n, p) * three(y)
+        assert exact.survival(y * alpha / m) == pytest.approx(expected, rel=1e-5, abs=1e-7), y
+
+
+@pytest.mark.parametrize("m", [2, 4, 64, 1000, 2**20, 2**30, 2**40])
+@pytest.mark.parametrize("alpha", [0.05, 1.0, 4.0])
+def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, alpha):
+    for law in ALONG_X:
+        for quantity in COMPOUND:
+            exact = exact_law(law, quantity, m, 2, alpha)
+            assert isinstance(exact, CompoundBinomial)
+            last = math.inf
+            for delta in (1e-9, 1e-5, 0.001, 0.1, 0.5, 0.9):
+                quantile = exact.quantile(delta)
+                assert quantile.error <= TARGET
+                assert quantile.value <= last
+                last = quantile.value
+                none = exact.n * math.log1p(-exact.p)
+                assert (quantile.value == 0) == (-math.expm1(none) <= delta)
+                if 0 < quantile.value < 0.999 * exact.n * exact.unit:
+                    # a relative error in the quantile moves the tail by up to about log(1/δ) times as much
+                    assert exact.survival(quantile.value) == pytest.approx(delta, rel=3e-3)
+
+
+def test_stated_error_covers_the_distance_to_a_finer_series(monkeypatch):
+    from ntk_core import exact as module
+
+    coarse = {}
+    for alpha in (0.3, 1.0, 2.0):
+        for delta in (0.3, 0.01, 1e-6):
+            coarse[alpha, delta] = exact_law("adversarial", "delta1", 64, 2, alpha).quantile(delta)
+    monkeypatch.setattr(module, "_REMAINDERS", (1e-12,))
+    for (alpha, delta), quantile in coarse.items():
+        fine = exact_law("adversarial", "delta1", 64, 2, alpha).quantile(delta)
+        assert abs(quantile.value - fine.value) <= (quantile.error + fine.error) * fine.value
+
+
+@pytest.mark.parametrize("law", ALONG_X)
+def test_moments_are_integrals_of_the_survival_function(law):
+    for quantity in COMPOUND:
+        for m, alpha in ((2, 1.0), (40, 2.0), (1024, 1.0)):
+            exact = exact_law(law, quantity, m, 2, alpha)
+            top = min(exact.n, exact.n * exact.p + 12 * math.sqrt(exact.n * exact.p) + 12)
+            edges = np.unique(np.concatenate([np.linspace(0, 2, 9), np.linspace(0, top, 13)]))
+            edges = edges[edges <= top]
+            nodes, weights = np.polynomial.legendre.leggauss(10)
+            mean = square = 0.0
+            for low, high in zip(edges[:-1], edges[1:], strict=True):
+                for node, weight in zip(nodes, weights, strict=True):
+                    y = exact.unit * (0.5 * (high - low) * node + 0.5 * (high + low))
+                    tail = exact.survival(y) * 0.5 * (high - low) * weight * exact.unit
+                    mean += tail
+                    square += 2 * y * tail
+            assert mean == pytest.approx(moments.mean(law, quantity, m, 2, alpha), rel=1e-6)
+            rms = moments.root_mean_square(law, quantity, m, 2, alpha)
+            assert square == pytest.approx(rms**2, rel=1e-6)
+
+
+def exceedance_scores(shift: float = 0.0) -> np.ndarray:
+    """Runs over the exact quantiles, as z-scores; `shift` plants a relative error in the law."""
+    scores = []
+    for law in ALONG_X:
+        for m, alpha in ((2, 1.0), (6, 2.0), (64, 0.5), (64, 2.0), (1002, 1.0), (2**20, 1.0)):
+            runs = simulate(31, Cell("band", law, m, 2, alpha), 0, 65536)
+            for quantity in COMPOUND:
+                for delta in (0.5, 0.1, 0.01, 0.001):
+                    quantile = exact_quantile(law, quantity, m, 2, alpha, delta) * (1 + shift)
+                    if quantile > 0:
+                        over = np.count_nonzero(runs[QUANTITIES.index(quantity)] > quantile)
+                        scores.append((over - 65536 * delta) / math.sqrt(65536 * delta * (1 - delta)))
+    return np.abs(scores)
+
+
+def test_simulation_agrees_and_a_wrong_constant_is_found():
+    """Largest of 88 or so z-scores below its 1e-3 level; a law 1 % off fails by far."""
+    scores = exceedance_scores()
+    limit = norm.isf(0.5e-3 / len(scores))
+    assert len(scores) > 80
+    assert scores.max() < limit
+    assert exceedance_scores(shift=0.01).max() > 2 * limit
+
+
+@pytest.mark.parametrize("law", ["adversarial", "aligned", "sphere"])
+def test_binomial_laws(law):
+    m, alpha = 90, 2.0
+    runs = simulate(8, Cell("band", law, m, 3, alpha), 0, 20000)
+    known = ["band_fraction"] + (["delta2", "sign_change_fraction"] if law in ALONG_X else [])
+    for quantity in known:
+        exact = exact_law(law, quantity, m, 3, alpha)
+        values = runs[QUANTITIES.index(quantity)]
+        for value in np.unique(np.round(values, 12))[:-1:3]:
+            p = exact.survival(float(value))
+            over = np.count_nonzero(values > value * (1 + 1e-9))
+            assert binom.sf(over - 1, 20000, p) > 1e-6
+            assert binom.cdf(over, 20000, p) > 1e-6
+        for delta in (0.5, 0.01):
+            quantile = exact.quantile(delta).value
+            assert exact.survival(quantile) <= delta < exact.survival(quantile * (1 - 1e-9) - 1e-15)
+    assert exact_law(law, "band_fraction", m, 3, alpha).survival(-1.0) == 1.0
+    if law == "adversarial":
+        bound = bounds.binomial("delta2", m, alpha, 0.01, 1.0)
+        assert exact_law(law, "delta2", m, 3, alpha).quantile(0.01).value == pytest.approx(float(bound))
+
+
+def test_limits_of_the_exact_quantiles():
+    """√m·E → α²/(2√(2π)) at every δ, from above and below."""
+    for delta in (0.5, 1e-9):
+        value = exact_quantile("adversarial", "linearization_error", 2**40, 2, 1.0, delta) * 2**20
+        assert value == pytest.approx(1 / (2 * math.sqrt(2 * math.pi)), rel=0.012)
+
+
+def test_where_no_law_is_known_there_is_none():
+    assert exact_law("sphere", "delta1", 64, 2, 1.0) is None
+    assert math.isnan(exact_quantile("sphere", "linearization_error", 64, 2, 1.0, 0.1))
+    assert exact_law("adversarial", "delta1", 2, 2, 100.0) is None  # beyond MAX_RADIUS
+    assert band_probability(100.0) == 1.0

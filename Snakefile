@@ -17,7 +17,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.figures import FIGURES
 from ntk_core.keeping import Keeper
-from ntk_core.plan import Plan
+from ntk_core.plan import Plan, library_digest
 from ntk_core.progress import Job, Monitor
 
 min_version("9.0")
@@ -50,10 +50,8 @@ DRAWINGS = [
 SUMMARY = Path("results/summary.txt")
 REPORT = Path("results/report.html")
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(Path("results"))
-
-if workflow.is_main_process and not workflow.dryrun:
-    KEEPER.restore()
+KEEPER = Keeper(DATA + DRAWINGS + [SUMMARY, REPORT])
+LIBRARY = library_digest()
 
 
 include: "workflow/rules/simulate.smk"
@@ -70,7 +68,8 @@ rule all:
 
 
 onstart:
-    KEEPER.keep(DATA + DRAWINGS + [SUMMARY, REPORT])
+    KEEPER.restore()
+    KEEPER.keep()
     MONITOR.start()
 
 

@@ -97,6 +97,19 @@ def test_missing_keys_and_several_faults_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    "raw", [None, [], 5, "text", {1: 2}, {**GOOD, None: 1}, {**GOOD, "entropy": 10**5000}]
+)
+def test_odd_files_get_a_message_too(raw):
+    with pytest.raises(ConfigError, match="; allowed: "):
+        parse_config(raw)
+
+
+def test_order_of_laws_is_no_content():
+    config = changed("experiments.t.perturbation", ["sphere", "adversarial"])
+    assert parse_config(config).experiment("t").perturbation == ("adversarial", "sphere")
+
+
 def test_dense_is_refused_where_it_cannot_run():
     config = changed("experiments.t.m", [2**30])
     config["experiments"]["t"]["sampler"] = "dense"

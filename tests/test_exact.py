@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_moments_are_integrals_of_the_survival_function(law):
             edges = edges[edges <= top]
             nodes, weights = np.polynomial.legendre.leggauss(10)
             mean = square = 0.0
-            for low, high in zip(edges[:-1], edges[1:], strict=True):
+            for low, high in itertools.pairwise(edges):
                 for node, weight in zip(nodes, weights, strict=True):
                     y = exact.unit * (0.5 * (high - low) * node + 0.5 * (high + low))
                     tail = exact.survival(y) * 0.5 * (high - low) * weight * exact.unit

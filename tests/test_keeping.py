@@ -9,30 +9,42 @@ def test_what_went_missing_comes_back_older_than_anything(tmp_path):
     files[0].parent.mkdir(parents=True)
     for file in files[:2]:
         file.write_text(file.name)
-    Keeper(root).keep(files)
+    Keeper(files).keep()
     files[0].unlink()
     files[1].unlink()
     files[1].write_text("new")
-    assert Keeper(root).restore() == [files[0]]  # another process, after a kill
+    assert Keeper(files).restore() == [files[0]]  # another process, after a kill
     assert files[0].read_text() == "runs.nc"
     assert files[0].stat().st_mtime == 0
     assert files[1].read_text() == "new"
-    assert sorted(path.name for path in root.iterdir()) == ["a", "summary.txt"]
+    assert sorted(path.name for path in root.rglob("*")) == ["a", "runs.nc", "summary.txt"]
 
 
 def test_nothing_kept_nothing_done(tmp_path):
-    assert Keeper(tmp_path / "results").restore() == []
-    Keeper(tmp_path / "results").forget()
+    keeper = Keeper([tmp_path / "results" / "x"])
+    assert keeper.restore() == []
+    keeper.forget()
     assert not (tmp_path / "results").exists()
 
 
 def test_keeping_twice_keeps_the_newest(tmp_path):
     file = tmp_path / "x"
     file.write_text("one")
-    Keeper(tmp_path).keep([file])
+    Keeper([file]).keep()
     file.unlink()
     file.write_text("two")
-    Keeper(tmp_path).keep([file])
+    Keeper([file]).keep()
     file.unlink()
-    Keeper(tmp_path).restore()
+    Keeper([file]).restore()
     assert file.read_text() == "two"
+
+
+def test_results_on_another_disk_are_kept_there(tmp_path):
+    """A linked folder may lie on another file system, where no hard link reaches."""
+    elsewhere = tmp_path / "disk"
+    elsewhere.mkdir()
+    (tmp_path / "results").symlink_to(elsewhere)
+    file = tmp_path / "results" / "x"
+    file.write_text("one")
+    Keeper([file]).keep()
+    assert (elsewhere / ".kept" / "x").samefile(file)

@@ -23,9 +23,13 @@ def test_shards_have_names_that_say_what_they_hold(small, tmp_path):
     plan = make(small, tmp_path)
     shard = plan.shards("grid")[0]
     assert plan.path(shard).name == "m64_seeds0-2500.nc"
-    assert plan.shard("grid", 64, 0, 2500) == shard
+    assert plan.shard("grid", plan.path(shard)) == shard
     other = make(small, tmp_path, alpha=[1.5])
     assert other.path(other.shards("grid")[0]).parent != plan.path(shard).parent
+    with pytest.raises(ConfigError, match="is no shard of experiment grid as the config has it now"):
+        other.shard("grid", plan.path(shard))
+    with pytest.raises(ConfigError, match="is no shard"):
+        plan.shard("grid", plan.path(shard).with_name("m66_seeds0-2500.nc"))
 
 
 def test_files_that_are_no_shards_are_not_taken_for_some(small, tmp_path):

@@ -78,6 +78,33 @@ def test_collect_refuses_shards_that_do_not_cover(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_collect_refuses_shards_of_another_grid(tmp_path):
+    from dataclasses import replace
+
+    shards = make(tmp_path, [0, 3000])
+    for other in ({"alpha": (0.25,)}, {"perturbation": ("adversarial", "sphere")}, {"d": (2, 4)}):
+        with pytest.raises(ValueError, match="holds"):
+            collect(replace(EXPERIMENT, **other), 5, shards, tmp_path / "runs.nc")
+    with pytest.raises(ValueError, match="holds entropy 5, not 6"):
+        collect(EXPERIMENT, 6, shards, tmp_path / "runs.nc")
+    assert not (tmp_path / "runs.nc").exists()
+
+
+def test_collect_takes_more_shards_than_files_may_be_open(tmp_path):
+    import resource
+
+    single = Experiment("many", "band", ("aligned",), (6,), (2,), (0.5,), 150)
+    shards = make(tmp_path, list(range(151)), single)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        collect(single, 5, shards, tmp_path / "runs.nc")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with xr.open_dataset(tmp_path / "runs.nc") as runs:
+        assert runs.sizes["seed"] == 150
+
+
 def test_a_shard_made_in_processes_is_the_same_file(tmp_path):
     shard = Shard(EXPERIMENT, 5, 64, 0, 3000)
     for kind in ("threads", "processes"):

@@ -60,7 +60,7 @@ def quantile_dataset(
     indices = iter(np.ndindex(shape))
     work = list(iter(lambda: list(islice(indices, size)), []))
     parts: dict[str, Array] = {}
-    task = partial(_cells, str(runs), np.array(delta), np.array(x_norm), limits)
+    task = partial(_cells, str(Path(runs).resolve()), np.array(delta), np.array(x_norm), limits)
     for number, cells in compute(client, task, work):
         for index, statistics in zip(work[number], cells, strict=True):
             for name, value in statistics.items():
@@ -222,7 +222,7 @@ def rate_dataset(table: xr.Dataset, experiment: Experiment, entropy: int) -> xr.
     dims = (*axes, "statistic")
     shape = (*(len(axis) for axis in axes.values()), len(statistics))
     names = (
-        "slope", "slope_lower", "slope_upper", "m_fit", "exponent",
+        "slope", "slope_lower", "slope_upper", "m_fit", "points", "exponent",
         "constant", "constant_lower", "constant_upper", "constant_limit", "follows_from",
     )  # fmt: skip
     arrays = {name: np.full(shape, np.nan) for name in names}
@@ -274,7 +274,8 @@ def _rate(m: Array, curves: xr.Dataset, point: dict[str, Any], statistic: str) -
         "slope": slope.value,
         "slope_lower": slope.lower,
         "slope_upper": slope.upper,
-        "m_fit": m[first],
+        "m_fit": slope.first,
+        "points": slope.points,
         "exponent": k,
         "constant": scaled[-1],
         "constant_lower": lower[-1] * m[-1] ** k,

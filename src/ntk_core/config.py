@@ -134,12 +134,12 @@ class Config(_Section):
     )
 
     def experiment(self, name: str) -> grid.Experiment:
-        """An experiment with its numeric axes sorted (a CF coordinate has to be monotonic)."""
+        """An experiment with its axes sorted: CF wants monotonic coordinates, and order is no content."""
         model = self.experiments[name]
         return grid.Experiment(
             name=name,
             sampler=model.sampler,
-            perturbation=tuple(model.perturbation),
+            perturbation=tuple(law for law in LAWS if law in model.perturbation),
             m=tuple(sorted(model.m)),
             d=tuple(sorted(model.d)),
             alpha=tuple(sorted(model.alpha)),
@@ -157,11 +157,13 @@ class Config(_Section):
         return tuple(sorted(self.analysis.x_norm))
 
 
-def parse_config(raw: Mapping[str, Any]) -> Config:
+def parse_config(raw: Any) -> Config:
     """A checked `Config` from the plain mapping a YAML file holds.
 
     Raises `ConfigError` listing every fault, one line each.
     """
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"config is {_shorten(raw)}; allowed: {_allowed([])}")
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:
@@ -180,6 +182,9 @@ _SECTIONS: tuple[type[_Section], ...] = (Config, ExperimentModel, AnalysisModel,
 
 def _explain(fault: Mapping[str, Any]) -> str:
     location = [part for part in fault["loc"] if part != "[key]"]
+    if fault["type"] == "invalid_key":
+        where = "".join(_step(part) for part in location[:-1]).removeprefix(".") or "config"
+        return f"{where} has the key {_shorten(fault['input'])}; allowed: keys that are text"
     path = "".join(_step(part) for part in location).removeprefix(".")
     if fault["type"] == "extra_forbidden":
         section = next(s for s in _SECTIONS if _depth(s) == len(location) - 1 and _fits(s, location))
@@ -215,11 +220,14 @@ def _allowed(location: list[str | int]) -> str:
         for section in reversed(_SECTIONS):
             if part in section.model_fields:
                 return str(section.model_fields[str(part)].description)
-    raise AssertionError(location)
+    return "keys that are text"
 
 
 def _shorten(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer too long to print
+        text = "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

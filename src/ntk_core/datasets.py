@@ -66,6 +66,7 @@ LONG_NAMES = {
     "slope_lower": "lower confidence limit of the slope",
     "slope_upper": "upper confidence limit of the slope",
     "m_fit": "smallest width the slope is fitted on",
+    "points": "number of widths the slope is fitted on; zeros and values without interval are left out",
     "exponent": "k of the theory's rate m^-k",
     "constant": "statistic times m^k at the largest width",
     "constant_lower": "lower confidence limit of the constant",

@@ -23,8 +23,8 @@ TASK_COST = 3e8
 def workers(execution: ExecutionModel, threads: int) -> Iterator[Client]:
     """A Dask client on the workers the execution settings ask for, closed on leaving.
 
-    By default a local cluster of `threads` threads in this process, which opens no socket; with
-    `workers: processes` as many processes on the loopback interface; with `scheduler` set, the
+    By default a local cluster of `threads` threads in this process; with `workers: processes` as many
+    processes. Both listen on the loopback interface only; with `scheduler` set, the
     cluster behind that address.
     """
     import dask

@@ -22,7 +22,7 @@ BLOCK = {"band": 1024, "dense": 64}
 """Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
 
 SHARD_UNIT = 1024
-"""Shards begin at multiples of this many seeds, so no block is cut by two shards."""
+"""Shards are planned in multiples of this many seeds, so that few blocks are cut by two shards."""
 
 
 @dataclass(frozen=True)

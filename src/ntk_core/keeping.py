@@ -1,7 +1,7 @@
 """Finished results outlive a failing run.
 
 Snakemake deletes the outputs of a job before it starts the job. So before a run begins, every finished
-result gets a second name (a hard link, no copy) in a folder beside; after a failure, or at the
+result gets a second name (a hard link, no copy) in a folder beside it; after a failure, or at the
 next start if the run was killed, results that are missing get their place back. They come back with the
 modification time 0, older than any input: the next run makes them anew.
 """
@@ -9,40 +9,43 @@ modification time 0, older than any input: the next run makes them anew.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 
 class Keeper:
-    """Keeps the files of `root` in `root/.kept` while a run is under way."""
+    """Keeps files while a run is under way, each in a folder `.kept` beside it."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._kept = root / ".kept"
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = list(paths)
 
-    def keep(self, paths: Iterable[Path]) -> None:
-        """Give each existing file below the root its second name."""
-        for path in paths:
-            if path.is_file():
-                link = self._kept / path.relative_to(self._root)
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.unlink(missing_ok=True)
-                os.link(path, link)
+    def keep(self) -> None:
+        """Give each file that exists its second name."""
+        for path in filter(Path.is_file, self._paths):
+            link = _second(path)
+            link.parent.mkdir(exist_ok=True)
+            link.unlink(missing_ok=True)
+            os.link(path, link)
 
     def restore(self) -> list[Path]:
         """Put back what is missing, then forget; returns what was put back."""
         back = []
-        for link in sorted(path for path in self._kept.rglob("*") if path.is_file()):
-            path = self._root / link.relative_to(self._kept)
-            if not path.exists():
-                os.utime(link, (0, 0))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                link.replace(path)
+        for path in self._paths:
+            if _second(path).is_file() and not path.exists():
+                os.utime(_second(path), (0, 0))
+                _second(path).replace(path)
                 back.append(path)
         self.forget()
         return back
 
     def forget(self) -> None:
         """Drop the second names."""
-        shutil.rmtree(self._kept, ignore_errors=True)
+        for path in self._paths:
+            _second(path).unlink(missing_ok=True)
+        for folder in {_second(path).parent for path in self._paths}:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _second(path: Path) -> Path:
+    return path.parent / ".kept" / path.name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import __version__
 from .config import Config, ConfigError
 from .grid import Experiment, Shard, content_key, seed_ranges
 from .seeding import FORMAT_VERSION
@@ -63,13 +65,25 @@ class Plan:
             for start, stop in seed_ranges(experiment.seeds, size, existing[m])
         ]
 
-    def shard(self, name: str, m: int, start: int, stop: int) -> Shard:
-        """One shard by what its file name says."""
-        return Shard(self.experiment(name), self.config.entropy, m, start, stop)
+    def shard(self, name: str, path: Path) -> Shard:
+        """The shard of an experiment that belongs in the file at `path`.
+
+        Raises `ConfigError` if the file belongs to another grid, as after a change of the config.
+        """
+        experiment = self.experiment(name)
+        match = _SHARD_NAME.fullmatch(path.name)
+        m, start, stop = map(int, match.groups()) if match else (0, 0, 0)
+        shard = Shard(experiment, self.config.entropy, m, start, stop)
+        if m not in experiment.m or self.path(shard) != path:
+            raise ConfigError(f"{path} is no shard of experiment {name} as the config has it now")
+        return shard
 
     def spec(self, name: str) -> str:
         """All that the runs of an experiment depend on, as text."""
-        return f"{self.experiment(name)}, entropy {self.config.entropy}, format {FORMAT_VERSION}"
+        return (
+            f"{self.experiment(name)}, entropy {self.config.entropy}, "
+            f"format {FORMAT_VERSION}, ntk_core {__version__}"
+        )
 
     @property
     def all_shards(self) -> list[Shard]:
@@ -118,6 +132,14 @@ class Plan:
         seeds = self.experiment(name).seeds
         ranges = (r for ranges in self.existing(name).values() for r in ranges)
         return sum(stop - start for start, stop in ranges if stop <= seeds)
+
+
+def library_digest() -> str:
+    """Ten hex digits naming the code of this library: tables and figures are made anew when it changes."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def _size(count: float) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from .execution import TASK_COST, compute
 from .grid import Experiment, Piece, Shard, tasks
 from .network import Array
 from .samplers import simulate
+from .seeding import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -73,49 +75,69 @@ def collect(experiment: Experiment, entropy: int, shards: Sequence[str | Path], 
         entropy,
     )
     coords = run_coordinates(experiment, experiment.m, range(experiment.seeds))
-    sources = [netCDF4.Dataset(shard) for shard in shards]
-    try:
-        by_width = {m: _in_order(sources, m, experiment.seeds) for m in experiment.m}
+    with _Shards(shards, experiment, entropy) as source:
         shape = tuple(len(coords[name]) for name in ("perturbation", "m", "d", "alpha"))
         with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
             writer = RunsWriter(file, coords, attrs, compress=True)
             for quantity in QUANTITIES:
                 for cell in np.ndindex(shape):
-                    parts = by_width[experiment.m[cell[1]]]
                     for low in range(0, experiment.seeds, RunsWriter.CHUNK):
                         high = min(low + RunsWriter.CHUNK, experiment.seeds)
-                        runs = _read(parts, quantity, cell, low, high)
+                        runs = source.read(quantity, experiment.m[cell[1]], cell, low, high)
                         writer.put(quantity, cell, slice(low, high), runs)
-    finally:
-        for source in sources:
-            source.close()
 
 
-Part = tuple[int, int, netCDF4.Dataset]
+class _Shards:
+    """Shards of an experiment to read from, checked to be its own and to cover it exactly."""
 
+    OPEN = 64
+    """Files held open at once: far below any system's limit."""
 
-def _in_order(sources: Sequence[netCDF4.Dataset], m: int, seeds: int) -> list[Part]:
-    """The shards of one width as `(start, stop, file)`, checked to cover seeds 0 … seeds - 1."""
-    parts = []
-    for source in sources:
-        source.set_auto_mask(False)
-        if source["m"][0] == m:
-            parts.append((int(source["seed"][0]), int(source["seed"][-1]) + 1, source))
-    parts.sort(key=lambda part: part[:2])
-    edges = [0, *(stop for _, stop, _ in parts)]
-    if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != seeds:
-        held = [part[:2] for part in parts]
-        raise ValueError(f"shards of m = {m} hold the seeds {held}, not 0 to {seeds}")
-    return parts
+    def __init__(self, paths: Sequence[str | Path], experiment: Experiment, entropy: int) -> None:
+        self._open: dict[str, netCDF4.Dataset] = {}
+        self._parts: dict[int, list[tuple[int, int, str]]] = {m: [] for m in experiment.m}
+        for path in map(str, paths):
+            file = self._file(path)
+            spec = json.loads(file.spec)
+            expected = {**asdict(experiment), "entropy": str(entropy)}
+            for key in ("sampler", "perturbation", "d", "alpha", "entropy"):
+                if spec[key] != json.loads(json.dumps(expected[key])):
+                    raise ValueError(f"{path} holds {key} {spec[key]}, not {expected[key]}")
+            if file.format_version != FORMAT_VERSION:
+                raise ValueError(f"{path} has format {file.format_version}, not {FORMAT_VERSION}")
+            seeds = file["seed"]
+            self._parts[int(file["m"][0])].append((int(seeds[0]), int(seeds[-1]) + 1, path))
+        for m, parts in self._parts.items():
+            parts.sort()
+            edges = [0, *(stop for _, stop, _ in parts)]
+            if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != experiment.seeds:
+                held = [part[:2] for part in parts]
+                raise ValueError(f"shards of m = {m} hold the seeds {held}, not 0 to {experiment.seeds}")
 
+    def __enter__(self) -> _Shards:
+        return self
 
-def _read(parts: list[Part], quantity: str, cell: tuple[int, ...], low: int, high: int) -> Array:
-    """Seeds low … high - 1 of one quantity of one cell; `cell` indexes (perturbation, m, d, alpha)."""
-    perturbation, _, d, alpha = cell
-    return np.concatenate(
-        [
-            file[quantity][perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start]
-            for start, stop, file in parts
-            if start < high and stop > low
-        ]
-    )
+    def __exit__(self, *_: object) -> None:
+        for file in self._open.values():
+            file.close()
+
+    def _file(self, path: str) -> netCDF4.Dataset:
+        if path not in self._open:
+            if len(self._open) >= self.OPEN:
+                self._open.pop(next(iter(self._open))).close()
+            self._open[path] = netCDF4.Dataset(path)
+            self._open[path].set_auto_mask(False)
+        return self._open[path]
+
+    def read(self, quantity: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:
+        """Seeds low … high - 1 of a quantity; `cell` indexes (perturbation, m, d, alpha)."""
+        perturbation, _, d, alpha = cell
+        return np.concatenate(
+            [
+                self._file(path)[quantity][
+                    perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start
+                ]
+                for start, stop, path in self._parts[m]
+                if start < high and stop > low
+            ]
+        )

@@ -56,15 +56,16 @@ def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
 
 @dataclass(frozen=True)
 class Slope:
-    """A fitted slope with its confidence limits, and how many points it rests on."""
+    """A fitted slope with its confidence limits, the least x it rests on, and how many points."""
 
     value: float
     lower: float
     upper: float
+    first: float
     points: int
 
 
-NO_SLOPE = Slope(math.nan, math.nan, math.nan, 0)
+NO_SLOPE = Slope(math.nan, math.nan, math.nan, math.nan, 0)
 
 
 def log_slope(x: Array, y: Array, standard_error: Array) -> Slope:
@@ -82,4 +83,4 @@ def log_slope(x: Array, y: Array, standard_error: Array) -> Slope:
     weight = centred / np.sum(centred**2)
     value = float(np.sum(weight * log_y))
     half = Z * float(np.sqrt(np.sum((weight * standard_error[usable] / y[usable]) ** 2)))
-    return Slope(value, value - half, value + half, int(np.count_nonzero(usable)))
+    return Slope(value, value - half, value + half, float(x[usable].min()), int(usable.sum()))

@@ -12,6 +12,7 @@ rule quantiles:
     params:
         delta=PLAN.config.delta,
         x_norm=PLAN.config.x_norm,
+        library=LIBRARY,
     message:
         "Computing the quantiles of {wildcards.experiment}"
     script:
@@ -28,6 +29,8 @@ rule rates:
         "logs/{experiment}/rates.log",
     conda:
         "../../environment.yml"
+    params:
+        library=LIBRARY,
     message:
         "Fitting the rates of {wildcards.experiment}"
     script:
@@ -45,6 +48,8 @@ rule summary:
         "logs/summary.log",
     conda:
         "../../environment.yml"
+    params:
+        library=LIBRARY,
     message:
         "Writing the summary"
     script:

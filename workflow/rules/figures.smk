@@ -22,6 +22,7 @@ for FIGURE in FIGURES:
             "../../environment.yml"
         params:
             figure=FIGURE,
+            library=LIBRARY,
         message:
             f"Drawing the figure {FIGURE} of {{wildcards.experiment}}"
         script:

@@ -13,8 +13,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
     plan = Plan(parse_config(snakemake.config), Path("results"))
-    name = snakemake.wildcards
-    shard = plan.shard(name.experiment, int(name.m), int(name.start), int(name.stop))
+    shard = plan.shard(snakemake.wildcards.experiment, Path(snakemake.output[0]))
     with (
         workers(plan.config.execution, snakemake.threads) as client,
         note(snakemake.output[0]) as report,

@@ -10,6 +10,7 @@ from ntk_core import bounds, moments
 from ntk_core.analysis import quantile_dataset, rate_dataset
 from ntk_core.band import QUANTITIES
 from ntk_core.config import ExecutionModel
+from ntk_core.exact import exact_quantile
 from ntk_core.execution import workers
 from ntk_core.grid import Experiment, Shard
 from ntk_core.simulation import collect, simulate_shard
@@ -94,6 +95,9 @@ def test_tables_hold_bounds_and_exact_moments(made):
     at = {"quantity": "delta1", "m": 256, "alpha": 2.0}
     value = table["bound_printed"].sel(**at, delta=0.1, x_norm=20.0)
     assert value == bounds.printed("delta1", 256, 2.0, 0.1, 20.0)
+    quantile = table["exact_quantile"].sel(**at, perturbation="adversarial", d=2, delta=0.1)
+    assert quantile == exact_quantile("adversarial", "delta1", 256, 2, 2.0, 0.1)
+    assert np.isnan(table["exact_quantile"].sel(**at, perturbation="sphere")).all()
     exact = table["exact_rms"].sel(**at, perturbation="sphere", d=2)
     assert exact == moments.root_mean_square("sphere", "delta1", 256, 2, 2.0)
     assert np.isnan(table["exact_mean"].sel(**at, perturbation="sphere", d=2))

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy.integrate import dblquad, quad
 from scipy.stats import binom, norm
 
 from ntk_core import bounds, moments
@@ -39,6 +38,17 @@ def term(quantity, radius):
     return density, above
 
 
+def integral(function, *kinks):
+    """∫₀¹ by Gauss-Legendre between the kinks."""
+    edges = [0.0, *sorted(kink for kink in kinks if 0 < kink < 1), 1.0]
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    return sum(
+        0.5 * (high - low) * sum(w * function(0.5 * (high - low) * t + 0.5 * (high + low)) for t, w in pairs)
+        for low, high in itertools.pairwise(edges)
+        for pairs in [list(zip(nodes, weights, strict=True))]
+    )
+
+
 @pytest.mark.parametrize("law", ALONG_X)
 @pytest.mark.parametrize("quantity", COMPOUND)
 @pytest.mark.parametrize(("m", "alpha"), [(2, 1.0), (4, 1.0), (4, 5.0), (6, 2.0), (6, 0.2)])
@@ -49,17 +59,11 @@ def test_survival_agrees_with_direct_enumeration(law, quantity, m, alpha):
     density, above = term(quantity, radius)
 
     def two(y):
-        kinks = [k for k in (y - 1, y) if 0 < k < 1]
-        return quad(lambda x: density(x) * above(y - x) if y > x else density(x), 0, 1, points=kinks or None)[
-            0
-        ]
+        """P(X₁ + X₂ > y)."""
+        return integral(lambda x: density(x) * above(y - x), y - 1, y)
 
     def three(y):
-        inner = dblquad(
-            lambda u, x: density(x) * density(u) * above(y - x - u) if y > x + u else density(x) * density(u),
-            0, 1, 0, 1, epsabs=1e-7, epsrel=1e-7,
-        )  # fmt: skip
-        return inner[0]
+        return integral(lambda x: density(x) * two(y - x), y - 2, y - 1, y)
 
     exact = exact_law(law, quantity, m, 7, alpha)
     for y in (0.05, 0.4, 0.99, 1.3, 2.4):
@@ -68,7 +72,7 @@ def test_survival_agrees_with_direct_enumeration(law, quantity, m, alpha):
             expected += binom.pmf(2, n, p) * two(y)
         if n >= 3:
             expected += binom.pmf(3, n, p) * three(y)
-        assert exact.survival(y * alpha / m) == pytest.approx(expected, rel=1e-5, abs=1e-7), y
+        assert exact.survival(y * alpha / m) == pytest.approx(expected, rel=1e-8, abs=1e-12), y
 
 
 @pytest.mark.parametrize("m", [2, 4, 64, 1000, 2**20, 2**30, 2**40])
@@ -107,7 +111,7 @@ def test_stated_error_covers_the_distance_to_a_finer_series(monkeypatch):
 @pytest.mark.parametrize("law", ALONG_X)
 def test_moments_are_integrals_of_the_survival_function(law):
     for quantity in COMPOUND:
-        for m, alpha in ((2, 1.0), (40, 2.0), (1024, 1.0)):
+        for m, alpha in ((2, 1.0), (1024, 1.0)):
             exact = exact_law(law, quantity, m, 2, alpha)
             top = min(exact.n, exact.n * exact.p + 12 * math.sqrt(exact.n * exact.p) + 12)
             edges = np.unique(np.concatenate([np.linspace(0, 2, 9), np.linspace(0, top, 13)]))
@@ -157,7 +161,7 @@ def test_binomial_laws(law):
     for quantity in known:
         exact = exact_law(law, quantity, m, 3, alpha)
         values = runs[QUANTITIES.index(quantity)]
-        for value in np.unique(np.round(values, 12))[:-1:3]:
+        for value in np.unique(values)[:-1:3]:
             p = exact.survival(float(value))
             over = np.count_nonzero(values > value * (1 + 1e-9))
             assert binom.sf(over - 1, 20000, p) > 1e-6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,35 @@ def test_a_failing_job_leaves_the_old_result(snakemake, small):
     assert mended.code == 0, mended.output
     with xr.open_dataset(first.directory / "results/grid/runs.nc") as runs:
         assert runs.sizes["seed"] == 2600
+
+
+def test_reading_calls_leave_what_a_run_keeps_to_that_run(snakemake, small):
+    """A call that makes nothing (another may be running) neither restores nor forgets."""
+    from ntk_core.keeping import Keeper
+
+    first = snakemake(small, "results/grid/runs.nc")
+    runs = first.directory / "results/grid/runs.nc"
+    Keeper([runs]).keep()
+    for arguments in (["--summary"], ["--dry-run"], ["--report", "report.html"]):
+        snakemake(small, *arguments, "results/grid/runs.nc")
+        assert (runs.parent / ".kept" / "runs.nc").exists()
+    runs.unlink()  # as a killed run would have left it
+    again = snakemake(small, "results/grid/runs.nc")
+    assert again.code == 0, again.output
+    assert again.digests("results/grid/runs.nc") == first.digests("results/grid/runs.nc")
+    assert not (runs.parent / ".kept").exists()
+
+
+def test_tables_name_the_code_that_made_them():
+    """A change of the library remakes tables and figures: its digest is a parameter of their rules."""
+    rules = {
+        rule: text
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for rule, text in re.findall(r"^ *rule (\w*):?\n(.*?)(?=^ *rule|\Z)", path.read_text(), re.M | re.S)
+    }
+    for rule in ("quantiles", "rates", "summary"):
+        assert "library=LIBRARY" in rules[rule]
+    assert "library=LIBRARY" in (ROOT / "workflow/rules/figures.smk").read_text()
 
 
 def test_lint_is_clean():

@@ -43,7 +43,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             ax.plot(m[known], exact[known], color=colour, linewidth=1.2)
             ax.errorbar(
                 m[shown], value[shown], style.error_bars(value, lower, upper)[:, shown],
-                marker="o", color=colour, linewidth=1.2, linestyle="none" if known.any() else "-", capsize=1.5, label=f"{1 - level:.4g}-quantile",
+                marker="o", color=colour, linewidth=1.2, capsize=1.5,
+                linestyle="none" if known.any() else "-", label=f"{1 - level:.4g}-quantile",
             )  # fmt: skip
             lowest = min(lowest, value[0] if shown[0] else np.inf)
         if m.size > 1 and np.isfinite(lowest):
@@ -57,7 +58,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, "
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {at:g}. "
         rf"Black: Theorem 1 as printed (solid) and sharpened (dashed), at $\delta$ = {strict:g}. "
-        "Colour: points measured, lines exact where the law is known, else joining the points. Grey: slopes -1/2 and -3/4. "
+        "Colour: points measured, lines exact where the law is known, else joining the points. "
+        "Grey: slopes -1/2 and -3/4. "
         "Slopes are fitted to the mean (for sphere, the root mean square) over all widths. "
         + style.provenance(table)
     )

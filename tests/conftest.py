@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -118,14 +120,31 @@ DATA = (
 class DefaultRun:
     run: Run
     peak_bytes: int
-    """Largest resident size of any process of the run."""
+    """Largest resident size of all processes of the run together, sampled five times a second."""
 
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
     """The default config, run once as `make run` does; a minute or two."""
     directory = tmp_path_factory.mktemp("default") / "out"
-    run = run_snakemake(directory, None)
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.2):
+            total = 0
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_info().rss
+            peak = max(peak, total)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run = run_snakemake(directory, None)
+    finally:
+        done.set()
+        watcher.join()
     assert run.code == 0, run.output
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     return DefaultRun(run, peak)

@@ -5,8 +5,11 @@ import threading
 import psutil
 import pytest
 
+from ntk_core.analysis import quantile_dataset
 from ntk_core.config import ExecutionModel
 from ntk_core.execution import compute, workers
+from ntk_core.grid import Experiment, Shard
+from ntk_core.simulation import collect, simulate_shard
 
 
 def listening() -> set[str]:
@@ -48,6 +51,23 @@ def test_an_existing_scheduler_is_used():
     ):
         assert client.scheduler.address == cluster.scheduler_address
         assert dict(compute(client, abs, [-3])) == {0: 3}
+
+
+def test_workers_elsewhere_find_the_files(tmp_path, monkeypatch):
+    """A scheduler's workers run in a folder of their own; a relative path still reaches them."""
+    from distributed import LocalCluster
+
+    grid = Experiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 50)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    loopback = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=1, processes=True, **loopback) as cluster:
+        monkeypatch.chdir(tmp_path)
+        with workers(ExecutionModel(scheduler=cluster.scheduler_address), 1) as client:
+            simulate_shard(Shard(grid, 1, 64, 0, 50), "shard.nc", client, lambda _: None)
+            collect(grid, 1, ["shard.nc"], "runs.nc")
+            table = quantile_dataset("runs.nc", grid, 1, (0.5,), (1.0,), client)
+    assert table["runs"].item() == 50
 
 
 def test_an_error_in_a_task_is_raised_here():

@@ -44,7 +44,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             linewidth=1.1,
         )
     left.set(
-        xscale="log", yscale="log", xlabel=r"radius $\alpha$", ylabel=r"$m^k\cdot$ mean of $E$ at $\|x\|=1$"
+        xscale="log", yscale="log", xlabel=r"radius $\alpha$", ylabel=r"$m^k\cdot$ mean (sphere: rms) of $E$"
     )
     left.set_xticks(alphas, [f"{a:g}" for a in alphas])
     left.minorticks_off()

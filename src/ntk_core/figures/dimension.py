@@ -40,7 +40,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 linewidth=1.1,
             )
         ax.set(xscale="log", yscale="log", xlabel="input dimension $d$")
-        ax.set_ylabel(rf"$m^{{{'1/2' if k == 0.5 else '3/4'}}}\cdot$ mean of $E$")
+        ax.set_ylabel(r"$m^{1/2}\cdot$ mean of $E$" if k == 0.5 else r"$m^{3/4}\cdot$ rms of $E$")
         if k == 0.5:
             low, high = ax.get_ylim()
             ax.set_ylim(low / 2, high * 2)

@@ -9,6 +9,7 @@ from scipy.stats import binom, norm
 from ntk_core import bounds
 from ntk_core.band import QUANTITIES
 from ntk_core.displacement import LAWS
+from ntk_core.exact import exact_law
 from ntk_core.grid import Cell
 from ntk_core.samplers import simulate
 
@@ -67,6 +68,34 @@ def test_no_sharp_or_binomial_bound_is_exceeded_more_often_than_delta(law):
                 limit = bounds.bound(name, quantity, m, alpha, delta, 1.0) * (1 + 1e-12)
                 over = np.sum(values[:, None] > limit, axis=0)
                 assert np.all(binom.sf(over - 1, values.size, delta) > 1e-6), (m, alpha, quantity, name)
+
+
+def test_printed_lemma_4_and_event_a1_fail_off_norm_one_and_the_sharp_bounds_do_not():
+    """Exact probabilities, no simulation: how often the worst displacement exceeds each bound."""
+
+    def failure(bound, quantity, m, alpha, delta, x):
+        scale = 1.0 if quantity == "band_fraction" else x
+        limit = float(bounds.bound(bound, quantity, m, alpha, delta, x)) / scale
+        return exact_law("adversarial", quantity, m, 2, alpha).survival(limit)
+
+    for m in (2, 4, 8, 16):
+        case = (m, 0.5 / math.sqrt(m), 0.001, 1e4)
+        assert failure("printed", "delta1", *case) == pytest.approx(0.095, abs=0.004)
+        assert failure("sharp", "delta1", *case) <= 0.001
+    case = (2**20, 10.0, 0.01, 0.1)
+    for quantity in ("band_fraction", "delta2"):
+        assert failure("printed", quantity, *case) > 1 - 1e-9
+        assert failure("sharp", quantity, *case) <= 0.01
+    for x in (1e-3, 0.1, 1.0, 10.0, 1e3):
+        for m in (2, 64, 2**20):
+            assert failure("printed", "linearization_error", m, 1.0, 0.1, x) <= 0.1
+
+
+def test_theorem_1_is_above_the_sharp_bound_everywhere():
+    grid = np.ix_([2, 1024], np.geomspace(1e-6, 1e6, 13), [1e-9, 0.1, 0.999], np.geomspace(1e-9, 1e9, 19))
+    for bound in ("sharp", "binomial"):
+        smaller = bounds.bound(bound, "linearization_error", *grid)
+        assert np.all(bounds.printed("linearization_error", *grid) >= smaller * (1 - 1e-12))
 
 
 def test_bounds_broadcast():

@@ -16,7 +16,8 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.figures import FIGURES
-from ntk_core.keeping import Keeper
+from ntk_core.keeping import Keeper, sweep
+from ntk_core.ownership import claim, recover
 from ntk_core.plan import Plan, library_digest
 from ntk_core.progress import Job, Monitor
 
@@ -35,6 +36,8 @@ try:
     PLAN = Plan(parse_config(config), Path("results"))
     if workflow.is_main_process:
         PLAN.check_resources()
+        if not workflow.dryrun and (told := recover(Path(".snakemake"))):
+            print(told, file=sys.stderr)
 except ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
@@ -68,6 +71,8 @@ rule all:
 
 
 onstart:
+    claim(Path(".snakemake"))
+    sweep(Path("results"))
     KEEPER.restore()
     KEEPER.keep()
     MONITOR.start()

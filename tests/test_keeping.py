@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ntk_core.keeping import Keeper
+from ntk_core.keeping import Keeper, sweep
 
 
 def test_what_went_missing_comes_back_older_than_anything(tmp_path):
@@ -18,6 +18,14 @@ def test_what_went_missing_comes_back_older_than_anything(tmp_path):
     assert files[0].stat().st_mtime == 0
     assert files[1].read_text() == "new"
     assert sorted(path.name for path in root.rglob("*")) == ["a", "runs.nc", "summary.txt"]
+
+
+def test_sweep_removes_what_killed_jobs_left_and_nothing_else(tmp_path):
+    with_names = ["runs.nc", ".runs.nc.7.part", "m64_seeds0-10.nc", "m64_seeds0-10.nc.progress", "my.part"]
+    for name in with_names:
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m64_seeds0-10.nc", "my.part", "runs.nc"]
 
 
 def test_nothing_kept_nothing_done(tmp_path):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import DATA, ROOT
+from conftest import DATA, ROOT, run_snakemake
 
 from ntk_core.band import QUANTITIES
 
@@ -168,6 +172,35 @@ def test_a_failing_job_leaves_the_old_result(snakemake, small):
         assert runs.sizes["seed"] == 2600
 
 
+def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path, small):
+    """SIGKILL to snakemake and all its jobs, again and again, then one call that completes."""
+    small["execution"] = {"shard_seeds": 1024}
+    whole = run_snakemake(tmp_path / "whole", small, *DATA)
+    assert whole.code == 0, whole.output
+    config = tmp_path / "whole.yaml"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    command += ["--directory", str(tmp_path / "cut"), "--configfile", str(config), *DATA]
+    for shards in (1, 4):
+        process = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while len(list((tmp_path / "cut").glob("results/*/shards/*/*.nc"))) < shards:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert any((tmp_path / "cut/.snakemake/locks").iterdir())
+    done = run_snakemake(tmp_path / "cut", config, *DATA)
+    assert done.code == 0, done.output
+    assert "was killed; its lock is removed" in done.output
+    assert 0 < done.jobs()["simulate"] < 7
+    assert done.digests() == whole.digests()
+    leftovers = [*(tmp_path / "cut/results").rglob(".*"), *(tmp_path / "cut/results").rglob("*.progress")]
+    assert leftovers == []
+
+
 def test_reading_calls_leave_what_a_run_keeps_to_that_run(snakemake, small):
     """A call that makes nothing (another may be running) neither restores nor forgets."""
     from ntk_core.keeping import Keeper
@@ -198,9 +231,6 @@ def test_tables_name_the_code_that_made_them():
 
 
 def test_lint_is_clean():
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True, check=False
     )

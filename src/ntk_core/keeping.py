@@ -47,5 +47,12 @@ class Keeper:
                 folder.rmdir()
 
 
+def sweep(root: Path) -> None:
+    """Remove what killed jobs left below `root`: half-written files and progress notes."""
+    for pattern in (".*.part", "*.nc.progress"):
+        for path in root.rglob(pattern):
+            path.unlink(missing_ok=True)
+
+
 def _second(path: Path) -> Path:
     return path.parent / ".kept" / path.name

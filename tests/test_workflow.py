@@ -178,8 +178,8 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path, small):
     whole = run_snakemake(tmp_path / "whole", small, *DATA)
     assert whole.code == 0, whole.output
     config = tmp_path / "whole.yaml"
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--directory", str(tmp_path / "cut"), "--configfile", str(config), *DATA]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(tmp_path / "cut"), "--configfile", str(config), "--cores", "2", *DATA]
     for shards in (1, 4):
         process = subprocess.Popen(
             command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -139,7 +139,7 @@ def test_published_schema_is_that_of_the_code():
     assert (ROOT / "workflow/schemas/config.schema.json").read_text() == schema(), "run `make schema`"
 
 
-def test_default_grid_is_what_the_issue_of_confirming_the_theorem_needs():
+def test_default_grid_spans_what_the_theorem_is_shown_on():
     config = parse_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
     experiments = [config.experiment(name) for name in config.experiments]
     assert sum(experiment.runs for experiment in experiments) >= 10**6

@@ -89,7 +89,11 @@ class CompoundBinomial:
         return self._tail(y, self._series(tilt, _REMAINDERS[-1]))[0]
 
     def quantile(self, delta: float) -> Quantile:
-        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1), with its error bound."""
+        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1), with its error bound.
+
+        The bound is below `TARGET`, except right beside the atom at 0 and for bands that hold far less
+        than one neuron on average; there it says how far it is off.
+        """
         if -math.expm1(self.n * math.log1p(-self.p) if self.p < 1.0 else -math.inf) <= delta:
             return Quantile(0.0, 0.0)
         tilt = self._tilt_at_chernoff(delta)

@@ -175,6 +175,29 @@ def test_binomial_laws(law):
         assert exact_law(law, "delta2", m, 3, alpha).quantile(0.01).value == pytest.approx(float(bound))
 
 
+@pytest.mark.parametrize(("m", "d", "alpha"), [(2, 1, 1.0), (4, 3, 2.0), (90, 2, 2.0), (2**20, 64, 1.0)])
+def test_sign_changes_of_sphere(m, d, alpha):
+    """The count of flips against simulation at every level, and against enumeration at m = 4."""
+    exact = exact_law("sphere", "sign_change_fraction", m, d, alpha)
+    values = simulate(12, Cell("band", "sphere", m, d, alpha), 0, 20000)[1]
+    for value in np.unique(values)[:-1]:
+        p = exact.survival(float(value))
+        over = np.count_nonzero(values > value * (1 + 1e-9))
+        assert binom.sf(over - 1, 20000, p) > 1e-6
+        assert binom.cdf(over, 20000, p) > 1e-6
+    for delta in (0.9, 0.5, 0.01, 1e-6, 1e-9):
+        quantile = exact.quantile(delta).value
+        assert exact.survival(quantile) <= delta * (1 + 1e-9)
+        assert quantile == 0 or exact.survival(quantile - 1 / m) > delta
+    mean = moments.mean("sphere", "sign_change_fraction", m, d, alpha)
+    assert (exact.one + 2 * exact.two) * (m // 2) / m == pytest.approx(mean)
+    if m == 4:
+        none, one, two = 1 - exact.one - exact.two, exact.one, exact.two
+        law = np.convolve([none, one, two], [none, one, two])
+        for count in range(4):
+            assert exact.survival(count / 4) == pytest.approx(law[count + 1 :].sum(), rel=1e-12)
+
+
 def test_limits_of_the_exact_quantiles():
     """√m·E → α²/(2√(2π)) at every δ, from above and below."""
     for delta in (0.5, 1e-9):

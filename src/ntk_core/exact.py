@@ -1,6 +1,7 @@
 """Exact laws of the stored quantities at ‖x‖ = 1: survival functions and quantiles without simulation.
 
-|Δ₂|, |S|/m and |B|/m of the laws along x are binomial. E and |Δ₁| are compound binomial: with
+|Δ₂|, |S|/m and |B|/m of the laws along x are binomial; |S|/m of `sphere` is a sum of m/2 iid counts of
+0, 1 or 2 flips a pair, by FFT. E and |Δ₁| are compound binomial: with
 K ~ Binomial(m/2, p) contributing pairs, the sum of K iid terms X in [0, 1] (1 - s for E, s for
 |Δ₁|, s = |z|/r for z ~ N(0, 1) given |z| < r). Their survival function comes from Fourier inversion:
 K = 0 and K = 1 are closed forms; the rest has a continuous density, whose Fourier series on
@@ -21,7 +22,9 @@ from scipy.optimize import brentq
 from scipy.special import bdtrc, erf, wofz
 
 from .band import quantum
-from .gaussian import PHI0, band_probability
+from .gaussian import PHI0, band_integral, band_probability
+from .network import Array
+from .unit_vector import upper_tail
 
 Complex = NDArray[np.complexfloating]
 
@@ -65,6 +68,61 @@ class Binomial:
         from scipy.stats import binom  # slow to import, and wanted here alone
 
         return Quantile(self.unit * float(binom.isf(delta, self.n, self.p)), 0.0)
+
+
+@dataclass(frozen=True)
+class PairCount:
+    """`unit` times the sum of n iid counts that are 1 with probability `one`, 2 with `two`, else 0."""
+
+    n: int
+    one: float
+    two: float
+    unit: float
+
+    def survival(self, value: float) -> float:
+        """P(quantity > value)."""
+        count = math.floor(value / self.unit * (1.0 + 1e-12))
+        if not 0 <= count < 2 * self.n:
+            return float(count < 0)
+        low, tails = self._tails(_falling_zero(lambda t: count - self._moments(t)[0]))
+        return float(tails[count - low]) if count >= low else 1.0
+
+    def quantile(self, delta: float) -> Quantile:
+        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1)."""
+
+        def gap(tilt: float) -> float:
+            return self._log_moment(tilt) - tilt * self._moments(tilt)[0] - math.log(delta)
+
+        low, tails = self._tails(_falling_zero(gap))
+        above = np.flatnonzero(tails > delta)
+        return Quantile(self.unit * float(low + above[-1] + 1 if above.size else low), 0.0)
+
+    def _log_moment(self, tilt: float) -> float:
+        up = self.one * math.expm1(tilt) + self.two * math.expm1(2.0 * tilt)
+        return self.n * math.log1p(up)
+
+    def _moments(self, tilt: float) -> tuple[float, float]:
+        """Mean and a bound on the variance under the tilt."""
+        one, two = self.one * math.exp(tilt), self.two * math.exp(2.0 * tilt)
+        whole = 1.0 - self.one - self.two + one + two
+        return self.n * (one + 2.0 * two) / whole, self.n * (one + 4.0 * two) / whole
+
+    def _tails(self, tilt: float) -> tuple[int, Array]:
+        """A count k₀ and P(Y > k) for k = k₀, k₀ + 1, …, around the tilted mean, by FFT of the tilted law.
+
+        Beyond fourteen standard deviations, and sixty more, there is nothing to see.
+        """
+        mean, variance = self._moments(tilt)
+        reach = 14.0 * math.sqrt(variance) + 60.0
+        low = max(0, int(mean - reach))
+        counts = np.arange(low, min(2 * self.n, int(mean + reach)) + 1)
+        size = 1 << (counts.size - 1).bit_length()
+        z = tilt - 2j * math.pi / size * np.arange(size // 2 + 1)
+        log_ratio = self.n * np.log1p(self.one * np.expm1(z) + self.two * np.expm1(2.0 * z))
+        log_moment = self._log_moment(tilt)
+        tilted = np.fft.irfft(np.exp(log_ratio - log_moment), size)[counts % size]
+        masses = np.maximum(tilted, 0.0) * np.exp(np.minimum(log_moment - tilt * counts, _FAR))
+        return low, np.append(np.cumsum(masses[::-1])[-2::-1], 0.0)
 
 
 @dataclass(frozen=True)
@@ -164,26 +222,11 @@ class CompoundBinomial:
         def gap(tilt: float) -> float:
             return self._log_moment(tilt) - tilt * self._mean_at(tilt) - math.log(delta)
 
-        return self._bisect(gap)
+        return _falling_zero(gap)
 
     def _tilt_at_mean(self, y: float) -> float:
         """The σ under which the mean of Y is y."""
-        return self._bisect(lambda tilt: y - self._mean_at(tilt))
-
-    @staticmethod
-    def _bisect(falling: Callable[[float], float]) -> float:
-        """A zero of a falling function on the tilts, or the nearer end of their range."""
-        low, high = 1e-8, _MAX_TILT
-        if falling(low) <= 0.0:
-            return low
-        if falling(high) >= 0.0:
-            return high
-        for _ in range(60):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if falling(middle) > 0.0 else (low, middle)
-            if high < 1.01 * low:
-                break
-        return high
+        return _falling_zero(lambda tilt: y - self._mean_at(tilt))
 
     def _series(self, tilt: float, remainder: float) -> _Series:
         """The Fourier series of the tilted density of Y on K ≥ 2, cut where the rest is below `remainder`.
@@ -247,6 +290,19 @@ class _Series:
     error: float
 
 
+def _falling_zero(function: Callable[[float], float]) -> float:
+    """A zero of a falling function on the tilts, to 1 %, or the nearer end of their range."""
+    low, high = 1e-8, _MAX_TILT
+    if function(low) <= 0.0:
+        return low
+    if function(high) >= 0.0:
+        return high
+    while high > 1.01 * low:
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if function(middle) > 0.0 else (low, middle)
+    return high
+
+
 def _without_one(n: int, share: float, ratio: Complex) -> Complex:
     """E[ratio^K; K ≥ 2] for K ~ Binomial(n, share), |ratio| ≤ 1, without cancellation for large n."""
     whole = np.exp(n * np.log1p(share * (ratio - 1.0)))
@@ -258,13 +314,17 @@ def _without_one(n: int, share: float, ratio: Complex) -> Complex:
 
 def exact_law(
     perturbation: str, quantity: str, m: int, d: int, alpha: float
-) -> Binomial | CompoundBinomial | None:
+) -> Binomial | PairCount | CompoundBinomial | None:
     """The exact law of a quantity at ‖x‖ = 1, or None where none is known (see the module)."""
     radius = alpha / math.sqrt(m)
     p = band_probability(radius)
     unit = quantum(quantity, m, alpha)
     if quantity == "band_fraction":
         return Binomial(m // 2, p, 2.0 * unit)
+    if perturbation == "sphere" and quantity == "sign_change_fraction":
+        one = band_integral(lambda s: 2.0 * upper_tail(s, d) * (1.0 - upper_tail(s, d)), radius)
+        two = band_integral(lambda s: upper_tail(s, d) ** 2, radius)
+        return PairCount(m // 2, one, two, unit)
     share = {"adversarial": 1.0, "aligned": 0.5}.get(perturbation)
     if share is None:
         return None

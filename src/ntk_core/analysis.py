@@ -52,9 +52,7 @@ def quantile_dataset(
     Tasks go over cells; a task reads and sorts each quantity of its cells once and looks up every δ
     and ‖x‖ in the sorted values, because sorting is what costs.
     """
-    shape = tuple(
-        len(axis) for axis in (experiment.perturbation, experiment.m, experiment.d, experiment.alpha)
-    )
+    shape = experiment.shape
     limits = _bound_arrays(experiment, delta, x_norm)
     size = max(1, TASK_RUNS // experiment.seeds)
     indices = iter(np.ndindex(shape))
@@ -180,11 +178,7 @@ def _label(
             for quantity in QUANTITIES
         ]
         variables[name] = (cell, np.reshape(table, parts["mean"].shape))
-    counts = np.full(
-        [len(a) for a in (experiment.perturbation, experiment.m, experiment.d, experiment.alpha)],
-        experiment.seeds,
-    )
-    variables["runs"] = (cell[1:], counts)
+    variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
     dataset = xr.Dataset(
         variables,
         coords={

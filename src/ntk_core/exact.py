@@ -89,11 +89,8 @@ class PairCount:
 
     def quantile(self, delta: float) -> Quantile:
         """The least value with P(quantity > value) ≤ δ, for δ in (0, 1)."""
-
-        def gap(tilt: float) -> float:
-            return self._log_moment(tilt) - tilt * self._moments(tilt)[0] - math.log(delta)
-
-        low, tails = self._tails(_falling_zero(gap))
+        tilt = _chernoff_tilt(self._log_moment, lambda t: self._moments(t)[0], delta)
+        low, tails = self._tails(tilt)
         above = np.flatnonzero(tails > delta)
         return Quantile(self.unit * float(low + above[-1] + 1 if above.size else low), 0.0)
 
@@ -143,7 +140,8 @@ class CompoundBinomial:
         y = value / self.unit
         if y >= self.n:
             return 0.0
-        tilt = self._tilt_at_mean(max(y, 1e-3 * self.n * self.p))
+        centre = max(y, 1e-3 * self.n * self.p)
+        tilt = _falling_zero(lambda t: centre - self._mean_at(t))
         return self._tail(y, self._series(tilt, _REMAINDERS[-1]))[0]
 
     def quantile(self, delta: float) -> Quantile:
@@ -154,7 +152,7 @@ class CompoundBinomial:
         """
         if -math.expm1(self.n * math.log1p(-self.p) if self.p < 1.0 else -math.inf) <= delta:
             return Quantile(0.0, 0.0)
-        tilt = self._tilt_at_chernoff(delta)
+        tilt = _chernoff_tilt(self._log_moment, self._mean_at, delta)
         for remainder in _REMAINDERS:
             quantile = self._quantile(delta, self._series(tilt, remainder))
             if quantile.error <= TARGET:
@@ -215,18 +213,6 @@ class CompoundBinomial:
     def _log_moment(self, tilt: float) -> float:
         """log E[e^{σY}]."""
         return self.n * math.log1p(self.p * (self._real_transform(tilt) - 1.0))
-
-    def _tilt_at_chernoff(self, delta: float) -> float:
-        """The σ at which Chernoff's bound at the tilted mean equals δ."""
-
-        def gap(tilt: float) -> float:
-            return self._log_moment(tilt) - tilt * self._mean_at(tilt) - math.log(delta)
-
-        return _falling_zero(gap)
-
-    def _tilt_at_mean(self, y: float) -> float:
-        """The σ under which the mean of Y is y."""
-        return _falling_zero(lambda tilt: y - self._mean_at(tilt))
 
     def _series(self, tilt: float, remainder: float) -> _Series:
         """The Fourier series of the tilted density of Y on K ≥ 2, cut where the rest is below `remainder`.
@@ -290,6 +276,13 @@ class _Series:
     error: float
 
 
+def _chernoff_tilt(
+    log_moment: Callable[[float], float], mean: Callable[[float], float], delta: float
+) -> float:
+    """The σ at which Chernoff's bound at the tilted mean, log E[e^{σY}] - σ·mean, equals log δ."""
+    return _falling_zero(lambda tilt: log_moment(tilt) - tilt * mean(tilt) - math.log(delta))
+
+
 def _falling_zero(function: Callable[[float], float]) -> float:
     """A zero of a falling function on the tilts, to 1 %, or the nearer end of their range."""
     low, high = 1e-8, _MAX_TILT
@@ -335,8 +328,13 @@ def exact_law(
     return CompoundBinomial(m // 2, share * p, radius, quantity == "linearization_error", unit)
 
 
-@lru_cache(maxsize=4096)
 def exact_quantile(perturbation: str, quantity: str, m: int, d: int, alpha: float, delta: float) -> float:
     """The exact (1-δ)-quantile of a quantity at ‖x‖ = 1; NaN where no exact law is known."""
     law = exact_law(perturbation, quantity, m, d, alpha)
-    return math.nan if law is None else law.quantile(delta).value
+    return math.nan if law is None else _quantile_value(law, delta)
+
+
+@lru_cache(maxsize=4096)
+def _quantile_value(law: Binomial | PairCount | CompoundBinomial, delta: float) -> float:
+    """Remembered by law, because cells that differ in d alone often share one."""
+    return law.quantile(delta).value

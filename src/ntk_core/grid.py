@@ -71,6 +71,11 @@ class Experiment:
             yield Cell(self.sampler, *point)
 
     @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Lengths of the axes (perturbation, m, d, alpha)."""
+        return len(self.perturbation), len(self.m), len(self.d), len(self.alpha)
+
+    @property
     def cells_per_width(self) -> int:
         """Cells at one width."""
         return len(self.perturbation) * len(self.d) * len(self.alpha)

@@ -75,16 +75,18 @@ def collect(experiment: Experiment, entropy: int, shards: Sequence[str | Path], 
         entropy,
     )
     coords = run_coordinates(experiment, experiment.m, range(experiment.seeds))
-    with _Shards(shards, experiment, entropy) as source:
-        shape = tuple(len(coords[name]) for name in ("perturbation", "m", "d", "alpha"))
-        with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
-            writer = RunsWriter(file, coords, attrs, compress=True)
-            for quantity in QUANTITIES:
-                for cell in np.ndindex(shape):
-                    for low in range(0, experiment.seeds, RunsWriter.CHUNK):
-                        high = min(low + RunsWriter.CHUNK, experiment.seeds)
-                        runs = source.read(quantity, experiment.m[cell[1]], cell, low, high)
-                        writer.put(quantity, cell, slice(low, high), runs)
+    with (
+        _Shards(shards, experiment, entropy) as source,
+        replacing(path) as beside,
+        netCDF4.Dataset(beside, "w") as file,
+    ):
+        writer = RunsWriter(file, coords, attrs, compress=True)
+        for quantity in QUANTITIES:
+            for cell in np.ndindex(experiment.shape):
+                for low in range(0, experiment.seeds, RunsWriter.CHUNK):
+                    high = min(low + RunsWriter.CHUNK, experiment.seeds)
+                    runs = source.read(quantity, experiment.m[cell[1]], cell, low, high)
+                    writer.put(quantity, cell, slice(low, high), runs)
 
 
 class _Shards:

@@ -13,7 +13,15 @@ from typing import Any
 
 import psutil
 import pytest
+import xarray as xr
 import yaml
+
+from ntk_core.analysis import quantile_dataset
+from ntk_core.config import ExecutionModel
+from ntk_core.execution import workers
+from ntk_core.grid import Experiment, Shard
+from ntk_core.rates import rate_dataset
+from ntk_core.simulation import collect, simulate_shard
 
 ROOT = Path(__file__).parents[1]
 
@@ -148,3 +156,23 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
         watcher.join()
     assert run.code == 0, run.output
     return DefaultRun(run, peak)
+
+
+EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 256, 4096), (2,), (0.5, 2.0), 1500)
+DELTA = (0.001, 0.1, 0.5)
+X_NORM = (0.1, 1.0, 20.0)
+
+
+@pytest.fixture(scope="session")
+def analysed(tmp_path_factory):
+    """Runs, quantiles and rates of a small experiment."""
+    folder = tmp_path_factory.mktemp("analysis")
+    with workers(ExecutionModel(), 2) as client:
+        shards = []
+        for m in EXPERIMENT.m:
+            shards.append(folder / f"{m}.nc")
+            simulate_shard(Shard(EXPERIMENT, 1, m, 0, 1500), shards[-1], client, lambda _: None)
+        collect(EXPERIMENT, 1, shards, folder / "runs.nc")
+        table = quantile_dataset(folder / "runs.nc", EXPERIMENT, 1, DELTA, X_NORM, client)
+    with xr.open_dataset(folder / "runs.nc") as runs:
+        return runs.load(), table, rate_dataset(table, EXPERIMENT, 1)

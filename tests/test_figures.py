@@ -8,11 +8,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ntk_core.analysis import quantile_dataset, rate_dataset
+from ntk_core.analysis import quantile_dataset
 from ntk_core.config import ExecutionModel
 from ntk_core.execution import workers
 from ntk_core.figures import FIGURES, save
 from ntk_core.grid import Experiment, Shard
+from ntk_core.rates import rate_dataset
 from ntk_core.simulation import collect, simulate_shard
 from ntk_core.summary import summarise
 

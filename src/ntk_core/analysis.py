@@ -1,4 +1,4 @@
-"""From `runs.nc` to `quantiles.nc`, and from that to `rates.nc`."""
+"""From `runs.nc` to `quantiles.nc`: cell by cell, spread over workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .exact import exact_quantile
 from .execution import compute
 from .grid import Cell, Experiment
 from .network import Array
-from .statistics import CONFIDENCE, Z, log_slope, quantiles, rate_upper_limit
+from .statistics import CONFIDENCE, quantiles, rate_upper_limit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -32,11 +32,6 @@ ROUNDING = 1e-12
 
 NOISE = 1e-9
 """In units of what one neuron can add: less is rounding of the dense sampler around an exact zero."""
-
-RATE_STATISTICS = ("mean", "rms")
-
-FOLLOWS = 0.05
-"""Relative distance from the limit within which a statistic counts as following it."""
 
 
 def quantile_dataset(
@@ -58,7 +53,8 @@ def quantile_dataset(
     indices = iter(np.ndindex(shape))
     work = list(iter(lambda: list(islice(indices, size)), []))
     parts: dict[str, Array] = {}
-    task = partial(_cells, str(Path(runs).resolve()), np.array(delta), np.array(x_norm), limits)
+    thresholds = _thresholds(experiment, limits, np.array(x_norm))
+    task = partial(_cells, str(Path(runs).resolve()), np.array(delta), thresholds)
     for number, cells in compute(client, task, work):
         for index, statistics in zip(work[number], cells, strict=True):
             for name, value in statistics.items():
@@ -97,24 +93,32 @@ def _bound_arrays(
     }
 
 
-def _cells(
-    path: str, delta: Array, x_norm: Array, limits: dict[str, Array], indices: list[Index]
-) -> list[dict[str, Any]]:
+def _thresholds(experiment: Experiment, limits: dict[str, Array], x_norm: Array) -> Array:
+    """What a run at ‖x‖ = 1 must exceed to be over a bound: `(bound, 5, m, alpha, delta, x_norm)`.
+
+    A NaN bound has a NaN threshold, which nothing exceeds.
+    """
+    m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
+    scale = np.stack([_homogeneity(q, x_norm) for q in QUANTITIES])[:, None, None, None, :]
+    least = np.stack([NOISE * (quantum(q, m, alpha) + 0.0 * alpha) for q in QUANTITIES])
+    return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), least) for b in bounds.BOUNDS])
+
+
+def _cells(path: str, delta: Array, thresholds: Array, indices: list[Index]) -> list[dict[str, Any]]:
     """One task: the statistics of some cells. Runs on a worker."""
     with xr.open_dataset(path, cache=False) as dataset:
         return [
             _cell(
                 np.stack([dataset[q][index].values for q in QUANTITIES]),
                 delta,
-                x_norm,
-                np.stack([limits[name][:, index[1], index[3]] for name in bounds.BOUNDS]),
+                thresholds[:, :, index[1], index[3]],
             )
             for index in indices
         ]
 
 
-def _cell(values: Array, delta: Array, x_norm: Array, limits: Array) -> dict[str, Any]:
-    """Statistics of one cell: `values` `(5, runs)`, `limits` `(bound, 5, delta, x_norm)`."""
+def _cell(values: Array, delta: Array, thresholds: Array) -> dict[str, Any]:
+    """Statistics of one cell: `values` `(5, runs)`, `thresholds` `(bound, 5, delta, x_norm)`."""
     runs = values.shape[1]
     values = np.sort(values, axis=1)
     square = values**2
@@ -128,10 +132,10 @@ def _cell(values: Array, delta: Array, x_norm: Array, limits: Array) -> dict[str
     over = np.stack(
         [
             [
-                runs - np.searchsorted(row, limit / _homogeneity(q, x_norm) * (1.0 + ROUNDING), side="right")
-                for q, row, limit in zip(QUANTITIES, values, per_bound, strict=True)
+                runs - np.searchsorted(row, threshold, side="right")
+                for row, threshold in zip(values, per_bound, strict=True)
             ]
-            for per_bound in limits
+            for per_bound in thresholds
         ],
         axis=1,
     )
@@ -171,7 +175,6 @@ def _label(
         variables[f"bound_{name}"] = (("quantity", "m", "alpha", "delta", "x_norm"), value)
     over = parts["exceedances"].astype(np.int64)
     variables["exceedances"] = (dims["exceedances"], over)
-    variables["exceedance_rate_upper"] = (dims["exceedances"], rate_upper_limit(over, experiment.seeds))
     for name, exact in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
         table = [
             [exact(c.perturbation, quantity, c.m, c.d, c.alpha) for c in experiment.cells()]
@@ -192,6 +195,7 @@ def _label(
             "x_norm": np.array(x_norm),
         },
     )
+    dataset = _judge(dataset, experiment.seeds)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: quantiles of {experiment.name}",
         "Quantiles with distribution-free confidence intervals, moments, bounds and runs over each "
@@ -204,76 +208,17 @@ def _label(
     return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
 
 
-def rate_dataset(table: xr.Dataset, experiment: Experiment, entropy: int) -> xr.Dataset:
-    """Slopes against m and the constants in front, from a quantiles dataset.
+def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
+    """With the ratio of each bound to the measured quantile, and the upper limit on each exceedance rate.
 
-    Means and root mean squares are fitted on all widths. Quantiles are fitted on the upper half of
-    the widths, at least three where there are so many: their distance from the mean, of relative
-    order m^{-1/4}, bends them at small m.
+    Both are NaN where the bound is; the ratio also where the quantile is 0.
     """
-    statistics = [*RATE_STATISTICS, *(repr(float(value)) for value in table["delta"].values)]
-    axes = {name: table[name].values for name in ("quantity", "perturbation", "d", "alpha")}
-    dims = (*axes, "statistic")
-    shape = (*(len(axis) for axis in axes.values()), len(statistics))
-    names = (
-        "slope", "slope_lower", "slope_upper", "m_fit", "points", "exponent",
-        "constant", "constant_lower", "constant_upper", "constant_limit", "follows_from",
-    )  # fmt: skip
-    arrays = {name: np.full(shape, np.nan) for name in names}
-    m = table["m"].values.astype(np.float64)
-    for index in np.ndindex(shape[:-1]):
-        point = {name: axis[i] for (name, axis), i in zip(axes.items(), index, strict=True)}
-        curves = table.sel(point)
-        for number, statistic in enumerate(statistics):
-            record = _rate(m, curves, point, statistic)
-            for name in names:
-                arrays[name][(*index, number)] = record[name]
-    dataset = xr.Dataset(
-        {name: (dims, array) for name, array in arrays.items()},
-        coords={**axes, "statistic": np.array(statistics, dtype=object)},
+    ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
+    scale = [_homogeneity(quantity, dataset["x_norm"].values) for quantity in QUANTITIES]
+    measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
+    over = dataset["exceedances"]
+    upper = xr.DataArray(rate_upper_limit(over.values, seeds), dims=over.dims)
+    return dataset.assign(
+        exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*over.dims),
+        bound_ratio=(ladder / measured.where(measured > 0.0)).transpose(*over.dims),
     )
-    attrs = attributes(
-        f"Linearization error of two-layer ReLU networks: rates of {experiment.name}",
-        "Fitted slopes of means, root mean squares and quantiles against the width, with confidence "
-        "intervals, and the constants in front beside their limits.",
-        experiment,
-        entropy,
-        delta=[float(value) for value in table["delta"].values],
-    )
-    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
-
-
-def _rate(m: Array, curves: xr.Dataset, point: dict[str, Any], statistic: str) -> dict[str, float]:
-    """The rate of one statistic along m, at one (quantity, perturbation, d, alpha)."""
-    if statistic in RATE_STATISTICS:
-        value = curves[statistic].values
-        error = curves[f"{statistic}_standard_error"].values
-        lower, upper = value - Z * error, value + Z * error
-        first = 0
-    else:
-        at = curves.sel(delta=float(statistic))
-        value, lower, upper = (at[name].values for name in ("quantile", "quantile_lower", "quantile_upper"))
-        error = (upper - lower) / (2.0 * Z)
-        first = min(m.size // 2, max(m.size - 3, 0))
-    quantity, law = str(point["quantity"]), str(point["perturbation"])
-    resolved = np.where(value > NOISE * quantum(quantity, m, float(point["alpha"])), value, 0.0)
-    slope = log_slope(m[first:], resolved[first:], error[first:])
-    k = moments.exponent(law, quantity)
-    level = statistic if statistic in RATE_STATISTICS else float(statistic)
-    limit = moments.limit(law, quantity, int(point["d"]), float(point["alpha"]), level)
-    scaled = value * m**k
-    near = np.abs(scaled / limit - 1.0) <= FOLLOWS if limit > 0.0 else np.zeros(m.size, bool)
-    following = np.flatnonzero(np.logical_and.accumulate(near[::-1])[::-1])
-    return {
-        "slope": slope.value,
-        "slope_lower": slope.lower,
-        "slope_upper": slope.upper,
-        "m_fit": slope.first,
-        "points": slope.points,
-        "exponent": k,
-        "constant": scaled[-1],
-        "constant_lower": lower[-1] * m[-1] ** k,
-        "constant_upper": upper[-1] * m[-1] ** k,
-        "constant_limit": limit,
-        "follows_from": m[following[0]] if following.size else np.nan,
-    }

@@ -43,7 +43,7 @@ class FlipSums:
     projection: Array
 
 
-def quantum(quantity: str, m: Any, alpha: float) -> Any:
+def quantum(quantity: str, m: Any, alpha: Any) -> Any:
     """What one neuron can add to a quantity at ‖x‖ = 1: 1/m to a fraction, α/m to E, Δ₁ and Δ₂."""
     return 1.0 / m if quantity.endswith("_fraction") else alpha / m
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from .exact import exact_quantile
 from .network import Array
 
-BOUNDS = ("printed", "sharp", "binomial")
+BOUNDS = ("printed", "sharp", "binomial", "exact")
 """From the notes' own to the tightest, in the order of every array that holds all."""
 
 
@@ -53,6 +54,22 @@ def binomial(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Arra
     return _from_band_fraction(quantity, pairs / half, alpha, x_norm)
 
 
+def exact(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
+    """The exact (1-δ)-quantile of the supremum over the ball: nothing below it holds uniformly.
+
+    The supremum of E, |Δ₁| and |Δ₂| is their value under the adversarial law, that of |S|/m is the
+    band fraction. NaN where the law is not computed (r > `exact.MAX_RADIUS`).
+    """
+    fraction = quantity.endswith("_fraction")
+    supremum = "band_fraction" if fraction else quantity
+
+    def one(m: int, alpha: float, delta: float) -> float:
+        return exact_quantile("adversarial", supremum, int(m), 1, float(alpha), float(delta))
+
+    quantile = np.vectorize(one, otypes=[np.float64])(m, alpha, delta)
+    return np.asarray(quantile + 0.0 * x_norm if fraction else quantile * x_norm)
+
+
 def _from_band_fraction(quantity: str, fraction: Array, alpha: Any, x_norm: Any) -> Array:
     if quantity in ("sign_change_fraction", "band_fraction"):
         return np.asarray(fraction + 0.0 * x_norm)
@@ -65,4 +82,5 @@ def _level(delta: Any) -> Array:
 
 def bound(name: str, quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """The bound called `name`, one of `BOUNDS`."""
-    return {"printed": printed, "sharp": sharp, "binomial": binomial}[name](quantity, m, alpha, delta, x_norm)
+    rungs = {"printed": printed, "sharp": sharp, "binomial": binomial, "exact": exact}
+    return rungs[name](quantity, m, alpha, delta, x_norm)

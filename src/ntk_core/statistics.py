@@ -84,3 +84,18 @@ def log_slope(x: Array, y: Array, standard_error: Array) -> Slope:
     value = float(np.sum(weight * log_y))
     half = Z * float(np.sqrt(np.sum((weight * standard_error[usable] / y[usable]) ** 2)))
     return Slope(value, value - half, value + half, float(x[usable].min()), int(usable.sum()))
+
+
+def local_slopes(x: Array, y: Array, standard_error: Array) -> tuple[Array, Array]:
+    """Slope of log y against log x from each point's predecessor to it, and its half-width.
+
+    `y` with independent `standard_error`s, `(points,)` each, like the results. NaN at the first point
+    and where an end is not positive or has no error.
+    """
+    usable = (y > 0.0) & np.isfinite(standard_error)
+    log_y = np.log(np.where(usable, y, np.nan))
+    relative = np.where(usable, standard_error, np.nan) / np.where(usable, y, np.nan)
+    step = np.diff(np.log(x))
+    slopes = np.concatenate([[np.nan], np.diff(log_y) / step])
+    half = np.concatenate([[np.nan], Z * np.hypot(relative[1:], relative[:-1]) / step])
+    return slopes, half

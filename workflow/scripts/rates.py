@@ -4,9 +4,9 @@ import logging
 
 import xarray as xr
 
-from ntk_core.analysis import rate_dataset
 from ntk_core.config import parse_config
 from ntk_core.datasets import write
+from ntk_core.rates import rate_dataset
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

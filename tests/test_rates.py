@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from ntk_core import moments
+from ntk_core.grid import Experiment
+from ntk_core.rates import rate_dataset
+from ntk_core.statistics import Z
+
+
+def test_slopes_are_least_squares_of_the_logarithms(analysed):
+    _, table, rates = analysed
+    at = {"quantity": "linearization_error", "perturbation": "sphere", "d": 2, "alpha": 2.0}
+    mean, error = (table.sel(at)[name].values for name in ("mean", "mean_standard_error"))
+    x = np.log(table["m"].values)
+    fit = np.polyfit(x, np.log(mean), 1)[0]
+    row = rates.sel(**at, statistic="mean")
+    assert row["slope"] == pytest.approx(fit)
+    weight = (x - x.mean()) / np.sum((x - x.mean()) ** 2)
+    half = Z * np.sqrt(np.sum((weight * error / mean) ** 2))
+    assert row["slope_upper"] - row["slope"] == pytest.approx(half)
+    assert row["exponent"] == 0.75
+    assert row["constant"] == pytest.approx(mean[-1] * 4096**0.75)
+    assert row["constant_limit"] == moments.limit("sphere", "linearization_error", 2, 2.0, "mean")
+
+
+def test_statistics_are_labelled_by_name_and_delta(analysed):
+    _, _, rates = analysed
+    assert rates["statistic"].values.tolist() == ["mean", "rms", "0.001", "0.1", "0.5"]
+    assert rates["slope"].dims == ("quantity", "perturbation", "d", "alpha", "statistic")
+    # No upper limit at δ = 0.001 from 1500 runs, so no slope with an interval either.
+    assert np.isnan(rates["slope"].sel(statistic="0.001")).all()
+    assert np.isinf(rates["constant_upper"].sel(statistic="0.001")).all()
+
+
+def test_follows_from_is_where_the_limit_is_reached_for_good(analysed):
+    _, table, rates = analysed
+    for law in ("adversarial", "sphere"):
+        row = rates.sel(quantity="linearization_error", perturbation=law, d=2, alpha=2.0, statistic="mean")
+        value = table.sel(quantity="linearization_error", perturbation=law, d=2, alpha=2.0)["mean"]
+        off = np.abs(value * table["m"] ** row["exponent"] / row["constant_limit"] - 1) > 0.05
+        last_off = [int(m) for m in table["m"].values[off.values]]
+        beyond = [int(m) for m in table["m"].values if not last_off or m > max(last_off)]
+        assert row["follows_from"] == beyond[0] if beyond else np.isnan(row["follows_from"])
+
+
+def replaced_by_exact(table):
+    """The table as if every statistic had been measured without error."""
+    out = table.copy()
+    for statistic in ("mean", "rms"):
+        out[statistic] = table[f"exact_{statistic}"]
+        out[f"{statistic}_standard_error"] = 1e-9 * table[f"exact_{statistic}"]
+    for name in ("quantile", "quantile_lower", "quantile_upper"):
+        out[name] = table["exact_quantile"]
+    return out
+
+
+def test_the_slope_of_the_limit_is_the_theory_once_the_curvature_is_taken_off(analysed):
+    """From exact values the fitted slope of a median is off -1/2 by its curvature, the limit slope is 0."""
+    _, table, _ = analysed
+    rates = rate_dataset(replaced_by_exact(table), Experiment("e", "band", (), (), (), (), 1), 1)
+    at = {"quantity": "linearization_error", "perturbation": "adversarial", "d": 2, "alpha": 0.5}
+    row = rates.sel(**at, statistic="0.5")
+    assert abs(row["slope"] + 0.5) > 0.02
+    assert row["slope"] == row["exact_slope"]
+    assert row["limit_slope"] == pytest.approx(-0.5)
+    assert np.allclose(row["local_slope"][1:], row["exact_local_slope"][1:], rtol=1e-12)
+
+
+def test_local_slopes_are_between_neighbouring_widths(analysed):
+    _, table, rates = analysed
+    at = {"quantity": "delta1", "perturbation": "adversarial", "d": 2, "alpha": 2.0}
+    row, cell = rates.sel(**at, statistic="mean"), table.sel(at)
+    assert rates["local_slope"].dims[-1] == "m"
+    assert np.isnan(row["local_slope"].sel(m=64))
+    one, two = (cell.sel(m=m) for m in (256, 4096))
+    step = math.log(4096 / 256)
+    slope = math.log(two["mean"] / one["mean"]) / step
+    assert row["local_slope"].sel(m=4096) == pytest.approx(slope)
+    errors = [float(c["mean_standard_error"] / c["mean"]) for c in (one, two)]
+    half = row["local_slope_upper"].sel(m=4096) - row["local_slope"].sel(m=4096)
+    assert half == pytest.approx(Z * math.hypot(*errors) / step)
+    exact = math.log(two["exact_mean"] / one["exact_mean"]) / step
+    assert row["exact_local_slope"].sel(m=4096) == pytest.approx(exact)

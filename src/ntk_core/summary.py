@@ -47,7 +47,7 @@ def _rates(rates: xr.Dataset) -> list[str]:
                 row = rates.sel(
                     quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
                 )
-                value = {str(k): float(v) for k, v in row.data_vars.items()}
+                value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
                 interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
                 off = value["constant"] / value["constant_limit"] - 1
                 lines.append(

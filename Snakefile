@@ -1,5 +1,5 @@
 # The whole workflow, in the order of the data:
-#   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> figures, summary, report
+#   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary, report
 # What each step computes lives in src/ntk_core; every key of the config in config/README.md.
 
 import os
@@ -50,10 +50,11 @@ DRAWINGS = [
     for figure in FIGURES
     for suffix in ("svg", "pdf", "png")
 ]
+CLAIMS = Path("results/claims.json")
 SUMMARY = Path("results/summary.txt")
 REPORT = Path("results/report.html")
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [SUMMARY, REPORT])
+KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, REPORT])
 LIBRARY = library_digest()
 
 

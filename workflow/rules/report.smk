@@ -3,6 +3,7 @@ rule results:
     input:
         DATA,
         DRAWINGS,
+        CLAIMS,
         SUMMARY,
 
 

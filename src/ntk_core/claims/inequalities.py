@@ -9,7 +9,8 @@ where printed constants break. By the archive: runs over the bound, all of them 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy.special import betaincinv
@@ -27,16 +28,16 @@ from .archive import Archive
 from .draws import signs
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
 
-WIDTHS = (2, 4, 8, 16, 64, 1024, 2**20, 2**30)
-RADII = (0.05, 0.5, 2.0)
-"""α·√m where the band holds a few neurons or none, which is where fluctuations rule."""
+WIDTHS = (2, 4, 16, 64, 1024, 2**20, 2**30)
+FEW = (0.05, 0.5, 2.0)
+"""α√m where the band holds few neurons or none; tried up to m = 64, from where on it is a Poisson limit."""
 ALPHAS = (0.1, 1.0, 4.0, 10.0)
 LEVELS = (0.9, 0.5, 0.1, 0.01, 0.001, 1e-6)
 NORMS = (1e-4, 0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0, 1e4)
 """The edges of the grid on which bounds are tried beside the archive's."""
 
-SIMULATED = 1 << 17
-"""Runs that confirm a counterexample."""
+SIMULATED, WORK = 1 << 17, 2e9
+"""Runs that confirm a counterexample, fewer where they would take more work than that (in nanoseconds)."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def event_a1(archive: Archive, factor: float = 1.0) -> Judgement:
 def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
     """The judgement on the printed bound of a quantity, with a counterexample where it fails."""
     points = _points(archive)
-    needed = [_needed("printed", quantity, point) / factor for point in points]
-    worst = points[int(np.argmax(needed))]
+    needed = _needed("printed", quantity, points) / factor
+    most = float(needed.max())
+    worst = points[int(needed.argmax())]
     beyond, counts = _archived(archive, quantity) if factor == 1.0 else (0, ())
     broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
     evidence = (
@@ -83,13 +85,13 @@ def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
         Number(
             r"least factor on the right-hand side with which the bound holds at all of them: the largest "
             rf"$(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
-            max(needed),
+            most,
         ),
-        Number("the same for the corrected bound", max(_needed("sharp", quantity, p) for p in points)),
+        Number("the same for the corrected bound", float(_needed("sharp", quantity, points).max())),
         *counts,
     )
     return Judgement(
-        FALSE if beyond else judge_factor(max(needed)),
+        FALSE if beyond else judge_factor(most),
         evidence,
         _counterexample(broken, quantity, factor) if broken else None,
     )
@@ -100,7 +102,7 @@ def _points(archive: Archive) -> list[Point]:
     edges = [
         Point(m, alpha, delta, x)
         for m in WIDTHS
-        for alpha in sorted({*ALPHAS, *(radius / math.sqrt(m) for radius in RADII)})
+        for alpha in sorted({*ALPHAS, *(few / math.sqrt(m) for few in FEW if m <= 64)})
         for delta in LEVELS
         for x in NORMS
     ]
@@ -115,10 +117,10 @@ def _points(archive: Archive) -> list[Point]:
     return [p for p in dict.fromkeys([*archived, *edges]) if p.alpha / math.sqrt(p.m) <= MAX_RADIUS]
 
 
-def _needed(name: str, quantity: str, point: Point) -> float:
-    """The exact quantile of the supremum in units of the bound called `name`."""
-    at = (quantity, point.m, point.alpha, point.delta, point.x_norm)
-    return float(bound("exact", *at)) / float(bound(name, *at))
+def _needed(name: str, quantity: str, points: list[Point]) -> Array:
+    """The exact quantile of the supremum in units of the bound called `name`; shape `(points,)`."""
+    m, alpha, delta, x_norm = (np.array(column) for column in zip(*map(astuple, points), strict=True))
+    return bound("exact", quantity, m, alpha, delta, x_norm) / bound(name, quantity, m, alpha, delta, x_norm)
 
 
 def _failure(quantity: str, point: Point, factor: float) -> float:
@@ -140,10 +142,11 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     """The most telling of the broken points, and runs that show it."""
     chances = [(_failure(quantity, point, factor), point) for point in broken]
     chance, point = min(chances, key=lambda pair: _extreme(*pair))
-    runs = simulate(1, Cell("band", "adversarial", point.m, 2, point.alpha), 0, SIMULATED)
-    values = runs[QUANTITIES.index(quantity)]
+    cell = Cell("band", "adversarial", point.m, 2, point.alpha)
+    runs = max(cell.block, min(SIMULATED, int(WORK / cell.cost())))
+    values = simulate(1, cell, 0, runs)[QUANTITIES.index(quantity)]
     over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
-    lower, upper = _interval(over, SIMULATED)
+    lower, upper = _interval(over, runs)
     worst = "" if quantity == "band_fraction" else " under the worst displacement of the ball"
     return Counterexample(
         rf"To fail with probability at most $\delta={point.delta:g}$, the bound fails with probability "
@@ -151,7 +154,7 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
         {"m": point.m, "alpha": point.alpha, "delta": point.delta, "x_norm": point.x_norm},
         (
             Number("exact probability that the bound fails", chance),
-            Number(f"share of {SIMULATED:,} simulated runs over the bound", over / SIMULATED, lower, upper),
+            Number(f"share of {runs:,} simulated runs over the bound", over / runs, lower, upper),
         ),
     )
 
@@ -201,13 +204,14 @@ def _ladder() -> tuple[Number, ...]:
         Number(
             rf"{name} bound divided by the exact quantile of the supremum, $m=2^{{{power}}}$, "
             r"$\alpha=\|x\|=1$, $\delta=0.01$",
-            1.0 / _needed(name, "linearization_error", Point(2**power, 1.0, 0.01, 1.0)),
+            1.0 / _needed(name, "linearization_error", [Point(2**power, 1.0, 0.01, 1.0)]).item(),
         )
         for power in (6, 20, 40)
         for name in ("printed", "sharp", "binomial")
     )
 
 
+@cache
 def _searched() -> tuple[Number, ...]:
     """The largest share of the closed-form suprema that searches reach, over small networks."""
     rng = np.random.default_rng(21)

@@ -45,8 +45,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes[0].set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
     axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (
-        rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum in the "
-        "ball; circles: over the measured quantile of the adversarial law, which attains it. "
+        rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum; "
+        "circles: over the measured quantile of the adversarial law, which attains it. "
         "At 1 nothing is lost. " + style.provenance(table)
     )
     style.caption(figure, CLAIM, text)

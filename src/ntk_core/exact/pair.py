@@ -9,7 +9,7 @@ density of the position s in the band, 2rφ(rs), and W(s) its integral from 0, X
     Δ₂:  g(y) ∫₀^y w·(1 - T) + ∫ W(u) g(u) g(u + y) du
 
 In the angle θ = arcsin y they are smooth up to θ = π/2; towards 0 they may have a kink or, at
-d = 2, a logarithm, so they are kept as Legendre series on panels that halve towards 0.
+d = 2, a logarithm, so they are kept as Legendre series on panels that shrink towards 0.
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ def _positions_below(s: Array, radius: float) -> Array:
 
 
 def _edges(d: int) -> Array:
-    return largest_angle(d) * np.concatenate([[0.0], 2.0 ** np.arange(-_HALVINGS, 1.0)])
+    """Halving towards 0, where the density may be rough, and a little towards the top, for large tilts."""
+    low, high = 2.0 ** np.arange(-_HALVINGS, 0.0), 1.0 - 2.0 ** np.arange(-2.0, -6.0, -1.0)
+    return largest_angle(d) * np.concatenate([[0.0], low, high, [1.0]])
 
 
 @lru_cache(maxsize=16)

@@ -51,7 +51,10 @@ class SignedSum:
         return 2.0 * tail
 
     def quantile(self, delta: float) -> Quantile:
-        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1), with its error bound."""
+        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1), with its error (see the module).
+
+        It is below `TARGET`, except for δ near 1 where over a million pairs flip: there rounding limits it.
+        """
         if -math.expm1(self.n * math.log1p(-self._p)) <= delta:
             return Quantile(0.0, 0.0)
         tilt = chernoff_tilt(self._log_moment, self._mean_at, 0.5 * delta)
@@ -179,8 +182,8 @@ class _Series:
 
     @property
     def complete(self) -> bool:
-        """Whether more terms would add nothing."""
-        return bool(np.abs(self.terms[-8:]).max() <= 1e-17 * abs(self.terms[0]))
+        """Whether more terms would add nothing, neither to the sum nor to what is known of its error."""
+        return bool(np.abs(self.terms[self.terms.size // 8 :]).max() <= 1e-17 * abs(self.terms[0]))
 
     def scale(self, y: float) -> float:
         """E[e^{σY}] e^{-σy}: what undoes the tilt, at y."""

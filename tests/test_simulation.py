@@ -54,7 +54,7 @@ def test_runs_file_is_labelled_and_holds_the_runs(tmp_path):
         assert spec["entropy"] == attrs["entropy"] == "5"
         assert spec["m"] == [6, 64]
         assert attrs["numpy_version"] == np.__version__
-        assert attrs["format_version"] == 1
+        assert attrs["format_version"] == 2
 
 
 def test_bytes_do_not_depend_on_how_runs_were_cut(tmp_path, monkeypatch):

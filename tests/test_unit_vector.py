@@ -71,3 +71,10 @@ def test_band_integral_agrees_with_closed_forms(radius):
     else:
         cube = 2 * radius**3 / 3 / math.sqrt(2 * math.pi)
         assert band_integral(lambda s: (radius * s) ** 2, radius) == pytest.approx(cube, rel=1e-2)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 64, 1000])
+def test_band_integral_of_a_tail_is_half_the_mean_coordinate(d):
+    """∫₀¹ P(t > s) ds = E|t|/2, though the tail ends like a root at s = 1: the flat limit of small r."""
+    flat = band_integral(lambda s: unit_vector.upper_tail(s, d), 1e-9) / (2e-9 / math.sqrt(2 * math.pi))
+    assert flat == pytest.approx(unit_vector.mean_absolute_coordinate(d) / 2, rel=1e-12)

@@ -13,7 +13,7 @@ PHI0 = 1.0 / math.sqrt(2.0 * math.pi)
 """φ(0), the standard normal density at zero."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
-_PANELS = np.concatenate([[0.0], 2.0 ** np.arange(-24.0, 1.0)])
+_PANELS = np.arcsin(np.concatenate([[0.0], 2.0 ** np.arange(-24.0, 1.0)]))
 
 
 def band_probability(radius: float) -> float:
@@ -24,10 +24,12 @@ def band_probability(radius: float) -> float:
 def band_integral(function: Callable[[Array], Array], radius: float) -> float:
     """∫_{|z|<r} g(|z|/r) φ(z) dz for a function g on (0, 1), smooth there or with kinks at powers of 1/2.
 
-    Gauss-Legendre with 32 nodes on panels halving towards zero, so that functions living on any
-    scale (small r, large d) are resolved to about 1e-14 relative.
+    In the angle θ = arcsin(|z|/r), because tails of a unit vector's coordinate are smooth in it and end
+    like a root at |z| = r otherwise. Gauss-Legendre with 32 nodes on panels halving towards zero, so
+    that functions living on any scale (small r, large d) are resolved to about 1e-14 relative.
     """
     low, high = _PANELS[:-1, None], _PANELS[1:, None]
-    s = 0.5 * (high - low) * _NODES + 0.5 * (high + low)
-    weight = (high - low) * _WEIGHTS * PHI0 * np.exp(-0.5 * (radius * s) ** 2)
+    angle = 0.5 * (high - low) * _NODES + 0.5 * (high + low)
+    s = np.sin(angle)
+    weight = (high - low) * _WEIGHTS * np.cos(angle) * PHI0 * np.exp(-0.5 * (radius * s) ** 2)
     return float(radius * np.sum(weight * function(s)))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the mapping from (entropy, cell, seed) to bits. A change of any draw raises it."""
 
 Streams = Callable[[str], np.random.Generator]

@@ -139,7 +139,7 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
         shown = page.evaluate("Object.keys(results).filter(name => name.includes('theorem1')).length")
         assert shown == len(FIGURES)
         sizes = page.evaluate(
-            """async () => Promise.all(Object.values(results).map(result => new Promise(resolve => {
+            """async () => Promise.all(Object.entries(results).filter(([name]) => name.endsWith(".svg")).map(([, result]) => new Promise(resolve => {
                 const image = new Image();
                 image.onload = () => resolve(image.naturalWidth);
                 image.onerror = () => resolve(0);

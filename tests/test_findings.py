@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 from pydantic import ValidationError
 
+from ntk_core import plan
 from ntk_core.figures import FIGURES, save
 from ntk_core.findings import render
 from ntk_core.findings.formula import FormulaError, mathml
@@ -389,6 +390,17 @@ def test_the_wheel_holds_the_page(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     assert {f"ntk_core/findings/page.{end}" for end in ("html.jinja", "css", "js")} <= set(names)
+
+
+@pytest.mark.parametrize("name", ["page.html.jinja", "page.css", "page.js", "text.py"])
+def test_a_change_of_the_page_changes_the_digest_of_the_library(name, tmp_path, monkeypatch):
+    folder = tmp_path / "findings"
+    shutil.copytree(ROOT / "src/ntk_core/findings", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(plan, "__file__", str(tmp_path / "plan.py"))
+    before = plan.library_digest()
+    with (folder / name).open("a") as file:
+        file.write(" ")
+    assert plan.library_digest() != before
 
 
 def test_findings_import_neither_plots_nor_snakemake():

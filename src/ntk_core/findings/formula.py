@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from latex2mathml.converter import Converter
+from latex2mathml.converter import convert_to_element
 
 
 class FormulaError(ValueError):
@@ -58,7 +58,7 @@ def mathml(latex: str, *, display: bool = False) -> str:
     """
     source = re.sub(r"\\(begin|end)\{aligned\}", r"\\\1{split}", latex.strip())
     try:
-        math = Converter(display="block" if display else "inline").convert_to_element(source)
+        math = convert_to_element(source, display="block" if display else "inline")
     except Exception as error:  # the converter's errors have no common base
         problem = str(error) or type(error).__name__
         raise FormulaError(f"${latex}$ cannot be converted: {problem}") from error

@@ -89,6 +89,8 @@ def _clean(element: Element, display: bool) -> None:
         element.tag = "munder"
     if element.tag in {"msub", "msup", "msubsup"}:
         for script in element[1:]:
+            if script.text == "′":
+                script.tag = "mo"
             if script.tag == "mo":
                 script.attrib.update(lspace="0", rspace="0")
     _space(element)

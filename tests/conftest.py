@@ -18,6 +18,7 @@ import yaml
 
 from ntk_core.analysis import quantile_dataset
 from ntk_core.config import ExecutionModel
+from ntk_core.datasets import write
 from ntk_core.execution import workers
 from ntk_core.grid import Experiment, Shard
 from ntk_core.rates import rate_dataset
@@ -164,8 +165,8 @@ X_NORM = (0.1, 1.0, 20.0)
 
 
 @pytest.fixture(scope="session")
-def analysed(tmp_path_factory):
-    """Runs, quantiles and rates of a small experiment."""
+def archived(tmp_path_factory):
+    """A folder with the runs, quantiles and rates of a small experiment."""
     folder = tmp_path_factory.mktemp("analysis")
     with workers(ExecutionModel(), 2) as client:
         shards = []
@@ -174,5 +175,12 @@ def analysed(tmp_path_factory):
             simulate_shard(Shard(EXPERIMENT, 1, m, 0, 1500), shards[-1], client, lambda _: None)
         collect(EXPERIMENT, 1, shards, folder / "runs.nc")
         table = quantile_dataset(folder / "runs.nc", EXPERIMENT, 1, DELTA, X_NORM, client)
-    with xr.open_dataset(folder / "runs.nc") as runs:
-        return runs.load(), table, rate_dataset(table, EXPERIMENT, 1)
+    write(table, folder / "quantiles.nc")
+    write(rate_dataset(table, EXPERIMENT, 1), folder / "rates.nc")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def analysed(archived):
+    """The datasets of that folder."""
+    return tuple(xr.load_dataset(archived / f"{name}.nc") for name in ("runs", "quantiles", "rates"))

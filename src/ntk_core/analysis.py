@@ -12,7 +12,7 @@ import xarray as xr
 
 from . import bounds, moments
 from .band import QUANTITIES, quantum
-from .datasets import attributes, describe
+from .datasets import attributes, describe, read_runs
 from .exact import exact_quantile
 from .execution import compute
 from .grid import Cell, Experiment
@@ -32,6 +32,10 @@ ROUNDING = 1e-12
 
 NOISE = 1e-9
 """In units of what one neuron can add: less is rounding of the dense sampler around an exact zero."""
+
+
+CHANCE = 1e-6
+"""Probability below which an excess of runs over a bound is not put down to chance."""
 
 
 def quantile_dataset(
@@ -106,15 +110,7 @@ def _thresholds(experiment: Experiment, limits: dict[str, Array], x_norm: Array)
 
 def _cells(path: str, delta: Array, thresholds: Array, indices: list[Index]) -> list[dict[str, Any]]:
     """One task: the statistics of some cells. Runs on a worker."""
-    with xr.open_dataset(path, cache=False) as dataset:
-        return [
-            _cell(
-                np.stack([dataset[q][index].values for q in QUANTITIES]),
-                delta,
-                thresholds[:, :, index[1], index[3]],
-            )
-            for index in indices
-        ]
+    return [_cell(read_runs(path, index), delta, thresholds[:, :, index[1], index[3]]) for index in indices]
 
 
 def _cell(values: Array, delta: Array, thresholds: Array) -> dict[str, Any]:
@@ -222,3 +218,16 @@ def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
         exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*over.dims),
         bound_ratio=(ladder / measured.where(measured > 0.0)).transpose(*over.dims),
     )
+
+
+def beyond_chance(table: xr.Dataset) -> xr.DataArray:
+    """Where runs exceed a bound more often than δ: P(Binomial(runs, δ) ≥ exceedances) < `CHANCE`.
+
+    From a quantiles dataset; true or false over the dimensions of its `exceedances`.
+    """
+    from scipy.stats import binom  # slow to import, and wanted here alone
+
+    def excess(over: Array, runs: Array, delta: Array) -> Any:
+        return binom.sf(over - 1, runs, delta) < CHANCE
+
+    return xr.apply_ufunc(excess, table["exceedances"], table["runs"], table["delta"])

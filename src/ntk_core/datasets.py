@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -203,3 +204,17 @@ def run_coordinates(experiment: Experiment, widths: tuple[int, ...], seeds: rang
         "alpha": np.array(experiment.alpha, dtype=np.float64),
         "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
     }
+
+
+_READING = threading.Lock()
+
+
+def read_runs(path: str | Path, index: tuple[int | slice, ...]) -> Array:
+    """The five quantities of runs of one cell, `(5, runs)`; `index` is into `RUN_DIMS` or their first four.
+
+    For the threads of a worker: the netCDF library is not safe for several at once, not even on
+    different files, so this opens, reads and closes under one lock.
+    """
+    with _READING, netCDF4.Dataset(path) as file:
+        file.set_auto_mask(False)
+        return np.stack([file[name][index] for name in QUANTITIES])

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
+from .analysis import CHANCE, beyond_chance
+
 
 def summarise(experiments: Iterable[tuple[xr.Dataset, xr.Dataset]]) -> str:
     """The page for pairs of quantiles and rates, one pair an experiment."""
@@ -86,11 +88,11 @@ def _width(m: float) -> str:
 
 def _bounds(table: xr.Dataset) -> list[str]:
     """How often runs are over the bounds: Theorem 1 first, then where a bound is broken beyond chance."""
-    over, runs, delta = table["exceedances"], table["runs"], table["delta"]
-    lowest = float(delta.max())
+    over, runs = table["exceedances"], table["runs"]
+    lowest = float(table["delta"].max())
     theorem = over.sel(bound="printed", quantity="linearization_error", delta=lowest)
     most = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
-    broken = _beyond_chance(over, runs, delta)
+    broken = beyond_chance(table)
     combinations = broken.isel(bound=0, quantity=0).size
     lines = [
         f"  Theorem 1 as printed: at delta = {lowest:g}, where it is lowest, {most:,} of "
@@ -112,16 +114,6 @@ _SHORT = {
     "delta2": "|Delta2|",
     "band_fraction": "|B|/m",
 }
-
-CHANCE = 1e-6
-"""Probability below which an excess of runs over a bound is not put down to chance."""
-
-
-def _beyond_chance(over: xr.DataArray, runs: xr.DataArray, delta: xr.DataArray) -> xr.DataArray:
-    """Where P(Binomial(runs, δ) ≥ exceedances) < CHANCE: the bound fails more often than δ."""
-    from scipy.stats import binom  # slow to import, and wanted here alone
-
-    return xr.apply_ufunc(lambda k, n, p: binom.sf(k - 1, n, p) < CHANCE, over, runs, delta)
 
 
 def _missing_limits(table: xr.Dataset) -> list[str]:

@@ -37,6 +37,27 @@ rule rates:
         "../scripts/rates.py"
 
 
+# Every statement of the notes with its verdict, from all archived runs and the exact laws.
+rule claims:
+    input:
+        runs=expand("results/{experiment}/runs.nc", experiment=EXPERIMENTS),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
+        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+    output:
+        CLAIMS,
+    log:
+        "logs/claims.log",
+    conda:
+        "../../environment.yml"
+    threads: EXECUTION.threads
+    params:
+        library=LIBRARY,
+    message:
+        "Judging the statements of the notes"
+    script:
+        "../scripts/claims.py"
+
+
 # What a person wants to know first, as text.
 rule summary:
     input:

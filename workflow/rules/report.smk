@@ -3,6 +3,7 @@ rule results:
     input:
         DATA,
         DRAWINGS,
+        CLAIMS,
         SUMMARY,
         FINDINGS,
 
@@ -10,7 +11,7 @@ rule results:
 # The article a person reads: the question, the answer in one figure, then claim by claim.
 rule findings:
     input:
-        claims="results/claims.json",
+        claims=CLAIMS,
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
         rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
         figures=[path for path in DRAWINGS if path.suffix == ".svg"],

@@ -1,0 +1,48 @@
+"""Every statement of the notes, and the function that judges it.
+
+In: archived runs, quantiles and rates, and the exact laws. Out: for each statement a record with its verdict,
+the numbers it rests on, a counterexample where it fails, and what holds instead. A judge is a function
+`judge(archive, factor=1.0)`; `factor` spoils the statement's constant, and the verdict must notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .archive import Archive, open_archive
+from .concentration import anti_concentration, hoeffding
+from .decomposition import delta_split, sign_changes_in_band
+from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
+from .lemmas import expansion, homogeneity, subgradient, symmetric_start
+from .rates import rate, scaling
+from .record import VERDICTS, Claim, Counterexample, Judgement, Number, Statement, to_json
+from .statements import STATEMENTS
+
+JUDGES: dict[str, Callable[..., Judgement]] = {
+    "L1.1": subgradient,
+    "L1.2": homogeneity,
+    "L2": symmetric_start,
+    "L3": expansion,
+    "R1": scaling,
+    "T1": theorem_1,
+    "T1.rate": rate,
+    "D": delta_split,
+    "S": sign_changes_in_band,
+    "L4.Δ1": lemma_4_delta1,
+    "L4.Δ2": lemma_4_delta2,
+    "A1": event_a1,
+    "AC": anti_concentration,
+    "H": hoeffding,
+}
+"""Who judges which statement."""
+
+
+def claim(name: str, archive: Archive, factor: float = 1.0) -> Claim:
+    """The statement with the given id, judged. Raises `KeyError` for an id not in `STATEMENTS`."""
+    return Claim(name, STATEMENTS[name], JUDGES[name](archive, factor))
+
+
+__all__ = [
+    "JUDGES", "STATEMENTS", "VERDICTS", "Archive", "Claim", "Counterexample", "Judgement", "Number",
+    "Statement", "claim", "open_archive", "to_json",
+]  # fmt: skip

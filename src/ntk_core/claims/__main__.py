@@ -1,0 +1,54 @@
+"""`python -m ntk_core.claims ID…` judges statements anew, from the results folder and the exact laws."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import STATEMENTS, claim, open_archive
+from .record import Claim, Number
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the judgement on each statement named, or on all. 2 for a statement that does not exist."""
+    from ..config import ExecutionModel
+    from ..execution import workers
+
+    parser = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
+    parser.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.id if name not in STATEMENTS]
+    if unknown:
+        parser.error(f"no statement {', '.join(unknown)}; allowed: {', '.join(STATEMENTS)}")
+    folders = [path.parent for path in options.results.glob("*/rates.nc")]
+    with workers(ExecutionModel(), 2) as client:
+        archive = open_archive(folders, client)
+        names = ", ".join(item.experiment.name for item in archive.experiments)
+        print(f"Archived experiments: {names or f'none in {options.results}; exact laws and draws only'}")
+        for name in options.id or STATEMENTS:
+            print("\n" + _text(claim(name, archive)))
+    return 0
+
+
+def _text(judged: Claim) -> str:
+    statement, judgement = judged.statement, judged.judgement
+    lines = [f"{judged.id}  {statement.title}: {judgement.verdict.upper()}", f"  {statement.statement}", ""]
+    lines += [_number(number) for number in judgement.evidence]
+    if judgement.counterexample:
+        point = ", ".join(f"{k} = {v:g}" for k, v in judgement.counterexample.parameters.items())
+        lines += ["", f"  Counterexample: {point}", f"  {judgement.counterexample.text}"]
+        lines += [_number(number) for number in judgement.counterexample.evidence]
+    if statement.corrected:
+        lines += ["", f"  Instead, or sharper: {statement.corrected}"]
+    return "\n".join(lines)
+
+
+def _number(number: Number) -> str:
+    interval = "" if number.lower is None else f" [{number.lower:.6g}, {number.upper:.6g}]"
+    return f"  {number.value:>12.6g}{interval}  {number.what}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Archived results as the claims read them: each experiment's runs, quantiles and rates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from ..datasets import read_runs
+from ..execution import compute
+from ..grid import Cell, Experiment
+from ..network import Array
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CHUNK = 1 << 17
+"""Runs of a cell that a task holds at once."""
+
+Test = Callable[[Cell, Array], Array]
+"""Numbers `(k,)` from a cell and some of its runs `(5, runs)`."""
+
+
+@dataclass(frozen=True)
+class Archived:
+    """One experiment: its grid, the path of its runs, its quantiles and rates."""
+
+    experiment: Experiment
+    entropy: int
+    runs: Path
+    table: xr.Dataset
+    rates: xr.Dataset
+
+
+@dataclass(frozen=True)
+class Archive:
+    """All experiments of a results folder, and the workers that read their runs."""
+
+    experiments: tuple[Archived, ...]
+    client: Client
+
+    def scan(self, test: Test) -> list[Array]:
+        """`test` on all runs of all cells, in pieces spread over the workers; results in order."""
+        work = [
+            (str(item.runs.resolve()), index, cell, start)
+            for item in self.experiments
+            for index, cell in zip(np.ndindex(item.experiment.shape), item.experiment.cells(), strict=True)
+            for start in range(0, item.experiment.seeds, CHUNK)
+        ]
+        groups = [work[i : i + 16] for i in range(0, len(work), 16)]
+        results: list[list[Array]] = [[] for _ in groups]
+        for number, result in compute(self.client, partial(_scan, test), groups):
+            results[number] = result
+        return [piece for group in results for piece in group]
+
+
+def _scan(test: Test, work: list[tuple[str, tuple[int, ...], Cell, int]]) -> list[Array]:
+    """One task. Runs on a worker."""
+    return [
+        test(cell, read_runs(path, (*index, slice(start, start + CHUNK))))
+        for path, index, cell, start in work
+    ]
+
+
+def open_archive(folders: Iterable[Path], client: Client) -> Archive:
+    """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name."""
+    return Archive(tuple(_archived(folder) for folder in sorted(folders)), client)
+
+
+def _archived(folder: Path) -> Archived:
+    table = xr.load_dataset(folder / "quantiles.nc")
+    spec = json.loads(table.attrs["spec"])
+    grid: dict[str, Any] = {f.name: spec[f.name] for f in fields(Experiment)}
+    grid |= {name: tuple(value) for name, value in grid.items() if isinstance(value, list)}
+    experiment = Experiment(**grid)
+    rates = xr.load_dataset(folder / "rates.nc")
+    return Archived(experiment, int(spec["entropy"]), folder / "runs.nc", table, rates)

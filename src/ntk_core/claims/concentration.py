@@ -1,0 +1,89 @@
+"""AC and H: the two probability bounds the proof of Lemma 4 rests on, against the exact laws.
+
+`factor` multiplies the printed bound on the probability (AC) or the printed deviation (H).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import bdtrc, erf
+from scipy.stats import binom
+
+from .archive import Archive
+from .inequalities import _interval
+from .record import Judgement, Number, judge_factor
+
+
+def anti_concentration(archive: Archive, factor: float = 1.0) -> Judgement:
+    """AC: P(|U·x| ≤ ‖x‖ε) ≤ √(2/π) ε, whose constant is the best possible."""
+    epsilon = np.geomspace(1e-8, 10.0, 2000)
+    ratio = erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
+    rng = np.random.default_rng(41)
+    x = np.array([2.0, -1.0, 0.5])
+    runs = 1_000_000
+    inside = int(np.count_nonzero(np.abs(rng.standard_normal((runs, 3)) @ x) <= 0.5 * np.linalg.norm(x)))
+    lower, upper = _interval(inside, runs)
+    return Judgement(
+        judge_factor(float(ratio.max()) / factor),
+        (
+            Number(
+                r"largest ratio of the exact probability $2\Phi(\varepsilon)-1$ to the bound, over "
+                r"$\varepsilon$ from $10^{-8}$ to $10$: it tends to 1 as $\varepsilon\to0$, so the constant "
+                "is the best possible",
+                float(ratio.max()) / factor,
+            ),
+            Number(r"the ratio at $\varepsilon=0.5$", float(_ratio(0.5)) / factor),
+            Number(r"the ratio at $\varepsilon=2$", float(_ratio(2.0)) / factor),
+            Number(
+                r"share of a million draws with $|U^\top x|\le\|x\|/2$, $d=3$", inside / runs, lower, upper
+            ),
+            Number(r"exact probability $2\Phi(\frac12)-1$", math.erf(0.5 / math.sqrt(2.0))),
+        ),
+    )
+
+
+def _ratio(epsilon: float) -> float:
+    return math.erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
+
+
+HALF_WIDTHS = (1, 2, 3, 8, 32, 512, 2**15, 2**20)
+LEVELS = (0.9, 0.5, 0.1, 0.01, 1e-3, 1e-6, 1e-9)
+PROBABILITIES = tuple(
+    float(p) for p in np.concatenate([np.geomspace(1e-6, 0.1, 11), np.linspace(0.15, 0.95, 17)])
+)
+"""Pairs m/2, levels δ and band probabilities p_r on which Hoeffding's step is tried."""
+
+
+def hoeffding(archive: Archive, factor: float = 1.0) -> Judgement:
+    """H: |B|/m ≤ p_r + √(log(1/δ)/m) with probability ≥ 1-δ, though only m/2 terms are independent."""
+    n, delta, p = (a.ravel() for a in np.meshgrid(HALF_WIDTHS, LEVELS, PROBABILITIES, indexing="ij"))
+    deviation = np.sqrt(-np.log(delta) / (2.0 * n))
+    needed = (binom.isf(delta, n, p) / n - p) / deviation
+    worst = int(np.argmax(needed))
+    return Judgement(
+        judge_factor(float(needed.max()) / factor),
+        (
+            Number(r"points $(m,\delta,p_r)$ tried by the exact binomial law of $m/2$ pairs", needed.size),
+            Number(
+                r"least factor on $\sqrt{\log(1/\delta)/m}$ with which the step holds at all of them (at "
+                rf"$m={2 * int(n[worst])}$, $\delta={delta[worst]:g}$, $p_r={p[worst]:.3g}$)",
+                float(needed.max()) / factor,
+            ),
+            Number(
+                r"exact failure probability at $m=2^{16}$, $p_r=\frac12$, $\delta=10^{-6}$",
+                _tail(2**15, 0.5, 1e-6, factor),
+            ),
+            Number(
+                r"the same with $\sqrt{\log(1/\delta)/(2m)}$, which Hoeffding gives for $m$ independent "
+                r"indicators: above $\delta$",
+                _tail(2**15, 0.5, 1e-6, factor / math.sqrt(2.0)),
+            ),
+        ),
+    )
+
+
+def _tail(n: int, p: float, delta: float, factor: float) -> float:
+    """P(Binomial(n, p)/n > p + factor·√(log(1/δ)/(2n)))."""
+    return float(bdtrc(math.floor(n * (p + factor * math.sqrt(-math.log(delta) / (2.0 * n)))), n, p))

@@ -1,0 +1,270 @@
+"""Theorem 1, Lemma 4 and event A₁: bounds that are to fail with probability at most δ, uniformly.
+
+By the exact law: a bound fails more often than δ where the exact (1-δ)-quantile of the supremum is above it.
+The widths, radii, levels and norms are those of the archive and, beside them, a grid that goes to the edges,
+where printed constants break. By the archive: runs over the bound, all of them counted.
+`factor` multiplies the right-hand side of the printed bound (1 is the statement itself).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass, replace
+from functools import cache
+
+import numpy as np
+from scipy.special import betaincinv
+
+from ..analysis import beyond_chance
+from ..band import QUANTITIES
+from ..bounds import bound
+from ..exact import MAX_RADIUS, exact_law
+from ..grid import Cell
+from ..network import Array, symmetric_initialization
+from ..samplers import simulate
+from ..search import MEASURES, best_found, best_pattern
+from ..statistics import CONFIDENCE
+from .archive import Archive
+from .draws import signs
+from .record import FALSE, Counterexample, Judgement, Number, judge_factor
+
+WIDTHS = (2, 4, 16, 64, 1024, 2**20, 2**30)
+FEW = (0.05, 0.5, 2.0)
+"""α√m where the band holds few neurons or none; tried up to m = 64, from where on it is a Poisson limit."""
+ALPHAS = (0.1, 1.0, 4.0, 10.0)
+LEVELS = (0.9, 0.5, 0.1, 0.01, 0.001, 1e-6)
+NORMS = (1e-4, 0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0, 1e4)
+"""The edges of the grid on which bounds are tried beside the archive's."""
+
+SIMULATED, WORK = 1 << 17, 2e9
+"""Runs that confirm a counterexample, fewer where they would take more work than that (in nanoseconds)."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A width, radius, level and norm at which a bound is tried."""
+
+    m: int
+    alpha: float
+    delta: float
+    x_norm: float
+
+
+def theorem_1(archive: Archive, factor: float = 1.0) -> Judgement:
+    """T1, with how loose it is, and a search for anything worse than the closed-form supremum."""
+    judgement = _judged(archive, "linearization_error", factor)
+    return replace(judgement, evidence=(*judgement.evidence, *_ladder(), *_searched()))
+
+
+def lemma_4_delta1(archive: Archive, factor: float = 1.0) -> Judgement:
+    """L4.Δ1: a factor ‖x‖ was lost, so large inputs break it."""
+    return _judged(archive, "delta1", factor)
+
+
+def lemma_4_delta2(archive: Archive, factor: float = 1.0) -> Judgement:
+    """L4.Δ2: inherits event A₁, so small inputs break it."""
+    return _judged(archive, "delta2", factor)
+
+
+def event_a1(archive: Archive, factor: float = 1.0) -> Judgement:
+    """A1: the band does not know ‖x‖, the printed bound on it does."""
+    return _judged(archive, "band_fraction", factor)
+
+
+def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
+    """The judgement on the printed bound of a quantity, with a counterexample where it fails."""
+    points = _points(archive)
+    needed = _needed("printed", quantity, points) / factor
+    most = float(needed.max())
+    worst = points[int(needed.argmax())]
+    beyond, counts = _archived(archive, quantity) if factor == 1.0 else (0, ())
+    broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
+    evidence = (
+        Number(r"points $(m,\alpha,\delta,\|x\|)$ tried by the exact law", len(points)),
+        Number(r"of them where the bound fails with probability above $\delta$", len(broken)),
+        Number(
+            r"least factor on the right-hand side with which the bound holds at all of them: the largest "
+            rf"$(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
+            most,
+        ),
+        Number("the same for the corrected bound", float(_needed("sharp", quantity, points).max())),
+        *counts,
+    )
+    return Judgement(
+        FALSE if beyond else judge_factor(most),
+        evidence,
+        _counterexample(broken, quantity, factor) if broken else None,
+    )
+
+
+def _points(archive: Archive) -> list[Point]:
+    """The archive's points and the grid of the edges, each once."""
+    edges = [
+        Point(m, alpha, delta, x)
+        for m in WIDTHS
+        for alpha in sorted({*ALPHAS, *(few / math.sqrt(m) for few in FEW if m <= 64)})
+        for delta in LEVELS
+        for x in NORMS
+    ]
+    archived = [
+        Point(m, alpha, float(delta), float(x))
+        for item in archive.experiments
+        for m in item.experiment.m
+        for alpha in item.experiment.alpha
+        for delta in item.table["delta"].values
+        for x in item.table["x_norm"].values
+    ]
+    return [p for p in dict.fromkeys([*archived, *edges]) if p.alpha / math.sqrt(p.m) <= MAX_RADIUS]
+
+
+def _needed(name: str, quantity: str, points: list[Point]) -> Array:
+    """The exact quantile of the supremum in units of the bound called `name`; shape `(points,)`."""
+    m, alpha, delta, x_norm = (np.array(column) for column in zip(*map(astuple, points), strict=True))
+    return bound("exact", quantity, m, alpha, delta, x_norm) / bound(name, quantity, m, alpha, delta, x_norm)
+
+
+def _failure(quantity: str, point: Point, factor: float) -> float:
+    """Exact probability that the supremum exceeds the printed bound."""
+    limit = _limit(quantity, point, factor)
+    law = exact_law("adversarial", quantity, point.m, 1, point.alpha)
+    assert law is not None  # within MAX_RADIUS
+    return law.survival(limit)
+
+
+def _limit(quantity: str, point: Point, factor: float) -> float:
+    """The printed bound at ‖x‖ = 1 units, where the laws and the runs live."""
+    scale = 1.0 if quantity == "band_fraction" else point.x_norm
+    value = bound("printed", quantity, point.m, point.alpha, point.delta, point.x_norm)
+    return factor * float(value) / scale
+
+
+def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counterexample:
+    """The most telling of the broken points, and runs that show it."""
+    chances = [(_failure(quantity, point, factor), point) for point in broken]
+    chance, point = min(chances, key=lambda pair: _extreme(*pair))
+    cell = Cell("band", "adversarial", point.m, 2, point.alpha)
+    runs = max(cell.block, min(SIMULATED, int(WORK / cell.cost())))
+    values = simulate(1, cell, 0, runs)[QUANTITIES.index(quantity)]
+    over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
+    lower, upper = _interval(over, runs)
+    worst = "" if quantity == "band_fraction" else " under the worst displacement of the ball"
+    return Counterexample(
+        rf"To fail with probability at most $\delta={point.delta:g}$, the bound fails with probability "
+        rf"{chance:.4g}{worst}: {_excess(chance, point):,g} times $\delta$.",
+        {"m": point.m, "alpha": point.alpha, "delta": point.delta, "x_norm": point.x_norm},
+        (
+            Number("exact probability that the bound fails", chance),
+            Number(f"share of {runs:,} simulated runs over the bound", over / runs, lower, upper),
+        ),
+    )
+
+
+def _extreme(chance: float, point: Point) -> tuple[float, ...]:
+    """Sorts points that break a bound: plain to see, far above δ, of small width and ordinary norm first."""
+    plain = chance >= 0.05 and point.delta >= 0.001
+    return (not plain, -_excess(chance, point), point.m, abs(math.log(point.x_norm)), point.alpha)
+
+
+def _excess(chance: float, point: Point) -> float:
+    """The failure probability over δ, to three digits."""
+    return float(f"{chance / point.delta:.3g}")
+
+
+def _interval(over: int, runs: int) -> tuple[float, float]:
+    """Two-sided Clopper-Pearson interval."""
+    tail = 0.5 * (1.0 - CONFIDENCE)
+    lower = float(betaincinv(over, runs - over + 1, tail)) if over else 0.0
+    upper = float(betaincinv(over + 1, runs - over, 1.0 - tail)) if over < runs else 1.0
+    return lower, upper
+
+
+def _archived(archive: Archive, quantity: str) -> tuple[int, tuple[Number, ...]]:
+    """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts."""
+    beyond = combinations = runs = 0
+    for item in archive.experiments:
+        broken = beyond_chance(item.table).sel(bound="printed", quantity=quantity)
+        beyond += int(broken.sum())
+        combinations += broken.size
+        runs += item.experiment.runs
+    if not combinations:
+        return 0, ()
+    return beyond, (
+        Number("archived runs, all compared with the bound", runs),
+        Number(
+            r"combinations of cell, $\delta$ and $\|x\|$ where they exceed it more often than $\delta$, "
+            f"beyond chance, of {combinations:,}",
+            beyond,
+        ),
+    )
+
+
+def _ladder() -> tuple[Number, ...]:
+    """How far each rung is above the exact one, at α = ‖x‖ = 1 and δ = 0.01."""
+    return tuple(
+        Number(
+            rf"{name} bound divided by the exact quantile of the supremum, $m=2^{{{power}}}$, "
+            r"$\alpha=\|x\|=1$, $\delta=0.01$",
+            1.0 / _needed(name, "linearization_error", [Point(2**power, 1.0, 0.01, 1.0)]).item(),
+        )
+        for power in (6, 20, 40)
+        for name in ("printed", "sharp", "binomial")
+    )
+
+
+@cache
+def _searched() -> tuple[Number, ...]:
+    """The largest share of the closed-form suprema that searches reach, over small networks."""
+    rng = np.random.default_rng(21)
+    x, radius = np.array([0.6, -0.8]), 0.8
+    w0, c = symmetric_initialization(rng.standard_normal((200, 3, 2)), signs(rng, (200, 3)))
+    supremum = _suprema(x, w0, c, radius)
+    patterns = best_pattern(x, w0, c, radius)
+    inside = supremum["linearization_error"] > 0.0
+    brute = max(float(np.max(patterns[name][inside] / supremum[name][inside])) for name in MEASURES)
+    chosen = np.flatnonzero(inside)[:3]
+    found = [
+        best_found(x, w0[i], c[i], radius, name, seed=int(i)) / supremum[name][i]
+        for i in chosen
+        for name in MEASURES
+    ]
+    suprema = r"of the closed-form suprema of $E$, $|\Delta_1|$, $|\Delta_2|$"
+    return (
+        Number(
+            f"largest share {suprema} reached by any of $3^6$ patterns of steps on {int(inside.sum())} "
+            "networks, $m=6$",
+            brute,
+        ),
+        Number(
+            f"largest share {suprema} found by an optimiser free in all of $u$ on {len(chosen)} networks, "
+            "$m=6$, $d=2$",
+            max(found),
+        ),
+        Number("smallest share the optimiser found", min(found)),
+    )
+
+
+def _suprema(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Array]:
+    """(1/√m) Σ over the c = +1 neurons of the band of (r‖x‖-|a|), |a| and r‖x‖."""
+    a, reach = np.abs(w0 @ x), radius * float(np.linalg.norm(x))
+    pushed = (c > 0.0) & (a <= reach)
+    terms = {"linearization_error": reach - a, "delta1": a, "delta2": reach + 0.0 * a}
+    return {n: np.sum(np.where(pushed, t, 0.0), axis=-1) / math.sqrt(c.shape[-1]) for n, t in terms.items()}
+
+
+def _at(point: Point) -> str:
+    width, alpha = _width(point.m), f"{point.alpha:.4g}"
+    return (
+        rf"at $m={width}$, $\alpha={alpha}$, $\delta={_power(point.delta)}$, $\|x\|={_power(point.x_norm)}$"
+    )
+
+
+def _power(value: float) -> str:
+    """As LaTeX, small and large powers of ten as such."""
+    exponent = round(math.log10(value))
+    plain = 0.001 <= value < 1e4 or not math.isclose(value, 10.0**exponent)
+    return f"{value:g}" if plain else f"10^{{{exponent}}}"
+
+
+def _width(m: int) -> str:
+    power = m.bit_length() - 1
+    return f"2^{{{power}}}" if m == 1 << power and m > 64 else str(m)

@@ -1,0 +1,160 @@
+"""The statements of the notes in their order, as printed, with what holds instead or is sharper."""
+
+from __future__ import annotations
+
+from .record import Statement
+
+STATEMENTS: dict[str, Statement] = {
+    "L1.1": Statement(
+        title="ReLU subgradient",
+        statement=r"$x\,1\{\theta^\top x\ge0\}$ is a subgradient of $\theta\mapsto\sigma(\theta^\top x)$.",
+        source="Lemma 1, part 1",
+        proof="Lemmas 1 to 3",
+    ),
+    "L1.2": Statement(
+        title="Gradient times weights is the network",
+        statement=r"$\nabla_w f(x;w,c)^\top w=f(x;w,c)$ for all $x,w,c$.",
+        source="Lemma 1, part 2",
+        proof="Lemmas 1 to 3",
+    ),
+    "L2": Statement(
+        title="Symmetric initialization starts at zero",
+        statement=r"Under symmetric initialization $F(x;w(0),c)=0$ with probability 1, for every $x$.",
+        source="Lemma 2",
+        proof="Lemmas 1 to 3",
+    ),
+    "L3": Statement(
+        title="Taylor-like expansion",
+        statement=(
+            r"$F(x;w,c)=\nabla F(x;w(0),c)^\top(w-w(0))"
+            r"+\big(\nabla F(x;w,c)-\nabla F(x;w(0),c)\big)^\top w$ for any $w$, "
+            "from symmetric initialization."
+        ),
+        source="Lemma 3",
+        proof="Lemmas 1 to 3",
+    ),
+    "R1": Statement(
+        title="The scale 1/√m",
+        statement=(
+            r"The factor $1/\sqrt m$ in $F=f/\sqrt m$ matters: if $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, "
+            r"the linearization error of $F$ is $O(1/\sqrt m)$."
+        ),
+        source="remarks after Lemmas 2 and 3",
+        proof="The worst displacement",
+        figures=("collapse",),
+    ),
+    "T1": Statement(
+        title="Theorem 1",
+        statement=(
+            r"From symmetric initialization, if $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, then with "
+            r"probability at least $1-\delta$ $$\big|F(x;w,c)-\nabla F(x;w(0),c)^\top(w-w(0))\big|"
+            r"\le\frac{\alpha}{\sqrt m}(1+\|x\|)\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big].$$"
+        ),
+        source="Theorem 1",
+        proof="The worst displacement",
+        corrected=(
+            r"With probability at least $1-\delta$, uniformly over the ball: "
+            r"$$E\le\frac{\alpha\|x\|}{2\sqrt m}\Big(\sqrt{2/\pi}\,\alpha+\sqrt{\log(1/\delta)}\Big).$$ "
+            r"For $m\to\infty$ the supremum of $\sqrt m\,E$ tends to $\frac{\alpha^2\|x\|}{2\sqrt{2\pi}}$ at "
+            r"every $\delta$: no bound below that holds."
+        ),
+        figures=("rate", "ladder", "constant", "delta"),
+    ),
+    "T1.rate": Statement(
+        title="The rate of Theorem 1",
+        statement=r"The linearization error in the ball decays as $m^{-1/2}$.",
+        source="Theorem 1 and the remark before it",
+        proof="Random directions: $m^{-3/4}$",
+        corrected=(
+            r"The supremum over the ball decays exactly so, "
+            r"$\sqrt m\,\sup_uE\to\frac{\alpha^2\|x\|}{2\sqrt{2\pi}}$, and half of it is attained along each "
+            r"neuron's own gradient. Displacements drawn uniformly on the sphere decay faster: "
+            r"$E=O(m^{-3/4})$, with $$m^{3/2}\,\mathbb E[E^2]\to\alpha^3\|x\|^2\varphi(0)"
+            r"\Big[\tfrac13\mathbb E|t|^3-2\int_0^1\big(\mathbb E(t-s)_+\big)^2ds\Big].$$"
+        ),
+        figures=("slope", "collapse", "dimension"),
+    ),
+    "D": Statement(
+        title="The two parts of the error",
+        statement=(
+            r"$\Delta=\Delta_1+\Delta_2$ with $\Delta_1=[\nabla F(w)-\nabla F(w(0))]^\top w(0)$ and "
+            r"$\Delta_2=[\nabla F(w)-\nabla F(w(0))]^\top u$, and $|\Delta|$ is the linearization error $E$."
+        ),
+        source="proof of Theorem 1",
+        proof="Setting",
+    ),
+    "S": Statement(
+        title="Sign changes lie in the band",
+        statement=r"$i\in S(x)\;\Rightarrow\;|w_i(0)^\top x|\le\|u_i\|\,\|x\|\le\alpha\|x\|/\sqrt m$.",
+        source="proof of Lemma 4",
+        proof="Setting",
+    ),
+    "L4.Δ1": Statement(
+        title="Lemma 4, first bound",
+        statement=(
+            r"With probability at least $1-\delta$: "
+            r"$|\Delta_1|\le\frac{\alpha}{\sqrt m}\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big]$."
+        ),
+        source="Lemma 4",
+        proof="The band",
+        corrected=(
+            r"With probability at least $1-\delta$, uniformly over the ball: "
+            r"$|\Delta_1|\le\frac{\alpha\|x\|}{2\sqrt m}"
+            r"\Big(\sqrt{2/\pi}\,\alpha+\sqrt{\log(1/\delta)}\Big)$."
+        ),
+        figures=("failure",),
+    ),
+    "L4.Δ2": Statement(
+        title="Lemma 4, second bound",
+        statement=(
+            r"With probability at least $1-\delta$: "
+            r"$|\Delta_2|\le\frac{\alpha\|x\|}{\sqrt m}\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big]$."
+        ),
+        source="Lemma 4",
+        proof="The band",
+        corrected=(
+            r"With probability at least $1-\delta$, uniformly over the ball: "
+            r"$|\Delta_2|\le\frac{\alpha\|x\|}{2\sqrt m}"
+            r"\Big(\sqrt{2/\pi}\,\alpha+\sqrt{\log(1/\delta)}\Big)$."
+        ),
+        figures=("failure",),
+    ),
+    "A1": Statement(
+        title="Event A₁",
+        statement=(
+            r"With probability at least $1-\delta$ the band holds few neurons: $$\frac{|B|}m="
+            r"\frac1m\sum_i1\big\{|w_i(0)^\top x|\le\alpha\|x\|/\sqrt m\big\}"
+            r"\le\frac1{\sqrt m}\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big].$$"
+        ),
+        source="proof of Lemma 4",
+        proof="The band",
+        corrected=(
+            r"With probability at least $1-\delta$: "
+            r"$\frac{|B|}m\le\frac1{\sqrt m}\Big(\sqrt{2/\pi}\,\alpha+\sqrt{\log(1/\delta)}\Big)$, "
+            r"whatever $\|x\|$."
+        ),
+        figures=("failure",),
+    ),
+    "AC": Statement(
+        title="Gaussian anti-concentration",
+        statement=(
+            r"For $U\sim N(0,I_d)$, $x\ne0$ and $\varepsilon>0$: "
+            r"$\mathbb P(|U^\top x|\le\|x\|\varepsilon)\le\sqrt{2/\pi}\,\varepsilon$."
+        ),
+        source="proof of Lemma 4",
+        proof="The band",
+    ),
+    "H": Statement(
+        title="Hoeffding's step",
+        statement=(
+            r"With probability at least $1-\delta$: $\frac{|B|}m\le p_r+\sqrt{\log(1/\delta)/m}$, where "
+            "$p_r$ is the probability that one neuron is in the band."
+        ),
+        source="proof of Lemma 4",
+        proof="The band",
+        corrected=(
+            r"True as printed, but not because the $m$ indicators were independent: neurons come in pairs. "
+            r"One-sided Hoeffding on the $m/2$ independent pairs gives exactly $\sqrt{\log(1/\delta)/m}$."
+        ),
+    ),
+}

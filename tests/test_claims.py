@@ -1,0 +1,177 @@
+"""Each verdict is computed: it flips when the statement's constant is spoiled, and when the archive is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import netCDF4
+import numpy as np
+import pytest
+
+from ntk_core.claims import JUDGES, STATEMENTS, claim, open_archive, to_json
+from ntk_core.claims.__main__ import main
+from ntk_core.claims.record import FALSE, LOOSE, SLACK, TRUE, UNDECIDED, judge_factor
+from ntk_core.config import ExecutionModel
+from ntk_core.execution import workers
+
+
+@pytest.fixture(scope="module")
+def client():
+    with workers(ExecutionModel(), 2) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def archive(archived, client):
+    return open_archive([archived], client)
+
+
+def verdict(name, archive, factor=1.0):
+    return JUDGES[name](archive, factor).verdict
+
+
+def needed(name, archive):
+    """The least factor with which a bound holds, from its own evidence."""
+    return next(n.value for n in JUDGES[name](archive).evidence if n.what.startswith("least factor"))
+
+
+def test_the_ledger_is_complete():
+    ledger = ["L1.1", "L1.2", "L2", "L3", "R1", "T1", "T1.rate", "D", "S", "L4.Δ1", "L4.Δ2", "A1", "AC", "H"]
+    assert list(STATEMENTS) == ledger
+    assert list(JUDGES) == ledger
+
+
+@pytest.mark.parametrize("name", ["L1.1", "L1.2", "L2", "L3", "D"])
+def test_identities_are_true_and_any_other_constant_is_false(name, archive):
+    assert verdict(name, archive) == TRUE
+    for factor in (1 - 1e-6, 1 + 1e-6):
+        assert verdict(name, archive, factor) == FALSE
+
+
+@pytest.mark.parametrize("name", ["T1", "L4.Δ1", "L4.Δ2", "A1", "H"])
+def test_a_bound_is_true_just_above_the_factor_it_needs_and_false_just_below(name, archive):
+    printed = {"T1": LOOSE, "H": TRUE}.get(name, FALSE)
+    assert verdict(name, archive) == printed
+    least = needed(name, archive)
+    assert verdict(name, archive, least * 1.01) == TRUE
+    assert verdict(name, archive, least * 0.99) == FALSE
+    assert verdict(name, archive, least * 1.2) == LOOSE
+
+
+@pytest.mark.parametrize(("name", "larger"), [("AC", 1.2), ("S", 1.2), ("R1", 0.8)])
+def test_sharp_statements_are_false_when_made_sharper_and_loose_when_made_weaker(name, larger, archive):
+    """R1's factor is on the exponent, so there a smaller one is the weaker statement."""
+    assert verdict(name, archive) == TRUE
+    assert verdict(name, archive, larger) == LOOSE
+    assert verdict(name, archive, {"R1": 1.001, "AC": 0.999, "S": 0.99}[name]) == FALSE
+
+
+def test_the_rate_is_true_and_any_other_exponent_is_false(archive):
+    assert verdict("T1.rate", archive) == TRUE
+    for factor in (0.999, 1.001):
+        assert verdict("T1.rate", archive, factor) == FALSE
+
+
+def test_archived_slopes_off_the_limit_make_the_rate_false(archive):
+    """Adversarial slopes moved by twelve of their intervals; the exact laws alone would not notice."""
+    item = archive.experiments[0]
+    rates = item.rates.copy(deep=True)
+    half = rates["limit_slope_upper"] - rates["limit_slope"]
+    for name in ("limit_slope", "limit_slope_lower", "limit_slope_upper"):
+        rates[name] = rates[name] + 12 * half
+    spoiled = dataclasses.replace(archive, experiments=(dataclasses.replace(item, rates=rates),))
+    assert verdict("T1.rate", spoiled) == FALSE
+
+
+def test_runs_over_the_bound_beyond_chance_make_theorem_1_false(archive):
+    item = archive.experiments[0]
+    table = item.table.copy(deep=True)
+    cell = {"quantity": 0, "perturbation": 0, "m": 0, "d": 0, "alpha": 0, "bound": 0, "delta": 0, "x_norm": 0}
+    table["exceedances"][cell] = 20  # of 1500 at δ = 0.001
+    spoiled = dataclasses.replace(archive, experiments=(dataclasses.replace(item, table=table),))
+    judgement = JUDGES["T1"](spoiled)
+    assert judgement.verdict == FALSE
+    assert verdict("L4.Δ2", spoiled) == FALSE
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"), [("D", "linearization_error", 1e-3), ("S", "sign_change_fraction", 0.9)]
+)
+def test_a_single_spoiled_run_is_found(name, variable, value, archived, tmp_path, client):
+    """One run of twelve thousand, anywhere: claims read all of them."""
+    folder = shutil.copytree(archived, tmp_path / "e")
+    with netCDF4.Dataset(folder / "runs.nc", "a") as file:
+        file[variable][1, 2, 0, 1, 1499] += value
+    spoiled = open_archive([folder], client)
+    assert verdict(name, spoiled) == FALSE
+    count = next(n.value for n in JUDGES[name](spoiled).evidence if n.what.startswith("of them"))
+    assert count == 1
+
+
+def test_all_archived_runs_are_counted(archive):
+    for name in ("D", "S", "T1", "A1"):
+        runs = [n.value for n in JUDGES[name](archive).evidence if n.what.startswith("archived runs")]
+        assert runs == [2 * 3 * 2 * 1500]
+
+
+@pytest.mark.parametrize("name", ["L4.Δ1", "L4.Δ2", "A1"])
+def test_counterexamples_fail_with_the_probability_the_exact_law_says(name, archive):
+    """The exact probability lies in the simulated 99 % interval; fixed seeds."""
+    example = JUDGES[name](archive).counterexample
+    exact, simulated = example.evidence
+    assert exact.value > 10 * example.parameters["delta"]
+    assert simulated.lower <= exact.value <= simulated.upper
+    assert (example.parameters["x_norm"] > 1) == (name == "L4.Δ1")
+
+
+def test_search_reaches_the_closed_form_supremum_and_does_not_beat_it(archive):
+    shares = [n.value for n in JUDGES["T1"](archive).evidence if "share" in n.what]
+    assert len(shares) == 3
+    for share in shares:
+        assert share == pytest.approx(1.0, abs=1e-9)
+
+
+def test_records_have_the_promised_fields_and_are_the_same_bytes_every_time(archive, archived):
+    names = ["L1.1", "D", "A1", "T1.rate"]
+    text = to_json([claim(name, archive) for name in names])
+    with workers(ExecutionModel(), 1) as one:
+        assert to_json([claim(name, open_archive([archived], one)) for name in names]) == text
+    for record, name in zip(json.loads(text), names, strict=True):
+        assert record["id"] == name
+        assert {"statement", "source", "verdict", "evidence", "corrected", "counterexample"} <= set(record)
+        assert record["command"] == f"python -m ntk_core.claims {name}"
+
+
+def test_every_number_says_what_it_is_and_lies_in_its_interval(archive):
+    for name in STATEMENTS:
+        for number in JUDGES[name](archive).evidence:
+            assert number.what
+            assert np.isfinite(number.value)
+            if number.lower is not None:
+                assert number.lower <= number.value <= number.upper
+
+
+def test_without_an_archive_exact_laws_and_draws_decide(client):
+    empty = open_archive([], client)
+    assert verdict("A1", empty) == FALSE
+    assert verdict("T1.rate", empty) == TRUE
+    assert verdict("D", empty) == TRUE
+
+
+def test_verdicts_by_factor():
+    verdicts = [judge_factor(factor) for factor in (float("nan"), 1.1, 1 + 1e-5, 1.0, SLACK, SLACK - 1e-9)]
+    assert verdicts == [UNDECIDED, FALSE, FALSE, TRUE, TRUE, LOOSE]
+
+
+def test_the_command_prints_a_judgement_and_names_the_statements_it_knows(archived, capsys):
+    assert main(["--results", str(archived.parent), "A1", "D"]) == 0
+    out = capsys.readouterr().out
+    assert "Event A₁: FALSE" in out
+    assert "Counterexample: m = " in out
+    assert "Archived experiments: e" in out
+    with pytest.raises(SystemExit) as stopped:
+        main(["A2"])
+    assert stopped.value.code == 2
+    assert "no statement A2; allowed: L1.1" in capsys.readouterr().err

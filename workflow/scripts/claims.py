@@ -1,0 +1,22 @@
+"""All experiments in, the judged statements of the notes out."""
+
+import logging
+from pathlib import Path
+
+from ntk_core.claims import STATEMENTS, claim, open_archive, to_json
+from ntk_core.config import parse_config
+from ntk_core.datasets import replacing
+from ntk_core.execution import workers
+
+if __name__ == "__main__":  # worker processes import this file and must not run it
+    logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+    execution = parse_config(snakemake.config).execution
+    folders = [Path(path).parent for path in snakemake.input.rates]
+    with workers(execution, snakemake.threads) as client:
+        archive = open_archive(folders, client)
+        claims = [claim(name, archive) for name in STATEMENTS]
+    with replacing(snakemake.output[0]) as beside:
+        beside.write_text(to_json(claims), encoding="utf-8")
+    for judged in claims:
+        logging.info("%s: %s", judged.id, judged.judgement.verdict)

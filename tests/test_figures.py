@@ -8,11 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from ntk_core import bounds
 from ntk_core.analysis import quantile_dataset
+from ntk_core.band import QUANTITIES
 from ntk_core.config import ExecutionModel
 from ntk_core.execution import workers
 from ntk_core.figures import FIGURES, save
-from ntk_core.grid import Experiment, Shard
+from ntk_core.grid import Cell, Experiment, Shard
 from ntk_core.rates import rate_dataset
 from ntk_core.simulation import collect, simulate_shard
 from ntk_core.summary import summarise
@@ -70,6 +72,49 @@ def test_figure_shows_the_numbers_of_the_table(tables, tmp_path):
     )
     assert np.array_equal(line.get_xdata(), table["m"])
     assert np.allclose(line.get_ydata(), expected * 0.3)  # drawn at the ‖x‖ nearest to 1
+
+
+def test_the_ladder_shows_measured_and_exact_ratios(tables):
+    from ntk_core.figures import ladder
+
+    table, rates = tables["wide"]
+    drawn = ladder.draw(table, rates)
+    plt.close(drawn)
+    at = {"quantity": "linearization_error", "alpha": 1.0, "d": 9, "delta": 0.01, "x_norm": 0.3}
+    lines = [line.get_ydata() for line in drawn.axes[1].lines[1:]]
+    for name, exact, measured in zip(ladder.RUNGS, lines[::2], lines[1::2], strict=True):
+        row = table.sel(at)
+        assert np.allclose(exact, row[f"bound_{name}"] / row["bound_exact"])
+        assert np.allclose(measured, row["bound_ratio"].sel(perturbation="adversarial", bound=name))
+
+
+def test_slopes_are_drawn_beside_the_exact_ones(tables):
+    from ntk_core.figures import slope
+
+    table, rates = tables["wide"]
+    drawn = slope.draw(table, rates)
+    plt.close(drawn)
+    at = {"quantity": "linearization_error", "perturbation": "adversarial", "alpha": 1.0, "d": 9}
+    row = rates.sel(at | {"statistic": "0.5"})
+    curves = [line.get_ydata() for line in drawn.axes[0].lines]
+    for name in ("local_slope", "exact_local_slope"):
+        assert any(np.array_equal(curve, row[name].values[1:]) for curve in curves), name
+
+
+def test_failures_are_those_of_the_exact_law(tables):
+    """Lemma 4 at m = 4, α = 0.25, ‖x‖ = 10⁴ fails with probability near 0.098 where δ = 0.01 was asked."""
+    from ntk_core.figures import failure
+    from ntk_core.samplers import simulate
+
+    table, rates = tables["wide"]
+    drawn = failure.draw(table, rates)
+    plt.close(drawn)
+    line = drawn.axes[1].lines[1]
+    limit = bounds.printed("delta1", 4, 0.25, 0.01, 1e4) / 1e4
+    runs = simulate(3, Cell("band", "adversarial", 4, 2, 0.25), 0, 100_000)[QUANTITIES.index("delta1")]
+    share = np.mean(runs > limit)
+    assert abs(line.get_ydata()[-1] * 0.01 - share) < 4.5 * np.sqrt(share / 100_000)  # 7e-6 by chance
+    assert not np.isfinite(drawn.axes[0].lines[1].get_ydata()).any()
 
 
 def test_unknown_figure_is_refused(tables, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import xarray as xr
 
-FIGURES = ("rate", "collapse", "constant", "delta", "dimension")
+FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slope", "failure")
 """Names of the figures; each is a module here with a function `draw(table, rates)`."""
 
 

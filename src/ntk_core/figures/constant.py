@@ -72,8 +72,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     right.set_xticks(x_norm, [f"{value:g}" for value in x_norm])
     right.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    power = np.log2(m)
-    width = f"$2^{{{power:.0f}}}$" if power == round(power) else f"{m:,}"
+    width = style.width_label(m)
     text = (
         rf"At $m$ = {width}, $d$ = {d}. Left: means (sphere: root mean square) measured, lines from theory "
         r"($\alpha^2/(2\sqrt{2\pi})$ for adversarial, half of it for aligned, "

@@ -47,8 +47,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             )  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
         ax.invert_xaxis()
-        power = np.log2(m)
-        ax.set_title(rf"$m = 2^{{{power:.0f}}}$" if power == round(power) else f"$m$ = {m:,}")
+        ax.set_title(f"$m$ = {style.width_label(m)}")
     axes[0, 0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (

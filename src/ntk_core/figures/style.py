@@ -107,6 +107,11 @@ def width_axis(ax: Axes, m: Array) -> None:
     ax.set_xlabel("width $m$")
 
 
+def width_label(m: int) -> str:
+    """A width as text between math: powers of two beyond a hundred as such."""
+    return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
+
+
 def error_bars(value: Array, lower: Array, upper: Array) -> Array:
     """Distances for `errorbar`; an infinite upper limit becomes no bar above."""
     above = np.where(np.isfinite(upper), upper - value, 0.0)

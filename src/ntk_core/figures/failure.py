@@ -1,0 +1,72 @@
+"""(h) The failures: how often each printed bound fails, against ‖x‖, exactly.
+
+The widths and radii are the figure's own, since few grids go where the bounds break; the experiment
+gives δ.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ..bounds import bound
+from ..exact import exact_law
+from ..network import Array
+from . import style
+
+CLAIM = r"Away from $\|x\| = 1$ Lemma 4 and event $A_1$ fail as printed; Theorem 1 does not"
+PANELS = {
+    "linearization_error": r"Theorem 1 ($E$)",
+    "delta1": r"Lemma 4 ($|\Delta_1|$)",
+    "delta2": r"Lemma 4 ($|\Delta_2|$)",
+    "band_fraction": r"event $A_1$ ($|B|/m$)",
+}
+POINTS = ((4, 0.25), (64, 2.0), (1024, 4.0), (2**20, 10.0))
+NORMS = np.geomspace(1e-4, 1e4, 81)
+LEAST = 1e-4
+"""Failure probabilities below this times δ are drawn not at all."""
+
+
+def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
+    """One panel a bound: exact failure probability over δ, at a few m and α."""
+    delta = float(table["delta"].values.min())
+    colours = sns.color_palette("colorblind", len(POINTS))
+    figure, axes = plt.subplots(1, 4, figsize=(12.4, 4.1), sharey=True, layout="constrained")
+    for ax, (quantity, title) in zip(axes, PANELS.items(), strict=True):
+        ax.axhspan(1.0, 3.0 / delta, color="0.93", zorder=0)
+        ax.axhline(1.0, color="0.3", linewidth=1.0)
+        for (m, alpha), colour, dashes in zip(POINTS, colours, ("-", "--", "-.", ":"), strict=True):
+            ratio = _failure(quantity, m, alpha, delta) / delta
+            label = rf"$m$ = {style.width_label(m)}, $\alpha$ = {alpha:g}"
+            ax.plot(NORMS, ratio, color=colour, linestyle=dashes, linewidth=1.6, label=label)
+        ax.set(xscale="log", yscale="log", ylim=(LEAST, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
+        ax.set_xlim(NORMS[0] / 2, NORMS[-1] * 2)
+        if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines[1:]):
+            ax.text(1.0, 3e-3, f"below {LEAST:g} everywhere", ha="center", fontsize="small", color="0.3")
+        ax.set_xticks([1e-4, 1e-2, 1, 1e2, 1e4])
+        ax.minorticks_off()
+    axes[0].set_ylabel(r"probability that the bound fails / $\delta$")
+    axes[0].text(NORMS[0], 1.6, "fails too often", fontsize="small", color="0.3")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    text = (
+        r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
+        rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "
+        rf"No line: below {LEAST:g} at every $\|x\|$."
+    )
+    style.caption(figure, CLAIM, text)
+    return figure
+
+
+def _failure(quantity: str, m: int, alpha: float, delta: float) -> Array:
+    """P(supremum > printed bound) at each of `NORMS`; NaN where it is below `LEAST` times δ."""
+    law = exact_law("adversarial", quantity, m, 1, alpha)
+    assert law is not None  # all of `POINTS` are within the radius of the exact laws
+    scale = 1.0 if quantity == "band_fraction" else NORMS
+    limits = bound("printed", quantity, m, alpha, delta, NORMS) / scale
+    drawn = limits < law.quantile(LEAST * delta).value
+    return np.array(
+        [law.survival(float(v)) if near else np.nan for v, near in zip(limits, drawn, strict=True)]
+    )

@@ -1,0 +1,55 @@
+"""(g) The slope: from width to width, measured and exact, towards the limit."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+import xarray as xr
+from matplotlib.figure import Figure
+
+from . import style
+
+CLAIM = "Local slopes bend at small widths just as the exact law says, and tend to the theory's rate"
+
+
+def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
+    """One panel a law: local slopes of E's mean or rms and quantiles against m, exact ones as lines."""
+    laws = list(rates["perturbation"].values)
+    alpha, d = style.nearest_to_one(rates["alpha"].values), int(rates["d"].values.max())
+    error = rates.sel(quantity="linearization_error", alpha=alpha, d=d)
+    m = rates["m"].values
+    figure, axes = plt.subplots(
+        1, len(laws), figsize=(3.1 * len(laws) + 2.2, 4.3), squeeze=False, layout="constrained"
+    )
+    levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
+    colours = sns.color_palette("viridis", len(levels) + 1)[:-1]
+    for ax, law in zip(axes[0], laws, strict=True):
+        here = error.sel(perturbation=law)
+        k = float(here["exponent"].values.flat[0])
+        ax.axhline(-k, color="0.6", linewidth=1.0)
+        for statistic, colour in zip([style.typical(law), *levels], ["0.15", *colours], strict=True):
+            row = here.sel(statistic=statistic)
+            value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
+            label = statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
+            shown = np.isfinite(value)
+            ax.errorbar(
+                m[shown], value[shown], style.error_bars(value, lower, upper)[:, shown],
+                linestyle="none", marker="o", color=colour, capsize=1.5, label=label,
+            )  # fmt: skip
+            exact = row["exact_local_slope"].values
+            known = np.isfinite(exact)
+            ax.plot(m[known], exact[known], color=colour, linewidth=1.2)
+        style.width_axis(ax, m)
+        ax.set_ylim(-k - 0.32, -k + 0.12)  # what is further off says only that the run has few sign changes
+        ax.set_title(rf"{law}: limit $-{'3/4' if k == 0.75 else '1/2'}$")
+        ax.legend(loc="best")
+    axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
+    text = (
+        "Slope of the logarithm of each statistic from the next smaller width to this one, at "
+        rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured; lines: from the exact law, no fit. "
+        "Where both agree, what is left of a slope beside its limit is finite width, not another rate. "
+        + style.provenance(table)
+    )
+    style.caption(figure, CLAIM, text)
+    return figure

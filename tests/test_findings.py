@@ -62,6 +62,12 @@ def given(analysed, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def shown(claims):
+    """Names of the figures on the page, each shown once."""
+    return {"rate"}.union(*(claim["figures"] for claim in claims))
+
+
+@pytest.fixture(scope="module")
 def page(claims, given):
     return render(claims, **given)
 
@@ -191,9 +197,9 @@ def test_every_link_within_the_page_has_its_target(reader):
     assert all(re.fullmatch("[a-z0-9-]+", name) for name in ids)
 
 
-def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, given):
+def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, shown):
     images = [a for tag, a in reader.tags if tag == "img"]
-    assert len(images) == len({a["src"] for a in images}) == len(FIGURES)
+    assert len(images) == len({a["src"] for a in images}) == len(shown)
     assert all(a["src"].startswith("data:image/svg+xml;base64,") and len(a["src"]) > 1000 for a in images)
     assert all(len(a["alt"]) > 40 for a in images)
     assert images[0]["alt"].startswith("The rate. Quantiles of the linearization error")
@@ -277,6 +283,8 @@ def test_source_left_over_in_text_is_an_error(text):
         (r"\|x\|", False, 'lspace="0" rspace="0">‖</mo>'),
         (r"a=-b", False, '<mo form="prefix" lspace="0" rspace="0">−</mo>'),
         (r"|a|-|b|", False, "<mo>−</mo>"),
+        (r"\big||a|-|b|\big|", False, "<mo>−</mo>"),
+        (r"\big(a\big)^2", False, 'form="postfix">)</mo>'),
         (r"\sup_u E", True, '<munder><mo lspace="0" rspace="0.167em">sup</mo>'),
         (r"\displaystyle\sup_u E", False, "<munder>"),
         (r"\sup_u E", False, "<msub>"),
@@ -299,6 +307,11 @@ def test_long_formulas_break_after_relations_outside_brackets_only():
     pieces = [re.sub("<.*?>", "", piece) for piece in math.split("</math>")[:-1]]
     assert pieces == ["{i:a=b}=", "E,", "|Δ1|,", "|Δ2|≤", "1m(r‖x‖=3)+1234567890"]
     assert mathml("a=b").count("<math") == 1
+    far = mathml(r"F(x;w,c)+\nabla F(x;w(0),c)^\top(w-w(0))+\big|1-2\big|-3")
+    assert [re.sub("<.*?>", "", piece) for piece in far.split("</math>")[:-1]] == [
+        "F(x;w,c)+∇F(x;w(0),c)⊤(w−w(0))+",
+        "|1−2|−3",
+    ]
 
 
 def test_a_comma_is_never_torn_from_its_formula():
@@ -457,10 +470,10 @@ def ids(tab) -> list[str]:
 
 
 @in_browser
-def test_every_image_and_formula_can_be_seen(visit):
+def test_every_image_and_formula_can_be_seen(visit, shown):
     tab = visit(viewport={"width": 1200, "height": 900})
     images = tab.locator("img")
-    assert images.count() == len(FIGURES)
+    assert images.count() == len(shown)
     for image in images.all():
         image.scroll_into_view_if_needed()
         assert image.is_visible()
@@ -545,7 +558,7 @@ def test_no_page_is_wider_than_the_screen(visit, width):
     cut = tab.evaluate(
         """width => [...document.querySelectorAll("body *")]
             .filter(element => element.getBoundingClientRect().right > width + 1)
-            .filter(element => !element.closest(".scroll, .card, .formula, pre"))
+            .filter(element => !element.closest(".scroll, .card, .formula, pre, p, ul"))
             .map(element => element.outerHTML.slice(0, 99))""",
         width,
     )
@@ -553,14 +566,21 @@ def test_no_page_is_wider_than_the_screen(visit, width):
 
 
 @in_browser
-def test_it_prints(visit):
+def test_an_endless_formula_scrolls_by_itself_on_a_phone(visit, claims, given):
+    endless = {**claims[0], "statement": f"On $({'x+' * 60}x)$ and $${'x+' * 60}x$$ end."}
+    tab = visit(render([endless], **given), viewport={"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@in_browser
+def test_it_prints(visit, shown):
     tab = visit()
     assert tab.is_visible("#tools")
     tab.emulate_media(media="print")
     assert tab.locator(":is(button, input, nav):visible:not(th button)").count() == 0
     arrows = "[...document.querySelectorAll('th button')].map(b => getComputedStyle(b, '::after').content)"
     assert set(tab.evaluate(arrows)) == {"none"}  # of the headers only the words are left
-    assert tab.locator("img:visible").count() == len(FIGURES)
+    assert tab.locator("img:visible").count() == len(shown)
     pdf = tab.pdf(prefer_css_page_size=True)
     assert pdf.startswith(b"%PDF")
     assert len(pdf) > 100_000

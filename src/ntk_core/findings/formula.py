@@ -53,7 +53,7 @@ _THIN = "0.167em"
 def mathml(latex: str, *, display: bool = False) -> str:
     """The formula as `<math>` elements: one, or several where a long inline formula may be broken.
 
-    Lines break where TeX breaks them, after a relation or comma outside brackets. Raises
+    Lines break where TeX breaks them, outside brackets: after a relation, a comma, or a far sign. Raises
     `FormulaError` for LaTeX that is unknown or has no counterpart in MathML Core.
     """
     source = re.sub(r"\\(begin|end)\{aligned\}", r"\\\1{split}", latex.strip())
@@ -138,7 +138,7 @@ def _space(row: Element) -> None:
     """TeX's spacing around signs, fences and named operators, which browsers guess from position."""
     if not len(row) or row.tag in {"msub", "msup", "msubsup", "munder", "mover", "munderover", "mfrac"}:
         return
-    open_fences = dict.fromkeys(FENCES, 0)
+    fences = _Fences()
     before: Element | None = None
     opened = True
     for child, after in zip(row, [*row[1:], None], strict=True):
@@ -152,6 +152,8 @@ def _space(row: Element) -> None:
         if core.tag == "mo":
             if "minsize" in core.attrib:
                 core.set("stretchy", "true")
+                if text in OPENING | CLOSING:
+                    core.set("form", "prefix" if text in OPENING else "postfix")
             if text in SIGNS and opened:
                 core.set("form", "prefix")
                 core.attrib.update(lspace="0", rspace="0")
@@ -162,11 +164,23 @@ def _space(row: Element) -> None:
                 follows = before is not None and _core(before).tag != "mo"
                 core.attrib.update(lspace=_THIN if follows else "0", rspace="0" if bracket else _THIN)
         if text in FENCES:
-            open_fences[text] += 1
-            opened = open_fences[text] % 2 == 1
+            opened = fences.pass_(core)
         elif child.tag != "mspace":
             opened = core.tag == "mo" and text not in CLOSING
             before = child
+
+
+class _Fences:
+    """Which bars are open: of each size, every other one opens."""
+
+    def __init__(self) -> None:
+        self.open: set[tuple[str, str]] = set()
+
+    def pass_(self, bar: Element) -> bool:
+        """Go past a bar; whether it opens."""
+        key = (_text(bar), bar.get("minsize", ""))
+        self.open ^= {key}
+        return key in self.open
 
 
 def _core(element: Element) -> Element:
@@ -192,12 +206,18 @@ def _pieces(math: Element) -> Iterator[Element]:
     children = list(math[0])
     piece: list[Element] = []
     depth = 0
+    fences = _Fences()
     for child, after in zip(children, [*children[1:], None], strict=True):
         core = _core(child)
         text = _text(core) if core.tag == "mo" else ""
         depth += (text in OPENING) - (text in CLOSING)
         piece.append(child)
-        ends = depth == 0 and text in RELATIONS | SEPARATORS
+        if text in FENCES:
+            fences.pass_(core)
+        outside = depth == 0 and not fences.open
+        ends = outside and text in RELATIONS | SEPARATORS
+        long = len("".join(part for parts in piece for part in parts.itertext())) > WHOLE
+        ends = ends or (outside and long and text in SIGNS and core.get("form") != "prefix")
         ends = ends or (_blank(child) and len(piece) > 1 and _text(piece[-2]) in SEPARATORS)
         if ends and after is not None and not _blank(after) and len(piece) > 1:
             core.set("form", "infix")

@@ -284,7 +284,7 @@ def test_source_left_over_in_text_is_an_error(text):
         (r"a=-b", False, '<mo form="prefix" lspace="0" rspace="0">−</mo>'),
         (r"|a|-|b|", False, "<mo>−</mo>"),
         (r"\big||a|-|b|\big|", False, "<mo>−</mo>"),
-        (r"\big(a\big)^2", False, 'form="postfix">)</mo>'),
+        (r"\big(a\big)^2", False, 'form="postfix">)</mo></mrow><mn>2</mn></msup>'),
         (r"\sup_u E", True, '<munder><mo lspace="0" rspace="0.167em">sup</mo>'),
         (r"\displaystyle\sup_u E", False, "<munder>"),
         (r"\sup_u E", False, "<msub>"),

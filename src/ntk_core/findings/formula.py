@@ -70,6 +70,8 @@ def mathml(latex: str, *, display: bool = False) -> str:
     if not display:
         del math.attrib["display"]
     pieces = [math] if display else list(_pieces(math))
+    for piece in pieces:
+        _grow(piece)
     return "".join(tostring(piece, encoding="unicode") for piece in pieces)
 
 
@@ -194,6 +196,15 @@ def _text(element: Element) -> str:
     return (element.text or "") if element.tag in _LEAVES else ""
 
 
+def _grow(math: Element) -> None:
+    """Let sized brackets with scripts grow: browsers size operators in rows only."""
+    for element in math.iter():
+        if element.tag in {"msub", "msup", "msubsup"} and "minsize" in element[0].attrib:
+            row = Element("mrow")
+            row.append(element[0])
+            element[0] = row
+
+
 def _blank(element: Element) -> bool:
     return element.tag == "mspace" or (element.tag == "mtext" and not (element.text or "").strip())
 
@@ -216,7 +227,7 @@ def _pieces(math: Element) -> Iterator[Element]:
             fences.pass_(core)
         outside = depth == 0 and not fences.open
         ends = outside and text in RELATIONS | SEPARATORS
-        long = len("".join(part for parts in piece for part in parts.itertext())) > WHOLE
+        long = len("".join(part for parts in piece for part in parts.itertext())) > WHOLE // 2
         ends = ends or (outside and long and text in SIGNS and core.get("form") != "prefix")
         ends = ends or (_blank(child) and len(piece) > 1 and _text(piece[-2]) in SEPARATORS)
         if ends and after is not None and not _blank(after) and len(piece) > 1:

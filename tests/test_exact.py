@@ -1,4 +1,4 @@
-"""The exact laws against enumeration by quadrature, against simulation, and against the moments."""
+"""The exact laws along x, and of counts, against enumeration, against simulation, and against the moments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.stats import binom, norm
 
 from ntk_core import bounds, moments
 from ntk_core.band import QUANTITIES
-from ntk_core.exact import TARGET, CompoundBinomial, exact_law, exact_quantile
+from ntk_core.exact import TARGET, CompoundBinomial, compound, exact_law, exact_quantile
 from ntk_core.gaussian import band_probability
 from ntk_core.grid import Cell
 from ntk_core.samplers import simulate
@@ -96,13 +96,11 @@ def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, a
 
 
 def test_stated_error_covers_the_distance_to_a_finer_series(monkeypatch):
-    from ntk_core import exact as module
-
     coarse = {}
     for alpha in (0.3, 1.0, 2.0):
         for delta in (0.3, 0.01, 1e-6):
             coarse[alpha, delta] = exact_law("adversarial", "delta1", 64, 2, alpha).quantile(delta)
-    monkeypatch.setattr(module, "_REMAINDERS", (1e-12,))
+    monkeypatch.setattr(compound, "_REMAINDERS", (1e-12,))
     for (alpha, delta), quantile in coarse.items():
         fine = exact_law("adversarial", "delta1", 64, 2, alpha).quantile(delta)
         assert abs(quantile.value - fine.value) <= (quantile.error + fine.error) * fine.value
@@ -190,9 +188,10 @@ def test_sign_changes_of_sphere(m, d, alpha):
         assert exact.survival(quantile) <= delta * (1 + 1e-9)
         assert quantile == 0 or exact.survival(quantile - 1 / m) > delta
     mean = moments.mean("sphere", "sign_change_fraction", m, d, alpha)
-    assert (exact.one + 2 * exact.two) * (m // 2) / m == pytest.approx(mean)
+    (_, one), (_, two) = exact.chances
+    assert (one + 2 * two) * (m // 2) / m == pytest.approx(mean)
     if m == 4:
-        none, one, two = 1 - exact.one - exact.two, exact.one, exact.two
+        none = 1 - one - two
         law = np.convolve([none, one, two], [none, one, two])
         for count in range(4):
             assert exact.survival(count / 4) == pytest.approx(law[count + 1 :].sum(), rel=1e-12)
@@ -206,7 +205,8 @@ def test_limits_of_the_exact_quantiles():
 
 
 def test_where_no_law_is_known_there_is_none():
-    assert exact_law("sphere", "delta1", 64, 2, 1.0) is None
-    assert math.isnan(exact_quantile("sphere", "linearization_error", 64, 2, 1.0, 0.1))
-    assert exact_law("adversarial", "delta1", 2, 2, 100.0) is None  # beyond MAX_RADIUS
+    assert exact_law("mine", "delta1", 64, 2, 1.0) is None
+    assert math.isnan(exact_quantile("mine", "linearization_error", 64, 2, 1.0, 0.1))
+    for law in ("adversarial", "sphere"):  # beyond MAX_RADIUS
+        assert exact_law(law, "delta1", 2, 2, 100.0) is None
     assert band_probability(100.0) == 1.0

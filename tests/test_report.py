@@ -61,15 +61,13 @@ def test_every_cell_agrees_with_exact_moments(theorem):
 
 
 def test_intervals_of_the_quantiles_hold_the_exact_ones(theorem):
-    """At 99 % a cell, of 108 cells for each quantity and δ: 8 misses or more have probability 2e-5."""
-    table = theorem[0].sel(
-        perturbation=["adversarial", "aligned"], quantity=["linearization_error", "delta1"]
-    )
+    """At 99 % a cell, of 162 cells for each quantity and δ: 10 misses or more have probability 7e-6."""
+    table = theorem[0].sel(quantity=["linearization_error", "delta1"])
     exact = table["exact_quantile"]
     assert np.isfinite(exact).all()
     inside = (table["quantile_lower"] <= exact) & (exact <= table["quantile_upper"])
     misses = (~inside).sum(["perturbation", "m", "d", "alpha"])
-    assert int(misses.max()) < 8
+    assert int(misses.max()) < 10
     assert np.isfinite(table["quantile_upper"]).all()
 
 

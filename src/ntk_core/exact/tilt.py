@@ -1,0 +1,58 @@
+"""What the laws share: the form of a quantile, and the exponential tilt e^{σY} that centres a sum on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Complex = NDArray[np.complexfloating]
+
+TARGET = 1e-6
+"""Relative error bound asked of a quantile."""
+
+MAX_TILT = 300.0
+"""Largest tilt, for terms of size up to 1."""
+
+FAR = 14.0
+"""log of the factor by which a tilted sum may exceed the tail that is read off it."""
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """A quantile and a bound on its relative error."""
+
+    value: float
+    error: float
+
+
+def chernoff_tilt(
+    log_moment: Callable[[float], float], mean: Callable[[float], float], delta: float
+) -> float:
+    """The σ at which Chernoff's bound at the tilted mean, log E[e^{σY}] - σ·mean, equals log δ."""
+    return falling_zero(lambda tilt: log_moment(tilt) - tilt * mean(tilt) - math.log(delta))
+
+
+def falling_zero(function: Callable[[float], float]) -> float:
+    """A zero of a falling function on the tilts, to 1 %, or the nearer end of their range."""
+    low, high = 1e-8, MAX_TILT
+    if function(low) <= 0.0:
+        return low
+    if function(high) >= 0.0:
+        return high
+    while high > 1.01 * low:
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if function(middle) > 0.0 else (low, middle)
+    return high
+
+
+def without_one(n: int, share: float, ratio: Complex) -> Complex:
+    """E[ratio^K; K ≥ 2] for K ~ Binomial(n, share), |ratio| ≤ 1, without cancellation for large n."""
+    whole = np.exp(n * np.log1p(share * (ratio - 1.0)))
+    if share == 1.0:
+        return whole - (ratio if n == 1 else 0.0)
+    none = math.exp(n * math.log1p(-share))
+    return whole - none * (1.0 + n * share / (1.0 - share) * ratio)

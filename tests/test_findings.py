@@ -289,6 +289,7 @@ def test_source_left_over_in_text_is_an_error(text):
         (r"\displaystyle\sup_u E", False, "<munder>"),
         (r"\sup_u E", False, "<msub>"),
         (r"\operatorname{sign}(a)", False, 'rspace="0">sign</mo>'),
+        ("T'=1", False, '<mrow><mi>T</mi><mo lspace="0" rspace="0">′</mo></mrow>'),
         (r"x\!y", False, 'width="-0.167em"'),
         (r"z\sim N", False, ">∼</mo>"),
         (r"\Big\{x\Big\}", False, ">{</mo>"),

@@ -89,10 +89,11 @@ def _clean(element: Element, display: bool) -> None:
         _clean(child, inner or (display and child is element[0] and element.tag.startswith(("msu", "mun"))))
     if display and element.tag == "msub" and _text(element[0]) in LIMITS:
         element.tag = "munder"
+    if element.tag == "msup" and _text(element[1]) == "′":  # drawn high up already
+        element.tag, element[1].tag = "mrow", "mo"
+        element[1].attrib.update(lspace="0", rspace="0")
     if element.tag in {"msub", "msup", "msubsup"}:
         for script in element[1:]:
-            if script.text == "′":
-                script.tag = "mo"
             if script.tag == "mo":
                 script.attrib.update(lspace="0", rspace="0")
     _space(element)

@@ -1,5 +1,6 @@
 # The whole workflow, in the order of the data:
-#   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary, report
+#   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary,
+#   article, report
 # What each step computes lives in src/ntk_core; every key of the config in config/README.md.
 
 import os
@@ -52,9 +53,10 @@ DRAWINGS = [
 ]
 CLAIMS = Path("results/claims.json")
 SUMMARY = Path("results/summary.txt")
+FINDINGS = Path("results/findings.html")
 REPORT = Path("results/report.html")
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, REPORT])
+KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, REPORT])
 LIBRARY = library_digest()
 
 

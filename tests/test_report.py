@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import math
 import re
 import shutil
@@ -114,6 +116,17 @@ def test_figures_come_in_three_formats_without_dates(default_run, figure):
     assert (folder / f"theorem1-{figure}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_findings_hold_every_claim_and_the_figures(default_run):
+    folder = default_run.run.directory / "results"
+    claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    page = (folder / "findings.html").read_text(encoding="utf-8")
+    assert page.count("<article ") == len(claims)
+    for claim in claims:
+        assert html.escape(claim["command"]) in page
+    assert "of 995,328 runs" in re.sub("<.*?>", "", page).lower()
+    assert page.count('src="data:image/svg+xml') >= 1
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_report_shows_every_figure_and_needs_no_network(default_run):
     from playwright.sync_api import sync_playwright
@@ -137,12 +150,15 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
         shown = page.evaluate("Object.keys(results).filter(name => name.includes('theorem1')).length")
         assert shown == len(FIGURES)
         sizes = page.evaluate(
-            """async () => Promise.all(Object.values(results).map(result => new Promise(resolve => {
-                const image = new Image();
-                image.onload = () => resolve(image.naturalWidth);
-                image.onerror = () => resolve(0);
-                image.src = result.data_uri;
-            })))"""
+            """async () => {
+                const figures = Object.keys(results).filter(name => name.endsWith(".svg"));
+                return Promise.all(figures.map(name => new Promise(resolve => {
+                    const image = new Image();
+                    image.onload = () => resolve(image.naturalWidth);
+                    image.onerror = () => resolve(0);
+                    image.src = results[name].data_uri;
+                })));
+            }"""
         )
         assert len(sizes) == 2 * len(FIGURES)
         assert min(sizes) > 300

@@ -137,7 +137,8 @@ class Plan:
 def library_digest() -> str:
     """Ten hex digits naming the code of this library: tables and figures are made anew when it changes."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
+    files = Path(__file__).parent.rglob("*.*")
+    for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js"}):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:10]
 

@@ -16,6 +16,7 @@ def summarise(experiments: Iterable[tuple[xr.Dataset, xr.Dataset]]) -> str:
     where = (
         "results/<experiment>/{runs,quantiles,rates}.nc   the data\n"
         "results/figures/                                 the figures (SVG, PDF, PNG)\n"
+        "results/findings.html                            the article, claim by claim\n"
         "results/report.html                              the report"
     )
     return "\n\n".join([*parts, where]) + "\n"

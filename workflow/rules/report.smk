@@ -5,6 +5,35 @@ rule results:
         DRAWINGS,
         CLAIMS,
         SUMMARY,
+        FINDINGS,
+
+
+# The article a person reads: the question, the answer in one figure, then claim by claim.
+rule findings:
+    input:
+        claims=CLAIMS,
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
+        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+        figures=[path for path in DRAWINGS if path.suffix == ".svg"],
+        captions=[Path(workflow.basedir) / f"workflow/report/{figure}.rst" for figure in FIGURES],
+        proofs=Path(workflow.basedir) / "docs/theory.md",
+    output:
+        report(
+            FINDINGS,
+            caption="../report/findings.rst",
+            category="Findings",
+            labels={"document": "the article"},
+        ),
+    log:
+        "logs/findings.log",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Writing the findings"
+    script:
+        "../scripts/findings.py"
 
 
 # Snakemake's own report on all of the above. It is made by a second, read-only Snakemake on the same

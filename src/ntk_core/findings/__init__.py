@@ -1,0 +1,182 @@
+"""The article: what was asked, the answer in one figure, then claim by claim. One file, no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from . import readable, records, text
+from .experiments import answer, made
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["render"]
+
+VERDICTS = {
+    "true": ("✓", "true", "holds as printed"),
+    "true, loose": ("≪", "loose", "holds, but what it bounds stays far below"),
+    "undecided": ("?", "undecided", "neither shown nor refuted here"),
+    "false": ("✗", "false", "fails as printed"),
+}
+"""Symbol, name in the style sheet and meaning of each verdict."""
+
+SYMBOLS = {
+    "m": "m",
+    "d": "d",
+    "alpha": r"\alpha",
+    "delta": r"\delta",
+    "x_norm": r"\|x\|",
+    "epsilon": r"\varepsilon",
+}
+"""How parameters are written in formulas."""
+
+
+def render(
+    claims: Sequence[Any],
+    experiments: Sequence[tuple[xr.Dataset, xr.Dataset]],
+    figures: Mapping[str, str],
+    captions: Mapping[str, str],
+    proofs: str,
+) -> str:
+    """The page, the same bytes for the same input.
+
+    `claims` are the records of `claims.json`; `experiments` pairs of quantiles and rates; `figures`
+    SVG by `<experiment>-<name>`; `captions` plain text by the figure's name; `proofs` the Markdown of
+    docs/theory.md. Raises `pydantic.ValidationError` for records of another shape, `FormulaError` or
+    `TextError` for text that cannot be shown, `ValueError` for a figure or proof that is not there.
+    """
+    found = records.read(claims)
+    tables = [made(table, rates) for table, rates in experiments]
+    main = next((table for table in tables if table.sampler == "band"), tables[0])
+    appendix = list(text.sections(proofs, "proof"))
+    shown = Figures([main.name, *(t.name for t in tables if t is not main)], figures, captions)
+    template = _environment().get_template("page.html.jinja")
+    style, script = _file("page.css"), _file("page.js")
+    return template.render(
+        style=Markup(style),
+        script=Markup(script),
+        style_digest=_digest(style),
+        script_digest=_digest(script),
+        main=main,
+        answer=answer(main),
+        answer_figure=shown.show("rate"),
+        claims=[_Section(claim, shown, _proof(claim, appendix)) for claim in _unique(found)],
+        counts={verdict: sum(c.verdict == verdict for c in found) for verdict in VERDICTS},
+        verdicts=VERDICTS,
+        proofs=appendix,
+        made=tables,
+    )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure at one place of the page; `source` is empty where it was shown before."""
+
+    number: int
+    anchor: str
+    title: str
+    caption: str
+    source: str
+    alt: str
+
+
+@dataclass
+class Figures:
+    """Numbers figures as they come, and gives the drawing the first time only."""
+
+    experiments: Sequence[str]
+    drawings: Mapping[str, str]
+    captions: Mapping[str, str]
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def show(self, name: str) -> Figure:
+        """The figure called `name`, of the first experiment that has it."""
+        stem = next((s for e in self.experiments if (s := f"{e}-{name}") in self.drawings), name)
+        if stem not in self.drawings:
+            there = ", ".join(sorted(self.drawings))
+            raise ValueError(f"no experiment has a figure {name!r}; there are {there}")
+        title, _, rest = self.captions.get(name, f"{stem}.").strip().partition(".")
+        caption = " ".join(rest.split())
+        new = stem not in self._numbers
+        at = self._numbers.setdefault(stem, len(self._numbers) + 1)
+        source = ""
+        if new:
+            source = "data:image/svg+xml;base64," + base64.b64encode(self.drawings[stem].encode()).decode()
+        return Figure(at, f"figure-{at}", title, caption, source, f"{title}. {caption}".strip())
+
+
+class _Section:
+    """A claim with what its section shows."""
+
+    def __init__(self, claim: records.Claim, figures: Figures, proof: text.Heading) -> None:
+        self.claim = claim
+        self.anchor = f"claim-{text.slug(claim.id)}"
+        self.figures = [figures.show(name) for name in claim.figures]
+        self.proof = proof
+
+
+def _unique(claims: Sequence[records.Claim]) -> Sequence[records.Claim]:
+    anchors = [text.slug(claim.id) for claim in claims]
+    for claim, anchor in zip(claims, anchors, strict=True):
+        if not anchor or anchors.count(anchor) > 1:
+            raise ValueError(f"the claim id {claim.id!r} is empty or not different enough from another")
+    return claims
+
+
+def _proof(claim: records.Claim, appendix: Sequence[tuple[text.Heading | None, Markup]]) -> text.Heading:
+    """The heading a claim's `proof` names, by its text or anchor."""
+    headings = [heading for heading, _ in appendix if heading]
+    wanted = _letters(claim.proof.rsplit("#", 1)[-1])
+    for heading in headings:
+        if _letters(heading.source) == wanted:
+            return heading
+    names = "; ".join(heading.source for heading in headings)
+    raise ValueError(f"claim {claim.id}: proof is {claim.proof!r}, but the headings are: {names}")
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__name__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        markdown=text.block,
+        inline=text.inline,
+        number=readable.number,
+        tex=readable.tex,
+        value=readable.value,
+        interval=readable.interval,
+    )
+    environment.globals.update(parameter=_parameter)
+    return environment
+
+
+def _parameter(name: str, value: float | str) -> Markup:
+    """`name = value`, as a formula where the name has a symbol."""
+    if name in SYMBOLS and not isinstance(value, str):
+        return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")
+    return Markup("{} = {}").format(name, value if isinstance(value, str) else readable.number(value))
+
+
+def _file(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(content: str) -> str:
+    """For the page's content security policy: this very script and style, and nothing else."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

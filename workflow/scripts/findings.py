@@ -1,0 +1,29 @@
+"""Claims, datasets, figures and proofs in, the article out."""
+
+import json
+import logging
+from pathlib import Path
+
+import xarray as xr
+
+from ntk_core.datasets import replacing
+from ntk_core.findings import render
+
+logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+
+def texts(paths):
+    """Files by name without suffix."""
+    return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
+
+
+given = snakemake.input
+claims = json.loads(Path(given.claims).read_text(encoding="utf-8"))
+tables = [xr.load_dataset(path) for path in given.quantiles]
+rates = [xr.load_dataset(path) for path in given.rates]
+proofs = Path(given.proofs).read_text(encoding="utf-8")
+experiments = list(zip(tables, rates, strict=True))
+page = render(claims, experiments, texts(given.figures), texts(given.captions), proofs)
+with replacing(snakemake.output[0]) as beside:
+    Path(beside).write_text(page, encoding="utf-8")
+logging.info("%d claims, %d bytes", len(claims), len(page))

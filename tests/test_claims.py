@@ -106,13 +106,17 @@ def test_a_single_spoiled_run_is_found(name, variable, value, archived, tmp_path
         file[variable][1, 2, 0, 1, 1499] += value
     spoiled = open_archive([folder], client)
     assert verdict(name, spoiled) == FALSE
-    count = next(n.value for n in JUDGES[name](spoiled).evidence if n.what.startswith("of them"))
+    count = next(n.value for n in JUDGES[name](spoiled).evidence if n.what.startswith("archived runs with"))
     assert count == 1
 
 
 def test_all_archived_runs_are_counted(archive):
     for name in ("D", "S", "T1", "A1"):
-        runs = [n.value for n in JUDGES[name](archive).evidence if n.what.startswith("archived runs")]
+        runs = [
+            n.value
+            for n in JUDGES[name](archive).evidence
+            if n.what.startswith("archived runs") and n.what.endswith("all")
+        ]
         assert runs == [2 * 3 * 2 * 1500]
 
 
@@ -168,7 +172,7 @@ def test_verdicts_by_factor():
 def test_the_command_prints_a_judgement_and_names_the_statements_it_knows(archived, capsys):
     assert main(["--results", str(archived.parent), "A1", "D"]) == 0
     out = capsys.readouterr().out
-    assert "Event A₁: FALSE" in out
+    assert "Event $A_1$: FALSE" in out
     assert "Counterexample: m = " in out
     assert "Archived experiments: e" in out
     with pytest.raises(SystemExit) as stopped:

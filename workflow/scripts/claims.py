@@ -19,4 +19,4 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     with replacing(snakemake.output[0]) as beside:
         beside.write_text(to_json(claims), encoding="utf-8")
     for judged in claims:
-        logging.info("%s: %s", judged.id, judged.judgement.verdict)
+        logging.info("%s: %s", judged.id, judged.verdict)

@@ -1,11 +1,11 @@
 """Claims, datasets, figures and proofs in, the article out."""
 
-import json
 import logging
 from pathlib import Path
 
 import xarray as xr
 
+from ntk_core.claims.record import from_json
 from ntk_core.datasets import replacing
 from ntk_core.findings import render
 
@@ -18,7 +18,7 @@ def texts(paths):
 
 
 given = snakemake.input
-claims = json.loads(Path(given.claims).read_text(encoding="utf-8"))
+claims = from_json(Path(given.claims).read_text(encoding="utf-8"))
 tables = [xr.load_dataset(path) for path in given.quantiles]
 rates = [xr.load_dataset(path) for path in given.rates]
 proofs = Path(given.proofs).read_text(encoding="utf-8")

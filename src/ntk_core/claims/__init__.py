@@ -39,7 +39,7 @@ JUDGES: dict[str, Callable[..., Judgement]] = {
 
 def claim(name: str, archive: Archive, factor: float = 1.0) -> Claim:
     """The statement with the given id, judged. Raises `KeyError` for an id not in `STATEMENTS`."""
-    return Claim(name, STATEMENTS[name], JUDGES[name](archive, factor))
+    return Claim.of(name, STATEMENTS[name], JUDGES[name](archive, factor))
 
 
 __all__ = [

@@ -33,21 +33,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _text(judged: Claim) -> str:
-    statement, judgement = judged.statement, judged.judgement
-    lines = [f"{judged.id}  {statement.title}: {judgement.verdict.upper()}", f"  {statement.statement}", ""]
-    lines += [_number(number) for number in judgement.evidence]
-    if judgement.counterexample:
-        point = ", ".join(f"{k} = {v:g}" for k, v in judgement.counterexample.parameters.items())
-        lines += ["", f"  Counterexample: {point}", f"  {judgement.counterexample.text}"]
-        lines += [_number(number) for number in judgement.counterexample.evidence]
-    if statement.corrected:
-        lines += ["", f"  Instead, or sharper: {statement.corrected}"]
+    lines = [f"{judged.id}  {judged.title}: {judged.verdict.upper()}", f"  {judged.statement}", ""]
+    lines += [_number(number) for number in judged.evidence]
+    if judged.counterexample:
+        point = ", ".join(f"{k} = {v:g}" for k, v in judged.counterexample.parameters.items())
+        lines += ["", f"  Counterexample: {point}", f"  {judged.counterexample.text}"]
+        lines += [_number(number) for number in judged.counterexample.evidence]
+    if judged.corrected:
+        lines += ["", f"  Instead, or sharper: {judged.corrected}"]
     return "\n".join(lines)
 
 
 def _number(number: Number) -> str:
     interval = "" if number.lower is None else f" [{number.lower:.6g}, {number.upper:.6g}]"
-    return f"  {number.value:>12.6g}{interval}  {number.what}"
+    value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
+    return f"  {value:>12}{interval}  {number.what}"
 
 
 if __name__ == "__main__":

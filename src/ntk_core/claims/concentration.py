@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 from scipy.special import bdtrc, erf
-from scipy.stats import binom
 
 from .archive import Archive
 from .inequalities import _interval
@@ -58,6 +57,8 @@ PROBABILITIES = tuple(
 
 def hoeffding(archive: Archive, factor: float = 1.0) -> Judgement:
     """H: |B|/m ≤ p_r + √(log(1/δ)/m) with probability ≥ 1-δ, though only m/2 terms are independent."""
+    from scipy.stats import binom  # slow to import, and wanted here alone
+
     n, delta, p = (a.ravel() for a in np.meshgrid(HALF_WIDTHS, LEVELS, PROBABILITIES, indexing="ij"))
     deviation = np.sqrt(-np.log(delta) / (2.0 * n))
     needed = (binom.isf(delta, n, p) / n - p) / deviation
@@ -65,12 +66,12 @@ def hoeffding(archive: Archive, factor: float = 1.0) -> Judgement:
     return Judgement(
         judge_factor(float(needed.max()) / factor),
         (
-            Number(r"points $(m,\delta,p_r)$ tried by the exact binomial law of $m/2$ pairs", needed.size),
             Number(
-                r"least factor on $\sqrt{\log(1/\delta)/m}$ with which the step holds at all of them (at "
+                r"least factor on $\sqrt{\log(1/\delta)/m}$ with which the step holds wherever tried (at "
                 rf"$m={2 * int(n[worst])}$, $\delta={delta[worst]:g}$, $p_r={p[worst]:.3g}$)",
                 float(needed.max()) / factor,
             ),
+            Number(r"points $(m,\delta,p_r)$ tried by the exact binomial law of $m/2$ pairs", needed.size),
             Number(
                 r"exact failure probability at $m=2^{16}$, $p_r=\frac12$, $\delta=10^{-6}$",
                 _tail(2**15, 0.5, 1e-6, factor),

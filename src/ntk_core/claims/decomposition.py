@@ -39,11 +39,12 @@ def delta_split(archive: Archive, factor: float = 1.0) -> Judgement:
     return Judgement(
         judge_exceptions(drawn + stored),
         (
-            Number("archived runs, all checked", runs),
             Number(
-                r"of them with $E$ neither $|\Delta_1|+|\Delta_2|$ nor $\big||\Delta_1|-|\Delta_2|\big|$",
+                r"archived runs with $E$ neither $|\Delta_1|+|\Delta_2|$ nor "
+                r"$\big||\Delta_1|-|\Delta_2|\big|$",
                 stored,
             ),
+            Number("archived runs checked: all", runs),
             Number(
                 r"largest residual of an archived run, relative to $|\Delta_1|+|\Delta_2|$",
                 float(pieces[:, 2].max(initial=0.0)),
@@ -75,8 +76,8 @@ def sign_changes_in_band(archive: Archive, factor: float = 1.0) -> Judgement:
     return Judgement(
         FALSE if stored or outside else judge_factor(largest / factor),
         (
-            Number("archived runs, all checked", int(pieces[:, 0].sum())),
-            Number(r"of them with $|S(x)|>|B|$", stored),
+            Number(r"archived runs with $|S(x)|>|B|$", stored),
+            Number("archived runs checked: all", int(pieces[:, 0].sum())),
             Number("sign changes checked neuron by neuron, in networks drawn under every law", changes),
             Number(r"of them outside the band $|w_i(0)^\top x|\le\alpha\|x\|/\sqrt m$", outside),
             Number(r"largest $|w_i(0)^\top x|/(\|u_i\|\,\|x\|)$ of a sign change", largest),

@@ -80,14 +80,14 @@ def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
     beyond, counts = _archived(archive, quantity) if factor == 1.0 else (0, ())
     broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
     evidence = (
-        Number(r"points $(m,\alpha,\delta,\|x\|)$ tried by the exact law", len(points)),
-        Number(r"of them where the bound fails with probability above $\delta$", len(broken)),
         Number(
-            r"least factor on the right-hand side with which the bound holds at all of them: the largest "
-            rf"$(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
+            r"least factor on the right-hand side with which the bound holds wherever it was tried: the "
+            rf"largest $(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
             most,
         ),
         Number("the same for the corrected bound", float(_needed("sharp", quantity, points).max())),
+        Number(r"points $(m,\alpha,\delta,\|x\|)$ tried by the exact law", len(points)),
+        Number(r"of them where the bound fails with probability above $\delta$", len(broken)),
         *counts,
     )
     return Judgement(
@@ -189,7 +189,7 @@ def _archived(archive: Archive, quantity: str) -> tuple[int, tuple[Number, ...]]
     if not combinations:
         return 0, ()
     return beyond, (
-        Number("archived runs, all compared with the bound", runs),
+        Number("archived runs compared with the bound: all", runs),
         Number(
             r"combinations of cell, $\delta$ and $\|x\|$ where they exceed it more often than $\delta$, "
             f"beyond chance, of {combinations:,}",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from .. import network
 from ..network import Array
@@ -42,14 +42,14 @@ def subgradient(archive: Archive, factor: float = 1.0) -> Judgement:
         judge_exceptions(exceptions),
         (
             Number(
-                r"pairs $(\theta,\eta)$ tried, half of them at the kink $\theta^\top x=0$, in "
-                f"$d$ from {DIMENSIONS[0]} to {DIMENSIONS[-1]}",
-                draws,
-            ),
-            Number(
                 r"pairs with $\sigma(\eta^\top x)<\sigma(\theta^\top x)"
                 r"+(\eta-\theta)^\top x\,1\{\theta^\top x\ge0\}$ beyond rounding",
                 exceptions,
+            ),
+            Number(
+                r"pairs $(\theta,\eta)$ tried, half of them at the kink $\theta^\top x=0$, in "
+                f"$d$ from {DIMENSIONS[0]} to {DIMENSIONS[-1]}",
+                draws,
             ),
             Number(r"least slack, relative to $\|x\|(\|\eta\|+\|\theta\|)$", smallest),
         ),
@@ -83,7 +83,7 @@ def symmetric_start(archive: Archive, factor: float = 1.0) -> Judgement:
     value = network.scaled_network(x, weights, signs(rng, (runs, m)))
     square = float(np.sum(value**2))
     tail = 0.5 * (1.0 - CONFIDENCE)
-    lower, upper = (math.sqrt(square / chi2.isf(p, runs)) for p in (tail, 1.0 - tail))
+    lower, upper = (math.sqrt(square / chdtri(runs, p)) for p in (tail, 1.0 - tail))
     without = Number(
         r"root mean square of $F(x;w(0),c)$ *without* mirrored neurons, $m=256$, $\|x\|=1$; "
         r"theory: $1/\sqrt2$",
@@ -116,12 +116,12 @@ def _identity(residual: Callable[[Array, Array, Array, Array], Array], seed: int
     return Judgement(
         judge_exceptions(exceptions),
         (
+            Number("networks where the two sides differ by more than rounding", exceptions),
             Number(
                 r"networks tried, from $m=2$ to $100$ and $d=1$ to $100$, weights moved by $10^{-6}$ to "
                 r"$100$ a coordinate",
                 count(),
             ),
-            Number("of them where the two sides differ by more than rounding", exceptions),
             Number("largest relative difference of the two sides", worst),
         ),
     )

@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
-TRUE, LOOSE, FALSE, UNDECIDED = "true", "true, loose", "false", "undecided"
-VERDICTS = (TRUE, LOOSE, FALSE, UNDECIDED)
+Verdict = Literal["true", "true, loose", "false", "undecided"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+TRUE, LOOSE, FALSE, UNDECIDED = VERDICTS
 
 SLACK = 0.9
 """A bound that would still hold with its right-hand side times this is called loose."""
@@ -39,7 +40,7 @@ class Number:
     """A number with what it is (Markdown with $math$), and its confidence limits where it was measured."""
 
     what: str
-    value: float
+    value: int | float  # not the same: a count is shown as one
     lower: float | None = None
     upper: float | None = None
 
@@ -49,34 +50,47 @@ class Counterexample:
     """A point at which the statement fails, with the numbers that show it."""
 
     text: str
-    parameters: dict[str, float]
+    parameters: dict[str, int | float]
     evidence: tuple[Number, ...]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, one of `VERDICTS`, and what it rests on."""
+    """A verdict and what it rests on."""
 
-    verdict: str
+    verdict: Verdict
     evidence: tuple[Number, ...]
     counterexample: Counterexample | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement and the judgement on it."""
+    """A statement and the judgement on it: a record of `claims.json`. `command` makes it again."""
 
     id: str
-    statement: Statement
-    judgement: Judgement
+    title: str
+    statement: str
+    source: str
+    proof: str
+    corrected: str | None
+    figures: tuple[str, ...]
+    verdict: Verdict
+    evidence: tuple[Number, ...]
+    counterexample: Counterexample | None
+    command: str
 
-    def record(self) -> dict[str, Any]:
-        """As plain data, numbers to ten digits; `command` makes the record again."""
-        command = {"command": f"python -m ntk_core.claims {self.id}"}
-        return _plain({"id": self.id, **asdict(self.statement), **asdict(self.judgement), **command})
+    @classmethod
+    def of(cls, name: str, statement: Statement, judgement: Judgement) -> Claim:
+        """The record of a judged statement."""
+        return cls(id=name, **vars(statement), **vars(judgement), command=f"python -m ntk_core.claims {name}")
+
+    @property
+    def key(self) -> Number:
+        """The most telling number: the counterexample's first if there is one, else the first."""
+        return (*(self.counterexample.evidence if self.counterexample else ()), *self.evidence)[0]
 
 
-def judge_factor(needed: float) -> str:
+def judge_factor(needed: float) -> Verdict:
     """The verdict on an inequality that needs its right-hand side times `needed` to hold everywhere."""
     if math.isnan(needed):
         return UNDECIDED
@@ -85,15 +99,22 @@ def judge_factor(needed: float) -> str:
     return TRUE if needed >= SLACK else LOOSE
 
 
-def judge_exceptions(exceptions: int) -> str:
+def judge_exceptions(exceptions: int) -> Verdict:
     """The verdict on a statement without constants: one exception is too many."""
     return FALSE if exceptions else TRUE
 
 
 def to_json(claims: Iterable[Claim]) -> str:
-    """The records as JSON text; the same claims give the same bytes."""
-    records = [claim.record() for claim in claims]
+    """The records as JSON text, numbers to ten digits; the same claims give the same bytes."""
+    records = [_plain(asdict(claim)) for claim in claims]
     return json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> list[Claim]:
+    """The records of a JSON text. Raises `pydantic.ValidationError` for any of another shape."""
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(list[Claim], config=ConfigDict(extra="forbid")).validate_json(text)
 
 
 def _plain(value: Any) -> Any:

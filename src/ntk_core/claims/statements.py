@@ -34,7 +34,7 @@ STATEMENTS: dict[str, Statement] = {
         proof="Lemmas 1 to 3",
     ),
     "R1": Statement(
-        title="The scale 1/√m",
+        title=r"The scale $1/\sqrt m$",
         statement=(
             r"The factor $1/\sqrt m$ in $F=f/\sqrt m$ matters: if $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, "
             r"the linearization error of $F$ is $O(1/\sqrt m)$."
@@ -120,7 +120,7 @@ STATEMENTS: dict[str, Statement] = {
         figures=("failure",),
     ),
     "A1": Statement(
-        title="Event A₁",
+        title="Event $A_1$",
         statement=(
             r"With probability at least $1-\delta$ the band holds few neurons: $$\frac{|B|}m="
             r"\frac1m\sum_i1\big\{|w_i(0)^\top x|\le\alpha\|x\|/\sqrt m\big\}"

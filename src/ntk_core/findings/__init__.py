@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import readable, records, text
+from ..claims.record import Claim
+from . import readable, text
 from .experiments import answer, made
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ SYMBOLS = {
 
 
 def render(
-    claims: Sequence[Any],
+    claims: Sequence[Claim],
     experiments: Sequence[tuple[xr.Dataset, xr.Dataset]],
     figures: Mapping[str, str],
     captions: Mapping[str, str],
@@ -48,12 +49,11 @@ def render(
 ) -> str:
     """The page, the same bytes for the same input.
 
-    `claims` are the records of `claims.json`; `experiments` pairs of quantiles and rates; `figures`
-    SVG by `<experiment>-<name>`; `captions` plain text by the figure's name; `proofs` the Markdown of
-    docs/theory.md. Raises `pydantic.ValidationError` for records of another shape, `FormulaError` or
-    `TextError` for text that cannot be shown, `ValueError` for a figure or proof that is not there.
+    `claims` are those of `claims.json`; `experiments` pairs of quantiles and rates; `figures` SVG by
+    `<experiment>-<name>`; `captions` plain text by the figure's name; `proofs` the Markdown of
+    docs/theory.md. Raises `FormulaError` or `TextError` for text that cannot be shown, `ValueError`
+    for a figure or proof that is not there.
     """
-    found = records.read(claims)
     tables = [made(table, rates) for table, rates in experiments]
     main = next((table for table in tables if table.sampler == "band"), tables[0])
     appendix = list(text.sections(proofs, "proof"))
@@ -68,8 +68,8 @@ def render(
         main=main,
         answer=answer(main),
         answer_figure=shown.show("rate"),
-        claims=[_Section(claim, shown, _proof(claim, appendix)) for claim in _unique(found)],
-        counts={verdict: sum(c.verdict == verdict for c in found) for verdict in VERDICTS},
+        claims=[_Section(claim, shown, _proof(claim, appendix)) for claim in _unique(claims)],
+        counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
         verdicts=VERDICTS,
         proofs=appendix,
         made=tables,
@@ -116,14 +116,14 @@ class Figures:
 class _Section:
     """A claim with what its section shows."""
 
-    def __init__(self, claim: records.Claim, figures: Figures, proof: text.Heading) -> None:
+    def __init__(self, claim: Claim, figures: Figures, proof: text.Heading) -> None:
         self.claim = claim
         self.anchor = f"claim-{text.slug(claim.id)}"
         self.figures = [figures.show(name) for name in claim.figures]
         self.proof = proof
 
 
-def _unique(claims: Sequence[records.Claim]) -> Sequence[records.Claim]:
+def _unique(claims: Sequence[Claim]) -> Sequence[Claim]:
     anchors = [text.slug(claim.id) for claim in claims]
     for claim, anchor in zip(claims, anchors, strict=True):
         if not anchor or anchors.count(anchor) > 1:
@@ -131,7 +131,7 @@ def _unique(claims: Sequence[records.Claim]) -> Sequence[records.Claim]:
     return claims
 
 
-def _proof(claim: records.Claim, appendix: Sequence[tuple[text.Heading | None, Markup]]) -> text.Heading:
+def _proof(claim: Claim, appendix: Sequence[tuple[text.Heading | None, Markup]]) -> text.Heading:
     """The heading a claim's `proof` names, by its text or anchor."""
     headings = [heading for heading, _ in appendix if heading]
     wanted = _letters(claim.proof.rsplit("#", 1)[-1])
@@ -166,11 +166,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _parameter(name: str, value: float | str) -> Markup:
+def _parameter(name: str, value: float) -> Markup:
     """`name = value`, as a formula where the name has a symbol."""
-    if name in SYMBOLS and not isinstance(value, str):
+    if name in SYMBOLS:
         return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")
-    return Markup("{} = {}").format(name, value if isinstance(value, str) else readable.number(value))
+    return Markup("{} = {}").format(name, readable.number(value))
 
 
 def _file(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .records import Evidence
+from ..claims.record import Number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,9 +35,9 @@ class Rate:
 
     law: str
     statistic: str
-    slope: Evidence
+    slope: Number
     exponent: float
-    constant: Evidence
+    constant: Number
     limit: float
 
 
@@ -96,6 +96,6 @@ def answer(experiment: Made) -> Answer:
     return Answer(most, experiment.runs, delta, alpha, d, int(table["m"].max()), found)
 
 
-def _estimate(row: xr.Dataset, name: str) -> Evidence:
+def _estimate(row: xr.Dataset, name: str) -> Number:
     value, lower, upper = (float(row[name + end]) for end in ("", "_lower", "_upper"))
-    return Evidence(what=name, value=value, lower=lower, upper=upper)
+    return Number(what=name, value=value, lower=lower, upper=upper)

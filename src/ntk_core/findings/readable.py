@@ -7,7 +7,7 @@ import re
 
 from markupsafe import Markup
 
-from .records import Evidence
+from ..claims.record import Number
 
 DIGITS = 4
 """Significant digits of a number without an interval."""
@@ -48,12 +48,12 @@ def tex(value: float) -> str:
     return f"10^{{{int(power)}}}" if digits == "1" else rf"{digits}\times10^{{{int(power)}}}"
 
 
-def value(evidence: Evidence) -> Markup:
+def value(evidence: Number) -> Markup:
     """The value, with as many digits as its interval resolves."""
     return number(evidence.value, _places(evidence))
 
 
-def interval(evidence: Evidence) -> Markup:
+def interval(evidence: Number) -> Markup:
     """The interval as `[a, b]`; one-sided as `≥ a` or `≤ b`; nothing for an exact number."""
     lower, upper, places = evidence.lower, evidence.upper, _places(evidence)
     if lower is None and upper is None:
@@ -66,7 +66,7 @@ def interval(evidence: Evidence) -> Markup:
     return Markup("[") + number(lower, places) + ", " + number(upper, places) + "]"
 
 
-def _places(evidence: Evidence) -> int | None:
+def _places(evidence: Number) -> int | None:
     """Decimals that show two digits of the interval's width; None where there is no width."""
     if evidence.lower is None or evidence.upper is None or isinstance(evidence.value, int):
         return None

@@ -54,6 +54,14 @@ def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
     return np.where(seen >= runs, 1.0, betaincinv(safe + 1.0, runs - safe, CONFIDENCE))
 
 
+def proportion_interval(successes: int, runs: int) -> tuple[float, float]:
+    """Two-sided Clopper-Pearson interval of a probability after `successes` of `runs`."""
+    tail = 0.5 * (1.0 - CONFIDENCE)
+    lower = float(betaincinv(successes, runs - successes + 1, tail)) if successes else 0.0
+    upper = float(betaincinv(successes + 1, runs - successes, 1.0 - tail)) if successes < runs else 1.0
+    return lower, upper
+
+
 @dataclass(frozen=True)
 class Slope:
     """A fitted slope with its confidence limits, the least x it rests on, and how many points."""

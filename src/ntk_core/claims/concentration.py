@@ -10,9 +10,10 @@ import math
 import numpy as np
 from scipy.special import bdtrc, erf
 
+from ..statistics import proportion_interval
 from .archive import Archive
-from .inequalities import _interval
 from .record import Judgement, Number, judge_factor
+from .wording import power_of_ten, width
 
 
 def anti_concentration(archive: Archive, factor: float = 1.0) -> Judgement:
@@ -23,7 +24,7 @@ def anti_concentration(archive: Archive, factor: float = 1.0) -> Judgement:
     x = np.array([2.0, -1.0, 0.5])
     runs = 1_000_000
     inside = int(np.count_nonzero(np.abs(rng.standard_normal((runs, 3)) @ x) <= 0.5 * np.linalg.norm(x)))
-    lower, upper = _interval(inside, runs)
+    lower, upper = proportion_interval(inside, runs)
     return Judgement(
         judge_factor(float(ratio.max()) / factor),
         (
@@ -67,8 +68,9 @@ def hoeffding(archive: Archive, factor: float = 1.0) -> Judgement:
         judge_factor(float(needed.max()) / factor),
         (
             Number(
-                r"least factor on $\sqrt{\log(1/\delta)/m}$ with which the step holds wherever tried (at "
-                rf"$m={2 * int(n[worst])}$, $\delta={delta[worst]:g}$, $p_r={p[worst]:.3g}$)",
+                r"least factor on $\sqrt{\log(1/\delta)/m}$ with which the step holds wherever it was tried "
+                rf"(at $m={width(2 * int(n[worst]))}$, $\delta={power_of_ten(delta[worst])}$, "
+                rf"$p_r={p[worst]:.3g}$)",
                 float(needed.max()) / factor,
             ),
             Number(r"points $(m,\delta,p_r)$ tried by the exact binomial law of $m/2$ pairs", needed.size),

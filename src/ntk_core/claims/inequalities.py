@@ -13,7 +13,6 @@ from dataclasses import astuple, dataclass, replace
 from functools import cache
 
 import numpy as np
-from scipy.special import betaincinv
 
 from ..analysis import beyond_chance
 from ..band import QUANTITIES
@@ -23,10 +22,11 @@ from ..grid import Cell
 from ..network import Array, symmetric_initialization
 from ..samplers import simulate
 from ..search import MEASURES, best_found, best_pattern
-from ..statistics import CONFIDENCE
+from ..statistics import proportion_interval
 from .archive import Archive
 from .draws import signs
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
+from .wording import power_of_ten, width
 
 WIDTHS = (2, 4, 16, 64, 1024, 2**20, 2**30)
 FEW = (0.05, 0.5, 2.0)
@@ -53,7 +53,12 @@ class Point:
 def theorem_1(archive: Archive, factor: float = 1.0) -> Judgement:
     """T1, with how loose it is, and a search for anything worse than the closed-form supremum."""
     judgement = _judged(archive, "linearization_error", factor)
-    return replace(judgement, evidence=(*judgement.evidence, *_ladder(), *_searched()))
+    room = Number(
+        r"times the printed bound is larger than the exact $(1-\delta)$-quantile of the supremum, at least, "
+        "wherever it was tried",
+        1.0 / judgement.evidence[0].value,
+    )
+    return replace(judgement, evidence=(room, *judgement.evidence, *_ladder(), *_searched()))
 
 
 def lemma_4_delta1(archive: Archive, factor: float = 1.0) -> Judgement:
@@ -146,7 +151,7 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     runs = max(cell.block, min(SIMULATED, int(WORK / cell.cost())))
     values = simulate(1, cell, 0, runs)[QUANTITIES.index(quantity)]
     over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
-    lower, upper = _interval(over, runs)
+    lower, upper = proportion_interval(over, runs)
     worst = "" if quantity == "band_fraction" else " under the worst displacement of the ball"
     return Counterexample(
         rf"To fail with probability at most $\delta={point.delta:g}$, the bound fails with probability "
@@ -168,14 +173,6 @@ def _extreme(chance: float, point: Point) -> tuple[float, ...]:
 def _excess(chance: float, point: Point) -> float:
     """The failure probability over δ, to three digits."""
     return float(f"{chance / point.delta:.3g}")
-
-
-def _interval(over: int, runs: int) -> tuple[float, float]:
-    """Two-sided Clopper-Pearson interval."""
-    tail = 0.5 * (1.0 - CONFIDENCE)
-    lower = float(betaincinv(over, runs - over + 1, tail)) if over else 0.0
-    upper = float(betaincinv(over + 1, runs - over, 1.0 - tail)) if over < runs else 1.0
-    return lower, upper
 
 
 def _archived(archive: Archive, quantity: str) -> tuple[int, tuple[Number, ...]]:
@@ -206,8 +203,7 @@ def _ladder() -> tuple[Number, ...]:
             r"$\alpha=\|x\|=1$, $\delta=0.01$",
             1.0 / _needed(name, "linearization_error", [Point(2**power, 1.0, 0.01, 1.0)]).item(),
         )
-        for power in (6, 20, 40)
-        for name in ("printed", "sharp", "binomial")
+        for name, power in (("printed", 6), ("printed", 20), ("printed", 40), ("sharp", 20), ("binomial", 20))
     )
 
 
@@ -252,19 +248,5 @@ def _suprema(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Array]:
 
 
 def _at(point: Point) -> str:
-    width, alpha = _width(point.m), f"{point.alpha:.4g}"
-    return (
-        rf"at $m={width}$, $\alpha={alpha}$, $\delta={_power(point.delta)}$, $\|x\|={_power(point.x_norm)}$"
-    )
-
-
-def _power(value: float) -> str:
-    """As LaTeX, small and large powers of ten as such."""
-    exponent = round(math.log10(value))
-    plain = 0.001 <= value < 1e4 or not math.isclose(value, 10.0**exponent)
-    return f"{value:g}" if plain else f"10^{{{exponent}}}"
-
-
-def _width(m: int) -> str:
-    power = m.bit_length() - 1
-    return f"2^{{{power}}}" if m == 1 << power and m > 64 else str(m)
+    delta, x_norm = power_of_ten(point.delta), power_of_ten(point.x_norm)
+    return rf"at $m={width(point.m)}$, $\alpha={point.alpha:.4g}$, $\delta={delta}$, $\|x\|={x_norm}$"

@@ -64,9 +64,17 @@ def rate(archive: Archive, factor: float = 1.0) -> Judgement:
         TRUE if off <= TOLERANCE and agree else FALSE,
         (
             Number(
-                r"largest distance of an exact slope of the mean (random directions: root mean square), from "
-                r"$2^{38}$ to $2^{40}$, from that of the limit: $-\frac12$ for the supremum and along "
-                r"gradients, $-\frac34$ for random directions",
+                r"slope of $\log\mathbb E[\sup_uE]$ against $\log m$, exact, from $2^{38}$ to $2^{40}$",
+                _exact_slope("adversarial", 2, 1.0),
+            ),
+            Number(
+                r"slope of $\log\sqrt{\mathbb E[E^2]}$ for random directions, exact, from $2^{38}$ to "
+                r"$2^{40}$, $d=2$",
+                _exact_slope("sphere", 2, 1.0),
+            ),
+            Number(
+                r"largest distance of such a slope from $-\frac12$ along $x$, from $-\frac34$ in random "
+                "directions, for every law and $d=1,2,64$",
                 off,
             ),
             *evidence,

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy.stats import binom, norm
 
 from ntk_core.figures import FIGURES
+from ntk_core.statistics import Z
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -36,7 +37,7 @@ def test_more_than_a_million_runs_in_less_than_a_gigabyte(default_run):
 
 def test_adversarial_mean_has_slope_minus_one_half(theorem):
     rates = theorem[1].sel(quantity="linearization_error", perturbation="adversarial", statistic="mean")
-    assert rates.sizes == {"d": 2, "alpha": 3}
+    assert rates["slope"].sizes == {"d": 2, "alpha": 3}
     assert (rates["slope_lower"] < -0.5).all()
     assert (rates["slope_upper"] > -0.5).all()
     assert (rates["slope_upper"] - rates["slope_lower"] < 0.01).all()
@@ -46,6 +47,18 @@ def test_adversarial_mean_has_slope_minus_one_half(theorem):
 def test_sphere_rms_has_slope_minus_three_quarters(theorem):
     rates = theorem[1].sel(quantity="linearization_error", perturbation="sphere", statistic="rms")
     assert np.abs(rates["slope"] + 0.75).max() < 0.02
+
+
+def test_every_slope_less_its_curvature_is_that_of_the_limit(theorem):
+    """Mean, rms and quantiles of E under every law, in standard errors: false-alarm rate 1e-4 in all."""
+    rates = theorem[1].sel(quantity="linearization_error")
+    error = (rates["limit_slope_upper"] - rates["limit_slope"]) / Z
+    scores = (np.abs(rates["limit_slope"] + rates["exponent"]) / error).values
+    scores = scores[np.isfinite(scores)]
+    assert scores.size >= 90
+    assert scores.max() < norm.isf(0.5e-4 / scores.size)
+    raw = (np.abs(rates["slope"] + rates["exponent"]) / error).values
+    assert np.nanmax(raw) > 2 * scores.max()  # fitted slopes alone would not do
 
 
 def test_every_cell_agrees_with_exact_moments(theorem):

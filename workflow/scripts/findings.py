@@ -11,19 +11,17 @@ from ntk_core.findings import render
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-
-def texts(paths):
-    """Files by name without suffix."""
-    return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
-
-
 given = snakemake.input
 claims = from_json(Path(given.claims).read_text(encoding="utf-8"))
 tables = [xr.load_dataset(path) for path in given.quantiles]
 rates = [xr.load_dataset(path) for path in given.rates]
 proofs = Path(given.proofs).read_text(encoding="utf-8")
 experiments = list(zip(tables, rates, strict=True))
-page = render(claims, experiments, texts(given.figures), texts(given.captions), proofs)
+figures, captions = (
+    {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
+    for paths in (given.figures, given.captions)
+)
+page = render(claims, experiments, figures, captions, proofs)
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(page, encoding="utf-8")
 logging.info("%d claims, %d bytes", len(claims), len(page))

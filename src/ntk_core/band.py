@@ -8,8 +8,6 @@ radius: positions |a|/(r‖x‖) and projected displacements |u·x|/(r‖x‖), 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .network import Array
-
-_MIN_CHUNK, _MAX_CHUNK = 8, 14
-"""log2 of the draws handled at once: enough to hide call overhead, few enough for the cache."""
 
 QUANTITIES = (
     "linearization_error",
@@ -78,37 +73,3 @@ def run_quantities(m: int, alpha: float, pairs: NDArray[np.int64], flips: FlipSu
             2.0 * pairs / m,
         ]
     )
-
-
-def sum_by_run(
-    draws_per_run: NDArray[np.int64],
-    expected: float,
-    terms: Callable[[int], tuple[Array, ...]],
-    width: int,
-) -> Array:
-    """Sums of freshly drawn terms over consecutive runs; shape `(width, runs)`.
-
-    `terms(n)` draws the next n terms and returns `width` arrays of shape `(n,)`. It is always asked
-    for whole chunks, of a size that depends on `expected` (mean number of draws of a whole block)
-    alone: so memory does not grow with the number of draws, and a run does not depend on how many
-    runs follow it.
-    """
-    chunk = _chunk(expected)
-    edges = np.concatenate([[0], np.cumsum(draws_per_run)])
-    total = int(edges[-1])
-    sums = np.zeros((width, draws_per_run.size))
-    for low in range(0, total, chunk):
-        high = min(low + chunk, total)
-        first = int(np.searchsorted(edges, low, side="right")) - 1
-        last = int(np.searchsorted(edges, high, side="left"))
-        starts = np.maximum(edges[first:last], low)
-        present = np.minimum(edges[first + 1 : last + 1], high) > starts
-        runs = np.arange(first, last)[present]
-        for row, values in zip(sums, terms(chunk), strict=True):
-            row[runs] += np.add.reduceat(values[: high - low], starts[present] - low)
-    return sums
-
-
-def _chunk(expected: float) -> int:
-    """A power of two near an eighth of the expected draws: little is drawn in vain."""
-    return 1 << min(max(round(math.log2(max(expected, 1.0))) - 3, _MIN_CHUNK), _MAX_CHUNK)

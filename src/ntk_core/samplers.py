@@ -10,13 +10,12 @@ import math
 
 import numpy as np
 
-from . import network
 from .band import run_quantities
 from .displacement import LAWS, BandBlock
 from .gaussian import band_probability
 from .grid import Cell
 from .network import Array
-from .seeding import Streams, streams
+from .seeding import Streams
 
 DENSE_BUDGET = 1 << 17
 """Weights materialised at once by the dense sampler (its memory is a few dozen bytes for each)."""
@@ -32,7 +31,7 @@ def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
     parts = []
     for block in range(start // cell.block, -(-stop // cell.block)):
         first = block * cell.block
-        runs = sampler(cell, min(cell.block, stop - first), streams(entropy, cell.key, block))
+        runs = sampler(cell, min(cell.block, stop - first), Streams(entropy, cell.key, block))
         parts.append(runs[:, max(start - first, 0) :])
     return np.concatenate(parts, axis=1)
 
@@ -41,10 +40,9 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block, from the band alone: O(α√m) work a run, exact in law."""
     radius = cell.alpha / math.sqrt(cell.m)
     probability = band_probability(radius)
-    pairs = streams("pairs").binomial(cell.m // 2, probability, size=cell.block)
+    pairs = streams.generator("pairs").binomial(cell.m // 2, probability, size=cell.block)
     block = BandBlock(
         pairs=pairs,
-        expected_pairs=cell.block * (cell.m // 2) * probability,
         drawn=runs,
         radius=radius,
         d=cell.d,
@@ -59,21 +57,28 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     The input is x = (1, …, 1)/√d. Runs are taken together while they fit the budget; a network that
     does not fit alone is taken in blocks of pairs, so memory grows neither with m nor with runs.
     """
-    weights, signs, displacement = streams("weights"), streams("signs"), streams("displacement")
+    from .kernels.neurons import symmetric_weights, totals  # compiled, slow to import, wanted here alone
+    from .kernels.ziggurat import ziggurat
+
+    weights, again = streams.words("weights"), streams.words("again")
+    signs, displacement = streams.generator("signs"), streams.generator("displacement")
+    law, normal, radius = LAWS[cell.perturbation], ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
+    x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     half = cell.m // 2
     pairs_at_once = max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
     runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
-    totals = np.zeros((6, runs))
+    sums = np.zeros((6, runs))
     for first in range(0, runs, runs_at_once):
         some = slice(first, min(first + runs_at_once, runs))
         for low in range(0, half, pairs_at_once):
             shape = (some.stop - some.start, min(pairs_at_once, half - low))
-            w0, c = network.symmetric_initialization(
-                weights.standard_normal((*shape, cell.d)),
-                2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0,
-            )
-            totals[:, some] += _definitions(cell, displacement, w0, c)
-    value, linear, delta1, delta2, flips, in_band = totals
+            w0 = np.empty((shape[0], 2 * shape[1], cell.d))
+            symmetric_weights(normal, weights, again, w0)
+            sign = 2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0
+            c = np.concatenate([sign, -sign], axis=-1)
+            u = law.weights(displacement, x, w0, c, radius)
+            sums[:, some] += totals(x, w0, c, u, radius)
+    value, linear, delta1, delta2, flips, in_band = sums
     scale = 1.0 / math.sqrt(cell.m)
     return np.stack(
         [
@@ -82,23 +87,5 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
             np.abs(delta1) * scale,
             np.abs(delta2) * scale,
             in_band / cell.m,
-        ]
-    )
-
-
-def _definitions(cell: Cell, rng: np.random.Generator, w0: Array, c: Array) -> Array:
-    """f(w), ∇f(w(0))ᵀu, Δ₁, Δ₂ (these without their 1/√m), |S|, |B| over some neurons; `(6, runs)`."""
-    x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
-    radius = cell.alpha / math.sqrt(cell.m)
-    u = LAWS[cell.perturbation].weights(rng, x, w0, c, radius)
-    unscale = math.sqrt(c.shape[-1])
-    return np.stack(
-        [
-            network.f(x, w0 + u, c),
-            network.linearization(x, w0, c, u) * unscale,
-            network.signed_delta1(x, w0, c, u) * unscale,
-            network.signed_delta2(x, w0, c, u) * unscale,
-            np.count_nonzero(network.sign_changes(x, w0, u), axis=-1),
-            np.count_nonzero(network.band(x, w0, radius), axis=-1),
         ]
     )

@@ -9,29 +9,42 @@ same whether the block is drawn whole or cut at k.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-FORMAT_VERSION = 2
+if TYPE_CHECKING:
+    from .kernels.words import Stream
+
+FORMAT_VERSION = 3
 """Version of the mapping from (entropy, cell, seed) to bits. A change of any draw raises it."""
 
-Streams = Callable[[str], np.random.Generator]
-"""The streams of one block: the name of a variate to its generator."""
 
+@dataclass(frozen=True)
+class Streams:
+    """The streams of one block of seeds, one for each variate.
 
-def streams(entropy: int, cell: str, block: int) -> Streams:
-    """Streams of one block of seeds.
-
-    `entropy` is the non-negative root of all randomness, `cell` the cell's key (`Cell.key`),
-    `block` the block number. Each variate gets an SFC64 generator of its own, seeded through
-    `numpy.random.SeedSequence` from a SHA-256 digest of the stream's full name.
+    `entropy` is the non-negative root of all randomness, `cell` the cell's key (`Cell.key`), `block` the
+    block number. A stream is seeded through `numpy.random.SeedSequence` from a SHA-256 digest of its
+    full name.
     """
 
-    def stream(variate: str) -> np.random.Generator:
-        name = f"ntk-core/{FORMAT_VERSION}|{entropy}|{cell}|{block}|{variate}"
-        digest = hashlib.sha256(name.encode()).digest()
-        words = np.frombuffer(digest, dtype="<u4")
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
+    entropy: int
+    cell: str
+    block: int
 
-    return stream
+    def generator(self, variate: str) -> np.random.Generator:
+        """The stream of a variate as one of NumPy's generators (SFC64)."""
+        return np.random.Generator(np.random.SFC64(self._seed(variate)))
+
+    def words(self, variate: str) -> Stream:
+        """The stream of a variate as words in bulk, for the compiled kernels."""
+        from .kernels.words import stream  # compiled code, slow to import, and wanted here alone
+
+        return stream(self._seed(variate))
+
+    def _seed(self, variate: str) -> np.random.SeedSequence:
+        name = f"ntk-core/{FORMAT_VERSION}|{self.entropy}|{self.cell}|{self.block}|{variate}"
+        digest = hashlib.sha256(name.encode()).digest()
+        return np.random.SeedSequence(np.frombuffer(digest, dtype="<u4"))

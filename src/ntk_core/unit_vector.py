@@ -1,4 +1,4 @@
-"""The first coordinate t of a uniform unit vector in R^d: draws and moments.
+"""The first coordinate t of a uniform unit vector in R^d: its partial moments.
 
 Its density is g(t) ∝ (1 - t²)^{(d-3)/2} on [-1, 1]; d = 1 is the fair sign. Partial moments over
 t > s are incomplete beta functions of 1 - s².
@@ -12,22 +12,6 @@ import numpy as np
 from scipy.special import betainc
 
 from .network import Array
-
-
-def coordinate(rng: np.random.Generator, d: int, n: int) -> Array:
-    """n draws of t, shape `(n,)`."""
-    if d == 2:
-        return np.cos(math.pi * rng.random(n))
-    if d == 3:
-        return 2.0 * rng.random(n) - 1.0
-    first = rng.standard_normal(n)
-    rest = 2.0 * rng.standard_gamma(0.5 * (d - 1), n)
-    return first / np.sqrt(first * first + rest)
-
-
-def size_biased_coordinate(rng: np.random.Generator, d: int, n: int) -> Array:
-    """n draws with density ∝ t g(t) on (0, 1), shape `(n,)`, for d ≥ 2: P(T > t) = (1 - t²)^{(d-1)/2}."""
-    return np.sqrt(1.0 - rng.random(n) ** (2.0 / (d - 1)))
 
 
 def mean_absolute_coordinate(d: int) -> float:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..band import FlipSums, sum_by_run
+from ..band import FlipSums
 from ..network import Array, preactivation, relu_derivative
-from ..truncated_normal import relative_position
 from .law import BandBlock, DisplacementLaw
 
 
@@ -22,12 +21,8 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
 
 def band_sums(block: BandBlock) -> FlipSums:
     """Half of the band's pairs (those with a ≥ 0) flip their c = -1 neuron, by the full radius."""
-    count = block.streams("count").binomial(block.pairs, 0.5)[: block.drawn]
-    rng = block.streams("position")
-    (position,) = sum_by_run(
-        count, 0.5 * block.expected_pairs, lambda n: (relative_position(rng.random(n), block.radius),), 1
-    )
-    return FlipSums(count.astype(np.float64), -position, -count.astype(np.float64))
+    count = block.streams.generator("count").binomial(block.pairs, 0.5)[: block.drawn]
+    return FlipSums(count.astype(np.float64), -block.position_sums(count), -count.astype(np.float64))
 
 
 aligned = DisplacementLaw("aligned", weights, band_sums, lambda d: 2.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from ..band import FlipSums
 from ..network import Array
 from ..seeding import Streams
 
+if TYPE_CHECKING:
+    from ..kernels.words import Stream
+
 
 @dataclass(frozen=True)
 class BandBlock:
@@ -19,16 +23,36 @@ class BandBlock:
 
     `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band; only the
     first `drawn` runs are wanted, and they must not depend on how many that is: draw counts over all of
-    `pairs`, then cut. `expected_pairs` is E[K] summed over a whole block. `radius` is r = α/√m in
-    units of the standard deviation of w(0)·x/‖x‖; `streams` names the block's generators.
+    `pairs`, then cut. `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖;
+    `streams` names the block's generators.
     """
 
     pairs: NDArray[np.int64]
-    expected_pairs: float
     drawn: int
     radius: float
     d: int
     streams: Streams
+
+    def position_sums(self, counts: NDArray[np.int64]) -> Array:
+        """Σ |a|/(r‖x‖) over `counts[i]` neurons of the band for every run i; shape of `counts`."""
+        from ..kernels.flips import position_sums  # compiled code, slow to import, and wanted here alone
+        from ..kernels.position import positions
+
+        return position_sums(counts, positions(self.radius), *self._streams())
+
+    def direction_sums(self, counts: NDArray[np.int64]) -> Array:
+        """Flips, Σ c|a|/(r‖x‖) and Σ c|b|/(r‖x‖) over the flips of `counts[i]` pairs for every run i.
+
+        Both neurons of a pair move in random directions; shape `(3, runs)`.
+        """
+        from ..kernels.direction import directions
+        from ..kernels.flips import direction_sums
+        from ..kernels.position import positions
+
+        return direction_sums(counts, positions(self.radius), directions(self.d), *self._streams())
+
+    def _streams(self) -> tuple[Stream, Stream]:
+        return self.streams.words("band"), self.streams.words("again")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,16 @@
+"""Compiled inner loops: random words in bulk, what is made of them, and sums over the neurons of a run.
+
+| file | goes in | comes out |
+| --- | --- | --- |
+| `compiling.py` | a function | the function, compiled |
+| `words.py` | a seed | a stream of 64-bit words |
+| `ziggurat.py` | words | standard normals, and coordinates of random unit vectors in d ≥ 4 |
+| `position.py` | words, radius | where in the band pre-activations lie |
+| `direction.py` | words, d | projections of random displacements |
+| `flips.py` | both, pairs of each run | sums over the sign changes of each run |
+| `neurons.py` | weights, displacements, signs | the definitions, neuron by neuron, in one pass |
+
+They are apart from the mathematics because they are compiled (Numba, kept on disk) and because importing
+them takes time that only drawing should pay. Nothing here reorders floating-point operations, so the same
+words give the same bits whatever vector units a processor has.
+"""

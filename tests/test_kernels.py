@@ -1,0 +1,284 @@
+"""The compiled loops: the words are NumPy's, the draws have their laws, the sums are the definitions'."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import betainc, ndtr
+from scipy.stats import kstest, truncnorm
+
+from ntk_core import network
+from ntk_core.band import flip_sums
+from ntk_core.kernels import compiling, direction, flips, neurons, position, words, ziggurat
+
+RADII = (1e-9, 1e-4, 0.01, 0.2, position.SERIES_RADIUS)
+DIMENSIONS = (1, 2, 3, 4, 5, 9, 64, 10**6)
+
+
+def stream(seed):
+    return words.stream(np.random.SeedSequence(seed))
+
+
+def draws(function, how, count, seed=1):
+    """At least `count` draws of a kernel that fills chunks."""
+    source, again = stream([seed, 1]), stream([seed, 2])
+    out = np.empty((-(-count // words.CHUNK), words.CHUNK))
+    for row in out:
+        function(how, source, again, row)
+    return out.ravel()
+
+
+def normals(count, seed=1):
+    w0 = np.empty((1, 2, count))
+    neurons.symmetric_weights(ziggurat.ziggurat(math.inf), stream([seed, 1]), stream([seed, 2]), w0)
+    return w0[0, 0]
+
+
+def test_every_lane_is_numpys_generator():
+    seed = np.random.SeedSequence(7)
+    states = np.random.SFC64(seed).random_raw(3 * words.LANES).reshape(3, words.LANES)
+    source = stream(7)
+    got = np.concatenate([words.chunk(source).copy() for _ in range(3)]).reshape(-1, words.LANES)
+    for lane in range(words.LANES):
+        numpys = np.random.SFC64()
+        state = numpys.state
+        state["state"]["state"] = np.array([*states[:, lane], 1], dtype=np.uint64)
+        numpys.state = state
+        numpys.random_raw(12)
+        assert np.array_equal(numpys.random_raw(len(got)), got[:, lane])
+
+
+def test_words_taken_one_by_one_are_those_of_a_chunk():
+    one, other = stream(3), stream(3)
+    for _ in range(2):
+        assert [words.take(one) for _ in range(words.CHUNK)] == words.chunk(other).tolist()
+
+
+def test_uniforms_are_the_upper_bits_of_their_words():
+    drawn = np.array([0, 2**64 - 1, 2**63, 123456789 << 35], dtype=np.uint64)
+    out = np.empty(drawn.size)
+    words.units(drawn, 0.0, out)
+    assert out.tolist() == [0, 1 - 2**-52, 0.5, (123456789 << 35 >> 12) / 2**52]
+    words.units(drawn, -1.0, out)
+    assert out.tolist() == [-1, 1 - 2**-51, 0, 2 * (123456789 << 35 >> 12) / 2**52 - 1]
+    for word in drawn:
+        assert words.unit(word) == int(word >> np.uint64(11)) / 2**53
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 3.0, 30.5, 5e5, math.inf])
+def test_boxes_of_the_ziggurat_have_one_area_and_cover_the_density(exponent):
+    shape = ziggurat.ziggurat(exponent)
+    areas = shape.edges[:-1] * np.diff(shape.heights)
+    assert areas == pytest.approx(areas[0], rel=1e-9)
+    assert np.all(np.diff(shape.edges) < 0)
+    inside = shape.edges[1:-1]
+    density = np.exp(-(inside**2) / 2) if math.isinf(exponent) else np.exp(exponent * np.log1p(-(inside**2)))
+    assert shape.heights[1:-1] == pytest.approx(density, rel=1e-12)
+
+
+def test_normals_have_the_law():
+    """Kolmogorov-Smirnov, shares of tails and of the middle, on four million draws; false-alarm rate 1e-4."""
+    n = 1 << 22
+    z = normals(n)
+    assert kstest(z, ndtr).pvalue > 2e-5
+    for low, high in ((3.0, 99.0), (4.2, 99.0), (0.0, 1e-3), (1.0, 1.01)):
+        p = 2 * (ndtr(-low) - ndtr(-high))
+        share = np.count_nonzero((np.abs(z) >= low) & (np.abs(z) < high))
+        assert abs(share - n * p) < 4.3 * math.sqrt(n * p * (1 - p))
+    assert abs(np.corrcoef(z[:-1], z[1:])[0, 1]) < 4.3 / math.sqrt(n)
+    assert abs(np.mean(z[1024:] * z[:-1024])) < 4.3 / math.sqrt(n)  # one chunk on
+
+
+def test_weights_do_not_depend_on_how_they_are_cut():
+    shape, whole = ziggurat.ziggurat(math.inf), np.empty((3, 14, 700))
+    neurons.symmetric_weights(shape, stream(1), stream(2), whole)
+    source, again = stream(1), stream(2)
+    for run in whole:
+        part = np.empty((1, 14, 700))
+        neurons.symmetric_weights(shape, source, again, part)
+        assert np.array_equal(part[0], run)
+        assert np.array_equal(run[:7], run[7:])
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_positions_invert_the_distribution_function(radius):
+    uniform = np.linspace(0, 1, 999, endpoint=False)
+    got = uniform.copy()
+    position.invert(position.positions(radius).coefficients, got)
+    expected = truncnorm.ppf(0.5 + 0.5 * uniform, -radius, radius) / radius
+    assert got == pytest.approx(expected, rel=1e-9, abs=max(1e-9, 3e-16 / radius))  # scipy's own error
+    ends = np.array([0.0, 2.0**-52, 1 - 2**-52])
+    position.invert(position.positions(radius).coefficients, ends)
+    assert ends[0] == 0
+    assert np.all((ends[1:] > 0) & (ends[1:] <= 1))
+
+
+@pytest.mark.parametrize("radius", [0.001, 0.01, 0.3, position.SERIES_RADIUS])
+def test_positions_are_accurate_to_two_units_in_the_last_place(radius):
+    """Against the forward function summed in extended precision: h(s) = v·h(r)."""
+    uniform = np.random.default_rng(1).random(2000)
+    got = uniform.copy()
+    position.invert(position.positions(radius).coefficients, got)
+    s = got.astype(np.longdouble) * np.longdouble(radius)
+    k = np.arange(40)
+    sign = np.where(k % 2, -1, 1).astype(np.longdouble)
+    coefficient = sign / np.cumprod(np.concatenate([[1], 2.0 * k[1:]]).astype(np.longdouble)) / (2 * k + 1)
+
+    def h(value):
+        return np.sum(coefficient * np.asarray(value, np.longdouble)[..., None] ** (2 * k + 1), axis=-1)
+
+    residual = h(s) - uniform.astype(np.longdouble) * h(np.longdouble(radius))
+    relative = residual / (np.exp(-s * s / 2) * s)  # Newton: the error in s, relative to s
+    assert float(np.abs(relative).max()) < 2 * 2.0**-52
+
+
+@pytest.mark.parametrize("radius", [1e-3, 0.3, 0.51, 1.0, 4.0, 60.0])
+def test_positions_have_the_law(radius):
+    """Kolmogorov-Smirnov on a hundred thousand draws; false-alarm rate 1e-4 over the six radii."""
+    s = draws(position.draw_positions, position.positions(radius), 100_000)
+    law = truncnorm(-radius, radius)
+    assert kstest(s, lambda v: 2 * law.cdf(np.minimum(v, 1) * radius) - 1).pvalue > 1.6e-5
+
+
+def coordinate_cdf(t, d):
+    """P(first coordinate of a uniform unit vector ≤ t)."""
+    if d == 1:
+        return 0.5 * (t >= -1) + 0.5 * (t >= 1)
+    return 0.5 + 0.5 * np.sign(t) * betainc(0.5, 0.5 * (d - 1), t * t)
+
+
+@pytest.mark.parametrize("d", DIMENSIONS)
+def test_directions_have_the_law_of_a_coordinate(d):
+    """Kolmogorov-Smirnov on a million draws, and serial correlation; false-alarm rate 1e-4 in all."""
+    t = draws(direction.draw_directions, direction.directions(d), 1_000_000)
+    assert np.abs(t).max() <= 1.0
+    if d == 1:
+        assert set(t) == {-1.0, 1.0}
+        assert abs(t.sum()) < 4.5 * math.sqrt(t.size)
+    else:
+        assert kstest(t, lambda v: coordinate_cdf(v, d)).pvalue > 1e-5
+    assert abs(np.mean(t[1:] * t[:-1]) * d) < 4.5 / math.sqrt(t.size)
+
+
+def test_the_sine_is_accurate_to_a_unit_in_the_last_place():
+    drawn = words.chunk(stream(5)).copy()
+    v = np.empty(drawn.size)
+    words.units(drawn, -1.0, v)
+    t = draws(direction.draw_directions, direction.directions(2), 1, seed=5)
+    source = np.empty(words.CHUNK)
+    words.units(words.chunk(stream([5, 1])), -1.0, source)
+    exact = np.sin(0.5 * np.pi * source.astype(np.longdouble))
+    assert np.abs((t - exact) / exact).max() < 4 * 2.0**-53
+
+
+COUNTS = np.array([0, 3, words.CHUNK - 3, 0, 1, 2 * words.CHUNK + 7, 5])
+
+
+@pytest.mark.parametrize("radius", [0.01, 2.0])
+def test_position_sums_are_sums_of_positions(radius):
+    at = position.positions(radius)
+    got = flips.position_sums(COUNTS, at, stream([1, 1]), stream([1, 2]))
+    s = draws(position.draw_positions, at, COUNTS.sum())
+    expected = [part.sum() for part in np.split(s[: COUNTS.sum()], np.cumsum(COUNTS)[:-1])]
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 20])
+def test_direction_sums_are_those_of_the_definition(d):
+    """Against `flip_sums` on neurons at the same positions with the same projections."""
+    radius = 0.2
+    at, along = position.positions(radius), direction.directions(d)
+    got = flips.direction_sums(COUNTS, at, along, stream(1), stream(2))
+    source, again, parts = stream(1), stream(2), []
+    for _ in range(-(-COUNTS.sum() // words.CHUNK)):
+        s, plus, minus = np.empty((3, words.CHUNK))
+        position.draw_positions(at, source, again, s)
+        direction.draw_directions(along, source, again, plus)
+        direction.draw_directions(along, source, again, minus)
+        parts.append([s, plus, minus])
+    drawn = np.concatenate(parts, axis=1)
+    stop = np.cumsum(COUNTS)
+    for run, (low, high) in enumerate(zip(stop - COUNTS, stop, strict=True)):
+        s, plus, minus = radius * drawn[:, low:high]
+        a, b = np.concatenate([-s, -s]), np.concatenate([plus, minus])  # at -s, a neuron flips upwards
+        c = np.repeat([1.0, -1.0], high - low)
+        expected = flip_sums(a, b, c, radius)
+        assert got[0, run] == expected.count
+        assert got[1, run] == pytest.approx(expected.position, abs=1e-11)
+        assert got[2, run] == pytest.approx(expected.projection, abs=1e-11)
+
+
+@pytest.mark.parametrize("d", [1, 2, 7, 40])
+def test_totals_are_the_definitions(d):
+    rng = np.random.default_rng(d)
+    runs, half, radius = 5, 30, 0.7
+    x = rng.standard_normal(d)
+    x /= np.linalg.norm(x)
+    w0, c = network.symmetric_initialization(
+        rng.standard_normal((runs, half, d)), 2.0 * rng.integers(0, 2, (runs, half)) - 1.0
+    )
+    u = 0.5 * rng.standard_normal(w0.shape)
+    scale = math.sqrt(2 * half)
+    expected = [
+        network.f(x, w0 + u, c),
+        network.linearization(x, w0, c, u) * scale,
+        network.signed_delta1(x, w0, c, u) * scale,
+        network.signed_delta2(x, w0, c, u) * scale,
+        network.sign_changes(x, w0, u).sum(axis=-1),
+        network.band(x, w0, radius).sum(axis=-1),
+    ]
+    got = neurons.totals(x, w0, c, u, radius)
+    assert got == pytest.approx(np.stack(expected), rel=1e-12, abs=1e-12)
+    assert np.all(got[4] > 0)
+
+
+def test_a_neuron_on_the_kink_is_active():
+    """σ'(0) = 1, for weights before and after the step."""
+    x, c = np.array([1.0]), np.array([[1.0, 1.0]])
+    w0, u = np.array([[[0.0], [0.5]]]), np.array([[[-0.25], [-0.5]]])
+    assert neurons.totals(x, w0, c, u, 0.5)[:, 0].tolist() == [0.0, -0.75, 0.0, 0.25, 1.0, 2.0]
+
+
+def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():
+    """E|t| from the boxes' density, against the closed form used by the exact laws."""
+    from ntk_core.unit_vector import mean_absolute_coordinate
+
+    for d in (4, 7, 30):
+        density = partial(lambda d, t: (1 - t * t) ** ((d - 3) / 2), d)
+        mass, moment = quad(density, 0, 1)[0], quad(lambda t, f=density: t * f(t), 0, 1)[0]
+        assert moment / mass == pytest.approx(mean_absolute_coordinate(d), rel=1e-9)
+
+
+def test_compiled_code_is_kept_for_the_next_process(tmp_path):
+    """A second start finds every kernel on disk and compiles nothing."""
+    script = (
+        "from ntk_core.kernels import __main__, flips, neurons, ziggurat\n"
+        "__main__.main()\n"
+        "kernels = [flips.position_sums, flips.direction_sums, neurons.totals, neurons.symmetric_weights]\n"
+        "print(*(sum(k.stats.cache_misses.values()) for k in [*kernels, ziggurat._stack]))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    printed = [
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    ]
+    assert printed == [["1"] * 5, ["0"] * 5]
+
+
+def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog):
+    def njit(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiling, "njit", njit)
+    assert compiling.kernel(abs) is abs
+    assert "Set NUMBA_CACHE_DIR" in caplog.text

@@ -38,9 +38,8 @@ def test_more_than_a_million_runs_in_less_than_a_gigabyte(default_run):
 def test_adversarial_mean_has_slope_minus_one_half(theorem):
     rates = theorem[1].sel(quantity="linearization_error", perturbation="adversarial", statistic="mean")
     assert rates["slope"].sizes == {"d": 2, "alpha": 3}
-    assert (rates["slope_lower"] < -0.5).all()
-    assert (rates["slope_upper"] > -0.5).all()
-    assert (rates["slope_upper"] - rates["slope_lower"] < 0.01).all()
+    assert np.abs(rates["slope"] + 0.5).max() < 0.002
+    assert (rates["slope_upper"] - rates["slope_lower"] < 0.003).all()
     assert np.allclose(rates["constant"], rates["alpha"] ** 2 / (2 * math.sqrt(2 * math.pi)), rtol=0.01)
 
 

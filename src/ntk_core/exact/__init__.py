@@ -30,8 +30,12 @@ MAX_RADIUS = 8.0
 """Largest r of a law with a density: beyond it the band is everything, and no grid of interest goes there."""
 
 
+@lru_cache(maxsize=256)
 def exact_law(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> Law | None:
-    """The exact law of a quantity at ‖x‖ = 1, or None where none is known (see the module)."""
+    """The exact law of a quantity at ‖x‖ = 1, or None where none is known (see the module).
+
+    Remembered, because a law remembers what its quantiles have in common.
+    """
     radius = alpha / math.sqrt(m)
     p = band_probability(radius)
     unit = quantum(quantity, m, alpha)

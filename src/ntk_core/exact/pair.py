@@ -56,14 +56,16 @@ class PairDensity:
     def finer_nodes(self, tilt: float, frequency: float) -> tuple[Array, Array]:
         """As `nodes`, times e^{σX}, with room for oscillations up to a frequency."""
         tilted = self.values * np.exp(tilt * np.sin(angles(self.edges)))
-        series = tilted @ _TO_SERIES.T
-        values, masses = [], []
-        for low, high, coefficients in zip(self.edges[:-1], self.edges[1:], series, strict=True):
-            parts = math.ceil(frequency * (high - low) / _PHASE)
-            within = angles(np.linspace(-1.0, 1.0, parts + 1)).ravel()
-            values.append(np.sin(0.5 * (low + high) + 0.5 * (high - low) * within))
-            weights = np.tile(0.5 * (high - low) / parts * _WEIGHTS, parts)
-            masses.append(weights * np.polynomial.legendre.legval(within, coefficients))
+        parts = np.ceil(frequency * np.diff(self.edges) / _PHASE).astype(np.int64)
+        enough = parts <= 1
+        half = 0.5 * np.diff(self.edges)
+        values = [np.sin(angles(self.edges)[enough]).ravel()]
+        masses = [(half[enough, None] * _WEIGHTS * tilted[enough]).ravel()]
+        for panel in np.flatnonzero(~enough):
+            within = angles(np.linspace(-1.0, 1.0, parts[panel] + 1)).ravel()
+            values.append(np.sin(0.5 * (self.edges[panel] + self.edges[panel + 1]) + half[panel] * within))
+            weights = np.tile(half[panel] / parts[panel] * _WEIGHTS, parts[panel])
+            masses.append(weights * np.polynomial.legendre.legval(within, _TO_SERIES @ tilted[panel]))
         return np.concatenate(values), np.concatenate(masses)
 
     def tail(self, y: float) -> float:

@@ -14,8 +14,8 @@ Complex = NDArray[np.complexfloating]
 TARGET = 1e-6
 """Relative error bound asked of a quantile."""
 
-MAX_TILT = 300.0
-"""Largest tilt, for terms of size up to 1."""
+MIN_TILT, MAX_TILT = 1e-8, 300.0
+"""Range of the tilts, for terms of size up to 1."""
 
 FAR = 14.0
 """log of the factor by which a tilted sum may exceed the tail that is read off it."""
@@ -38,7 +38,7 @@ def chernoff_tilt(
 
 def falling_zero(function: Callable[[float], float]) -> float:
     """A zero of a falling function on the tilts, to 1 %, or the nearer end of their range."""
-    low, high = 1e-8, MAX_TILT
+    low, high = MIN_TILT, MAX_TILT
     if function(low) <= 0.0:
         return low
     if function(high) >= 0.0:

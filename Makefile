@@ -3,14 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_BIN := .venv-bench/bin
+BENCH_READY := .venv-bench/.ready
+REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test lint format lock schema clean
+.PHONY: run test bench bench-compare lint format lock bench-lock schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The race of one run against the tools people use: a few minutes, in an environment of its own.
+bench: $(BENCH_READY)
+	$(BENCH_BIN)/python -m benchmarks race
+
+# Our samplers anew, relative to the floor, against the stored result; fails where one is slower.
+bench-compare: $(BENCH_READY)
+	$(BENCH_BIN)/python -m benchmarks compare $(REFERENCE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -25,18 +36,28 @@ format: $(READY)
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses.
-lock: $(READY)
+lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
+
+# One NumPy for ours and the peers. The second line of torch's hashes is its CPU build for Python 3.11 on x86_64
+# Linux: pip takes it where it is offered, and the lock then accepts it.
+TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+bench-lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade --excludes benchmarks/excluded.txt \
+		pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.lock
+	sed -i.old 's/^\(torch==.*\) \\$$/\1 --hash=$(TORCH_CPU) \\/' benchmarks/requirements.lock
+	rm benchmarks/requirements.lock.old
 
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)
 	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-bench
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -45,4 +66,13 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes \
 		--requirement requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# By pip, not uv: only pip looks where a machine's own configuration offers a CPU build of torch. Without
+# dependencies, because the lock leaves some out on purpose (benchmarks/excluded.txt).
+$(BENCH_READY): benchmarks/requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/requirements.lock
+	$(BENCH_BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

@@ -42,15 +42,19 @@ lock: $(READY) bench-lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
 
-# One NumPy for ours and the peers. The second line of torch's hashes is its CPU build for Python 3.11 on x86_64
-# Linux: pip takes it where it is offered, and the lock then accepts it.
+# One NumPy for ours and the peers. PyTorch apart: its wheels on the registry need gigabytes of CUDA libraries on
+# x86_64 Linux, so there the lock asks for the CPU build (hash: Python 3.11), which pip finds where it is offered.
+TORCH := 2.13.0
 TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 bench-lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade --excludes benchmarks/excluded.txt \
 		pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.lock
-	sed -i.old 's/^\(torch==.*\) \\$$/\1 --hash=$(TORCH_CPU) \\/' benchmarks/requirements.lock
-	rm benchmarks/requirements.lock.old
+	echo "torch==$(TORCH)+cpu ; sys_platform == 'linux' and platform_machine == 'x86_64'" \
+		"--hash=$(TORCH_CPU)" > benchmarks/torch.lock
+	echo "torch==$(TORCH) ; sys_platform != 'linux' or platform_machine != 'x86_64'" | \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
 
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)
@@ -69,10 +73,12 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	touch $@
 
 # By pip, not uv: only pip looks where a machine's own configuration offers a CPU build of torch. Without
-# dependencies, because the lock leaves some out on purpose (benchmarks/excluded.txt).
-$(BENCH_READY): benchmarks/requirements.lock pyproject.toml
+# dependencies, because the lock leaves some out on purpose (benchmarks/excluded.txt). A race without PyTorch says so.
+$(BENCH_READY): benchmarks/requirements.lock benchmarks/torch.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv-bench
 	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/requirements.lock
 	$(BENCH_BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
+		echo "PyTorch stays out of the race: no CPU build of it was found"
 	touch $@

@@ -1,0 +1,44 @@
+"""The floor: as many uniforms as a run has neurons in its band, drawn and thrown away.
+
+|B| = 2K, K ~ Binomial(m/2, 2Φ(r) - 1). NumPy's SFC64 fills a chunk that stays in the cache, over
+and over, across runs: no run pays for a call of its own. A sampler that draws a position for every
+neuron of the band with NumPy is above this.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..point import QUANTITIES, Array, Point, Runner
+
+PACKAGES = ("numpy",)
+
+CHUNK = 1 << 14
+"""Numbers a chunk: 128 KiB, where filling is fastest; larger ones leave the second-level cache."""
+
+
+def prepare(point: Point, seed: int, cores: int) -> Runner:
+    """E|B| uniforms a run."""
+    return filler(band_neurons(point), seed)
+
+
+def band_neurons(point: Point) -> float:
+    """E|B| = m (2Φ(r) - 1)."""
+    return point.m * math.erf(point.radius / math.sqrt(2.0))
+
+
+def filler(numbers: float, seed: int) -> Runner:
+    """Draws `numbers` uniforms a run, rounded over all runs of a call; yields NaN: there is no result."""
+    rng = np.random.Generator(np.random.SFC64(seed))
+    chunk = np.empty(CHUNK)
+
+    def runs(n: int) -> Array:
+        whole, rest = divmod(round(n * numbers), CHUNK)
+        for _ in range(whole):
+            rng.random(out=chunk)
+        rng.random(out=chunk[:rest])
+        return np.broadcast_to(np.nan, (len(QUANTITIES), n))
+
+    return runs

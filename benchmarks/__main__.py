@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -145,7 +144,8 @@ def _timed(panel: Panel, workers: Workers, rounds: int) -> dict[str, object]:
     return {"title": panel.title, "entries": time_panel(panel, workers, rounds)}
 
 
-_say = functools.partial(print, file=sys.stderr, flush=True)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

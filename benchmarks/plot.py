@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def write(result: Result, paths: Sequence[Path]) -> None:
 
 
 def draw(result: Result) -> Figure:
-    """A column for every panel with a peer in it; each contender's median, spread and ratio to the floor."""
+    """Every panel with a peer in it, below each other: medians, spreads and ratios to the floor."""
     panels = [panel for panel in result["panels"] if any(map(_is_peer, panel["entries"]))]
     figure, axes = plt.subplots(
         len(panels),
@@ -44,10 +45,12 @@ def draw(result: Result) -> Figure:
         figure,
         "What one linearization-error run takes",
         "Every contender returns E, |S(x)|/m, |Δ₁|, |Δ₂| and |B|/m of networks with fresh weights; all draw "
-        f"from the same law. Points: median over {result['rounds']} interleaved rounds; bars: least and most; "
-        "beside them: multiples of the floor (drawing, and throwing away, a uniform number for every neuron in the band). "
-        f"{machine['processor']}, one core unless it says otherwise.",
+        "from the same law. Blue: ours; orange: the tools people use; grey: the floor. "
+        f"Points: median over {result['rounds']} interleaved rounds; bars: least and most; beside them: "
+        "multiples of the floor (drawing, and throwing away, a uniform number for every neuron in the "
+        f"band). {machine['processor']}, one core unless it says otherwise.",
     )
+    figure.draw_without_rendering()  # the layout needs two passes for labels this long
     return figure
 
 
@@ -60,14 +63,8 @@ def _panel(ax: Axes, panel: dict[str, Any]) -> None:
         spread = [[seconds["median"] - seconds["low"]], [seconds["high"] - seconds["median"]]]
         ax.errorbar(seconds["median"], row, xerr=spread, marker="o", color=colour, capsize=2, markersize=6)
         text = f"{duration(seconds['median'])}  (× {ratio(entry['to_floor']['median'])})"
-        ax.annotate(
-            text,
-            (seconds["high"], row),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-        )
+        beside: Any = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": "small"}
+        ax.annotate(text, (seconds["high"], row), **beside).set_in_layout(False)
     ax.set_yticks(range(len(entries)), [label(entry, among=entries) for entry in entries])
     ax.set_ylim(-0.6, len(entries) - 0.4)
     ax.set_xscale("log")
@@ -75,8 +72,8 @@ def _panel(ax: Axes, panel: dict[str, Any]) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value)))
     ax.minorticks_off()
     longest = max(entry["seconds"]["high"] for entry in entries)
-    ax.set_xlim(right=max(ax.get_xlim()[1], 20 * longest))
-    ax.set_title(panel["title"], loc="left")
+    ax.set_xlim(right=max(ax.get_xlim()[1], 100 * longest))  # room for the text beside the points
+    ax.set_title(re.sub(r"2\^(\d+)", r"$2^{\1}$", panel["title"]), loc="left")
     sns.despine(ax=ax)
 
 

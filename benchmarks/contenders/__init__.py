@@ -30,8 +30,8 @@ CONTENDERS = {
         Contender("with_xyzpy", "xyzpy over NumPy", "peer"),
         Contender("ntk_dense", "ntk-core, dense", "ours"),
         Contender("ntk_band", "ntk-core, band", "ours"),
-        Contender("floor", "floor: |B| uniforms", "floor"),
-        Contender("floor_pairs", "floor: |B|/2 uniforms", "floor"),
+        Contender("floor", "floor: a uniform a band neuron", "floor"),
+        Contender("floor_pairs", "half floor: a uniform a band pair", "floor"),
     )
 }
 """By module name, in the order of a round."""

@@ -22,7 +22,7 @@ PACKAGES = ("torch",)
 
 
 def prepare(point: Point, seed: int, cores: int) -> Runner:
-    """As many threads as `cores`."""
+    """As many threads within an operation as `cores`; runs side by side in threads draw no faster."""
     torch.set_num_threads(cores)
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(seed)

@@ -35,6 +35,7 @@ def draw(result: Result) -> Figure:
         sharex=True,
         squeeze=False,
         layout="constrained",
+        dpi=plt.rcParams["savefig.dpi"],  # labels this long are laid out as wide as they are written
         height_ratios=[len(panel["entries"]) + 1 for panel in panels],
     )
     for ax, panel in zip(axes[:, 0], panels, strict=True):
@@ -47,10 +48,9 @@ def draw(result: Result) -> Figure:
         "Every contender returns E, |S(x)|/m, |Δ₁|, |Δ₂| and |B|/m of networks with fresh weights; all draw "
         "from the same law. Blue: ours; orange: the tools people use; grey: the floor. "
         f"Points: median over {result['rounds']} interleaved rounds; bars: least and most; beside them: "
-        "multiples of the floor (drawing, and throwing away, a uniform number for every neuron in the "
-        f"band). {machine['processor']}, one core unless it says otherwise.",
+        "multiples of the floor (drawing, and throwing away, a uniform number for every neuron of the band; "
+        f"half floor: for every pair). {machine['processor']}, one core unless it says otherwise.",
     )
-    figure.draw_without_rendering()  # the layout needs two passes for labels this long
     return figure
 
 

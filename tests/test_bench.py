@@ -244,11 +244,11 @@ def test_tables_line_up():
     }
     table = report.markdown(result).split("## T\n\n")[1].splitlines()
     assert table == [
-        "| contender                      | median a run |      least … most | × floor | × band |",
-        "| ------------------------------ | -----------: | ----------------: | ------: | -----: |",
-        "| JAX (jax.linearize, jit)       |      12.3 ms |  6.17 ms … 152 ms |  12,346 |  6,172 |",
-        "| ntk-core, band                 |      2.00 µs | 1.00 µs … 24.7 µs |    2.00 |   1.00 |",
-        "| floor: a uniform a band neuron |      1.00 µs |  500 ns … 12.3 µs |    1.00 |   0.50 |",
+        "| contender                | median a run |      least … most | × floor | × band |",
+        "| ------------------------ | -----------: | ----------------: | ------: | -----: |",
+        "| JAX (jax.linearize, jit) |      12.3 ms |  6.17 ms … 152 ms |  12,346 |  6,172 |",
+        "| ntk-core, band           |      2.00 µs | 1.00 µs … 24.7 µs |    2.00 |   1.00 |",
+        "| floor                    |      1.00 µs |  500 ns … 12.3 µs |    1.00 |   0.50 |",
     ]
 
 

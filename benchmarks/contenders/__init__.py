@@ -30,8 +30,8 @@ CONTENDERS = {
         Contender("with_xyzpy", "xyzpy over NumPy", "peer"),
         Contender("ntk_dense", "ntk-core, dense", "ours"),
         Contender("ntk_band", "ntk-core, band", "ours"),
-        Contender("floor", "floor: a uniform a band neuron", "floor"),
-        Contender("floor_pairs", "half floor: a uniform a band pair", "floor"),
+        Contender("floor", "floor", "floor"),
+        Contender("floor_pairs", "half floor", "floor"),
     )
 }
 """By module name, in the order of a round."""

@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Panel:
-    """Entries timed in turn; each has a floor of its width and radius beside it, on one core."""
+    """Entries timed in turn; each has a floor of its width and radius beside it, on as many cores."""
 
     title: str
     entries: tuple[Entry, ...]
@@ -52,7 +52,7 @@ def panels(law: str) -> list[Panel]:
     wide, wider = Point(law, 2**14, 256, 1.0), Point(law, 2**17, 64, 1.0)
     several = [
         Entry("ntk_band", wider),
-        *(Entry(name, wider, 2) for name in ("with_torch", "with_jax", "ntk_dense")),
+        *(Entry(name, wider, 2) for name in ("with_torch", "with_jax", "ntk_dense", "floor")),
     ]
     found = [_panel(wide, [Entry(name, wide) for name in everyone])]
     found += [_panel(wider, [Entry(name, wider) for name in everyone])]
@@ -186,15 +186,15 @@ class Workers:
 def time_panel(panel: Panel, worker: Callable[[Entry], Worker], rounds: int) -> list[dict[str, Any]]:
     """Seconds a run of every entry, and its ratio to the floor; a record each.
 
-    A record's ratio is the median, over rounds, of its time over the floor's in the same round: what
-    slows the machine for a while slows both.
+    A record's ratio is the median, over rounds, of its time over that of the floor on as many cores in
+    the same round: what slows the machine for a while slows both.
     """
     runs = {entry: _runs_a_round(worker(entry), entry.point) for entry in panel.entries}
     seconds: dict[Entry, list[float]] = {entry: [] for entry in panel.entries}
     for _ in range(rounds):
         for entry, taken in seconds.items():
             taken.append(worker(entry).seconds(entry.point, runs[entry]) / runs[entry])
-    floor = next(taken for entry, taken in seconds.items() if entry.contender == "floor")
+    floors = {entry.cores: taken for entry, taken in seconds.items() if entry.contender == "floor"}
     return [
         {
             "contender": entry.contender,
@@ -205,7 +205,9 @@ def time_panel(panel: Panel, worker: Callable[[Entry], Worker], rounds: int) -> 
             "cores": entry.cores,
             "runs_a_round": runs[entry],
             "seconds": _summary(taken),
-            "to_floor": _summary([one / other for one, other in zip(taken, floor, strict=True)]),
+            "to_floor": _summary(
+                [one / other for one, other in zip(taken, floors[entry.cores], strict=True)]
+            ),
         }
         for entry, taken in seconds.items()
     ]

@@ -21,8 +21,8 @@ def markdown(result: Result) -> str:
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}. Made by "
         f"`{result['command']}`. Time of a run in wall-clock seconds: median (least … most) over "
         f"{result['rounds']} interleaved rounds, each contender pinned to one core unless the heading "
-        "says otherwise. × floor: median over rounds of the ratio to the floor in the same round. × band: "
-        "the median time over that of our band sampler at the same point. Floor: drawing, and throwing "
+        "says otherwise. × floor: median over rounds of the ratio to the floor, on as many cores, in the "
+        "same round. × band: the median time over that of our band sampler at the same point. Floor: drawing, and throwing "
         "away, a uniform number for every neuron of the band; half floor: for every pair of the band.",
         "",
         f"Before the race all drew from the same law: {equality['tests']} Kolmogorov-Smirnov tests on "
@@ -51,10 +51,8 @@ def ratio(value: float) -> str:
 def label(entry: dict[str, Any], *, among: list[dict[str, Any]]) -> str:
     """A contender's title, with the point or the cores where these differ within a table."""
     title = CONTENDERS[entry["contender"]].title
-    if CONTENDERS[entry["contender"]].side == "floor":
-        return title
-    same = [other for other in among if other["contender"] == entry["contender"]]
-    if len(same) > 1:
+    points = {(other["law"], other["d"]) for other in among if other["contender"] == entry["contender"]}
+    if len(points) > 1:
         title += f", {entry['law']}, d = {entry['d']}"
     if any(other["cores"] > 1 for other in among):
         title += f", {entry['cores']} core{'s' * (entry['cores'] > 1)}"

@@ -141,6 +141,8 @@ def test_a_race_writes_result_tables_and_figure(raced):
     )
     for panel in result["panels"]:
         assert {entry["contender"] for entry in panel["entries"]} >= {"ntk_band", *FLOORS}
+        cores = {entry["cores"] for entry in panel["entries"]}
+        assert cores == {entry["cores"] for entry in panel["entries"] if entry["contender"] == "floor"}
         assert all(entry["to_floor"]["median"] == 1.0 for entry in panel["entries"])
         assert all(entry["contender"] != "with_torch" for entry in panel["entries"])
 

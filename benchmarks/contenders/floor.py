@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -24,8 +25,18 @@ PLACES = 8
 
 
 def prepare(point: Point, seed: int, cores: int) -> Runner:
-    """E|B| uniforms a run."""
-    return filler(band_neurons(point), seed)
+    """E|B| uniforms a run; on several cores a thread a core, each with its share of the runs."""
+    fillers = [filler(band_neurons(point), 1024 * seed + core) for core in range(cores)]
+    if cores == 1:
+        return fillers[0]
+    pool = ThreadPoolExecutor(cores)
+
+    def runs(n: int) -> Array:
+        shares = [n * (i + 1) // cores - n * i // cores for i in range(cores)]
+        parts = pool.map(lambda fill, share: fill(share), fillers, shares)
+        return np.concatenate([part[:, :1] for part in parts], axis=1)
+
+    return runs
 
 
 def band_neurons(point: Point) -> float:
@@ -34,7 +45,7 @@ def band_neurons(point: Point) -> float:
 
 
 def filler(numbers: float, seed: int) -> Runner:
-    """Draws `numbers` uniforms a run, rounded over all runs of a call; yields NaN: there is no result."""
+    """Draws `numbers` uniforms a run, rounded over all runs of a call; there is no result, so NaN."""
     rng, chunk = _fastest_place(seed)
 
     def runs(n: int) -> Array:

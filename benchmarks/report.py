@@ -23,7 +23,8 @@ def markdown(result: Result) -> str:
         f"{result['rounds']} interleaved rounds, each contender pinned to one core unless the heading "
         "says otherwise. × floor: median over rounds of the ratio to the floor, on as many cores, in the "
         "same round. × band: the median time over that of our band sampler at the same point. "
-        "Floor: drawing, and throwing away, a uniform number for every neuron of the band; half floor: for every pair of the band.",
+        "Floor: drawing, and throwing away, a uniform number for every neuron of the band; "
+        "half floor: for every pair of the band.",
         "",
         f"Before the race all drew from the same law: {equality['tests']} Kolmogorov-Smirnov tests on "
         f"{equality['runs']} runs each, chance of a false alarm {equality['false_alarm']:g} in all.",

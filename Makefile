@@ -3,14 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_BIN := .venv-bench/bin
+BENCH_READY := .venv-bench/.ready
+REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test lint format lock schema clean
+.PHONY: run test bench bench-compare lint format lock bench-lock schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The race of one run against the tools people use: a few minutes, in an environment of its own.
+bench: $(BENCH_READY)
+	$(BENCH_BIN)/python -m benchmarks race
+
+# Our samplers anew, relative to the floor, against the stored result; fails where one is slower.
+bench-compare: $(BENCH_READY)
+	$(BENCH_BIN)/python -m benchmarks compare $(REFERENCE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -25,18 +36,32 @@ format: $(READY)
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses.
-lock: $(READY)
+lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
+
+# One NumPy for ours and the peers. PyTorch apart: its wheels on the registry need gigabytes of CUDA libraries on
+# x86_64 Linux, so there the lock asks for the CPU build (hash: Python 3.11), which pip finds where it is offered.
+TORCH := 2.13.0
+TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+bench-lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade --excludes benchmarks/excluded.txt \
+		pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.lock
+	echo "torch==$(TORCH)+cpu ; sys_platform == 'linux' and platform_machine == 'x86_64'" \
+		"--hash=$(TORCH_CPU)" > benchmarks/torch.lock
+	echo "torch==$(TORCH) ; sys_platform != 'linux' or platform_machine != 'x86_64'" | \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
 
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)
 	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-bench
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -46,4 +71,15 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 		--requirement requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m ntk_core.kernels
+	touch $@
+
+# By pip, not uv: only pip looks where a machine's own configuration offers a CPU build of torch. Without
+# dependencies, because the lock leaves some out on purpose (benchmarks/excluded.txt). A race without PyTorch says so.
+$(BENCH_READY): benchmarks/requirements.lock benchmarks/torch.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/requirements.lock
+	$(BENCH_BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
+		echo "PyTorch stays out of the race: no CPU build of it was found"
 	touch $@

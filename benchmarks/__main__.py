@@ -1,0 +1,152 @@
+"""`python -m benchmarks race` and `python -m benchmarks compare REFERENCE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ntk_core.displacement import LAWS
+
+from . import compare, equality, machine, plot, report
+from .contenders import CONTENDERS
+from .point import QUANTITIES
+from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+HOW_TO_GET = {
+    "with_torch": "On x86_64 Linux only PyTorch's CPU build is wanted (the other needs gigabytes of CUDA "
+    "libraries): put it into .venv-bench with pip, from where PyTorch's own installation page says, and "
+    "race again.",
+    "with_neural_tangents": "`nt.linearize` is one `jax.jvp`, so that JAX's row says what it would take.",
+}
+"""What a reader can do about a contender that is left out, or read in its place."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 if all is well, 1 if a contender is unequal or ours is slower than it was."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    race_parser = commands.add_parser("race", help="everyone; writes tables, figure and result")
+    race_parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
+    compare_parser = commands.add_parser("compare", help="ours and the floor, against a stored result")
+    compare_parser.add_argument("reference", type=Path, nargs="?", default=RESULTS / "bench.json")
+    for one in (race_parser, compare_parser):
+        one.add_argument("--rounds", type=int, default=5)
+        one.add_argument("--cores", type=int, nargs="+", default=machine.cores(), help="cores to pin to")
+    race_parser.add_argument("--law", choices=list(LAWS), default="adversarial")
+    chosen = parser.parse_args(arguments)
+    with Workers(chosen.cores) as workers:
+        if chosen.command == "race":
+            return race(workers, chosen.law, chosen.rounds, chosen.output)
+        return compare_with(workers, chosen.reference, chosen.rounds)
+
+
+def race(workers: Workers, law: str, rounds: int, output: Path) -> int:
+    """Check that all draw from one law, time them, print and write the result."""
+    chosen = _possible(panels(law), workers)
+    entries = {entry for panel in chosen for entry in panel.entries}
+    left_out = _left_out(entries, workers)
+    for name, reason in left_out.items():
+        _say(f"left out: {CONTENDERS[name].title}. {reason}")
+    chosen = [
+        Panel(panel.title, tuple(entry for entry in panel.entries if entry.contender not in left_out))
+        for panel in chosen
+    ]
+    racing = {
+        (entry.contender, entry.cores): workers(entry)
+        for panel in chosen
+        for entry in panel.entries
+        if entry.contender not in FLOORS
+    }
+    unequal = equality.failures(
+        {f"{name}, {cores} core(s)": one.draw for (name, cores), one in racing.items()}
+    )
+    for name, difference in unequal.items():
+        _say(f"NOT EQUAL in distribution to our dense sampler: {name}: {difference}")
+    if unequal:
+        return 1
+    result = {
+        "command": f"python -m benchmarks race --law {law} --rounds {rounds}",
+        "machine": machine.describe(process.versions for process in workers.processes.values()),
+        "rounds": rounds,
+        "equality": {
+            "tests": len(racing) * len(equality.POINTS) * len(QUANTITIES),
+            "runs": equality.RUNS,
+            "false_alarm": equality.FALSE_ALARM,
+        },
+        "left_out": left_out,
+        "panels": [_timed(panel, workers, rounds) for panel in chosen],
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "bench.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    (output / "bench.md").write_text(report.markdown(result))
+    plot.write(result, [output / "bench.svg", output / "bench.png"])
+    print(report.markdown(result))
+    return 0
+
+
+def compare_with(workers: Workers, reference: Path, rounds: int) -> int:
+    """Time ours and the floor anew at the points of a stored result, and compare with it.
+
+    A panel in which something is slower is timed once more; only what is slower both times counts.
+    """
+    stored = json.loads(reference.read_text())
+    law = next(entry["law"] for panel in stored["panels"] for entry in panel["entries"])
+    ours = [
+        Panel(panel.title, tuple(entry for entry in panel.entries if entry.contender in (*OURS, *FLOORS)))
+        for panel in _possible(panels(law), workers)
+    ]
+    slower = 0
+    for panel in ours:
+        found = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored)
+        if any(one.slower for one in found):
+            again = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored)
+            found = [min(pair, key=lambda one: one.factor) for pair in zip(found, again, strict=True)]
+        slower += sum(one.slower for one in found)
+        for one in found:
+            print(one, flush=True)
+    print(f"{slower} slower than {compare.TOLERANCE} times the stored ratio to the floor")
+    return 1 if slower else 0
+
+
+def _possible(chosen: Iterable[Panel], workers: Workers) -> list[Panel]:
+    """Panels that need no more cores than there are."""
+    return [panel for panel in chosen if max(entry.cores for entry in panel.entries) <= len(workers.cores)]
+
+
+def _left_out(entries: Iterable[Entry], workers: Workers) -> dict[str, str]:
+    """Peers that can't race, and why; ours must."""
+    found = {}
+    for entry in sorted(entries, key=lambda entry: list(CONTENDERS).index(entry.contender)):
+        reason = None
+        try:
+            process = workers(entry)
+            reason = process.left_out
+            if reason is None:
+                process.draw(equality.POINTS[0], process.unit)
+        except StoppedError as error:
+            reason = str(error)
+        if reason is not None:
+            if entry.contender in (*OURS, *FLOORS):
+                raise RuntimeError(f"{entry.contender} can't race: {reason}")
+            found[entry.contender] = " ".join(
+                [f"It does not start ({reason}).", HOW_TO_GET.get(entry.contender, "")]
+            )
+    return {name: reason.strip() for name, reason in found.items()}
+
+
+def _timed(panel: Panel, workers: Workers, rounds: int) -> dict[str, object]:
+    _say(f"{panel.title} …")
+    return {"title": panel.title, "entries": time_panel(panel, workers, rounds)}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""What the numbers depend on: processor, system, versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import ntk_core
+
+
+def cores() -> list[int]:
+    """The cores this process may use, the last first: the first ones serve most of the system."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0), reverse=True)
+    return list(range(os.cpu_count() or 1))
+
+
+def describe(versions: Iterable[dict[str, str]]) -> dict[str, Any]:
+    """Processor, system, and the versions of Python, ntk-core and of all that raced."""
+    found = {"python": platform.python_version(), "ntk-core": ntk_core.__version__}
+    for some in versions:
+        found |= some
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "pinned": hasattr(os, "sched_setaffinity"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": found,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    fields = [line.partition(":") for line in lines]
+    for wanted in ("model name", "Model", "CPU part"):
+        for name, _, value in fields:
+            if name.strip() == wanted:
+                return value.strip()
+    return platform.processor() or "unknown"

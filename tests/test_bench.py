@@ -1,0 +1,308 @@
+"""The benchmarks' own logic: nothing here depends on how long anything takes, or on the peers being there."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from test_project import locked, project, required
+
+from benchmarks import compare, equality, report, worker
+from benchmarks.__main__ import compare_with, race
+from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
+from benchmarks.point import QUANTITIES, Point
+from benchmarks.race import FLOORS, OURS, Entry, Panel, Process, panels, time_panel
+from ntk_core import band, network
+from ntk_core.displacement import LAWS
+
+RESULTS = ROOT / "benchmarks" / "results"
+LOCKS = ("benchmarks/requirements.lock", "benchmarks/torch.lock")
+
+
+def by_definition(point: Point, w0, c, u):
+    root = np.sqrt(point.m)
+    return [
+        network.linearization_error(point.x, w0, c, u),
+        np.count_nonzero(network.sign_changes(point.x, w0, u)) / point.m,
+        np.abs(network.signed_delta1(point.x, w0, c, u) * root) / root,
+        np.abs(network.signed_delta2(point.x, w0, c, u)),
+        np.count_nonzero(network.band(point.x, w0, point.radius)) / point.m,
+    ]
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize(("m", "d", "alpha"), [(2, 1, 1.0), (10, 2, 3.0), (300, 7, 1.0)])
+def test_numpy_contenders_agree_with_the_definitions_on_the_same_draws(law, m, d, alpha):
+    point = Point(law, m, d, alpha)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        half, signs = rng.standard_normal((m // 2, d)), rng.choice([-1.0, 1.0], m // 2)
+        w0, c = network.symmetric_initialization(half, signs)
+        u = LAWS[law].weights(np.random.default_rng(seed), point.x, w0, c, point.radius)
+        expected = pytest.approx(by_definition(point, w0, c, u), abs=1e-13)
+        drawn = naive_numpy.displacement(np.random.default_rng(seed), point, w0, c)
+        assert drawn == pytest.approx(u, abs=1e-14)
+        assert naive_numpy.quantities(point, w0, c, u) == expected
+        a = w0 @ point.x
+        b = blas_numpy.projections(np.random.default_rng(seed), point, a, c)
+        assert blas_numpy.quantities(point, a, b, c) == expected
+
+
+def test_quantities_have_the_order_of_the_samplers():
+    assert QUANTITIES == band.QUANTITIES
+
+
+def test_the_floor_draws_as_many_numbers_as_the_band_has_neurons():
+    point = Point("adversarial", 4096, 3, 1.0)
+    drawn = ntk_band.prepare(point, 1, 1)(8192)
+    fraction = drawn[QUANTITIES.index("band_fraction")]
+    assert floor.band_neurons(point) == pytest.approx(point.m * fraction.mean(), rel=0.01)
+
+
+def draw(module, spoil=lambda values: values):
+    return lambda point, runs: spoil(module.prepare(point, 1, 1)(runs))
+
+
+def test_equal_contenders_pass_and_spoiled_ones_are_named():
+    def longer(values):
+        return values * np.array([1.1, 1.0, 1.0, 1.0, 1.0])[:, None]
+
+    def repeated(values):
+        return np.repeat(values[:, :32], values.shape[1] // 32, axis=1)
+
+    contenders = {
+        "blas": draw(blas_numpy),
+        "band": draw(ntk_band),
+        "error off by a tenth": draw(ntk_band, longer),
+        "weights not drawn anew": draw(ntk_band, repeated),
+        "two quantities exchanged": draw(ntk_band, lambda values: values[[0, 1, 3, 2, 4]]),
+        "not a number": draw(ntk_band, lambda values: values * np.nan),
+        "a quantity short": draw(ntk_band, lambda values: values[:4]),
+        "another width": lambda point, runs: ntk_band.prepare(
+            Point(point.law, point.m + 2, point.d, point.alpha), 1, 1
+        )(runs),
+    }
+    found = equality.failures(contenders)
+    assert list(contenders)[2:] == sorted(found, key=list(contenders).index)
+    assert found["error off by a tenth"].startswith("linearization_error at adversarial, m = 10")
+
+
+class FakeWorker:
+    """A contender whose runs take what it is told; draws are real."""
+
+    unit, left_out, versions = 1, None, {"numpy": "2"}
+
+    def __init__(self, contender: str, seconds: float, spoiled: bool = False) -> None:
+        self.contender, self.taken, self.spoiled = contender, seconds, spoiled
+
+    def seconds(self, point: Point, runs: int) -> float:
+        return self.taken * runs
+
+    def draw(self, point: Point, runs: int):
+        if self.contender in FLOORS:
+            return np.full((5, runs), np.nan)
+        return draw(ntk_band)(point, runs) * (2.0 if self.spoiled else 1.0)
+
+
+class FakeWorkers:
+    """What takes as long as `seconds` says (1 ms if it doesn't), on two cores."""
+
+    cores = (1, 0)
+
+    def __init__(self, seconds=None, spoiled: str = "", missing: str = "") -> None:
+        self.processes: dict[tuple[str, int], FakeWorker] = {}
+        self.told, self.spoiled, self.missing = seconds or {}, spoiled, missing
+
+    def __call__(self, entry: Entry) -> FakeWorker:
+        name = entry.contender
+        one = FakeWorker(name, self.told.get(name, 1e-3), name == self.spoiled)
+        one.left_out = "ImportError: none" if name == self.missing else None
+        return self.processes.setdefault((name, entry.cores), one)
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory):
+    """A whole race of fakes, and where it was written."""
+    output = tmp_path_factory.mktemp("race")
+    assert race(FakeWorkers(missing="with_torch"), "adversarial", 2, output) == 0
+    return json.loads((output / "bench.json").read_text()), output
+
+
+def test_a_race_writes_result_tables_and_figure(raced):
+    result, output = raced
+    assert {file.name for file in output.iterdir()} == {"bench.json", "bench.md", "bench.svg", "bench.png"}
+    assert result["left_out"].keys() == {"with_torch"}
+    assert "Left out:** PyTorch (torch.func). It does not start (ImportError: none)." in report.markdown(
+        result
+    )
+    for panel in result["panels"]:
+        assert {entry["contender"] for entry in panel["entries"]} >= {"ntk_band", *FLOORS}
+        cores = {entry["cores"] for entry in panel["entries"]}
+        assert cores == {entry["cores"] for entry in panel["entries"] if entry["contender"] == "floor"}
+        assert all(entry["to_floor"]["median"] == 1.0 for entry in panel["entries"])
+        assert all(entry["contender"] != "with_torch" for entry in panel["entries"])
+
+
+def test_a_race_with_an_unequal_contender_names_it_and_fails(tmp_path, capsys):
+    assert race(FakeWorkers(spoiled="with_jax"), "aligned", 2, tmp_path / "out") == 1
+    errors = capsys.readouterr().err
+    assert "NOT EQUAL" in errors
+    assert re.findall(r"dense sampler: (\w+), (\d)", errors) == [("with_jax", "1"), ("with_jax", "2")]
+    assert not (tmp_path / "out").exists()
+
+
+def test_ours_missing_is_an_error(tmp_path):
+    with pytest.raises(RuntimeError, match="ntk_band can't race"):
+        race(FakeWorkers(missing="ntk_band"), "aligned", 2, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slower"),
+    [
+        ({}, 0),
+        ({"ntk_band": 2e-3}, 33),  # a planted slowdown
+        ({"ntk_dense": 2e-3}, 3),
+        ({"ntk_band": 1.4e-3}, 0),
+        ({"floor": 2e-3, "ntk_band": 2e-3, "ntk_dense": 2e-3}, 0),  # another machine, half as fast
+        ({"floor": 0.5e-3}, 36),  # twice as fast, but ours is not
+    ],
+)
+def test_comparison_finds_what_is_slower_relative_to_the_floor(raced, capsys, seconds, slower):
+    code = compare_with(FakeWorkers(seconds), raced[1] / "bench.json", 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert code == (slower > 0)
+    assert sum("slower by factor 2.00" in line for line in lines) == slower
+    assert len(lines) == 36 + 1
+    assert lines[-1].startswith(f"{slower} slower than 1.5 times")
+
+
+def test_comparison_looks_twice_before_it_says_slower(raced, capsys):
+    """A disturbance that is gone the second time is not a slowdown."""
+
+    class Disturbed(FakeWorker):
+        calls = 0
+
+        def seconds(self, point, runs):
+            self.calls += 1
+            return super().seconds(point, runs) * (3.0 if self.calls <= 4 else 1.0)
+
+    workers = FakeWorkers()
+    workers.processes["ntk_dense", 1] = Disturbed("ntk_dense", 1e-3)
+    assert compare_with(workers, raced[1] / "bench.json", 2) == 0
+    assert "slower by" not in capsys.readouterr().out
+
+
+def test_comparison_is_of_ratios_not_seconds_and_of_ours_alone(raced):
+    stored, _ = raced
+    measured = copy.deepcopy(stored)
+    for panel in measured["panels"]:
+        for entry in panel["entries"]:
+            entry["seconds"] = {name: 1e6 * value for name, value in entry["seconds"].items()}
+            if entry["contender"] not in OURS:
+                entry["to_floor"]["median"] *= 10
+    assert {one.factor for one in compare.compare(measured, stored)} == {1.0}
+    with pytest.raises(ValueError, match="no point in common"):
+        compare.compare({"panels": []}, stored)
+
+
+def test_ratio_to_the_floor_is_taken_round_by_round():
+    """A machine that is ten times slower in some rounds changes times but not ratios."""
+    pace = {"rounds": 0.0}
+
+    class Paced(FakeWorker):
+        def seconds(self, point, runs):
+            if self.contender == "floor":
+                pace["rounds"] += 1
+            return super().seconds(point, runs) * (10.0 if pace["rounds"] % 2 else 1.0)
+
+    point = Point("adversarial", 64, 2, 1.0)
+    panel = Panel("", tuple(Entry(name, point) for name in ("floor", "ntk_band")))
+    made = {"floor": Paced("floor", 1e-3), "ntk_band": Paced("ntk_band", 3e-3)}
+    floor_record, band_record = time_panel(panel, lambda entry: made[entry.contender], 6)
+    assert band_record["to_floor"] == {"median": 3.0, "low": 3.0, "high": 3.0}
+    assert floor_record["seconds"]["high"] == pytest.approx(10 * floor_record["seconds"]["low"])
+
+
+def test_tables_line_up():
+    record = {"law": "sphere", "m": 1024, "d": 3, "alpha": 1.0, "cores": 1, "runs_a_round": 1}
+
+    def entry(contender, median, ratio):
+        spread = {"median": median, "low": 0.5 * median, "high": 12.345 * median}
+        return record | {"contender": contender, "seconds": spread, "to_floor": {"median": ratio}}
+
+    entries = [entry("with_jax", 0.012345, 12345.6), entry("ntk_band", 2e-6, 2.0), entry("floor", 1e-6, 1.0)]
+    machine = {"processor": "P", "cores": 2, "system": "S", "versions": {"python": "3"}}
+    result = {
+        "command": "c",
+        "machine": machine,
+        "rounds": 5,
+        "equality": {"tests": 1, "runs": 2, "false_alarm": 0.001},
+        "left_out": {},
+        "panels": [{"title": "T", "entries": entries}],
+    }
+    table = report.markdown(result).split("## T\n\n")[1].splitlines()
+    assert table == [
+        "| contender                | median a run |      least … most | × floor | × band |",
+        "| ------------------------ | -----------: | ----------------: | ------: | -----: |",
+        "| JAX (jax.linearize, jit) |      12.3 ms |  6.17 ms … 152 ms |  12,346 |  6,172 |",
+        "| ntk-core, band           |      2.00 µs | 1.00 µs … 24.7 µs |    2.00 |   1.00 |",
+        "| floor                    |      1.00 µs |  500 ns … 12.3 µs |    1.00 |   0.50 |",
+    ]
+
+
+def test_a_worker_is_pinned_and_answers_and_one_that_cannot_start_says_why():
+    core = max(worker.os.sched_getaffinity(0)) if hasattr(worker.os, "sched_getaffinity") else 0
+    process = Process("naive_numpy", [core])
+    try:
+        assert process.left_out is None
+        assert set(process.versions) == {"numpy"}
+        point = Point("sphere", 6, 2, 1.0)
+        first, second = process.draw(point, 3), process.draw(point, 3)
+        assert first.shape == (5, 3)
+        assert not np.array_equal(first, second)
+        assert process.seconds(point, 3) > 0
+    finally:
+        process.close()
+    (greeting,) = worker.serve("none_of_this_name", 1, iter(()))
+    assert greeting["left_out"].startswith("ModuleNotFoundError")
+
+
+def test_reasons_carry_no_paths():
+    text = "ImportError: cannot import name 'A' from 'b.c' (/home/of/some-one/b/c.py)"
+    assert worker.without_paths(text) == "ImportError: cannot import name 'A' from 'b.c'"
+
+
+def test_every_contender_is_a_module_with_a_side():
+    files = {path.stem for path in (ROOT / "benchmarks" / "contenders").glob("[a-z]*.py")}
+    assert files == set(CONTENDERS)
+    assert {contender.side for contender in CONTENDERS.values()} == {"peer", "ours", "floor"}
+
+
+def test_the_stored_result_covers_the_race_and_matches_its_tables():
+    stored = json.loads((RESULTS / "bench.json").read_text())
+    keys = {
+        (entry["contender"], entry["law"], entry["m"], entry["d"], entry["alpha"], entry["cores"])
+        for panel in stored["panels"]
+        for entry in panel["entries"]
+    }
+    for panel in panels("adversarial"):
+        for entry in panel.entries:
+            if entry.contender in (*OURS, *FLOORS):
+                point = entry.point
+                assert (entry.contender, point.law, point.m, point.d, point.alpha, entry.cores) in keys
+    assert (RESULTS / "bench.md").read_text() == report.markdown(stored)
+    assert not re.search(r"(?<!\w)/(?:home|root|tmp|work|usr|opt)\b", (RESULTS / "bench.md").read_text())
+
+
+def test_lock_of_the_race_is_pinned_by_hash_and_holds_no_address():
+    for path in LOCKS:
+        text = (ROOT / path).read_text()
+        assert text.count("--hash=sha256:") >= len(re.findall(r"^[A-Za-z0-9._-]+==", text, re.M)) > 0
+        assert not re.search(r"://|--index|--find-links|nvidia|cuda", text)
+    lock = locked(LOCKS[0])
+    for name, versions in required(project()["dependencies"]).items():
+        assert all(version in versions for version in lock[name])

@@ -17,6 +17,7 @@ from ntk_core.datasets import RUN_DIMS, RunsWriter, replacing
 from ntk_core.execution import workers
 from ntk_core.grid import Experiment, Shard
 from ntk_core.samplers import simulate
+from ntk_core.seeding import FORMAT_VERSION
 from ntk_core.simulation import collect, simulate_shard
 
 EXPERIMENT = Experiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
@@ -54,7 +55,7 @@ def test_runs_file_is_labelled_and_holds_the_runs(tmp_path):
         assert spec["entropy"] == attrs["entropy"] == "5"
         assert spec["m"] == [6, 64]
         assert attrs["numpy_version"] == np.__version__
-        assert attrs["format_version"] == 2
+        assert attrs["format_version"] == FORMAT_VERSION
 
 
 def test_bytes_do_not_depend_on_how_runs_were_cut(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from .exact import exact_quantile
 from .execution import compute
 from .grid import Cell, Experiment
 from .network import Array
-from .statistics import CONFIDENCE, quantiles, rate_upper_limit
+from .statistics import CONFIDENCE, quantiles, rate_upper_limit, sample_moments
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -110,41 +111,27 @@ def _thresholds(experiment: Experiment, limits: dict[str, Array], x_norm: Array)
 
 def _cells(path: str, delta: Array, thresholds: Array, indices: list[Index]) -> list[dict[str, Any]]:
     """One task: the statistics of some cells. Runs on a worker."""
-    return [_cell(read_runs(path, index), delta, thresholds[:, :, index[1], index[3]]) for index in indices]
+    return [_cell(path, index, delta, thresholds[:, :, index[1], index[3]]) for index in indices]
 
 
-def _cell(values: Array, delta: Array, thresholds: Array) -> dict[str, Any]:
-    """Statistics of one cell: `values` `(5, runs)`, `thresholds` `(bound, 5, delta, x_norm)`."""
-    runs = values.shape[1]
-    values = np.sort(values, axis=1)
-    square = values**2
-    rms = np.sqrt(square.mean(axis=1))
-    # Δ-method: sd(√S) = sd(S)/(2√S); no spread is known from a single run.
-    spread = values.std(axis=1, ddof=1) if runs > 1 else np.full(len(values), np.nan)
-    square_spread = square.std(axis=1, ddof=1) if runs > 1 else np.full(len(values), np.nan)
-    with np.errstate(invalid="ignore"):
-        rms_error = square_spread / np.sqrt(runs) / (2.0 * rms)
-    estimates = np.stack([quantiles(row, delta) for row in values])
-    over = np.stack(
-        [
-            [
-                runs - np.searchsorted(row, threshold, side="right")
-                for row, threshold in zip(values, per_bound, strict=True)
-            ]
-            for per_bound in thresholds
-        ],
-        axis=1,
-    )
-    return {
-        "quantile": estimates[:, 0],
-        "quantile_lower": estimates[:, 1],
-        "quantile_upper": estimates[:, 2],
-        "mean": values.mean(axis=1),
-        "mean_standard_error": spread / np.sqrt(runs),
-        "rms": rms,
-        "rms_standard_error": rms_error,
-        "exceedances": over,
-    }
+def _cell(path: str, index: Index, delta: Array, thresholds: Array) -> dict[str, Any]:
+    """Statistics of one cell, quantity by quantity; `thresholds` `(bound, 5, delta, x_norm)`."""
+    rows = []
+    for number, quantity in enumerate(QUANTITIES):
+        (values,) = read_runs(path, index, [quantity])
+        values.sort()
+        estimate, lower, upper = quantiles(values, delta)
+        over = values.size - np.searchsorted(values, thresholds[:, number], side="right")
+        rows.append(
+            {
+                "quantile": estimate,
+                "quantile_lower": lower,
+                "quantile_upper": upper,
+                "exceedances": over,
+                **asdict(sample_moments(values)),
+            }
+        )
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def _homogeneity(quantity: str, x_norm: Array) -> Array:

@@ -10,20 +10,22 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
-import xarray as xr
 
 from . import __version__
 from .band import QUANTITIES
 from .grid import Experiment
 from .network import Array
 from .seeding import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 RUN_DIMS = ("perturbation", "m", "d", "alpha", "seed")
 
@@ -152,6 +154,11 @@ def write(dataset: xr.Dataset, path: str | Path) -> None:
         dataset.to_netcdf(beside, engine="netcdf4", format="NETCDF4", encoding=encoding)
 
 
+PACKING = {"zlib": True, "complevel": 1, "shuffle": True}
+"""Of the two fractions in `runs.nc`: they take few values, so that a tenth of the size is left. The other
+quantities would take many times as long to write, for a fifth less (docs/performance.md)."""
+
+
 class RunsWriter:
     """Writes a runs file piece by piece, in any memory: the layout of `runs.nc` and of shards.
 
@@ -180,8 +187,8 @@ class RunsWriter:
                 variable.units = "1"
             variable[:] = values.astype(object) if kind is str else values
         chunks = (1, 1, 1, 1, min(self.CHUNK, len(coords["seed"])))
-        packing: Any = {"zlib": True, "complevel": 1, "shuffle": True} if compress else {}
         for name in QUANTITIES:
+            packing: Any = PACKING if compress and name.endswith("_fraction") else {}
             variable = file.createVariable(
                 name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=True, fill_value=False, **packing
             )
@@ -209,12 +216,14 @@ def run_coordinates(experiment: Experiment, widths: tuple[int, ...], seeds: rang
 _READING = threading.Lock()
 
 
-def read_runs(path: str | Path, index: tuple[int | slice, ...]) -> Array:
-    """The five quantities of runs of one cell, `(5, runs)`; `index` is into `RUN_DIMS` or their first four.
+def read_runs(
+    path: str | Path, index: tuple[int | slice, ...], quantities: Sequence[str] = QUANTITIES
+) -> Array:
+    """Quantities of runs of one cell, `(quantities, runs)`; `index` is into `RUN_DIMS` or their first four.
 
     For the threads of a worker: the netCDF library is not safe for several at once, not even on
     different files, so this opens, reads and closes under one lock.
     """
     with _READING, netCDF4.Dataset(path) as file:
         file.set_auto_mask(False)
-        return np.stack([file[name][index] for name in QUANTITIES])
+        return np.stack([file[name][index] for name in quantities])

@@ -18,6 +18,10 @@ Z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
 """Half-width of a two-sided normal interval at that level, in standard errors."""
 
 
+_PART = 1 << 16
+"""Values that moments are summed over at once."""
+
+
 def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
     """Order statistics for the (1-δ)-quantile of `runs` iid values: estimate, lower, upper.
 
@@ -43,8 +47,38 @@ def quantiles(values: Array, delta: Array) -> Array:
     `values` `(runs,)`, sorted, non-negative; ranks as in `quantile_ranks`, so the lower limit is 0 and
     the upper +∞ where the runs are too few.
     """
-    padded = np.concatenate([[0.0], values, [np.inf]])
-    return np.stack([padded[rank] for rank in quantile_ranks(values.size, delta)])
+
+    def value(rank: NDArray[np.int64]) -> Array:
+        inside = values[np.clip(rank, 1, values.size) - 1]
+        return np.where(rank < 1, 0.0, np.where(rank > values.size, np.inf, inside))
+
+    return np.stack([value(rank) for rank in quantile_ranks(values.size, delta)])
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and root mean square of a sample, with their standard errors; NaN where one value gives none."""
+
+    mean: float
+    mean_standard_error: float
+    rms: float
+    rms_standard_error: float
+
+
+def sample_moments(values: Array) -> Moments:
+    """The moments of `values` `(runs,)`, in memory that does not grow with them."""
+    n = values.size
+    parts = [values[start : start + _PART] for start in range(0, n, _PART)]
+    mean = math.fsum(float(part.sum()) for part in parts) / n
+    square = math.fsum(float(np.sum(part**2)) for part in parts) / n
+    rms = math.sqrt(square)
+    if n == 1:
+        return Moments(mean, math.nan, rms, math.nan)
+    variance = math.fsum(float(np.sum((part - mean) ** 2)) for part in parts) / (n - 1)
+    square_variance = math.fsum(float(np.sum((part**2 - square) ** 2)) for part in parts) / (n - 1)
+    # Δ-method: sd(√S) = sd(S)/(2√S).
+    rms_error = math.sqrt(square_variance / n) / (2.0 * rms) if rms > 0.0 else math.nan
+    return Moments(mean, math.sqrt(variance / n), rms, rms_error)
 
 
 def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:

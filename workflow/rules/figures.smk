@@ -1,29 +1,26 @@
-# Each figure by itself, so that a lost one is redrawn alone; three formats of the same drawing.
-for FIGURE in FIGURES:
-
-    rule:
-        name:
-            f"figure_{FIGURE}"
-        input:
-            quantiles="results/{experiment}/quantiles.nc",
-            rates="results/{experiment}/rates.nc",
-        output:
+# All figures of an experiment in one job: loading the plotting library takes longer than drawing one.
+rule figures:
+    input:
+        quantiles="results/{experiment}/quantiles.nc",
+        rates="results/{experiment}/rates.nc",
+    output:
+        [
             report(
-                f"results/figures/{{experiment}}-{FIGURE}.svg",
-                caption=f"../report/{FIGURE}.rst",
+                f"results/figures/{{experiment}}-{figure}.svg",
+                caption=f"../report/{figure}.rst",
                 category="{experiment}",
-                labels={"figure": FIGURE},
-            ),
-            f"results/figures/{{experiment}}-{FIGURE}.pdf",
-            f"results/figures/{{experiment}}-{FIGURE}.png",
-        log:
-            f"logs/{{experiment}}/figure_{FIGURE}.log",
-        conda:
-            "../../environment.yml"
-        params:
-            figure=FIGURE,
-            library=LIBRARY,
-        message:
-            f"Drawing the figure {FIGURE} of {{wildcards.experiment}}"
-        script:
-            "../scripts/figure.py"
+                labels={"figure": figure},
+            )
+            for figure in FIGURES
+        ],
+        [f"results/figures/{{experiment}}-{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png")],
+    log:
+        "logs/{experiment}/figures.log",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Drawing the figures of {wildcards.experiment}"
+    script:
+        "../scripts/figures.py"

@@ -24,7 +24,7 @@ CHUNK = 1 << 17
 """Runs of a cell that a task holds at once."""
 
 Test = Callable[[Cell, Array], Array]
-"""Numbers `(k,)` from a cell and some of its runs `(5, runs)`."""
+"""Numbers `(k,)` from a cell and the asked quantities of some of its runs, `(quantities, runs)`."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,11 @@ class Archive:
     experiments: tuple[Archived, ...]
     client: Client
 
-    def scan(self, test: Test) -> list[Array]:
-        """`test` on all runs of all cells, in pieces spread over the workers; results in order."""
+    def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
+        """`test` on all runs of all cells, in pieces spread over the workers; results in order.
+
+        Only the `quantities` named are read.
+        """
         work = [
             (str(item.runs.resolve()), index, cell, start)
             for item in self.experiments
@@ -55,15 +58,17 @@ class Archive:
         ]
         groups = [work[i : i + 16] for i in range(0, len(work), 16)]
         results: list[list[Array]] = [[] for _ in groups]
-        for number, result in compute(self.client, partial(_scan, test), groups):
+        for number, result in compute(self.client, partial(_scan, test, quantities), groups):
             results[number] = result
         return [piece for group in results for piece in group]
 
 
-def _scan(test: Test, work: list[tuple[str, tuple[int, ...], Cell, int]]) -> list[Array]:
+def _scan(
+    test: Test, quantities: tuple[str, ...], work: list[tuple[str, tuple[int, ...], Cell, int]]
+) -> list[Array]:
     """One task. Runs on a worker."""
     return [
-        test(cell, read_runs(path, (*index, slice(start, start + CHUNK))))
+        test(cell, read_runs(path, (*index, slice(start, start + CHUNK)), quantities))
         for path, index, cell, start in work
     ]
 

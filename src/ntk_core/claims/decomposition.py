@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import network
 from ..analysis import NOISE
-from ..band import QUANTITIES, quantum
+from ..band import quantum
 from ..displacement import LAWS
 from ..grid import Cell
 from ..network import Array
@@ -34,7 +34,9 @@ def delta_split(archive: Archive, factor: float = 1.0) -> Judgement:
         relative = np.abs(whole - parts) / size(x, w0, c, u)
         worst = max(worst, float(relative.max()))
         drawn += int(np.count_nonzero(relative > ROUNDING))
-    pieces = np.array(archive.scan(partial(_split, factor))).reshape(-1, 3)
+    pieces = np.array(
+        archive.scan(partial(_split, factor), ("linearization_error", "delta1", "delta2"))
+    ).reshape(-1, 3)
     runs, stored = int(pieces[:, 0].sum()), int(pieces[:, 1].sum())
     return Judgement(
         judge_exceptions(drawn + stored),
@@ -58,7 +60,7 @@ def delta_split(archive: Archive, factor: float = 1.0) -> Judgement:
 
 def _split(factor: float, cell: Cell, runs: Array) -> Array:
     """Runs, exceptions and the largest relative residual among some runs of a cell."""
-    error, _, delta1, delta2, _ = runs
+    error, delta1, delta2 = runs
     other = factor * delta2
     residual = np.minimum(np.abs(error - np.abs(delta1 - other)), np.abs(error - (delta1 + other)))
     noise = NOISE * quantum("delta1", cell.m, cell.alpha)
@@ -70,7 +72,7 @@ def _split(factor: float, cell: Cell, runs: Array) -> Array:
 
 def sign_changes_in_band(archive: Archive, factor: float = 1.0) -> Judgement:
     """S: a sign change needs |w_i(0)·x| ≤ ‖u_i‖‖x‖ ≤ α‖x‖/√m. `factor` multiplies ‖u_i‖‖x‖."""
-    pieces = np.array(archive.scan(_outside)).reshape(-1, 2)
+    pieces = np.array(archive.scan(_outside, ("sign_change_fraction", "band_fraction"))).reshape(-1, 2)
     changes, largest, outside = _per_neuron()
     stored = int(pieces[:, 1].sum())
     return Judgement(
@@ -87,7 +89,7 @@ def sign_changes_in_band(archive: Archive, factor: float = 1.0) -> Judgement:
 
 def _outside(cell: Cell, runs: Array) -> Array:
     """Runs, and runs with more sign changes than the band has neurons."""
-    flips, inside = runs[QUANTITIES.index("sign_change_fraction")], runs[QUANTITIES.index("band_fraction")]
+    flips, inside = runs
     return np.array([flips.size, np.count_nonzero(flips > inside * (1.0 + ROUNDING))])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy.integrate import quad
 from scipy.special import betainc, ndtr
 from scipy.stats import kstest, truncnorm
@@ -273,12 +275,26 @@ def test_compiled_code_is_kept_for_the_next_process(tmp_path):
     assert printed == [["1"] * 5, ["0"] * 5]
 
 
-def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog):
-    def njit(**options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: function
-
-    monkeypatch.setattr(compiling, "njit", njit)
-    assert compiling.kernel(abs) is abs
+def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    assert compiling.folder() is None
     assert "Set NUMBA_CACHE_DIR" in caplog.text
+    monkeypatch.setattr(compiling, "KEPT", None)
+
+    def double(x):
+        return 2 * x
+
+    assert compiling.kernel(double)(21) == 42
+
+
+def test_compiled_code_is_not_used_after_a_change_of_any_kernel(monkeypatch, tmp_path):
+    """Constants of one file are compiled into the functions of others."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    source = shutil.copytree(ROOT / "src/ntk_core/kernels", tmp_path / "kernels")
+    monkeypatch.setattr(compiling, "__file__", str(source / "compiling.py"))
+    before = compiling.folder()
+    assert compiling.folder() == before
+    words_source = source / "words.py"
+    words_source.write_text(words_source.read_text().replace("CHUNK = 512", "CHUNK = 1024"))
+    assert compiling.folder() != before

@@ -19,7 +19,7 @@ Words = NDArray[np.uint64]
 
 LANES = 32
 CHUNK = 512
-"""Words drawn at once, a multiple of `LANES`: 4 KiB, so that four such arrays leave room in the first cache."""
+"""Words drawn at once, a multiple of `LANES`: 4 KiB, so that four such arrays fit the first cache easily."""
 
 _ONE, _3, _11, _12, _24, _40 = (np.uint64(n) for n in (1, 3, 11, 12, 24, 40))
 _FROM_1, _FROM_2 = np.uint64(0x3FF << 52), np.uint64(0x400 << 52)

@@ -7,7 +7,7 @@ BENCH_BIN := .venv-bench/bin
 BENCH_READY := .venv-bench/.ready
 REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test bench bench-compare lint format lock bench-lock schema clean
+.PHONY: run test bench bench-compare bench-pipeline lint format lock bench-lock schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
@@ -18,6 +18,10 @@ test: $(READY)
 # The race of one run against the tools people use: a few minutes, in an environment of its own.
 bench: $(BENCH_READY)
 	$(BENCH_BIN)/python -m benchmarks race
+
+# The whole workflow against kernels and raw writing: a hundred million runs, some minutes, 7 GB of disk.
+bench-pipeline: $(READY)
+	$(BIN)/python -m benchmarks pipeline
 
 # Our samplers anew, relative to the floor, against the stored result; fails where one is slower.
 bench-compare: $(BENCH_READY)

@@ -1,6 +1,6 @@
 # The whole workflow, in the order of the data:
 #   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary,
-#   article, report
+#          -> theory.nc ------------------^                           article, report
 # What each step computes lives in src/ntk_core; every key of the config in config/README.md.
 
 import os
@@ -44,7 +44,9 @@ except ConfigError as error:
 
 EXPERIMENTS = list(PLAN.config.experiments)
 EXECUTION = PLAN.config.execution
-DATA = [Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "quantiles", "rates")]
+DATA = [
+    Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "theory", "quantiles", "rates")
+]
 DRAWINGS = [
     Path(f"results/figures/{e}-{figure}.{suffix}")
     for e in EXPERIMENTS

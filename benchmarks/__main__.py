@@ -1,16 +1,17 @@
-"""`python -m benchmarks race` and `python -m benchmarks compare REFERENCE`."""
+"""`python -m benchmarks race`, `python -m benchmarks compare REFERENCE`, `python -m benchmarks pipeline`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ntk_core.displacement import LAWS
 
-from . import compare, equality, machine, plot, report
+from . import compare, equality, machine, pipeline, plot, report
 from .contenders import CONTENDERS
 from .point import QUANTITIES
 from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
@@ -34,11 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     race_parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     compare_parser = commands.add_parser("compare", help="ours and the floor, against a stored result")
     compare_parser.add_argument("reference", type=Path, nargs="?", default=RESULTS / "bench.json")
+    pipeline_parser = commands.add_parser("pipeline", help="the workflow, against kernels and raw writing")
+    pipeline_parser.add_argument("--config", type=Path, default=ROOT / "config/examples/big.yaml")
+    pipeline_parser.add_argument("--folder", type=Path, default=Path(), help="where to work; needs the disk")
+    pipeline_parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
+    pipeline_parser.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
         one.add_argument("--rounds", type=int, default=5)
         one.add_argument("--cores", type=int, nargs="+", default=machine.cores(), help="cores to pin to")
     race_parser.add_argument("--law", choices=list(LAWS), default="adversarial")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "pipeline":
+        return whole(chosen.config, chosen.cores, chosen.folder, chosen.output)
     with Workers(chosen.cores) as workers:
         if chosen.command == "race":
             return race(workers, chosen.law, chosen.rounds, chosen.output)
@@ -86,6 +94,21 @@ def race(workers: Workers, law: str, rounds: int, output: Path) -> int:
     (output / "bench.md").write_text(report.markdown(result))
     plot.write(result, [output / "bench.svg", output / "bench.png"])
     print(report.markdown(result))
+    return 0
+
+
+def whole(config: Path, cores: int, folder: Path, output: Path) -> int:
+    """Time the workflow on a config; print and write the result, named after the config."""
+    measured = pipeline.measure(config, cores, folder)
+    described = machine.describe([])
+    command = f"python -m benchmarks pipeline --config {os.path.relpath(config, ROOT)} --cores {cores}"
+    text = pipeline.markdown(measured, command, machine.sentence(described))
+    output.mkdir(parents=True, exist_ok=True)
+    result = {"command": command, "machine": described, **pipeline.record(measured)}
+    stem = f"pipeline-{config.stem}-{cores}"
+    (output / f"{stem}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    (output / f"{stem}.md").write_text(text)
+    print(text)
     return 0
 
 

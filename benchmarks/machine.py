@@ -32,6 +32,12 @@ def describe(versions: Iterable[dict[str, str]]) -> dict[str, Any]:
     }
 
 
+def sentence(described: dict[str, Any]) -> str:
+    """What `describe` found, for a person."""
+    versions = ", ".join(f"{name} {version}" for name, version in described["versions"].items())
+    return f"{described['processor']}, {described['cores']} cores, {described['system']}; {versions}"
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import machine
 from .contenders import CONTENDERS
 
 Result = dict[str, Any]
@@ -12,13 +13,11 @@ Result = dict[str, Any]
 
 def markdown(result: Result) -> str:
     """The whole result; reads as well in a terminal."""
-    machine = result["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     equality = result["equality"]
     lines = [
         "# Race of one linearization-error run",
         "",
-        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {versions}. Made by "
+        f"{machine.sentence(result['machine'])}. Made by "
         f"`{result['command']}`. Time of a run in wall-clock seconds: median (least … most) over "
         f"{result['rounds']} interleaved rounds, each contender pinned to one core unless the heading "
         "says otherwise. × floor: median over rounds of the ratio to the floor, on as many cores, in the "

@@ -23,6 +23,7 @@ from ntk_core.execution import workers
 from ntk_core.grid import Experiment, Shard
 from ntk_core.rates import rate_dataset
 from ntk_core.simulation import collect, simulate_shard
+from ntk_core.theory import theory_dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -174,7 +175,8 @@ def archived(tmp_path_factory):
             shards.append(folder / f"{m}.nc")
             simulate_shard(Shard(EXPERIMENT, 1, m, 0, 1500), shards[-1], client, lambda _: None)
         collect(EXPERIMENT, 1, shards, folder / "runs.nc")
-        table = quantile_dataset(folder / "runs.nc", EXPERIMENT, 1, DELTA, X_NORM, client)
+        theory = theory_dataset(EXPERIMENT, 1, DELTA, X_NORM, client)
+        table = quantile_dataset(folder / "runs.nc", theory, EXPERIMENT, 1, client)
     write(table, folder / "quantiles.nc")
     write(rate_dataset(table, EXPERIMENT, 1), folder / "rates.nc")
     return folder

@@ -13,6 +13,7 @@ from ntk_core.execution import workers
 from ntk_core.grid import Experiment, Shard
 from ntk_core.rates import rate_dataset
 from ntk_core.simulation import collect, simulate_shard
+from ntk_core.theory import bound_arrays, theory_dataset
 
 DELTA = (0.001, 0.1, 0.5)
 X_NORM = (0.1, 1.0, 20.0)
@@ -80,7 +81,8 @@ def test_where_a_bound_is_not_known_nothing_is_said_of_runs_over_it(tmp_path):
     with workers(ExecutionModel(), 1) as client:
         simulate_shard(Shard(wide, 1, 4, 0, 10), tmp_path / "s.nc", client, lambda _: None)
         collect(wide, 1, [tmp_path / "s.nc"], tmp_path / "runs.nc")
-        table = quantile_dataset(tmp_path / "runs.nc", wide, 1, (0.5,), (1.0,), client)
+        theory = theory_dataset(wide, 1, (0.5,), (1.0,), client)
+        table = quantile_dataset(tmp_path / "runs.nc", theory, wide, 1, client)
     row = table.sel(quantity="linearization_error", bound="exact")
     assert np.isnan(row["exceedance_rate_upper"]).all()
     assert np.isnan(row["bound_ratio"]).all()
@@ -92,7 +94,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it(monkeypatch):
     from scipy.stats import binom
 
     from ntk_core import analysis
-    from ntk_core.analysis import _bound_arrays, _cell, _thresholds
+    from ntk_core.analysis import _cell, _thresholds
     from ntk_core.gaussian import band_probability
 
     over_by_rounding = 0
@@ -102,7 +104,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it(monkeypatch):
             pairs = np.arange(40)
             values = np.tile(alpha / m * pairs, (5, 1))
             one = Experiment("one", "band", ("adversarial",), (m,), (2,), (alpha,), 40)
-            limits = _bound_arrays(one, tuple(delta), tuple(x_norm))
+            limits = bound_arrays(one, tuple(delta), tuple(x_norm))
             thresholds = _thresholds(one, limits, x_norm)[:, :, 0, 0]
             monkeypatch.setattr(analysis, "read_runs", lambda *_, values=values: values[:1].copy())
             got = _cell("", (0, 0, 0, 0), delta, thresholds)["exceedances"][QUANTITIES.index("delta2"), 2]
@@ -140,7 +142,8 @@ def test_one_width_and_one_run_are_still_a_table(tmp_path):
     with workers(ExecutionModel(), 1) as client:
         simulate_shard(Shard(single, 1, 4, 0, 1), tmp_path / "s.nc", client, lambda _: None)
         collect(single, 1, [tmp_path / "s.nc"], tmp_path / "runs.nc")
-        table = quantile_dataset(tmp_path / "runs.nc", single, 1, (0.5,), (1.0,), client)
+        theory = theory_dataset(single, 1, (0.5,), (1.0,), client)
+        table = quantile_dataset(tmp_path / "runs.nc", theory, single, 1, client)
     rates = rate_dataset(table, single, 1)
     assert np.isnan(rates["slope"]).all()
     assert np.isnan(table["mean_standard_error"]).all()

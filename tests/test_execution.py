@@ -10,6 +10,7 @@ from ntk_core.config import ExecutionModel
 from ntk_core.execution import compute, workers
 from ntk_core.grid import Experiment, Shard
 from ntk_core.simulation import collect, simulate_shard
+from ntk_core.theory import theory_dataset
 
 
 def listening() -> set[str]:
@@ -66,7 +67,8 @@ def test_workers_elsewhere_find_the_files(tmp_path, monkeypatch):
         with workers(ExecutionModel(scheduler=cluster.scheduler_address), 1) as client:
             simulate_shard(Shard(grid, 1, 64, 0, 50), "shard.nc", client, lambda _: None)
             collect(grid, 1, ["shard.nc"], "runs.nc")
-            table = quantile_dataset("runs.nc", grid, 1, (0.5,), (1.0,), client)
+            theory = theory_dataset(grid, 1, (0.5,), (1.0,), client)
+            table = quantile_dataset("runs.nc", theory, grid, 1, client)
     assert table["runs"].item() == 50
 
 

@@ -18,6 +18,7 @@ from ntk_core.grid import Cell, Experiment, Shard
 from ntk_core.rates import rate_dataset
 from ntk_core.simulation import collect, simulate_shard
 from ntk_core.summary import summarise
+from ntk_core.theory import theory_dataset
 
 GRIDS = {
     "single": Experiment("single", "band", ("sphere",), (64,), (3,), (2.0,), 40),
@@ -39,7 +40,8 @@ def tables(tmp_path_factory):
                 shards.append(folder / f"{m}.nc")
                 simulate_shard(Shard(grid, 2, m, 0, grid.seeds), shards[-1], client, lambda _: None)
             collect(grid, 2, shards, folder / "runs.nc")
-            table = quantile_dataset(folder / "runs.nc", grid, 2, (0.01, 0.5), (0.3, 5.0), client)
+            theory = theory_dataset(grid, 2, (0.01, 0.5), (0.3, 5.0), client)
+            table = quantile_dataset(folder / "runs.nc", theory, grid, 2, client)
             made[name] = table, rate_dataset(table, grid, 2)
     return made
 

@@ -40,7 +40,7 @@ def test_same_bytes_for_any_cores_shards_and_workers(snakemake, small):
 def test_only_what_is_new_is_computed(snakemake, small):
     first = snakemake(small, *DATA)
     assert first.code == 0, first.output
-    assert first.jobs() == {"simulate": 3, "collect": 2, "quantiles": 2, "rates": 2}
+    assert first.jobs() == {"simulate": 3, "collect": 2, "theory": 2, "quantiles": 2, "rates": 2}
     before = first.digests()
 
     again = snakemake(small, *DATA)
@@ -55,7 +55,7 @@ def test_only_what_is_new_is_computed(snakemake, small):
     more = snakemake(grown, *DATA)
     assert more.code == 0, more.output
     # the new width, and seeds 2500 to 3000 of the two old ones; the other experiment is left alone
-    assert more.jobs() == {"simulate": 3, "collect": 1, "quantiles": 1, "rates": 1}
+    assert more.jobs() == {"simulate": 3, "collect": 1, "theory": 1, "quantiles": 1, "rates": 1}
     with xr.open_dataset(first.directory / "results/grid/runs.nc") as new:
         assert new.sizes["seed"] == 3000
         same = new.sel({name: old[name] for name in old.dims})
@@ -68,7 +68,7 @@ def test_only_what_is_new_is_computed(snakemake, small):
 
     analysis = copy.deepcopy(small)
     analysis["analysis"]["delta"] = [0.25]
-    assert snakemake(analysis, "--dry-run", *DATA).jobs() == {"quantiles": 2, "rates": 2}
+    assert snakemake(analysis, "--dry-run", *DATA).jobs() == {"theory": 2, "quantiles": 2, "rates": 2}
 
 
 def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(snakemake, small):

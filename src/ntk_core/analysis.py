@@ -1,4 +1,4 @@
-"""From `runs.nc` to `quantiles.nc`: cell by cell, spread over workers."""
+"""From `runs.nc` and `theory.nc` to `quantiles.nc`: cell by cell, spread over workers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from . import bounds, moments
+from . import bounds
 from .band import QUANTITIES, quantum
 from .datasets import attributes, describe, read_runs
-from .exact import exact_quantile
 from .execution import compute
-from .grid import Cell, Experiment
+from .grid import Experiment
 from .network import Array
 from .statistics import CONFIDENCE, quantiles, rate_upper_limit, sample_moments
 
@@ -40,26 +39,21 @@ CHANCE = 1e-6
 
 
 def quantile_dataset(
-    runs: str | Path,
-    experiment: Experiment,
-    entropy: int,
-    delta: tuple[float, ...],
-    x_norm: tuple[float, ...],
-    client: Client,
+    runs: str | Path, theory: xr.Dataset, experiment: Experiment, entropy: int, client: Client
 ) -> xr.Dataset:
-    """Quantiles, moments, bounds and exceedances of every cell of a runs file.
+    """Quantiles, moments and exceedances of every cell of a runs file, beside what `theory` holds of them.
 
     Tasks go over cells; a task reads and sorts each quantity of its cells once and looks up every δ
     and ‖x‖ in the sorted values, because sorting is what costs.
     """
     shape = experiment.shape
-    limits = _bound_arrays(experiment, delta, x_norm)
     size = max(1, TASK_RUNS // experiment.seeds)
     indices = iter(np.ndindex(shape))
     work = list(iter(lambda: list(islice(indices, size)), []))
     parts: dict[str, Array] = {}
-    thresholds = _thresholds(experiment, limits, np.array(x_norm))
-    task = partial(_cells, str(Path(runs).resolve()), np.array(delta), thresholds)
+    limits = {name: theory[f"bound_{name}"].values for name in bounds.BOUNDS}
+    thresholds = _thresholds(experiment, limits, theory["x_norm"].values)
+    task = partial(_cells, str(Path(runs).resolve()), theory["delta"].values, thresholds)
     for number, cells in compute(client, task, work):
         for index, statistics in zip(work[number], cells, strict=True):
             for name, value in statistics.items():
@@ -67,35 +61,7 @@ def quantile_dataset(
                     name, np.empty((len(QUANTITIES), *shape, *value.shape[1:]), value.dtype)
                 )
                 full[(slice(None), *index)] = value
-    points = list(experiment.cells())
-    exact = np.empty((len(points), len(QUANTITIES), len(delta)))
-    for number, value in compute(client, partial(_exact, delta), points):
-        exact[number] = value
-    parts["exact_quantile"] = np.moveaxis(exact, 0, 1).reshape(parts["quantile"].shape)
-    return _label(experiment, entropy, delta, x_norm, parts, limits)
-
-
-def _exact(delta: tuple[float, ...], cell: Cell) -> Array:
-    """One task: the exact quantiles of a cell, `(5, delta)`. Runs on a worker."""
-    return np.array(
-        [
-            [exact_quantile(cell.perturbation, q, cell.m, cell.d, cell.alpha, level) for level in delta]
-            for q in QUANTITIES
-        ]
-    )
-
-
-def _bound_arrays(
-    experiment: Experiment, delta: tuple[float, ...], x_norm: tuple[float, ...]
-) -> dict[str, Array]:
-    """Each bound over (quantity, m, alpha, delta, x_norm)."""
-    grid = np.ix_(np.array(experiment.m), np.array(experiment.alpha), np.array(delta), np.array(x_norm))
-    return {
-        name: np.stack(
-            [np.broadcast_to(bounds.bound(name, q, *grid), [g.size for g in grid]) for q in QUANTITIES]
-        )
-        for name in bounds.BOUNDS
-    }
+    return _label(theory, experiment, entropy, parts)
 
 
 def _thresholds(experiment: Experiment, limits: dict[str, Array], x_norm: Array) -> Array:
@@ -139,45 +105,17 @@ def _homogeneity(quantity: str, x_norm: Array) -> Array:
     return np.ones_like(x_norm) if quantity.endswith("_fraction") else x_norm
 
 
-def _label(
-    experiment: Experiment,
-    entropy: int,
-    delta: tuple[float, ...],
-    x_norm: tuple[float, ...],
-    parts: dict[str, Array],
-    limits: dict[str, Array],
-) -> xr.Dataset:
+def _label(theory: xr.Dataset, experiment: Experiment, entropy: int, parts: dict[str, Array]) -> xr.Dataset:
     cell = ("quantity", "perturbation", "m", "d", "alpha")
     dims = {
-        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper", "exact_quantile"), (*cell, "delta")),
+        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper"), (*cell, "delta")),
         **dict.fromkeys(("mean", "mean_standard_error", "rms", "rms_standard_error"), cell),
         "exceedances": (*cell, "bound", "delta", "x_norm"),
     }
     variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
-    for name, value in limits.items():
-        variables[f"bound_{name}"] = (("quantity", "m", "alpha", "delta", "x_norm"), value)
-    over = parts["exceedances"].astype(np.int64)
-    variables["exceedances"] = (dims["exceedances"], over)
-    for name, exact in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
-        table = [
-            [exact(c.perturbation, quantity, c.m, c.d, c.alpha) for c in experiment.cells()]
-            for quantity in QUANTITIES
-        ]
-        variables[name] = (cell, np.reshape(table, parts["mean"].shape))
+    variables["exceedances"] = (dims["exceedances"], parts["exceedances"].astype(np.int64))
     variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
-    dataset = xr.Dataset(
-        variables,
-        coords={
-            "quantity": np.array(QUANTITIES, dtype=object),
-            "perturbation": np.array(experiment.perturbation, dtype=object),
-            "m": np.array(experiment.m, dtype=np.int64),
-            "d": np.array(experiment.d, dtype=np.int64),
-            "alpha": np.array(experiment.alpha),
-            "bound": np.array(bounds.BOUNDS, dtype=object),
-            "delta": np.array(delta),
-            "x_norm": np.array(x_norm),
-        },
-    )
+    dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
     dataset = _judge(dataset, experiment.seeds)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: quantiles of {experiment.name}",
@@ -185,8 +123,8 @@ def _label(
         "bound, for every cell of the grid.",
         experiment,
         entropy,
-        delta=delta,
-        x_norm=x_norm,
+        delta=theory["delta"].values.tolist(),
+        x_norm=theory["x_norm"].values.tolist(),
     )
     return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
 

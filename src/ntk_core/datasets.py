@@ -159,6 +159,10 @@ PACKING = {"zlib": True, "complevel": 1, "shuffle": True}
 quantities would take many times as long to write, for a fifth less (docs/performance.md)."""
 
 
+CACHE = 1 << 20
+"""Bytes the library holds of a variable. Pieces come in order and whole: more would be memory for nothing."""
+
+
 class RunsWriter:
     """Writes a runs file piece by piece, in any memory: the layout of `runs.nc` and of shards.
 
@@ -167,7 +171,12 @@ class RunsWriter:
     """
 
     CHUNK = 1 << 16
-    """Seeds a chunk (512 KiB): one cell of one variable is read without touching its neighbours."""
+    """Most seeds of a chunk (512 KiB): one cell of one variable is read without touching its neighbours."""
+
+    @classmethod
+    def chunk(cls, seeds: int) -> int:
+        """Seeds a chunk: alike, so that little of the last one is empty."""
+        return -(-seeds // -(-seeds // cls.CHUNK))
 
     def __init__(
         self,
@@ -186,12 +195,13 @@ class RunsWriter:
             if kind is not str:
                 variable.units = "1"
             variable[:] = values.astype(object) if kind is str else values
-        chunks = (1, 1, 1, 1, min(self.CHUNK, len(coords["seed"])))
+        chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
         for name in QUANTITIES:
             packing: Any = PACKING if compress and name.endswith("_fraction") else {}
             variable = file.createVariable(
                 name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=True, fill_value=False, **packing
             )
+            variable.set_var_chunk_cache(CACHE)
             variable.long_name = LONG_NAMES[name]
             variable.units = "1"
         file.setncatts(attrs)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import __version__
@@ -80,10 +80,15 @@ class Plan:
 
     def spec(self, name: str) -> str:
         """All that the runs of an experiment depend on, as text."""
-        return (
-            f"{self.experiment(name)}, entropy {self.config.entropy}, "
-            f"format {FORMAT_VERSION}, ntk_core {__version__}"
-        )
+        return f"{self.experiment(name)}, {self._versions}"
+
+    def grid(self, name: str) -> str:
+        """All of it but the number of runs: what theory depends on."""
+        return f"{replace(self.experiment(name), seeds=0)}, {self._versions}"
+
+    @property
+    def _versions(self) -> str:
+        return f"entropy {self.config.entropy}, format {FORMAT_VERSION}, ntk_core {__version__}"
 
     @property
     def all_shards(self) -> list[Shard]:

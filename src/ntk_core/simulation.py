@@ -13,7 +13,7 @@ import netCDF4
 import numpy as np
 
 from .band import QUANTITIES
-from .datasets import RunsWriter, attributes, replacing, run_coordinates
+from .datasets import CACHE, RunsWriter, attributes, replacing, run_coordinates
 from .execution import TASK_COST, compute
 from .grid import Experiment, Piece, Shard, tasks
 from .network import Array
@@ -81,10 +81,11 @@ def collect(experiment: Experiment, entropy: int, shards: Sequence[str | Path], 
         netCDF4.Dataset(beside, "w") as file,
     ):
         writer = RunsWriter(file, coords, attrs, compress=True)
+        chunk = writer.chunk(experiment.seeds)
         for quantity in QUANTITIES:
             for cell in np.ndindex(experiment.shape):
-                for low in range(0, experiment.seeds, RunsWriter.CHUNK):
-                    high = min(low + RunsWriter.CHUNK, experiment.seeds)
+                for low in range(0, experiment.seeds, chunk):
+                    high = min(low + chunk, experiment.seeds)
                     runs = source.read(quantity, experiment.m[cell[1]], cell, low, high)
                     writer.put(quantity, cell, slice(low, high), runs)
 
@@ -129,6 +130,8 @@ class _Shards:
                 self._open.pop(next(iter(self._open))).close()
             self._open[path] = netCDF4.Dataset(path)
             self._open[path].set_auto_mask(False)
+            for quantity in QUANTITIES:
+                self._open[path][quantity].set_var_chunk_cache(CACHE)
         return self._open[path]
 
     def read(self, quantity: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:

@@ -1,17 +1,38 @@
+# What is known of the grid without a run: exact quantiles and moments, bounds. Needs no runs, so it fills
+# the core that idles while they are collected.
+rule theory:
+    output:
+        theory="results/{experiment}/theory.nc",
+    log:
+        "logs/{experiment}/theory.log",
+    conda:
+        "../../environment.yml"
+    threads: EXECUTION.threads
+    params:
+        grid=lambda wildcards: PLAN.grid(wildcards.experiment),
+        delta=PLAN.config.delta,
+        x_norm=PLAN.config.x_norm,
+        library=LIBRARY,
+    message:
+        "Computing what theory says of {wildcards.experiment}"
+    script:
+        "../scripts/theory.py"
+
+
 # Quantiles, moments, bounds and exceedances of every cell.
 rule quantiles:
     input:
         runs="results/{experiment}/runs.nc",
+        theory="results/{experiment}/theory.nc",
     output:
         quantiles="results/{experiment}/quantiles.nc",
     log:
         "logs/{experiment}/quantiles.log",
     conda:
         "../../environment.yml"
-    threads: EXECUTION.threads
+    # The last big job before the tables: it may have all cores there are.
+    threads: max(EXECUTION.threads, workflow.cores or 1)
     params:
-        delta=PLAN.config.delta,
-        x_norm=PLAN.config.x_norm,
         library=LIBRARY,
     message:
         "Computing the quantiles of {wildcards.experiment}"

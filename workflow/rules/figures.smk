@@ -13,7 +13,11 @@ rule figures:
             )
             for figure in FIGURES
         ],
-        [f"results/figures/{{experiment}}-{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png")],
+        [
+            f"results/figures/{{experiment}}-{figure}.{suffix}"
+            for figure in FIGURES
+            for suffix in ("pdf", "png")
+        ],
     log:
         "logs/{experiment}/figures.log",
     conda:

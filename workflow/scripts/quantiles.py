@@ -1,6 +1,8 @@
-"""A runs file in, its quantiles out."""
+"""A runs file and what theory says of it in, its quantiles out."""
 
 import logging
+
+import xarray as xr
 
 from ntk_core.analysis import quantile_dataset
 from ntk_core.config import parse_config
@@ -12,10 +14,10 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     config = parse_config(snakemake.config)
     experiment = config.experiment(snakemake.wildcards.experiment)
-    delta, x_norm = config.delta, config.x_norm
+    theory = xr.load_dataset(snakemake.input.theory)
     with workers(config.execution, snakemake.threads) as client:
-        table = quantile_dataset(snakemake.input.runs, experiment, config.entropy, delta, x_norm, client)
+        table = quantile_dataset(snakemake.input.runs, theory, experiment, config.entropy, client)
     write(table, snakemake.output.quantiles)
-    for level in delta:
+    for level in config.delta:
         if not (table["quantile_upper"].sel(delta=level) < float("inf")).all():
             logging.warning("delta = %g: %d runs a cell give no upper limit", level, experiment.seeds)

@@ -1,0 +1,99 @@
+"""To `theory.nc`: what is known about an experiment's grid without a run. Exact quantiles and moments, bounds.
+
+It is a file of its own because it takes as long as some million runs, needs none of them, and stays when
+their number grows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from . import bounds, moments
+from .band import QUANTITIES
+from .datasets import attributes, describe
+from .exact import exact_quantile
+from .execution import compute
+from .grid import Cell, Experiment
+from .network import Array
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def theory_dataset(
+    experiment: Experiment,
+    entropy: int,
+    delta: tuple[float, ...],
+    x_norm: tuple[float, ...],
+    client: Client,
+) -> xr.Dataset:
+    """Exact quantiles, means and root mean squares of every cell, and every bound, on the experiment's grid.
+
+    `entropy` is only noted in the file.
+    """
+    shape = (len(QUANTITIES), *experiment.shape)
+    cells = list(experiment.cells())
+    exact = np.empty((len(cells), len(QUANTITIES), len(delta)))
+    for number, value in compute(client, partial(_exact, delta), cells):
+        exact[number] = value
+    cell = ("quantity", "perturbation", "m", "d", "alpha")
+    variables: dict[str, Any] = {
+        "exact_quantile": ((*cell, "delta"), np.moveaxis(exact, 0, 1).reshape(*shape, len(delta)))
+    }
+    for name, moment in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
+        table = [
+            [moment(c.perturbation, quantity, c.m, c.d, c.alpha) for c in cells] for quantity in QUANTITIES
+        ]
+        variables[name] = (cell, np.reshape(table, shape))
+    for name, value in bound_arrays(experiment, delta, x_norm).items():
+        variables[f"bound_{name}"] = (("quantity", "m", "alpha", "delta", "x_norm"), value)
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "quantity": np.array(QUANTITIES, dtype=object),
+            "perturbation": np.array(experiment.perturbation, dtype=object),
+            "m": np.array(experiment.m, dtype=np.int64),
+            "d": np.array(experiment.d, dtype=np.int64),
+            "alpha": np.array(experiment.alpha),
+            "delta": np.array(delta),
+            "x_norm": np.array(x_norm),
+        },
+    )
+    attrs = attributes(
+        f"Linearization error of two-layer ReLU networks: theory for {experiment.name}",
+        "Exact quantiles and moments of every cell of the grid, and the bounds of the notes, as printed and "
+        "sharpened. No run enters.",
+        replace(experiment, seeds=0),
+        entropy,
+        delta=delta,
+        x_norm=x_norm,
+    )
+    return describe(dataset, attrs)
+
+
+def _exact(delta: tuple[float, ...], cell: Cell) -> Array:
+    """One task: the exact quantiles of a cell, `(5, delta)`. Runs on a worker."""
+    return np.array(
+        [
+            [exact_quantile(cell.perturbation, q, cell.m, cell.d, cell.alpha, level) for level in delta]
+            for q in QUANTITIES
+        ]
+    )
+
+
+def bound_arrays(
+    experiment: Experiment, delta: tuple[float, ...], x_norm: tuple[float, ...]
+) -> dict[str, Array]:
+    """Each bound over (quantity, m, alpha, delta, x_norm)."""
+    grid = np.ix_(np.array(experiment.m), np.array(experiment.alpha), np.array(delta), np.array(x_norm))
+    return {
+        name: np.stack(
+            [np.broadcast_to(bounds.bound(name, q, *grid), [g.size for g in grid]) for q in QUANTITIES]
+        )
+        for name in bounds.BOUNDS
+    }

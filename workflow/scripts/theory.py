@@ -1,0 +1,18 @@
+"""The config in, what theory says of an experiment's grid out."""
+
+import logging
+
+from ntk_core.config import parse_config
+from ntk_core.datasets import write
+from ntk_core.execution import workers
+from ntk_core.theory import theory_dataset
+
+if __name__ == "__main__":  # worker processes import this file and must not run it
+    logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+    config = parse_config(snakemake.config)
+    experiment = config.experiment(snakemake.wildcards.experiment)
+    with workers(config.execution, snakemake.threads) as client:
+        theory = theory_dataset(experiment, config.entropy, config.delta, config.x_norm, client)
+    write(theory, snakemake.output.theory)
+    logging.info("%d exact quantiles", theory["exact_quantile"].size)

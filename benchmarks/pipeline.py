@@ -169,7 +169,7 @@ def _rules(output: str) -> dict[str, tuple[int, float]]:
     for line in output.splitlines():
         if stamp := re.fullmatch(r"\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]", line):
             now = datetime.strptime(stamp[1], "%a %b %d %H:%M:%S %Y")
-        elif job := re.fullmatch(r"    jobid: (\d+)", line):
+        elif job := re.match(r"(?:Job |    jobid: )(\d+)", line):
             began[job[1]] = now
         elif done := re.fullmatch(r"Finished jobid: (\d+) \(Rule: (\w+)\)", line):
             jobs, seconds = found.get(done[2], (0, 0.0))

@@ -1,4 +1,4 @@
-"""To `theory.nc`: what is known about an experiment's grid without a run. Exact quantiles and moments, bounds.
+"""To `theory.nc`: what is known of an experiment's grid without a run. Exact quantiles and moments, bounds.
 
 It is a file of its own because it takes as long as some million runs, needs none of them, and stays when
 their number grows.

@@ -44,6 +44,7 @@ except ConfigError as error:
 
 EXPERIMENTS = list(PLAN.config.experiments)
 EXECUTION = PLAN.config.execution
+CORES = workflow.resource_settings.cores or 1
 DATA = [
     Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "theory", "quantiles", "rates")
 ]

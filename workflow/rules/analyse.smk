@@ -1,3 +1,9 @@
+def sorting_threads(wildcards):
+    """A core for every ten million runs: where there is much to sort, it is the one big job left."""
+    runs = PLAN.experiment(wildcards.experiment).runs
+    return max(EXECUTION.threads, min(CORES, runs // 10**7))
+
+
 # What is known of the grid without a run: exact quantiles and moments, bounds. Needs no runs, so it fills
 # the core that idles while they are collected.
 rule theory:
@@ -30,8 +36,7 @@ rule quantiles:
         "logs/{experiment}/quantiles.log",
     conda:
         "../../environment.yml"
-    # The last big job before the tables: it may have all cores there are.
-    threads: max(EXECUTION.threads, workflow.cores or 1)
+    threads: sorting_threads
     params:
         library=LIBRARY,
     message:

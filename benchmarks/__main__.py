@@ -1,4 +1,4 @@
-"""`python -m benchmarks race`, `python -m benchmarks compare REFERENCE`, `python -m benchmarks pipeline`."""
+"""`python -m benchmarks race`, `compare REFERENCE`, `pipeline`, `scaling` or `packing`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ntk_core.displacement import LAWS
 
-from . import compare, equality, machine, pipeline, plot, report
+from . import compare, equality, machine, packing, pipeline, plot, report, scaling
 from .contenders import CONTENDERS
 from .point import QUANTITIES
 from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
@@ -38,8 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pipeline_parser = commands.add_parser("pipeline", help="the workflow, against kernels and raw writing")
     pipeline_parser.add_argument("--config", type=Path, default=ROOT / "config/examples/big.yaml")
     pipeline_parser.add_argument("--folder", type=Path, default=Path(), help="where to work; needs the disk")
-    pipeline_parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
-    pipeline_parser.add_argument("--cores", type=int, default=len(machine.cores()))
+    scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
+    packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
+    for one in (pipeline_parser, scaling_parser, packing_parser):
+        one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
+    for one in (pipeline_parser, scaling_parser):
+        one.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
         one.add_argument("--rounds", type=int, default=5)
         one.add_argument("--cores", type=int, nargs="+", default=machine.cores(), help="cores to pin to")
@@ -47,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.command == "pipeline":
         return whole(chosen.config, chosen.cores, chosen.folder, chosen.output)
+    if chosen.command == "scaling":
+        growth = scaling.measure(chosen.cores)
+        return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
+    if chosen.command == "packing":
+        return _store(chosen.output, "packing", "packing", packing.measure(), packing.markdown)
     with Workers(chosen.cores) as workers:
         if chosen.command == "race":
             return race(workers, chosen.law, chosen.rounds, chosen.output)
@@ -100,12 +110,20 @@ def race(workers: Workers, law: str, rounds: int, output: Path) -> int:
 def whole(config: Path, cores: int, folder: Path, output: Path) -> int:
     """Time the workflow on a config; print and write the result, named after the config."""
     measured = pipeline.measure(config, cores, folder)
+    command = f"pipeline --config {os.path.relpath(config, ROOT)} --cores {cores}"
+    return _store(output, f"pipeline-{config.stem}-{cores}", command, measured, pipeline.markdown)
+
+
+def _store(
+    output: Path, stem: str, command: str, found: Any, markdown: Callable[[Any, str, str], str]
+) -> int:
+    """Print a result, and write it as JSON and Markdown, with the command and the machine it is from."""
     described = machine.describe([])
-    command = f"python -m benchmarks pipeline --config {os.path.relpath(config, ROOT)} --cores {cores}"
-    text = pipeline.markdown(measured, command, machine.sentence(described))
+    command = f"python -m benchmarks {command}"
+    text = markdown(found, command, machine.sentence(described))
+    plain = pipeline.record(found) if isinstance(found, pipeline.Pipeline) else found
+    result = {"command": command, "machine": described, "found": plain}
     output.mkdir(parents=True, exist_ok=True)
-    result = {"command": command, "machine": described, **pipeline.record(measured)}
-    stem = f"pipeline-{config.stem}-{cores}"
     (output / f"{stem}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     (output / f"{stem}.md").write_text(text)
     print(text)

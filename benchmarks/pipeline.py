@@ -28,6 +28,7 @@ from ntk_core.plan import RUN_BYTES
 from ntk_core.samplers import simulate
 
 from .race import ROOT
+from .report import table
 
 SAMPLE = 8
 """Blocks of a cell that are drawn to time it."""
@@ -92,25 +93,26 @@ def record(measured: Pipeline) -> dict[str, Any]:
 def markdown(measured: Pipeline, command: str, machine: str) -> str:
     """The table a person reads."""
     need = measured.kernels + measured.raw_write
+    size = RUN_BYTES * measured.runs / 1e9
+    rows = [
+        ("drawing the runs: kernels alone, from a sample of each cell", f"{measured.kernels:.1f}"),
+        (f"writing as many raw bytes, {size:.2f} GB", f"{measured.raw_write:.1f}"),
+        ("both", f"{need:.1f}"),
+        ("the whole workflow", f"{measured.workflow:.1f}"),
+        ("ratio", f"{measured.ratio:.2f}"),
+    ]
+    rules = [[rule, str(jobs), f"{seconds:.0f}"] for rule, (jobs, seconds) in measured.rules.items()]
     lines = [
         f"# The workflow on {measured.runs:,} runs",
         "",
         f"{machine}. Made by `{command}`, on {measured.cores} core{'s' * (measured.cores > 1)}.",
         "",
-        "| what | seconds |",
-        "| --- | ---: |",
-        f"| drawing the runs: kernels, {SAMPLE} blocks of each cell, scaled | {measured.kernels:.1f} |",
-        f"| writing as many raw bytes, {RUN_BYTES * measured.runs / 1e9:.2f} GB | {measured.raw_write:.1f} |",
-        f"| both | {need:.1f} |",
-        f"| the whole workflow | {measured.workflow:.1f} |",
-        f"| ratio | {measured.ratio:.2f} |",
+        *table([["what", "seconds"], *map(list, rows)]),
         "",
         f"Largest process: {measured.peak_process / 1e6:,.0f} MB. "
         f"`runs.nc`: {measured.results / 1e9:.2f} GB, {measured.results / measured.runs:.1f} bytes a run.",
         "",
-        "| rule | jobs | seconds, added up |",
-        "| --- | ---: | ---: |",
-        *(f"| {rule} | {jobs} | {seconds:.0f} |" for rule, (jobs, seconds) in measured.rules.items()),
+        *table([["rule", "jobs", "seconds, added up"], *rules]),
     ]
     return "\n".join(lines) + "\n"
 

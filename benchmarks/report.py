@@ -72,6 +72,11 @@ def _table(entries: list[dict[str, Any]]) -> list[str]:
             ratio(entry["to_floor"]["median"]),
         ]
         rows.append(row + ([ratio(seconds["median"] / ours)] if ours else []))
+    return table(rows)
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table that reads as well in a terminal; the first row is the heading."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["| " + " | ".join(_aligned(row, widths)) + " |" for row in rows]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

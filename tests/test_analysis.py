@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -89,11 +90,10 @@ def test_where_a_bound_is_not_known_nothing_is_said_of_runs_over_it(tmp_path):
     assert row["exceedances"].item() == 0
 
 
-def test_a_run_exactly_on_a_bound_is_not_over_it(monkeypatch):
+def test_a_run_exactly_on_a_bound_is_not_over_it():
     """|Δ₂| of the adversarial law is K·α/m, and at its quantile K lies on the binomial bound itself."""
     from scipy.stats import binom
 
-    from ntk_core import analysis
     from ntk_core.analysis import _cell, _thresholds
     from ntk_core.gaussian import band_probability
 
@@ -106,8 +106,8 @@ def test_a_run_exactly_on_a_bound_is_not_over_it(monkeypatch):
             one = Experiment("one", "band", ("adversarial",), (m,), (2,), (alpha,), 40)
             limits = bound_arrays(one, tuple(delta), tuple(x_norm))
             thresholds = _thresholds(one, limits, x_norm)[:, :, 0, 0]
-            monkeypatch.setattr(analysis, "read_runs", lambda *_, values=values: values[:1].copy())
-            got = _cell("", (0, 0, 0, 0), delta, thresholds)["exceedances"][QUANTITIES.index("delta2"), 2]
+            runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
+            got = _cell(runs, (0, 0, 0, 0), delta, thresholds)["exceedances"][QUANTITIES.index("delta2"), 2]
             level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))
             assert np.array_equal(got, np.repeat((39 - level)[:, None], 3, axis=1))
             scaled = values[0][:, None, None] * x_norm

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from test_project import locked, project, required
 
-from benchmarks import compare, equality, report, worker
+from benchmarks import compare, equality, pipeline, report, worker
 from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
 from benchmarks.point import QUANTITIES, Point
@@ -306,3 +306,31 @@ def test_lock_of_the_race_is_pinned_by_hash_and_holds_no_address():
     lock = locked(LOCKS[0])
     for name, versions in required(project()["dependencies"]).items():
         assert all(version in versions for version in lock[name])
+
+
+def test_seconds_of_the_rules_are_read_from_snakemakes_messages():
+    output = """
+[Tue Nov 24 08:10:37 2026]
+Job 20: Simulating wide at m = 64, seeds 0 to 1024
+[Tue Nov 24 08:10:38 2026]
+Job 21: Simulating wide at m = 64, seeds 1024 to 2048
+[Tue Nov 24 08:10:49 2026]
+Finished jobid: 21 (Rule: simulate)
+[Tue Nov 24 08:10:50 2026]
+Finished jobid: 20 (Rule: simulate)
+[Tue Nov 24 08:10:50 2026]
+localrule all:
+    jobid: 0
+[Tue Nov 24 08:10:51 2026]
+Finished jobid: 0 (Rule: all)
+"""
+    assert pipeline._rules(output) == {"simulate": (2, 24.0), "all": (1, 1.0)}
+
+
+def test_the_pipeline_is_compared_with_kernels_and_raw_writing():
+    measured = pipeline.Pipeline(1000, 2, 30.0, 10.0, 60.0, 20_000, 5 * 10**8, {"simulate": (2, 24.0)})
+    text = pipeline.markdown(measured, "python -m benchmarks pipeline", "A machine")
+    assert re.search(r"\| ratio +\| +1\.50 \|", text)
+    assert "Largest process: 500 MB. `runs.nc`: 0.00 GB, 20.0 bytes a run." in text
+    assert re.search(r"\| simulate +\| +2 \| +24 \|", text)
+    assert pipeline.record(measured)["ratio"] == 1.5

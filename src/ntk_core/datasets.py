@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,14 +226,28 @@ def run_coordinates(experiment: Experiment, widths: tuple[int, ...], seeds: rang
 _READING = threading.Lock()
 
 
-def read_runs(
-    path: str | Path, index: tuple[int | slice, ...], quantities: Sequence[str] = QUANTITIES
-) -> Array:
-    """Quantities of runs of one cell, `(quantities, runs)`; `index` is into `RUN_DIMS` or their first four.
+class RunsReader:
+    """Reads a runs file, from any thread of a worker.
 
-    For the threads of a worker: the netCDF library is not safe for several at once, not even on
-    different files, so this opens, reads and closes under one lock.
+    The netCDF library is not safe for several threads at once, not even on different files, so all that is
+    done with it is done under one lock. Opening a file takes as long as reading a million values: keep it open.
     """
-    with _READING, netCDF4.Dataset(path) as file:
-        file.set_auto_mask(False)
-        return np.stack([file[name][index] for name in quantities])
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> RunsReader:
+        with _READING:
+            self._file = netCDF4.Dataset(self._path)
+            self._file.set_auto_mask(False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with _READING:
+            self._file.close()
+
+    def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
+        """A quantity of runs of one cell, `(runs,)`; `index` is into `RUN_DIMS` or their first four."""
+        with _READING:
+            values: Array = self._file[quantity][index]
+        return values

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ..datasets import read_runs
+from ..datasets import RunsReader
 from ..execution import compute
 from ..grid import Cell, Experiment
 from ..network import Array
@@ -25,6 +25,10 @@ CHUNK = 1 << 17
 
 Test = Callable[[Cell, Array], Array]
 """Numbers `(k,)` from a cell and the asked quantities of some of its runs, `(quantities, runs)`."""
+
+
+Piece = tuple[Cell, tuple[int | slice, ...]]
+"""A cell and the place of some of its runs in the file."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +54,28 @@ class Archive:
 
         Only the `quantities` named are read.
         """
-        work = [
-            (str(item.runs.resolve()), index, cell, start)
-            for item in self.experiments
-            for index, cell in zip(np.ndindex(item.experiment.shape), item.experiment.cells(), strict=True)
-            for start in range(0, item.experiment.seeds, CHUNK)
-        ]
-        groups = [work[i : i + 16] for i in range(0, len(work), 16)]
+        groups: list[tuple[str, list[Piece]]] = []
+        for item in self.experiments:
+            pieces = [
+                (cell, (*index, slice(start, start + CHUNK)))
+                for index, cell in zip(
+                    np.ndindex(item.experiment.shape), item.experiment.cells(), strict=True
+                )
+                for start in range(0, item.experiment.seeds, CHUNK)
+            ]
+            path = str(item.runs.resolve())
+            groups += [(path, pieces[i : i + 16]) for i in range(0, len(pieces), 16)]
         results: list[list[Array]] = [[] for _ in groups]
         for number, result in compute(self.client, partial(_scan, test, quantities), groups):
             results[number] = result
         return [piece for group in results for piece in group]
 
 
-def _scan(
-    test: Test, quantities: tuple[str, ...], work: list[tuple[str, tuple[int, ...], Cell, int]]
-) -> list[Array]:
+def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]]) -> list[Array]:
     """One task. Runs on a worker."""
-    return [
-        test(cell, read_runs(path, (*index, slice(start, start + CHUNK)), quantities))
-        for path, index, cell, start in work
-    ]
+    path, pieces = group
+    with RunsReader(path) as runs:
+        return [test(cell, np.stack([runs.read(q, index) for q in quantities])) for cell, index in pieces]
 
 
 def open_archive(folders: Iterable[Path], client: Client) -> Archive:

@@ -124,7 +124,9 @@ def test_axes_are_sorted_and_analysis_has_defaults():
     assert config.x_norm == (0.1, 1.0, 10.0)
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "examples/tiny.yaml", "examples/big.yaml"])
+@pytest.mark.parametrize(
+    "file", ["config.yaml", "examples/tiny.yaml", "examples/big.yaml", "examples/widest.yaml"]
+)
 def test_shipped_configs_are_valid_and_name_their_schema(file):
     path = ROOT / "config" / file
     raw = yaml.safe_load(path.read_text())

@@ -230,7 +230,7 @@ class RunsReader:
     """Reads a runs file, from any thread of a worker.
 
     The netCDF library is not safe for several threads at once, not even on different files, so all that is
-    done with it is done under one lock. Opening a file takes as long as reading a million values: keep it open.
+    done with it is done under one lock. Opening takes as long as reading a million values: keep it open.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -48,9 +48,9 @@ class Cell:
     def cost(self) -> float:
         """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
         if self.sampler == "dense":
-            return 3000.0 + 45.0 * self.m * self.d
+            return 3000.0 + 6.0 * self.m * self.d
         pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
-        return 700.0 + LAWS[self.perturbation].pair_cost(self.d) * pairs
+        return 300.0 + LAWS[self.perturbation].pair_cost(self.d) * pairs
 
 
 @dataclass(frozen=True)

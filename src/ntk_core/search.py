@@ -54,7 +54,7 @@ def best_found(x: Array, w0: Array, c: Array, radius: float, measure: str, seed:
         negative,
         [(-1.5 * radius, 1.5 * radius)] * w0.size,
         rng=seed,
-        maxiter=600,
+        maxiter=300,
         popsize=12,
         tol=0.0,
         polish=False,

@@ -28,4 +28,4 @@ def band_sums(block: BandBlock) -> FlipSums:
     return FlipSums(count.astype(np.float64), block.position_sums(count), count.astype(np.float64))
 
 
-adversarial = DisplacementLaw("adversarial", weights, band_sums, lambda d: 5.0)
+adversarial = DisplacementLaw("adversarial", weights, band_sums, lambda d: 2.5)

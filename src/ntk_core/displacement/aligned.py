@@ -25,4 +25,4 @@ def band_sums(block: BandBlock) -> FlipSums:
     return FlipSums(count.astype(np.float64), -block.position_sums(count), -count.astype(np.float64))
 
 
-aligned = DisplacementLaw("aligned", weights, band_sums, lambda d: 2.5)
+aligned = DisplacementLaw("aligned", weights, band_sums, lambda d: 1.5)

@@ -72,3 +72,10 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
 def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path):
     with pytest.raises(ConfigError, match=r"shards; allowed: at most 100,000 shards"):
         make(small, tmp_path, seeds=2**40).check_resources()
+
+
+def test_quantiles_take_a_core_for_every_ten_million_runs_of_those_there_are(small, tmp_path):
+    threads = [
+        make(small, tmp_path, seeds=seeds).sorting_threads("grid", 4) for seeds in (1000, 10**7, 10**9)
+    ]
+    assert threads == [1, 4, 4]

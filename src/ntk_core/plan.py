@@ -90,6 +90,13 @@ class Plan:
     def _versions(self) -> str:
         return f"entropy {self.config.entropy}, format {FORMAT_VERSION}, ntk_core {__version__}"
 
+    def sorting_threads(self, name: str, cores: int) -> int:
+        """Threads for the quantiles of an experiment: one for every ten million runs, of the cores there are.
+
+        Where there is much to sort, nothing else is left to do meanwhile.
+        """
+        return max(self.config.execution.threads, min(cores, self.experiment(name).runs // 10**7))
+
     @property
     def all_shards(self) -> list[Shard]:
         """The shards of all experiments."""

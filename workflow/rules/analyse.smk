@@ -1,9 +1,3 @@
-def sorting_threads(wildcards):
-    """A core for every ten million runs: where there is much to sort, it is the one big job left."""
-    runs = PLAN.experiment(wildcards.experiment).runs
-    return max(EXECUTION.threads, min(CORES, runs // 10**7))
-
-
 # What is known of the grid without a run: exact quantiles and moments, bounds. Needs no runs, so it fills
 # the core that idles while they are collected.
 rule theory:
@@ -36,7 +30,7 @@ rule quantiles:
         "logs/{experiment}/quantiles.log",
     conda:
         "../../environment.yml"
-    threads: sorting_threads
+    threads: lambda wildcards: PLAN.sorting_threads(wildcards.experiment, CORES)
     params:
         library=LIBRARY,
     message:

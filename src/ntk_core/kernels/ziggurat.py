@@ -2,7 +2,7 @@
 
 f(x) = (1 - x²)^e on [-1, 1], for e = (d - 3)/2 the first coordinate of a uniform unit vector in R^d, and its
 limit f(x) = exp(-x²/2). `LAYERS` boxes of one area cover the region below f; a word chooses a box, a sign and
-a place in it, and in 99 % of cases or more the place is below f without looking at f.
+a place in it, and in 99.5 % of cases the place is below f without looking at f.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m benchmarks race`, `compare REFERENCE`, `pipeline`, `scaling` or `packing`."""
+"""`python -m benchmarks race`, `compare REFERENCE`, `pipeline`, `scaling`, `packing` or `startup`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ntk_core.displacement import LAWS
 
-from . import compare, equality, machine, packing, pipeline, plot, report, scaling
+from . import compare, equality, machine, packing, pipeline, plot, report, scaling, startup
 from .contenders import CONTENDERS
 from .point import QUANTITIES
 from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pipeline_parser.add_argument("--folder", type=Path, default=Path(), help="where to work; needs the disk")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
-    for one in (pipeline_parser, scaling_parser, packing_parser):
+    startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
+    for one in (pipeline_parser, scaling_parser, packing_parser, startup_parser):
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (pipeline_parser, scaling_parser):
         one.add_argument("--cores", type=int, default=len(machine.cores()))
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
     if chosen.command == "packing":
         return _store(chosen.output, "packing", "packing", packing.measure(), packing.markdown)
+    if chosen.command == "startup":
+        return _store(chosen.output, "startup", "startup", startup.measure(), startup.markdown)
     with Workers(chosen.cores) as workers:
         if chosen.command == "race":
             return race(workers, chosen.law, chosen.rounds, chosen.output)

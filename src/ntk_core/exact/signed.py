@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -113,21 +114,17 @@ class SignedSum:
         """log E[e^{σY}]."""
         return self.n * math.log1p(float(self._excess(tilt)))
 
-    def _mean_at(self, tilt: float) -> float:
-        """Mean of Y under the tilt e^{σY}."""
+    def _mean_at(self, tilt: float | Array) -> Any:
+        """Mean of Y under the tilt e^{σY}, for σ of any shape."""
         values, masses = self._nodes
-        slope = 2.0 * float(np.sinh(tilt * values) @ (masses * values))
-        return self.n * slope / (1.0 + float(self._excess(tilt)))
+        slope = 2.0 * np.sinh(np.multiply.outer(tilt, values)) @ (masses * values)
+        return self.n * slope / (1.0 + self._excess(tilt))
 
     @cached_property
     def _centres(self) -> tuple[Array, Array]:
         """Chernoff's bound at the tilted mean, log E[e^{σY}] - σ·mean, rising, and the log σ of each."""
         tilts = np.geomspace(MAX_TILT, MIN_TILT, 120)
-        values, masses = self._nodes
-        phase = np.multiply.outer(tilts, values)
-        excess = 4.0 * np.sinh(0.5 * phase) ** 2 @ masses
-        mean = self.n * 2.0 * np.sinh(phase) @ (masses * values) / (1.0 + excess)
-        return self.n * np.log1p(excess) - tilts * mean, np.log(tilts)
+        return self.n * np.log1p(self._excess(tilts)) - tilts * self._mean_at(tilts), np.log(tilts)
 
     def _ends(self, tilt: float) -> tuple[float, float]:
         """An interval outside which the tilted law of Y has probability below 2e-16, by Chernoff's bound."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..network import Array
 from .compiling import inlined, kernel
-from .words import CHUNK, Stream, chunk
+from .words import Stream, some
 from .ziggurat import Ziggurat, draw
 
 
@@ -23,15 +23,9 @@ def symmetric_weights(shape: Ziggurat, stream: Stream, again: Stream, w0: Array)
         values = w0[run, :half].reshape(-1)
         start = 0
         while start < values.size:
-            if stream.taken[0] == CHUNK:
-                chunk(stream)
-                stream.taken[0] = 0
-            first = stream.taken[0]
-            stop = min(start + CHUNK - first, values.size)
-            words = stream.words[first : first + stop - start]
-            draw(shape, words, again, values[start:stop])
-            stream.taken[0] += stop - start
-            start = stop
+            words = some(stream, values.size - start)
+            draw(shape, words, again, values[start : start + words.size])
+            start += words.size
         w0[run, half:] = w0[run, :half]
 
 

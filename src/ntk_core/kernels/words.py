@@ -69,18 +69,25 @@ def _draw(state: Words, words: Words) -> None:
 def chunk(stream: Stream) -> Words:
     """The next `CHUNK` words, valid until the next call; what was left of the last chunk is dropped."""
     _draw(stream.state, stream.words)
+    stream.taken[0] = CHUNK
     return stream.words
+
+
+@kernel
+def some(stream: Stream, most: int) -> Words:
+    """The next words, as many as the chunk still holds but at most `most` ≥ 1; valid until the next call."""
+    if stream.taken[0] == CHUNK:
+        chunk(stream)
+        stream.taken[0] = 0
+    first = stream.taken[0]
+    stream.taken[0] = min(first + most, CHUNK)
+    return stream.words[first : stream.taken[0]]
 
 
 @kernel
 def take(stream: Stream) -> Any:
     """The next word alone."""
-    if stream.taken[0] == CHUNK:
-        _draw(stream.state, stream.words)
-        stream.taken[0] = 0
-    word = stream.words[stream.taken[0]]
-    stream.taken[0] += 1
-    return word
+    return some(stream, 1)[0]
 
 
 @inlined

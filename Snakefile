@@ -1,6 +1,6 @@
 # The whole workflow, in the order of the data:
 #   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary,
-#          -> theory.nc ------------------^                           article, report
+#          -> theory.nc ------------------^                           article, manifest, report
 # What each step computes lives in src/ntk_core; every key of the config in config/README.md.
 
 import os
@@ -57,9 +57,10 @@ DRAWINGS = [
 CLAIMS = Path("results/claims.json")
 SUMMARY = Path("results/summary.txt")
 FINDINGS = Path("results/findings.html")
+MANIFEST = Path("results/manifest.json")
 REPORT = Path("results/report.html")
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, REPORT])
+KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, MANIFEST, REPORT])
 LIBRARY = library_digest()
 
 
@@ -73,6 +74,7 @@ rule all:
     default_target: True
     input:
         rules.results.input,
+        rules.manifest.output,
         rules.report.output,
 
 

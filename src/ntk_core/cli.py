@@ -1,7 +1,117 @@
-"""The command `ntk-core`: look into an archive of results, check it, compute single runs again."""
+"""The command `ntk-core`: check an archive of results, and compute any single run of it again."""
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+from typing import Annotated, NoReturn
+
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+DIFFERENT, UNREADABLE = 1, 2
+"""Exit codes: the archive is not what it was; there is no archive to look at, or the call is wrong."""
+
+Results = Annotated[Path, typer.Argument(help="the folder of the results", show_default=True)]
+
+
+def _refuse(error: object) -> NoReturn:
+    typer.echo(f"ntk-core: {error}", err=True)
+    raise typer.Exit(UNREADABLE)
+
+
+@app.callback()
+def main() -> None:
+    """Look into an archive of results without running the workflow."""
+
+
+@app.command()
+def verify(
+    path: Results = Path("results"),
+    recompute: Annotated[
+        int,
+        typer.Option(min=0, help="compute so many random blocks of runs again, and compare all bits"),
+    ] = 0,
+) -> None:
+    """Check an archive byte by byte against its manifest: exit code 0 if it is whole, 1 if not, 2 if none.
+
+    Every file that is changed, truncated, missing or extra is named. `report.html` is not covered: it
+    carries run times.
+    """
+    from .archive import ArchivedRuns, ArchiveError
+    from .checksums import NoManifestError, check
+    from .replay import random_blocks
+
+    try:
+        found = check(path)
+    except NoManifestError as error:
+        _refuse(error)
+    for fault in found.faults:
+        typer.echo(f"{fault.kind}: {path / fault.path}")
+    whole = not found.faults
+    if whole:
+        typer.echo(f"ok: {found.files} files of the manifest, {found.shards} shards")
+    with contextlib.ExitStack() as stack:
+        try:
+            files = sorted(path.glob("*/runs.nc")) if recompute else []
+            archives = [stack.enter_context(ArchivedRuns(file)) for file in files]
+            if recompute and not archives:
+                _refuse(f"{path} holds no runs.nc")
+            for block in random_blocks(archives, recompute):
+                differing = block.differing()
+                whole = whole and not differing
+                told = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
+                typer.echo(f"recomputed {block}: {told or 'the same bits'}")
+        except ArchiveError as error:
+            _refuse(error)
+    raise typer.Exit(0 if whole else DIFFERENT)
+
+
+@app.command()
+def replay(
+    experiment: Annotated[str, typer.Option(help="name of the experiment")],
+    perturbation: Annotated[str, typer.Option(help="law of the displacement")],
+    m: Annotated[int, typer.Option("--m", help="width")],
+    d: Annotated[int, typer.Option("--d", help="dimension of the input")],
+    alpha: Annotated[float, typer.Option(help="radius of the ball times √m")],
+    seed: Annotated[int, typer.Option(min=0, help="number of the run")],
+    dense: Annotated[
+        bool, typer.Option("--dense", help="also evaluate the definitions on a network that matches the run")
+    ] = False,
+    path: Results = Path("results"),
+) -> None:
+    """Compute one run again: every stored quantity, archived and recomputed, bit for bit.
+
+    Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
+    """
+    from .archive import ArchivedRuns, ArchiveError
+    from .band import QUANTITIES
+    from .replay import definitions, run
+
+    if "/" in experiment or experiment.startswith("."):
+        _refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
+    try:
+        with ArchivedRuns(path / experiment / "runs.nc") as runs:
+            index = runs.index(perturbation, m, d, alpha, seed)
+            cell, entropy = runs.experiment.cell(index), runs.entropy
+            archived = [float(runs.read(quantity, (*index, seed))) for quantity in QUANTITIES]
+        columns = {"archived": archived, "recomputed": run(entropy, cell, seed).tolist()}
+        if dense:
+            columns["definitions"] = definitions(entropy, cell, seed).tolist()
+    except (ArchiveError, ValueError) as error:
+        _refuse(error)
+    block = f"block {seed // cell.block}, place {seed % cell.block}"
+    typer.echo(f"{experiment}: {cell.name}, seed {seed} ({block}), at |x| = 1")
+    typer.echo(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
+    for quantity, *values in zip(QUANTITIES, *columns.values(), strict=True):
+        typer.echo(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
+    same = columns["archived"] == columns["recomputed"]
+    typer.echo("archived and recomputed: " + ("the same bits" if same else "DIFFERENT"))
+    if dense:
+        unit = cell.alpha / cell.m
+        apart = max(abs(a - b) for a, b in zip(columns["recomputed"], columns["definitions"], strict=True))
+        typer.echo(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
+    raise typer.Exit(0 if same else DIFFERENT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -133,7 +134,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield beside
         with beside.open("rb+") as file:
@@ -167,7 +168,8 @@ class RunsWriter:
     """Writes a runs file piece by piece, in any memory: the layout of `runs.nc` and of shards.
 
     Pieces must come in the order of the file (variable by variable, cell by cell, seeds ascending)
-    and in whole chunks, so that the same runs give the same bytes however they were computed.
+    and in whole chunks, so that the same runs give the same bytes however they were computed. An
+    `archival` file is packed and has a checksum for every chunk; a shard has one seal instead.
     """
 
     CHUNK = 1 << 16
@@ -184,7 +186,7 @@ class RunsWriter:
         coords: dict[str, Any],
         attrs: dict[str, Any],
         *,
-        compress: bool,
+        archival: bool,
     ) -> None:
         for name in RUN_DIMS:
             values = np.asarray(coords[name])
@@ -197,9 +199,9 @@ class RunsWriter:
             variable[:] = values.astype(object) if kind is str else values
         chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
         for name in QUANTITIES:
-            packing: Any = PACKING if compress and name.endswith("_fraction") else {}
+            packing: Any = PACKING if archival and name.endswith("_fraction") else {}
             variable = file.createVariable(
-                name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=True, fill_value=False, **packing
+                name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=archival, fill_value=False, **packing
             )
             variable.set_var_chunk_cache(CACHE)
             variable.long_name = LONG_NAMES[name]
@@ -251,3 +253,13 @@ class RunsReader:
         with _READING:
             values: Array = self._file[quantity][index]
         return values
+
+    def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Global attributes, and dimensions, shape and type of each variable by name."""
+        with _READING:
+            attrs = {name: self._file.getncattr(name) for name in self._file.ncattrs()}
+            layout = {
+                name: (v.dimensions, v.shape, "str" if v.dtype is str else v.dtype.str.lstrip("<>|="))
+                for name, v in self._file.variables.items()
+            }
+        return attrs, layout

@@ -41,6 +41,11 @@ class Cell:
         return BLOCK[self.sampler]
 
     @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.sampler}, {self.perturbation}, m = {self.m}, d = {self.d}, alpha = {self.alpha:g}"
+
+    @property
     def key(self) -> str:
         """The name under which the cell's random streams are drawn; exact in α."""
         return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
@@ -69,6 +74,11 @@ class Experiment:
         """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
         for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
             yield Cell(self.sampler, *point)
+
+    def cell(self, index: tuple[int, ...]) -> Cell:
+        """The cell at `index` into the axes (perturbation, m, d, alpha)."""
+        p, q, r, s = index
+        return Cell(self.sampler, self.perturbation[p], self.m[q], self.d[r], self.alpha[s])
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -7,6 +7,8 @@ Both return the five quantities of `QUANTITIES` for consecutive seeds of one cel
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,30 +56,14 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
 def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block, from all m·d weights by the definitions of the notes.
 
-    The input is x = (1, …, 1)/√d. Runs are taken together while they fit the budget; a network that
-    does not fit alone is taken in blocks of pairs, so memory grows neither with m nor with runs.
+    Sums over neurons are added up part by part, so memory grows neither with m nor with runs.
     """
-    from .kernels.neurons import symmetric_weights, totals  # compiled, slow to import, wanted here alone
-    from .kernels.ziggurat import ziggurat
+    from .kernels.neurons import totals  # compiled, slow to import, and wanted here alone
 
-    weights, again = streams.words("weights"), streams.words("again")
-    signs, displacement = streams.generator("signs"), streams.generator("displacement")
-    law, normal, radius = LAWS[cell.perturbation], ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
-    x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
-    half = cell.m // 2
-    pairs_at_once = max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
-    runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
     sums = np.zeros((6, runs))
-    for first in range(0, runs, runs_at_once):
-        some = slice(first, min(first + runs_at_once, runs))
-        for low in range(0, half, pairs_at_once):
-            shape = (some.stop - some.start, min(pairs_at_once, half - low))
-            w0 = np.empty((shape[0], 2 * shape[1], cell.d))
-            symmetric_weights(normal, weights, again, w0)
-            sign = 2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0
-            c = np.concatenate([sign, -sign], axis=-1)
-            u = law.weights(displacement, x, w0, c, radius)
-            sums[:, some] += totals(x, w0, c, u, radius)
+    radius = cell.alpha / math.sqrt(cell.m)
+    for part in dense_networks(cell, runs, streams):
+        sums[:, part.runs] += totals(part.x, part.w0, part.c, part.u, radius)
     value, linear, delta1, delta2, flips, in_band = sums
     scale = 1.0 / math.sqrt(cell.m)
     return np.stack(
@@ -89,3 +75,43 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
             in_band / cell.m,
         ]
     )
+
+
+class Networks(NamedTuple):
+    """Some neurons of some runs of a block: slice of the runs, x, w(0), c and u, with ‖x‖ = 1.
+
+    Shapes `(d,)`, `(runs, neurons, d)`, `(runs, neurons)` and `(runs, neurons, d)`.
+    """
+
+    runs: slice
+    x: Array
+    w0: Array
+    c: Array
+    u: Array
+
+
+def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks]:
+    """The networks of the first `runs` runs of a dense block, weights and all.
+
+    The input is x = (1, …, 1)/√d. Runs are taken together while they fit the budget; a network that
+    does not fit alone comes in blocks of pairs.
+    """
+    from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
+    from .kernels.ziggurat import ziggurat
+
+    weights, again = streams.words("weights"), streams.words("again")
+    signs, displacement = streams.generator("signs"), streams.generator("displacement")
+    law, normal, radius = LAWS[cell.perturbation], ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
+    x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
+    half = cell.m // 2
+    pairs_at_once = max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
+    runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
+    for first in range(0, runs, runs_at_once):
+        some = slice(first, min(first + runs_at_once, runs))
+        for low in range(0, half, pairs_at_once):
+            shape = (some.stop - some.start, min(pairs_at_once, half - low))
+            w0 = np.empty((shape[0], 2 * shape[1], cell.d))
+            symmetric_weights(normal, weights, again, w0)
+            sign = 2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0
+            c = np.concatenate([sign, -sign], axis=-1)
+            yield Networks(some, x, w0, c, law.weights(displacement, x, w0, c, radius))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +16,7 @@ import netCDF4
 import numpy as np
 
 from .band import QUANTITIES
+from .checksums import broken, seal
 from .datasets import CACHE, RunsWriter, attributes, replacing, run_coordinates
 from .execution import TASK_COST, compute
 from .grid import Experiment, Piece, Shard, tasks
@@ -30,7 +34,7 @@ def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
 
 
 def simulate_shard(shard: Shard, path: str | Path, client: Client, report: Callable[[int], None]) -> None:
-    """Draw all runs of a shard on the client's workers and write them to `path`.
+    """Draw all runs of a shard on the client's workers and write them to `path`, and seal the file.
 
     `report` is told the number of runs done, now and then.
     """
@@ -53,10 +57,27 @@ def simulate_shard(shard: Shard, path: str | Path, client: Client, report: Calla
     )
     coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
     with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
-        writer = RunsWriter(file, coords, attrs, compress=False)
+        writer = RunsWriter(file, coords, attrs, archival=False)
         for quantity, cells in zip(QUANTITIES, values, strict=True):
             for cell, runs in zip(np.ndindex(shape), cells, strict=True):
                 writer.put(quantity, cell, slice(0, seeds), runs)
+    seal(Path(path))
+
+
+def mend(shards: Mapping[Path, Shard], workers: Callable[[], AbstractContextManager[Client]]) -> None:
+    """Compute again each shard whose file is not as it was sealed, and say so.
+
+    `workers` is entered only where there is something to mend.
+    """
+    faults = {path: fault for path in shards if (fault := broken(path))}
+    if not faults:
+        return
+    with workers() as client:
+        for path, fault in faults.items():
+            message = f"{path} is {fault}: it is computed again"
+            logging.getLogger(__name__).warning(message)
+            print(message, file=sys.stderr, flush=True)
+            simulate_shard(shards[path], path, client, lambda _: None)
 
 
 def collect(experiment: Experiment, entropy: int, shards: Sequence[str | Path], path: str | Path) -> None:
@@ -80,7 +101,7 @@ def collect(experiment: Experiment, entropy: int, shards: Sequence[str | Path], 
         replacing(path) as beside,
         netCDF4.Dataset(beside, "w") as file,
     ):
-        writer = RunsWriter(file, coords, attrs, compress=True)
+        writer = RunsWriter(file, coords, attrs, archival=True)
         chunk = writer.chunk(experiment.seeds)
         for quantity in QUANTITIES:
             for cell in np.ndindex(experiment.shape):

@@ -36,6 +36,25 @@ rule findings:
         "../scripts/findings.py"
 
 
+# Size and SHA-256 of every file above, for `ntk-core verify`.
+rule manifest:
+    input:
+        rules.results.input,
+    output:
+        MANIFEST,
+        f"{MANIFEST}.sha256",
+    log:
+        "logs/manifest.log",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Writing the manifest"
+    script:
+        "../scripts/manifest.py"
+
+
 # Snakemake's own report on all of the above. It is made by a second, read-only Snakemake on the same
 # config, so that it is made with the results and not on a dry run.
 rule report:

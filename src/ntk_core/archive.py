@@ -1,0 +1,126 @@
+"""A runs file somebody else wrote: opened only if it is what it says it is.
+
+Everything is checked against the file's own spec before a value is read, so that a file that is cut,
+renamed or made up gives one `ArchiveError`, and never takes more memory than it has bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .band import QUANTITIES
+from .config import ConfigError, parse_config
+from .datasets import RUN_DIMS, RunsReader, run_coordinates
+from .grid import Experiment
+from .network import Array
+from .seeding import FORMAT_VERSION
+
+PLAIN_QUANTITIES = 3
+"""Quantities that `runs.nc` holds unpacked, 8 bytes a run each: the least a file of so many runs is."""
+
+
+class ArchiveError(ValueError):
+    """A file that is no archive of ours; the message names the file and what is wrong with it."""
+
+
+def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
+    """Experiment and entropy a file was made from, out of its global attributes.
+
+    Raises `ArchiveError` where they are missing or not what a config allows.
+    """
+    try:
+        spec = json.loads(attrs["spec"])
+        entropy, name = int(spec["entropy"]), spec["name"]
+        grid = {field.name: spec[field.name] for field in fields(Experiment) if field.name != "name"}
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise ArchiveError(f"{path} has no spec of an experiment") from None
+    try:
+        experiment = parse_config({"entropy": entropy, "experiments": {name: grid}}).experiment(name)
+    except ConfigError as error:
+        raise ArchiveError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
+    version = attrs.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ArchiveError(f"{path} has format {version!r}; this version of ntk_core reads {FORMAT_VERSION}")
+    return experiment, entropy
+
+
+class ArchivedRuns:
+    """The runs of one experiment, from a `runs.nc`: its `experiment`, `entropy` and values.
+
+    Raises `ArchiveError` on opening and on reading.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __enter__(self) -> ArchivedRuns:
+        if not self.path.is_file():
+            raise ArchiveError(f"{self.path} is not there")
+        self._reader = RunsReader(self.path)
+        try:
+            self._reader.__enter__()
+        except (OSError, RuntimeError, ValueError, AttributeError) as error:
+            raise ArchiveError(f"{self.path} cannot be opened as NetCDF: {_reason(error)}") from None
+        try:
+            self._check()
+        except BaseException:
+            self._reader.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.__exit__()
+
+    def index(self, perturbation: str, m: int, d: int, alpha: float, seed: int) -> tuple[int, ...]:
+        """Where a cell is in the file, by (perturbation, m, d, alpha). Raises `ArchiveError` if nowhere."""
+        grid = self.experiment
+        axes = {"perturbation": grid.perturbation, "m": grid.m, "d": grid.d, "alpha": grid.alpha}
+        found = []
+        for (name, axis), value in zip(axes.items(), (perturbation, m, d, alpha), strict=True):
+            if value not in axis:
+                allowed = ", ".join(map(str, axis))
+                raise ArchiveError(f"{self.path}: {name} is {value}; archived: {allowed}")
+            found.append(axis.index(value))
+        if seed >= grid.seeds:
+            raise ArchiveError(f"{self.path}: seed is {seed}; archived: 0 to {grid.seeds - 1}")
+        return tuple(found)
+
+    def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
+        """See `RunsReader.read`."""
+        try:
+            return self._reader.read(quantity, index)
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            raise ArchiveError(f"{self.path} is damaged in {quantity}: {_reason(error)}") from None
+
+    def _check(self) -> None:
+        try:
+            attrs, layout = self._reader.header()
+        except (OSError, RuntimeError, ValueError, AttributeError) as error:
+            raise ArchiveError(f"{self.path} cannot be read: {_reason(error)}") from None
+        self.experiment, self.entropy = read_spec(self.path, attrs)
+        least = 8 * PLAIN_QUANTITIES * self.experiment.runs
+        if self.path.stat().st_size < least:
+            raise ArchiveError(
+                f"{self.path} is cut: {self.experiment.runs:,} runs need {least:,} bytes and more"
+            )
+        shape = (*self.experiment.shape, self.experiment.seeds)
+        expected: dict[str, Any] = dict.fromkeys(QUANTITIES, (RUN_DIMS, shape, "f8"))
+        for name, size in zip(RUN_DIMS, shape, strict=True):
+            expected[name] = ((name,), (size,), {"perturbation": "str", "alpha": "f8"}.get(name, "i8"))
+        for name, form in expected.items():
+            if layout.get(name) != form:
+                raise ArchiveError(f"{self.path}: variable {name} is {layout.get(name)}, not {form}")
+        coords = run_coordinates(self.experiment, self.experiment.m, range(self.experiment.seeds))
+        for name, values in coords.items():
+            if not np.array_equal(self.read(name, (slice(None),)), values):
+                raise ArchiveError(f"{self.path}: coordinate {name} is not what the spec says")
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

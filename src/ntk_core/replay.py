@@ -1,0 +1,194 @@
+"""One run again: from its name alone, and as a whole network that the definitions are evaluated on.
+
+`dense` runs have a network; it is drawn again. `band` runs have only a band. Whatever else their network
+may be changes no quantity, so one that matches is drawn around the band: the same positions
+|w(0)·x|/r in the band, the same projections of u on x, and the rest of every weight at random. The
+definitions of the notes on it must give the run's five numbers, up to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from . import network
+from .archive import ArchivedRuns
+from .band import QUANTITIES
+from .displacement import LAWS, BandBlock
+from .gaussian import band_probability
+from .grid import Cell
+from .network import Array
+from .samplers import dense_networks, simulate
+from .seeding import Streams
+
+MOST_WEIGHTS = 1 << 24
+"""Most weights m·d of a network that is held whole: the definitions take some ten arrays of them, 1 GB."""
+
+
+def run(entropy: int, cell: Cell, seed: int) -> Array:
+    """The quantities of one run, `(5,)`, computed anew; the same bits as ever."""
+    return simulate(entropy, cell, seed, seed + 1)[:, 0]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of runs of an archive, drawn together: all of them are computed anew at once."""
+
+    runs: ArchivedRuns
+    index: tuple[int, ...]
+    cell: Cell
+    number: int
+
+    @property
+    def seeds(self) -> slice:
+        """Its seeds; the last block of a cell may be cut."""
+        first = self.number * self.cell.block
+        return slice(first, min(first + self.cell.block, self.runs.experiment.seeds))
+
+    def __str__(self) -> str:
+        seeds = f"seeds {self.seeds.start} to {self.seeds.stop - 1}"
+        return f"{self.runs.experiment.name} ({self.cell.name}, {seeds})"
+
+    def differing(self) -> dict[str, int]:
+        """How many runs differ in any bit from what is archived, by quantity; empty if none does."""
+        anew = simulate(self.runs.entropy, self.cell, self.seeds.start, self.seeds.stop)
+        old = np.stack([self.runs.read(quantity, (*self.index, self.seeds)) for quantity in QUANTITIES])
+        counts = np.count_nonzero(anew.view(np.uint64) != old.view(np.uint64), axis=1)
+        return {quantity: int(n) for quantity, n in zip(QUANTITIES, counts, strict=True) if n}
+
+
+def random_blocks(archives: Sequence[ArchivedRuns], count: int) -> Iterator[Block]:
+    """`count` blocks at random, each block of the archives as likely as any other."""
+    if count == 0:
+        return
+    random = Random()  # not seeded: other blocks every time
+    cells = [(runs, index) for runs in archives for index in np.ndindex(runs.experiment.shape)]
+    blocks = [-(-runs.experiment.seeds // next(runs.experiment.cells()).block) for runs, _ in cells]
+    for runs, index in random.choices(cells, weights=blocks, k=count):
+        cell = runs.experiment.cell(index)
+        yield Block(runs, index, cell, random.randrange(-(-runs.experiment.seeds // cell.block)))
+
+
+def definitions(entropy: int, cell: Cell, seed: int) -> Array:
+    """The quantities of one run by the definitions, on a network that matches it; `(5,)`.
+
+    Raises `ValueError` for a network of more than `MOST_WEIGHTS` weights.
+    """
+    if cell.m * cell.d > MOST_WEIGHTS:
+        raise ValueError(f"m·d is {cell.m * cell.d:,}; allowed: at most {MOST_WEIGHTS:,} weights")
+    block, place = divmod(seed, cell.block)
+    streams = Streams(entropy, cell.key, block)
+    draw = _drawn if cell.sampler == "dense" else _matching
+    x, w0, c, u = draw(cell, place, streams)
+    return np.array(
+        [
+            network.linearization_error(x, w0, c, u),
+            np.mean(network.sign_changes(x, w0, u)),
+            np.abs(network.signed_delta1(x, w0, c, u)),
+            np.abs(network.signed_delta2(x, w0, c, u)),
+            np.mean(network.band(x, w0, cell.alpha / math.sqrt(cell.m))),
+        ]
+    )
+
+
+def _drawn(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:
+    """The network of a dense run: its place in the block, and those before it, drawn as they were."""
+    parts = [
+        (part.x, *(values[place - part.runs.start] for values in (part.w0, part.c, part.u)))
+        for part in dense_networks(cell, place + 1, streams)
+        if part.runs.start <= place < part.runs.stop
+    ]
+    x = parts[0][0]
+    w0, c, u = (np.concatenate([part[k] for part in parts]) for k in (1, 2, 3))
+    return x, w0, c, u
+
+
+def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:
+    """A network whose band is that of a band run.
+
+    Neurons with c = +1 come first, those with c = -1 after them in the same order: pairs that the law drew
+    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest.
+    """
+    rng = streams.generator("replay")
+    radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
+    pairs = streams.generator("pairs").binomial(half, band_probability(radius), size=cell.block)
+    traced = _Traced(pairs, place + 1, radius, cell.d, streams)
+    law = LAWS[cell.perturbation]
+    law.band(traced)
+    position, *projections = traced.last
+    others = int(pairs[place]) - position.size
+    a = np.concatenate(
+        [radius * position, -_inside(rng, others, radius), _outside(rng, half - pairs[place], radius)]
+    )
+    x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
+    w0 = a[:, None] * x + _across(rng.standard_normal((half, cell.d)), x)
+    w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
+    u = law.weights(rng, x, w0, c, radius)
+    for first, projection in zip((0, half), projections, strict=False):
+        moved = u[first : first + position.size]
+        across = _across(moved, x)
+        length = np.linalg.norm(across, axis=-1)
+        size = radius * np.sqrt(np.maximum(1.0 - projection**2, 0.0)) / np.where(length > 0.0, length, 1.0)
+        moved[:] = -radius * projection[:, None] * x + size[:, None] * across
+    return x, w0, c, u
+
+
+@dataclass(frozen=True)
+class _Traced(BandBlock):
+    """A block whose laws' draws are kept for its last run instead of summed.
+
+    `last` is then the positions of that run and, for random directions, the projections of the neurons
+    with c = +1 and of those with c = -1.
+    """
+
+    last: list[Array] = field(default_factory=list)
+
+    def position_sums(self, counts: NDArray[np.int64]) -> Array:
+        from .kernels.position import draw_positions, positions
+
+        self._keep(counts, [(draw_positions, positions(self.radius))])
+        return np.zeros(counts.shape)
+
+    def direction_sums(self, counts: NDArray[np.int64]) -> Array:
+        from .kernels.direction import directions, draw_directions
+        from .kernels.position import draw_positions, positions
+
+        along = (draw_directions, directions(self.d))
+        self._keep(counts, [(draw_positions, positions(self.radius)), along, along])
+        return np.zeros((3, *counts.shape))
+
+    def _keep(self, counts: NDArray[np.int64], draws: list[tuple[Callable[..., None], Any]]) -> None:
+        """Chunk by chunk as `kernels.flips` draws them, skipping what belongs to the runs before."""
+        from .kernels.words import CHUNK
+
+        stream, again = self._streams()
+        before, stop = int(np.sum(counts[:-1])), int(np.sum(counts))
+        kept: list[list[Array]] = [[] for _ in draws]
+        for start in range(0, stop, CHUNK):
+            for parts, (draw, how) in zip(kept, draws, strict=True):
+                values = np.empty(CHUNK)
+                draw(how, stream, again, values)
+                parts.append(values[max(before - start, 0) : stop - start])
+        self.last.extend(np.concatenate([np.empty(0), *parts]) for parts in kept)
+
+
+def _inside(rng: np.random.Generator, count: int, radius: float) -> Array:
+    """|z| for `count` normals z given |z| < r."""
+    return ndtri(0.5 + rng.uniform(0.0, 1.0, count) * (ndtr(radius) - 0.5))
+
+
+def _outside(rng: np.random.Generator, count: int, radius: float) -> Array:
+    """`count` normals z given |z| > r."""
+    return rng.choice([-1.0, 1.0], count) * -ndtri((1.0 - rng.uniform(0.0, 1.0, count)) * ndtr(-radius))
+
+
+def _across(vectors: Array, x: Array) -> Array:
+    """The part of each vector orthogonal to x."""
+    return vectors - (vectors @ x)[:, None] * x

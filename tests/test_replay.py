@@ -1,0 +1,55 @@
+"""A network drawn to match a run: the definitions on it give the run's numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from ntk_core import replay
+from ntk_core.displacement import LAWS
+from ntk_core.grid import Cell
+from ntk_core.samplers import simulate
+from ntk_core.seeding import Streams
+
+POINTS = [(2, 1, 1.0), (64, 2, 1.0), (1024, 3, 2.0), (4096, 64, 0.5), (64, 1, 30.0), (16, 5, 40.0)]
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("sampler", ["band", "dense"])
+@pytest.mark.parametrize(("m", "d", "alpha"), POINTS)
+def test_the_definitions_give_the_numbers_of_the_run(sampler, law, m, d, alpha):
+    """To 1e-9 of what one neuron can add: a neuron more or less in a sum would be seen."""
+    cell = Cell(sampler, law, m, d, alpha)
+    for seed in (0, 5, 70, 1500):
+        values = replay.run(7, cell, seed)
+        assert np.array_equal(values, simulate(7, cell, seed, seed + 1)[:, 0])
+        assert replay.definitions(7, cell, seed) == pytest.approx(values, rel=0, abs=1e-9 * alpha / m)
+
+
+def test_a_wide_network_that_fills_several_chunks():
+    """E is a difference of sums over a million neurons, so rounding is larger."""
+    for law in LAWS:
+        cell = Cell("band", law, 2**20, 2, 1.0)
+        values = replay.run(7, cell, 3)
+        assert replay.definitions(7, cell, 3) == pytest.approx(values, rel=0, abs=1e-6 / 2**20)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_the_matching_network_is_one_the_theorem_speaks_of(law):
+    """Symmetric initialization with standard normal weights, and a displacement in the ball.
+
+    Fixed seeds; the level is 1e-3 for each of the three laws.
+    """
+    cell = Cell("band", law, 4096, 3, 2.0)
+    x, w0, c, u = replay._matching(cell, 4, Streams(7, cell.key, 0))
+    half = cell.m // 2
+    assert np.array_equal(w0[:half], w0[half:])
+    assert np.array_equal(c[:half], -c[half:])
+    assert np.max(np.linalg.norm(u, axis=1)) <= cell.alpha / math.sqrt(cell.m) * (1 + 1e-12)
+    assert math.isclose(np.linalg.norm(x), 1.0)
+    across = np.array([1.0, -1.0, 0.0]) / math.sqrt(2.0)
+    assert kstest(np.abs(w0[:half] @ x), "halfnorm").pvalue > 5e-4
+    assert kstest(w0[:half] @ across, "norm").pvalue > 5e-4

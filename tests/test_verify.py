@@ -1,0 +1,243 @@
+"""The manifest and the seals find every change; `ntk-core` says it in words and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ntk_core.checksums import MANIFEST, Fault, check, seal, seal_path, write_manifest
+from ntk_core.cli import app
+
+
+def call(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def results(tmp_path, archived) -> Path:
+    """A folder of results: an experiment, a shard with its seal, a figure, claims, a report, the manifest."""
+    root = tmp_path / "results"
+    (root / "e" / "shards" / "0123456789").mkdir(parents=True)
+    (root / "figures").mkdir()
+    for name in ("runs", "quantiles", "rates"):
+        shutil.copy(archived / f"{name}.nc", root / "e")
+    shard = root / "e" / "shards" / "0123456789" / "m64_seeds0-1500.nc"
+    shutil.copy(archived / "64.nc", shard)
+    seal(shard)
+    (root / "figures" / "e-rate.svg").write_text("<svg/>")
+    (root / "claims.json").write_text("[]\n")
+    (root / "report.html").write_text("<p>took 3 s</p>")
+    remade(root)
+    return root
+
+
+def remade(root: Path) -> None:
+    paths = [*root.glob("e/*.nc"), *root.glob("figures/*"), root / "claims.json"]
+    write_manifest(root, paths)
+
+
+def test_an_untouched_archive_is_whole(results):
+    found = check(results)
+    assert (found.files, found.shards, found.faults) == (5, 1, [])
+    assert call("verify", results) == (0, "ok: 5 files of the manifest, 1 shards\n")
+
+
+def test_every_kind_of_fault_is_named(results):
+    shard = next(results.rglob("m64*.nc"))
+    data = (results / "e/rates.nc").read_bytes()
+    (results / "e/rates.nc").write_bytes(data[:-1])
+    (results / "figures/e-rate.svg").unlink()
+    (results / "figures/mine.svg").write_text("")
+    (results / "claims.json").write_text("[]  \n")
+    (results / "e/runs.nc").rename(results / "elsewhere.nc")
+    (results / "e/runs.nc").symlink_to(results / "elsewhere.nc")
+    shard.write_bytes(b"")
+    expected = [
+        Fault("claims.json", "changed"),
+        Fault("e/rates.nc", "truncated"),
+        Fault("e/runs.nc", "changed"),
+        Fault(shard.relative_to(results).as_posix(), "truncated"),
+        Fault("elsewhere.nc", "extra"),
+        Fault("figures/e-rate.svg", "missing"),
+        Fault("figures/mine.svg", "extra"),
+    ]
+    assert check(results).faults == sorted(expected)
+    code, output = call("verify", results)
+    assert code == 1
+    for fault in expected:
+        assert f"{fault.kind}: {results / fault.path}\n" in output
+
+
+def test_a_shard_and_its_seal_belong_together(results):
+    shard = next(results.rglob("m64*.nc"))
+    name = shard.relative_to(results).as_posix()
+    line = seal_path(shard).read_text()
+    checked = subprocess.run(["sha256sum", "--check", seal_path(shard).name], cwd=shard.parent, check=False)
+    assert checked.returncode == 0
+    seal_path(shard).unlink()
+    assert check(results).faults == [Fault(name, "without its seal")]
+    seal_path(shard).write_text(line.upper())
+    assert check(results).faults == [Fault(name, "changed")]
+    seal_path(shard).write_text(line)
+    shard.unlink()
+    assert check(results).faults == [Fault(name, "missing")]
+
+
+def test_every_single_flipped_bit_of_a_thousand_is_found(results):
+    """In any file but the report, the manifest and the seals among them; the file is named."""
+    random_ = random.Random(6)
+    files = sorted(path for path in results.rglob("*") if path.is_file() and path.name != "report.html")
+    found = 0
+    for _ in range(1000):
+        path = random_.choice(files)
+        with path.open("rb+") as file:
+            place = random_.randrange(path.stat().st_size)
+            file.seek(place)
+            byte = file.read(1)
+            file.seek(place)
+            file.write(bytes([byte[0] ^ (1 << random_.randrange(8))]))
+        code, output = call("verify", results)
+        found += code != 0 and str(path).removesuffix(".sha256") in output
+        with path.open("rb+") as file:
+            file.seek(place)
+            file.write(byte)
+    assert found == 1000
+    assert check(results).faults == []
+
+
+def test_a_changed_manifest_is_told_from_changed_files(results):
+    text = (results / MANIFEST).read_text()
+    (results / MANIFEST).write_text(text.replace("0", "1", 1))
+    assert call("verify", results) == (1, f"changed: {results / MANIFEST}\n")
+    (results / MANIFEST).write_text("")
+    assert call("verify", results) == (1, f"truncated: {results / MANIFEST}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "[" * 100_000,
+        '{"algorithm": "sha256", "files": []}',
+        json.dumps({"algorithm": "sha256", "files": {"../x": {"bytes": 1, "sha256": "0"}}}, indent=1) + "\n",
+        json.dumps({"algorithm": "sha256", "files": {"/etc/passwd": {"bytes": 1, "sha256": ""}}}, indent=1)
+        + "\n",
+        json.dumps({"algorithm": "sha256", "files": {"a": {"bytes": "1", "sha256": ""}}}, indent=1) + "\n",
+        json.dumps({"algorithm": "sha256", "files": {"a": 1}}, indent=1) + "\n",
+        b"\xff\xfe".decode("latin1"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_one_line(results, text):
+    (results / MANIFEST).write_text(text)
+    seal(results / MANIFEST)
+    code, output = call("verify", results)
+    assert code == 2
+    assert output.startswith(f"ntk-core: {results / MANIFEST} ")
+    assert len(output.splitlines()) == 1
+
+
+def test_where_there_is_no_archive(tmp_path):
+    code, output = call("verify", tmp_path / "nowhere")
+    assert code == 2
+    assert "cannot be read: No such file" in output
+
+
+def tamper(path: Path, quantity: str = "delta1", seed: int = 7) -> None:
+    with netCDF4.Dataset(path, "a") as file:
+        value = file[quantity][1, 1, 0, 1, seed]
+        file[quantity][1, 1, 0, 1, seed] = np.nextafter(value, 2.0)
+
+
+def test_recomputing_finds_what_no_checksum_can(results):
+    """A value changed by its last bit, and the manifest made to fit."""
+    assert call("verify", results, "--recompute", 3)[0] == 0
+    tamper(results / "e/runs.nc")
+    remade(results)
+    assert call("verify", results)[0] == 0
+    # 12 cells of 2 blocks each: of 400 draws one misses the changed block with probability 4e-8
+    code, output = call("verify", results, "--recompute", 400)
+    assert code == 1
+    told = "recomputed e (band, sphere, m = 256, d = 2, alpha = 2, seeds 0 to 1023): 1 runs differ in delta1"
+    assert told in output
+    assert f"{told}\n" in output
+    assert "seeds 1024 to 1499): the same bits" in output
+
+
+RUN = ("--experiment", "e", "--perturbation", "sphere", "--m", 256, "--d", 2, "--alpha", 2, "--seed")
+
+
+def test_replay_shows_a_run_archived_recomputed_and_by_the_definitions(results):
+    code, output = call("replay", *RUN, 1030, results, "--dense")
+    assert code == 0
+    lines = output.splitlines()
+    assert lines[0] == (
+        "e: band, sphere, m = 256, d = 2, alpha = 2, seed 1030 (block 1, place 6), at |x| = 1"
+    )
+    assert lines[1].split() == ["archived", "recomputed", "definitions"]
+    with netCDF4.Dataset(results / "e/runs.nc") as file:
+        for line in lines[2:7]:
+            name, archived, recomputed, defined = line.split()
+            assert float(archived) == float(recomputed) == file[name][1, 1, 0, 1, 1030]
+            assert float(defined) == pytest.approx(float(archived), rel=1e-9, abs=1e-14)
+    assert lines[7] == "archived and recomputed: the same bits"
+
+
+def test_replay_says_when_the_archive_holds_something_else(results):
+    tamper(results / "e/runs.nc")
+    code, output = call("replay", *RUN, 7, results)
+    assert code == 1
+    assert "archived and recomputed: DIFFERENT" in output
+    assert call("replay", *RUN, 8, results)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--m": 128}, "m is 128; archived: 64, 256, 4096"),
+        ({"--alpha": "nan"}, "alpha is nan; archived: 0.5, 2.0"),
+        ({"--perturbation": "worst"}, "perturbation is worst; archived: adversarial, sphere"),
+        ({"--seed": 1500}, "seed is 1500; archived: 0 to 1499"),
+        ({"--experiment": "../e"}, "--experiment is '../e'; allowed"),
+        ({"--experiment": "f"}, "runs.nc is not there"),
+    ],
+)
+def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, message):
+    options = dict(zip(RUN[::2], [*RUN[1::2], 0], strict=True)) | change
+    code, output = call("replay", *(part for item in options.items() for part in item), results)
+    assert code == 2
+    assert message in output
+    assert len(output.splitlines()) == 1
+
+
+def test_a_network_too_large_to_hold_is_refused(tmp_path, results):
+    from ntk_core.grid import Cell
+    from ntk_core.replay import definitions
+
+    with pytest.raises(ValueError, match="at most 16,777,216 weights"):
+        definitions(1, Cell("band", "sphere", 2**30, 2, 1.0), 0)
+
+
+def test_verification_reads_only(results):
+    """Neither command writes, so an archive on a read-only disk can be checked."""
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    call("verify", results, "--recompute", 2)
+    call("replay", *RUN, 7, results, "--dense")
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+    assert os.listdir(results.parent) == ["results"]  # noqa: PTH208
+
+
+def test_the_default_run_is_whole_and_can_be_recomputed(default_run):
+    code, output = call("verify", default_run.run.directory / "results", "--recompute", 5)
+    assert code == 0, output
+    assert output.count(": the same bits") == 5

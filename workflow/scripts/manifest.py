@@ -1,0 +1,11 @@
+"""All results in, their manifest out."""
+
+import logging
+from pathlib import Path
+
+from ntk_core.checksums import write_manifest
+
+logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+write_manifest(Path(snakemake.output[0]).parent, map(Path, snakemake.input))
+logging.info("%d files", len(snakemake.input))

@@ -18,7 +18,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.figures import FIGURES
 from ntk_core.keeping import Keeper, sweep
-from ntk_core.ownership import claim, recover
+from ntk_core.ownership import OccupiedError, claim, recover
 from ntk_core.plan import Plan, library_digest
 from ntk_core.progress import Job, Monitor
 
@@ -37,6 +37,8 @@ try:
     PLAN = Plan(parse_config(config), Path("results"))
     if workflow.is_main_process:
         PLAN.check_resources()
+        if not workflow.dryrun and not os.access(".", os.W_OK):
+            raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
         if not workflow.dryrun and (told := recover(Path(".snakemake"))):
             print(told, file=sys.stderr)
 except ConfigError as error:
@@ -79,7 +81,10 @@ rule all:
 
 
 onstart:
-    claim(Path(".snakemake"))
+    try:
+        claim(Path(".snakemake"))
+    except OccupiedError as error:
+        raise WorkflowError(str(error)) from None
     sweep(Path("results"))
     KEEPER.restore()
     KEEPER.keep()

@@ -21,10 +21,19 @@ def locked(state) -> bool:
     return any((state / "locks").iterdir())
 
 
-def test_the_lock_of_a_living_process_stays(state):
+def test_the_lock_of_a_living_process_stays_and_the_user_is_told(state):
     claim(state)
-    assert recover(state) is None
+    assert recover(state).startswith(f"Process {os.getpid()} is at work in this directory")
     assert locked(state)
+
+
+def test_a_directory_has_one_run_at_a_time(state):
+    """Even where no lock of Snakemake's says so, and whatever the other works on."""
+    claim(state)
+    claim(state)  # by the same process again
+    code = f"from pathlib import Path; from ntk_core.ownership import claim; claim(Path({str(state)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"OccupiedError: Process {os.getpid()} is at work" in done.stderr
 
 
 def test_the_lock_of_a_dead_process_goes_and_the_user_is_told(state):

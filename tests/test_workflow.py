@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import DATA, ROOT, run_snakemake
+from conftest import DATA, ROOT
 
 from ntk_core.band import QUANTITIES
 from ntk_core.figures import FIGURES
@@ -147,59 +144,6 @@ def test_nothing_is_written_where_a_bad_config_is_tried_first(snakemake, small):
     assert run.code != 0
     assert not (run.directory / "results").exists()
     assert not (run.directory / "logs").exists()
-
-
-def test_a_failing_job_leaves_the_old_result(snakemake, small):
-    """Collecting a larger grid fails half way; the old runs.nc and its bytes stay."""
-    first = snakemake(small, "results/grid/runs.nc")
-    before = first.digests("results/grid/runs.nc")
-    grown = copy.deepcopy(small)
-    grown["experiments"]["grid"]["seeds"] = 2600
-    folder = next(first.directory.glob("results/grid/shards/*"))
-    shard = folder / "m64_seeds2500-2600.nc"
-    made = snakemake(grown, str(shard.relative_to(first.directory)))
-    assert made.code == 0, made.output
-    data = shard.read_bytes()
-    shard.write_bytes(data[: len(data) // 2])
-    os.utime(shard)
-    failed = snakemake(grown, "results/grid/runs.nc")
-    assert failed.code != 0
-    assert first.digests("results/grid/runs.nc") == before
-    assert not (first.directory / "results/.kept").exists()
-    shard.unlink()
-    mended = snakemake(grown, "results/grid/runs.nc")
-    assert mended.code == 0, mended.output
-    with xr.open_dataset(first.directory / "results/grid/runs.nc") as runs:
-        assert runs.sizes["seed"] == 2600
-
-
-def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path, small):
-    """SIGKILL to snakemake and all its jobs, again and again, then one call that completes."""
-    small["execution"] = {"shard_seeds": 1024}
-    whole = run_snakemake(tmp_path / "whole", small, *DATA)
-    assert whole.code == 0, whole.output
-    config = tmp_path / "whole.yaml"
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(tmp_path / "cut"), "--configfile", str(config), "--cores", "2", *DATA]
-    for shards in (1, 4):
-        process = subprocess.Popen(
-            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 120
-        while len(list((tmp_path / "cut").glob("results/*/shards/*/*.nc"))) < shards:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert any((tmp_path / "cut/.snakemake/locks").iterdir())
-    done = run_snakemake(tmp_path / "cut", config, *DATA)
-    assert done.code == 0, done.output
-    assert "was killed; its lock is removed" in done.output
-    assert 0 < done.jobs()["simulate"] < 7
-    assert done.digests() == whole.digests()
-    leftovers = [*(tmp_path / "cut/results").rglob(".*"), *(tmp_path / "cut/results").rglob("*.progress")]
-    assert leftovers == []
 
 
 def test_reading_calls_leave_what_a_run_keeps_to_that_run(snakemake, small):

@@ -1,0 +1,313 @@
+"""Every fault of a machine, injected for real: what the user sees, and that a further call ends in the same
+bytes as a run nothing happened to. docs/reliability.md has the table.
+
+Faults of Dask workers and schedulers are in test_execution.py, those of a cluster in test_slurm.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import psutil
+import pytest
+import yaml
+from conftest import ROOT, Run, run_snakemake
+
+from ntk_core.checksums import seal_path
+
+RATES = "results/grid/rates.nc"
+CONFIG: dict[str, Any] = {
+    "entropy": 11,
+    "experiments": {
+        "grid": {
+            "sampler": "band",
+            "perturbation": ["adversarial", "sphere"],
+            "m": [64, 4096],
+            "d": [2],
+            "alpha": [1.0],
+            "seeds": 8192,
+        },
+    },
+    "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0]},
+    "execution": {"shard_seeds": 8192},
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> dict[str, str]:
+    """Digests of all datasets of a run that nothing happens to."""
+    run = run_snakemake(tmp_path_factory.mktemp("whole") / "out", CONFIG, RATES)
+    assert run.code == 0, run.output
+    digests = run.digests("results/**/*.nc")
+    assert len(digests) == 6  # two shards, runs, theory, quantiles, rates
+    return digests
+
+
+def start(
+    directory: Path,
+    *arguments: str,
+    config: dict[str, Any] = CONFIG,
+    limit: Callable[[], None] | None = None,
+) -> subprocess.Popen[str]:
+    """A run in a session of its own, under way."""
+    file = directory.with_suffix(".yaml")
+    file.write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    return subprocess.Popen(
+        [*command, "--directory", str(directory), *arguments, "--configfile", str(file)],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=limit,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+
+
+def wait_for(process: subprocess.Popen[str], there: Callable[[], bool]) -> None:
+    """Until something is there; without a pause, because some things are there for milliseconds."""
+    deadline = time.monotonic() + 120
+    while not there():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+
+
+def shards(directory: Path) -> list[Path]:
+    return sorted(directory.glob("results/grid/shards/*/*.nc"))
+
+
+def completes(directory: Path, whole: dict[str, str]) -> Run:
+    """One more call, which ends in the bytes of a run nothing happened to and leaves nothing else."""
+    again = run_snakemake(directory, CONFIG, RATES)
+    assert again.code == 0, again.output
+    assert again.digests("results/**/*.nc") == whole
+    left = [p for p in directory.glob("results/**/*") if p.name.startswith(".") or p.suffix == ".progress"]
+    assert left == []
+    return again
+
+
+@pytest.mark.parametrize("moment", ["simulate", "collect"])
+def test_sigkill_of_the_whole_run(tmp_path, whole, moment):
+    """Power cut, or `kill -9`: snakemake and its jobs are gone at once, the file in work half written."""
+    out = tmp_path / "out"
+    process = start(out, RATES)
+    written = {"simulate": "shards/*/.m*.part", "collect": ".runs.nc.*.part"}[moment]
+    wait_for(process, lambda: any(out.glob(f"results/grid/{written}")))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert any((out / ".snakemake/locks").iterdir())
+    again = completes(out, whole)
+    assert f"The run before this one (process {process.pid}) was killed; its lock is removed" in again.output
+
+
+def test_sigkill_of_snakemake_alone(tmp_path, whole):
+    """Its jobs go on by themselves for a while, beside those of the next call."""
+    out = tmp_path / "out"
+    process = start(out, RATES)
+    wait_for(process, lambda: bool(shards(out)))
+    process.kill()
+    completes(out, whole)
+    process.communicate()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_being_asked_to_stop(tmp_path, whole, name):
+    """Ctrl-C, a scheduler's warning, a closed terminal: the run ends by itself and leaves no lock."""
+    out = tmp_path / "out"
+    process = start(out, RATES)
+    wait_for(process, lambda: bool(shards(out)))
+    process.send_signal(getattr(signal, name))
+    assert process.wait(timeout=60) != 0
+    process.communicate()
+    assert not (out / "results/grid/runs.nc").exists()
+    completes(out, whole)
+
+
+def test_two_runs_at_once(tmp_path, whole):
+    """The second is refused, whatever it is to make, and changes nothing for the first."""
+    out = tmp_path / "out"
+    process = start(out, RATES)
+    wait_for(process, lambda: any(out.glob("results/grid/shards/*")))
+    same = run_snakemake(out, CONFIG, RATES)
+    assert same.code != 0
+    assert f"Process {process.pid} is at work in this directory" in same.output
+    other = {**CONFIG, "experiments": {"other": CONFIG["experiments"]["grid"]}}
+    different = run_snakemake(out, other, "results/other/runs.nc")
+    assert different.code != 0
+    assert f"Process {process.pid} is at work in this directory" in different.output
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    assert Run(out, 0, output).digests("results/**/*.nc") == whole
+
+
+def file_size(bytes_: int) -> Callable[[], None]:
+    """A limit on every file the run writes, as a quota sets it."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, bytes_))
+
+
+@pytest.mark.parametrize(
+    ("stage", "before", "limit"),
+    [
+        ("results/grid/shards/", [], 200_000),
+        ("results/grid/runs.nc", ["shards"], 850_000),
+        ("results/figures/", [RATES], 150_000),
+    ],
+)
+def test_no_room_for_a_file(tmp_path, whole, stage, before, limit):
+    """A full quota during a shard, while shards are collected, while figures are drawn."""
+    out = tmp_path / "out"
+    if before == ["shards"]:
+        shard_names = [name for name in whole if "shards" in name]
+        assert run_snakemake(out, CONFIG, *shard_names).code == 0
+    elif before:
+        assert run_snakemake(out, CONFIG, *before).code == 0
+    target = "results/figures/grid-rate.svg" if stage.startswith("results/figures") else RATES
+    process = start(out, target, limit=file_size(limit))
+    output = process.communicate()[0]
+    assert process.returncode != 0
+    assert f"{stage}" in output
+    assert "cannot be written: File too large. Nothing is lost" in output
+    assert not [path for path in out.glob("results/**/.*") if path.suffix == ".part"]
+    completes(out, whole)
+    if target != RATES:
+        drawn = run_snakemake(out, CONFIG, target)
+        assert drawn.code == 0, drawn.output
+
+
+def test_a_failing_job_leaves_the_old_result(tmp_path):
+    """There is no room for the runs of a larger grid: those of the smaller one stay."""
+    out = tmp_path / "out"
+    first = run_snakemake(out, CONFIG, "results/grid/runs.nc")
+    assert first.code == 0, first.output
+    grown = copy.deepcopy(CONFIG)
+    grown["experiments"]["grid"]["seeds"] = 10_240
+    process = start(out, "results/grid/runs.nc", config=grown, limit=file_size(1_000_000))
+    output = process.communicate()[0]
+    assert process.returncode != 0
+    assert "results/grid/runs.nc cannot be written" in output
+    assert first.digests("results/grid/runs.nc").items() <= Run(out, 1, "").digests("results/**/*.nc").items()
+    assert not (out / "results/grid/.kept").exists()
+
+
+@contextlib.contextmanager
+def disk(folder: Path, options: str) -> Iterator[Path]:
+    """A small disk of its own, in memory; the test is skipped where none can be mounted."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def remount(folder: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+def test_a_disk_too_small_is_refused_before_any_work(tmp_path):
+    with disk(tmp_path / "disk", "size=1m") as folder:
+        refused = run_snakemake(folder / "out", CONFIG, RATES)
+        assert refused.code != 0
+        assert "32,768 runs need 2.6 MB of disk; allowed: 1.0 MB" in refused.output
+        assert not (folder / "out/results").exists()
+
+
+def test_a_disk_that_fills_up_during_the_run(tmp_path, whole):
+    """Somebody else fills it after the run has begun."""
+    with disk(tmp_path / "disk", "size=20m") as folder:
+        out = folder / "out"
+        process = start(out, RATES)
+        config = folder / "out.yaml"
+        wait_for(process, lambda: bool(shards(out)))
+        filler = folder / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        output = process.communicate()[0]
+        assert process.returncode != 0
+        assert "No space left on device" in output
+        assert config.exists()
+        filler.unlink()
+        completes(out, whole)
+
+
+def test_a_disk_that_is_read_only(tmp_path, whole):
+    """Results on it stay as they are; nothing is begun."""
+    with disk(tmp_path / "disk", "size=20m") as folder:
+        out = folder / "out"
+        first = run_snakemake(out, CONFIG, "results/grid/runs.nc")
+        assert first.code == 0, first.output
+        remount(folder, "ro")
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+        refused = run_snakemake(out, tmp_path / "config.yaml", RATES)
+        assert refused.code != 0
+        assert f"nothing can be written in {out}" in refused.output
+        assert "Traceback" not in refused.output
+        remount(folder, "rw")
+        completes(out, whole)
+
+
+def test_a_job_that_runs_into_its_memory_limit(tmp_path, whole):
+    """Killed by the kernel or refused memory: the job fails, and goes through where there is more."""
+    out = tmp_path / "out"
+
+    process = start(out, RATES)
+    wait_for(process, lambda: bool(simulating(process.pid)))
+    victim = simulating(process.pid)[0]
+    victim.rlimit(psutil.RLIMIT_AS, (60 << 20, 60 << 20))
+    output = process.communicate()[0]
+    assert process.returncode != 0, output
+    completes(out, whole)
+
+
+def simulating(pid: int) -> list[psutil.Process]:
+    """The jobs of a run that simulate."""
+    with contextlib.suppress(psutil.Error):
+        found = psutil.Process(pid).children(recursive=True)
+        return [one for one in found if one.cmdline()[-1].endswith("simulate.py")]
+    return []
+
+
+def flip(path: Path) -> None:
+    """One bit of an attribute: no checksum of NetCDF's covers it."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"lecture notes")
+    data[place] ^= 1
+    path.write_bytes(data)
+    with netCDF4.Dataset(path) as file:
+        assert file["delta1"][:].size  # still opens and reads
+
+
+def test_damaged_shards_are_found_named_and_computed_again(tmp_path, whole):
+    """Truncated, emptied, one bit flipped, or without its seal: before any of them is used."""
+    out, config = tmp_path / "out", {**CONFIG, "execution": {"shard_seeds": 4096}}
+    first = run_snakemake(out, config, "results/grid/runs.nc")
+    assert first.code == 0, first.output
+    (out / "results/grid/runs.nc").unlink()
+    damaged = shards(out)
+    cut, emptied, flipped, unsealed = damaged
+    cut.write_bytes(cut.read_bytes()[:-1])
+    emptied.write_bytes(b"")
+    flip(flipped)
+    seal_path(unsealed).unlink()
+    again = run_snakemake(out, config, RATES)
+    assert again.code == 0, again.output
+    assert "simulate" not in again.jobs()
+    for path, fault in zip(damaged, ("changed", "truncated", "changed", "without its seal"), strict=True):
+        assert f"{path.relative_to(out)} is {fault}: it is computed again" in again.output
+    assert again.digests("results/grid/*.nc").items() <= whole.items()

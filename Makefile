@@ -39,7 +39,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-# Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses.
+# Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
 lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock

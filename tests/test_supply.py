@@ -104,6 +104,7 @@ def test_an_unknown_licence_stops():
             supply._licence({"name": "some", "licenses": licences})
 
 
+@made_by_make
 def test_a_licence_nobody_has_judged_stops(monkeypatch):
     monkeypatch.setattr(supply, "PERMISSIVE", supply.PERMISSIVE - {"ISC"})
     with pytest.raises(SystemExit, match="under ISC"):

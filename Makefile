@@ -7,7 +7,7 @@ BENCH_BIN := .venv-bench/bin
 BENCH_READY := .venv-bench/.ready
 REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test bench bench-compare bench-pipeline lint format lock bench-lock schema clean
+.PHONY: run test bench bench-compare bench-pipeline lint format lock bench-lock licences sbom schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
@@ -39,7 +39,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-# Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses.
+# Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
 lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
@@ -59,6 +59,13 @@ bench-lock: $(READY)
 	echo "torch==$(TORCH) ; sys_platform != 'linux' or platform_machine != 'x86_64'" | \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
+
+# The licences of what requirements.lock installs, as a page; and all of it as a CycloneDX bill of materials, sbom.json.
+licences: $(READY)
+	$(BIN)/python -m tools.supply licences
+
+sbom: $(READY)
+	$(BIN)/python -m tools.supply sbom
 
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)

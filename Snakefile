@@ -16,6 +16,7 @@ sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from ntk_core.config import ConfigError, parse_config
+from ntk_core.config_file import read_config_file
 from ntk_core.figures import FIGURES
 from ntk_core.keeping import Keeper, sweep
 from ntk_core.ownership import OccupiedError, claim, recover
@@ -24,10 +25,19 @@ from ntk_core.progress import Job, Monitor
 
 min_version("9.0")
 
+DEFAULT_CONFIG = Path(workflow.basedir) / "config" / "config.yaml"
+
+# Before Snakemake reads the default file. One of the command line it has read already, but not checked.
+try:
+    for file in workflow.overwrite_configfiles or [DEFAULT_CONFIG] if workflow.is_main_process else []:
+        read_config_file(Path(file))
+except ConfigError as error:
+    raise WorkflowError(f"The config cannot be run:\n{error}") from None
+
 # A config file given on the command line replaces the default one whole.
 if not workflow.overwrite_configfiles:
 
-    configfile: Path(workflow.basedir) / "config" / "config.yaml"
+    configfile: DEFAULT_CONFIG
 
 
 report: "workflow/report/workflow.rst"

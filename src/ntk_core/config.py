@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -29,10 +30,19 @@ class ConfigError(ValueError):
     """A config that cannot be run; the message names key path, value and what is allowed."""
 
 
+MAX_AXIS = 1000
+"""Values of one list, and experiments of one config: what is larger is a mistake, and dear to check."""
+
+MAX_FAULTS = 20
+"""Faults of one config that are printed; the others are counted."""
+
+
 def _unique(values: list[Any]) -> list[Any]:
+    seen = set()
     for value in values:
-        if values.count(value) > 1:
+        if value in seen:
             raise ValueError(f"{value!r} is there twice")
+        seen.add(value)
     return values
 
 
@@ -60,20 +70,20 @@ class ExperimentModel(_Section):
     """A full grid of runs: the product of its axes."""
 
     sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
-    perturbation: Annotated[list[Annotated[str, AfterValidator(_law)]], Field(min_length=1), _Axis] = Field(
-        description=f"a list, each once, from: {', '.join(LAWS)}"
-    )
+    perturbation: Annotated[
+        list[Annotated[str, AfterValidator(_law)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
+    ] = Field(description=f"a list, each once, from: {', '.join(LAWS)}")
     m: Annotated[
         list[Annotated[int, Field(ge=2, le=2**40), AfterValidator(_even)]],
-        Field(min_length=1),
+        Field(min_length=1, max_length=MAX_AXIS),
         _Axis,
     ] = Field(description="a list, each once, of even whole numbers, 2 to 2^40 (to 2^26 for 'dense')")
-    d: Annotated[list[Annotated[int, Field(ge=1, le=2**20)]], Field(min_length=1), _Axis] = Field(
-        description="a list, each once, of whole numbers, 1 to 2^20"
-    )
-    alpha: Annotated[list[Annotated[float, Field(ge=1e-9, le=1e6)]], Field(min_length=1), _Axis] = Field(
-        description="a list, each once, of numbers, 1.0e-9 to 1.0e+6"
-    )
+    d: Annotated[
+        list[Annotated[int, Field(ge=1, le=2**20)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
+    ] = Field(description="a list, each once, of whole numbers, 1 to 2^20")
+    alpha: Annotated[
+        list[Annotated[float, Field(ge=1e-9, le=1e6)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
+    ] = Field(description="a list, each once, of numbers, 1.0e-9 to 1.0e+6")
     seeds: Annotated[int, Field(ge=1, le=2**40)] = Field(description="a whole number, 1 to 2^40: runs a cell")
 
     @model_validator(mode="after")
@@ -86,11 +96,15 @@ class ExperimentModel(_Section):
 class AnalysisModel(_Section):
     """Where runs are looked at: levels and input norms. Neither enters a run."""
 
-    delta: Annotated[list[Annotated[float, Field(gt=0.0, lt=1.0)]], Field(min_length=1), _Axis] = Field(
+    delta: Annotated[
+        list[Annotated[float, Field(gt=0.0, lt=1.0)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
+    ] = Field(
         default=[0.5, 0.1, 0.01, 0.001],
         description="a list, each once, of numbers strictly between 0 and 1",
     )
-    x_norm: Annotated[list[Annotated[float, Field(ge=1e-12, le=1e12)]], Field(min_length=1), _Axis] = Field(
+    x_norm: Annotated[
+        list[Annotated[float, Field(ge=1e-12, le=1e12)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
+    ] = Field(
         default=[0.1, 1.0, 10.0],
         description="a list, each once, of numbers, 1.0e-12 to 1.0e+12",
     )
@@ -99,9 +113,9 @@ class AnalysisModel(_Section):
 class ExecutionModel(_Section):
     """How the work is spread. Changing it changes no result and reruns nothing."""
 
-    shard_seeds: Annotated[int, Field(ge=grid.SHARD_UNIT, multiple_of=grid.SHARD_UNIT)] = Field(
+    shard_seeds: Annotated[int, Field(ge=grid.SHARD_UNIT, le=2**40, multiple_of=grid.SHARD_UNIT)] = Field(
         default=8192,
-        description=f"a multiple of {grid.SHARD_UNIT}: most seeds of one shard (one job, one file)",
+        description=f"a multiple of {grid.SHARD_UNIT}, at most 2^40: most seeds of one shard (a job, a file)",
     )
     threads: Annotated[int, Field(ge=1, le=4096)] = Field(
         default=1, description="a whole number, 1 to 4096: cores of one simulate or quantiles job"
@@ -123,7 +137,7 @@ class Config(_Section):
     )
     experiments: Annotated[
         dict[Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME)], ExperimentModel],
-        Field(min_length=1),
+        Field(min_length=1, max_length=MAX_AXIS),
     ] = Field(description="at least one experiment, named by letters, digits, '_' and '-'")
     analysis: AnalysisModel = Field(
         default=AnalysisModel(), description="a mapping with the keys delta, x_norm"
@@ -160,31 +174,36 @@ class Config(_Section):
 def parse_config(raw: Any) -> Config:
     """A checked `Config` from the plain mapping a YAML file holds.
 
-    Raises `ConfigError` listing every fault, one line each.
+    Raises `ConfigError` listing the faults, one line each.
     """
     if not isinstance(raw, Mapping):
-        raise ConfigError(f"config is {_shorten(raw)}; allowed: {_allowed([])}")
+        raise ConfigError(f"config is {shorten(raw)}; allowed: {_allowed([])}")
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:
-        lines = dict.fromkeys(_explain(fault) for fault in error.errors())
-        raise ConfigError("\n".join(lines)) from None
+        faults = error.errors(include_url=False)
+        lines = list(dict.fromkeys(_explain(fault) for fault in faults[: 10 * MAX_FAULTS]))
+        more = len(lines[MAX_FAULTS:]) + len(faults[10 * MAX_FAULTS :])
+        told = [*lines[:MAX_FAULTS], f"and {more:,} more"] if more else lines
+        raise ConfigError("\n".join(told)) from None
 
 
 def _step(part: str | int) -> str:
     if isinstance(part, int):
         return f"[{part}]"
-    return f".{part}" if re.fullmatch(r"[\w-]+", part) else f".{part!r}"
+    return f".{part}" if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else f".{shorten(part)}"
 
 
 _SECTIONS: tuple[type[_Section], ...] = (Config, ExperimentModel, AnalysisModel, ExecutionModel)
 
 
 def _explain(fault: Mapping[str, Any]) -> str:
-    location = [part for part in fault["loc"] if part != "[key]"]
+    location = list(fault["loc"])
+    if location[-1:] == ["[key]"] and len(location) == 3 and fault["type"] != "extra_forbidden":
+        location.pop()  # pydantic's word for the name of an experiment itself
     if fault["type"] == "invalid_key":
         where = "".join(_step(part) for part in location[:-1]).removeprefix(".") or "config"
-        return f"{where} has the key {_shorten(fault['input'])}; allowed: keys that are text"
+        return f"{where} has the key {shorten(fault['input'])}; allowed: keys that are text"
     path = "".join(_step(part) for part in location).removeprefix(".")
     if fault["type"] == "extra_forbidden":
         section = next(s for s in _SECTIONS if _depth(s) == len(location) - 1 and _fits(s, location))
@@ -192,7 +211,9 @@ def _explain(fault: Mapping[str, Any]) -> str:
     allowed = _allowed(location)
     if fault["type"] == "missing":
         return f"{path} is missing; allowed: {allowed}"
-    value = _shorten(fault["input"])
+    if fault["type"] == "too_long":
+        return f"{path} has more than {MAX_AXIS:,} values; allowed: at most {MAX_AXIS:,}, {allowed}"
+    value = shorten(fault["input"])
     if fault["type"] == "value_error" and not fault["msg"].endswith(("odd", "unknown law")):
         value += f" ({fault['msg'].removeprefix('Value error, ')})"
     elif isinstance(fault["input"], str) and _is_number(fault["input"]):
@@ -223,11 +244,25 @@ def _allowed(location: list[str | int]) -> str:
     return "keys that are text"
 
 
-def _shorten(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # an integer too long to print
-        text = "a number of thousands of digits"
+class _Short(reprlib.Repr):
+    """`repr` in bounded time: aliases of aliases make a value of a few lines endless when written out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxset = self.maxdict = 10
+        self.maxstring = self.maxlong = self.maxother = 100
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 10_000 else "a number of thousands of digits"
+
+    def repr_str(self, x: str, level: int) -> str:
+        return repr(x[: self.maxstring])
+
+
+def shorten(value: object) -> str:
+    """A value as it is shown to the user: what `repr` says, at most 80 characters."""
+    text = _Short().repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

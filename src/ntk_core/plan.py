@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -19,6 +20,12 @@ RUN_BYTES = 40
 
 MAX_SHARDS = 100_000
 """More would take Snakemake minutes to plan and the file system a folder too large to list."""
+
+MAX_PIECES = 1_000_000
+"""Cells of all shards; their costs are added up, in microseconds each, whenever a job starts."""
+
+ENTRY_BYTES = 480
+"""Bytes of a cell at one δ and ‖x‖ while tables are made: 3 float64 for 4 bounds of 5 quantities."""
 
 _SHARD_NAME = re.compile(r"m(\d+)_seeds(\d+)-(\d+)\.nc")
 
@@ -107,7 +114,8 @@ class Plan:
 
         Counts without listing, so an absurd grid is refused as fast as a small one. Disk: the runs
         not yet in shards, and a `runs.nc` for every experiment, at worst as large as its shards.
-        Memory: the largest shard while it is drawn, and the largest cell while it is sorted.
+        Memory: the largest shard while it is drawn, the largest cell while it is sorted, and the
+        largest table over all cells, levels and norms.
         """
         experiments = [self.experiment(name) for name in self.config.experiments]
         size = self.config.execution.shard_seeds
@@ -116,6 +124,12 @@ class Plan:
             raise ConfigError(
                 f"execution.shard_seeds is {size}, which makes {count:,} shards; "
                 f"allowed: at most {MAX_SHARDS:,} shards, so raise it"
+            )
+        pieces = sum(len(e.m) * -(-e.seeds // size) * e.cells_per_width for e in experiments)
+        if pieces > MAX_PIECES:
+            raise ConfigError(
+                f"experiments: the {count:,} shards have {pieces:,} cells together; "
+                f"allowed: at most {MAX_PIECES:,}, so shorten the lists or raise execution.shard_seeds"
             )
         runs = sum(e.runs for e in experiments)
         there = sum(e.cells_per_width * self._seeds_there(e.name) for e in experiments)
@@ -129,10 +143,14 @@ class Plan:
             )
         shard = max(e.cells_per_width * min(e.seeds, size) for e in experiments)
         cell = max(e.seeds for e in experiments)
+        entries = (
+            max(math.prod(e.shape) for e in experiments) * len(self.config.delta) * len(self.config.x_norm)
+        )
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         for what, need in (
             (f"execution.shard_seeds: a shard of {shard:,} runs", 2 * RUN_BYTES * shard),
             (f"seeds: a cell of {cell:,} runs", 4 * RUN_BYTES * cell),
+            (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
         ):
             if need > memory // 2:
                 raise ConfigError(

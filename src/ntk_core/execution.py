@@ -80,7 +80,7 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Client]:
 
     By default a local cluster of `threads` threads in this process; with `workers: processes` as many
     processes; with `workers: jobqueue` jobs of a batch system, as many as there is work for; with `scheduler`
-    set, the cluster behind that address. Raises `ConnectionError` if the scheduler does not answer or is lost.
+    set, the cluster behind that address. Raises `ConnectionError` if the scheduler is not there or lost.
     """
     import dask
     from distributed import CancelledError, Client  # half a second to import, and wanted here alone
@@ -119,7 +119,7 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Client]:
         except (CancelledError, CommClosedError):
             logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it has no more to say
             raise ConnectionError(
-                f"the Dask scheduler at {address} is gone. What is finished stays; run again once one is there"
+                f"the Dask scheduler at {address} is gone. What is finished stays: run again with a new one"
             ) from None
 
 
@@ -178,7 +178,6 @@ def _batch_cluster(
     workers are asked for here, so that a refusal of the batch system is an error and not an endless wait.
     """
     import dask
-    from distributed import Security
 
     here = Path.cwd()
     with tempfile.TemporaryDirectory(prefix=KEYS, dir=here) as keys:
@@ -199,21 +198,38 @@ def _batch_cluster(
             worker_extra_args=["--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
             log_directory=str(here / "logs" / "workers"),
             protocol="tls://",
-            security=Security.temporary(),
-            shared_temp_directory=keys,
+            security=_temporary_security(Path(keys)),
             scheduler_options=dashboard,
             silence_logs=logging.ERROR,
         )
         with cluster:
-            cluster.scale(jobqueue.minimum)
-            cluster.sync(cluster._correct_state)
+            for _ in range(jobqueue.minimum):
+                cluster.worker_spec.update(cluster.new_worker_spec())
+            try:
+                cluster.sync(cluster._correct_state)
+            except RuntimeError as error:
+                cluster._created.clear()  # Dask insists on closing them, also those that never were
+                raise RuntimeError(f"{jobqueue.system} takes no workers: {error}") from None
             cluster.adapt(minimum=jobqueue.minimum, maximum=jobqueue.maximum)
             yield cluster
 
 
+def _temporary_security(folder: Path) -> Security:
+    """A new key and its certificate, for all roles, in files that jobs on other machines read."""
+    from distributed import Security
+
+    made = Security.temporary()
+    for name, text in (("cert", made.tls_client_cert), ("key", made.tls_client_key)):
+        (folder / f"{name}.pem").write_text(text)
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    roles = {f"tls_{role}": {"cert": cert, "key": key} for role in ("client", "scheduler", "worker")}
+    files = {f"{role}_{name}": file for role, pair in roles.items() for name, file in pair.items()}
+    return Security(require_encryption=True, tls_ca_file=cert, **files)
+
+
 @functools.cache
 def environment() -> dict[str, str]:
-    """All of this process that can change a bit of a result: versions, the library's code, the math library."""
+    """All of this process that can change a bit of a result."""
     from .plan import library_digest  # which imports what a worker needs for this alone
 
     packages = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "numba", "llvmlite")}
@@ -226,13 +242,28 @@ def environment() -> dict[str, str]:
     }
 
 
-def _refuse_others(worker: str, found: dict[str, str], expected: dict[str, str]) -> None:
+def _refuse_others(process: str, found: dict[str, str], expected: dict[str, str]) -> None:
     for name, version in expected.items():
         if found.get(name) != version:
             raise MismatchError(
-                f"the worker {worker} has {name} {found.get(name)}, this process {name} {version}: "
-                "they could differ in bits. Start workers from the environment of this process"
+                f"the {process} has {name} {found.get(name)}, this process {name} {version}: "
+                "bits could differ. Start scheduler and workers from the environment of this process"
             )
+
+
+def _check_versions(client: Client) -> None:
+    """Refuse a scheduler (tasks pass through it unpacked) or workers other than this process."""
+    expected = environment()
+    found: dict[str, Any] = client.run(environment, on_error="return")
+    found = {f"worker {address}": it for address, it in found.items() if not isinstance(it, OSError)}  # lost
+    try:
+        found["Dask scheduler"] = client.run_on_scheduler(environment)
+    except (ImportError, AttributeError) as error:
+        found["Dask scheduler"] = error
+    for process, it in found.items():
+        if isinstance(it, Exception):
+            raise MismatchError(f"the {process} does not have this version of ntk_core: {it}")
+        _refuse_others(process, it, expected)
 
 
 def _checked(expected: dict[str, str], function: Callable[[Task], Result], task: Task) -> Result:
@@ -240,7 +271,7 @@ def _checked(expected: dict[str, str], function: Callable[[Task], Result], task:
     if environment() != expected:
         from distributed import get_worker
 
-        _refuse_others(get_worker().address, environment(), expected)
+        _refuse_others(f"worker {get_worker().address}", environment(), expected)
     return function(task)
 
 
@@ -250,15 +281,11 @@ def compute(
     """`(index, function(tasks[index]))` as they complete. A task that fails raises its error here.
 
     Not so one whose worker was killed: it is done again, by another worker. Only a task that took some twenty
-    workers with it is given up. Raises `MismatchError` for a worker of other versions.
+    workers with it is given up. Raises `MismatchError` where versions differ from those of this process.
     """
     from distributed import KilledWorker, as_completed
 
-    for worker, found in client.run(environment, on_error="return").items():
-        if isinstance(found, (ImportError, AttributeError)):
-            raise MismatchError(f"the worker {worker} does not have this library: {found}")
-        if isinstance(found, dict):  # else it is just being lost
-            _refuse_others(worker, found, environment())
+    _check_versions(client)
     call = functools.partial(_checked, environment(), function)
     futures = client.map(call, tasks, pure=False)
     index = {future.key: i for i, future in enumerate(futures)}

@@ -127,8 +127,8 @@ class TlsModel(_Section):
 class JobqueueModel(_Section):
     """Dask workers that are jobs of a batch system. They and their scheduler speak TLS, always."""
 
-    system: Literal["slurm", "pbs", "sge", "lsf", "oar"] = Field(
-        description="'slurm', 'pbs', 'sge', 'lsf' or 'oar': the batch system"
+    system: Literal["slurm", "pbs", "sge", "lsf"] = Field(
+        description="'slurm', 'pbs', 'sge' or 'lsf': the batch system"
     )
     cores: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="a whole number, 1 to 4096: cores of one worker, which is one job of the batch system"

@@ -105,10 +105,14 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Client]:
             assert execution.jobqueue is not None
             cluster = stack.enter_context(_batch_cluster(execution.jobqueue, settings, dashboard))
         else:
+            stack.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "5s"}))
             local = _local_cluster(execution.workers == "processes", threads, dashboard)
             cluster = stack.enter_context(local)
+            if execution.workers == "processes":
+                cluster.adapt(minimum=threads, maximum=threads)  # anew if a nanny goes, too
         if execution.dashboard and execution.scheduler is None:
-            logging.info("dashboard: %s", cluster.dashboard_link)
+            port = cluster.scheduler.http_server.port  # Dask itself names a host where nothing listens
+            logging.info("dashboard: http://127.0.0.1:%d/status", port)
         address = getattr(cluster, "scheduler_address", cluster)
         try:
             client = stack.enter_context(Client(cluster, security=_security(execution), set_as_default=False))

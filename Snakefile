@@ -22,6 +22,7 @@ from ntk_core.keeping import Keeper, sweep
 from ntk_core.ownership import OccupiedError, claim, recover
 from ntk_core.plan import Plan, library_digest
 from ntk_core.progress import Job, Monitor
+from ntk_core.resources import analysis_memory, analysis_minutes, shard_memory, shard_minutes
 
 min_version("9.0")
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from ntk_core.config import ConfigError, parse_config, schema
+from ntk_core.config import ConfigError, JobqueueModel, TlsModel, parse_config, schema
 
 GOOD = {
     "entropy": 1,
@@ -23,6 +23,9 @@ GOOD = {
         }
     },
 }
+
+TLS = {"ca_file": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
+JOBS = {"system": "slurm", "cores": 2, "memory": "4GB"}
 
 BAD = [
     ("experiments.t.m", [63], "experiments.t.m[0] is 63", "even whole numbers"),
@@ -61,7 +64,31 @@ BAD = [
     ("seeds", 3, "seeds: unknown key", "entropy, experiments, analysis, execution"),
     ("execution.shard_seeds", 1000, "execution.shard_seeds is 1000", "multiple of 1024"),
     ("execution.scheduler", "localhost", "execution.scheduler is 'localhost'", "tcp://127.0.0.1:8786"),
-    ("execution.workers", "mpi", "execution.workers is 'mpi'", "'threads' or 'processes'"),
+    (
+        "execution.scheduler",
+        "tcp://0.0.0.0:8786",
+        "'tcp://0.0.0.0:8786' (beyond this machine, without TLS)",
+        "tls://host:8786 elsewhere",
+    ),
+    ("execution.scheduler", "tcp://login:8786", "'tcp://login:8786' (beyond this machine", "tcp://127.0.0.1"),
+    ("execution.scheduler", "tcp://127.0.0.1.org:1", "(beyond this machine, without TLS)", "tcp://127.0.0.1"),
+    ("execution.scheduler", "tcp://[::]:8786", "(beyond this machine, without TLS)", "tcp://127.0.0.1"),
+    ("execution.scheduler", "tcp://127.0.0.1", "(no host and port)", "tcp://127.0.0.1:8786"),
+    (
+        "execution.scheduler",
+        "tls://login:8786",
+        "execution.tls is None (execution.scheduler is an address of tls",
+        "ca_file, cert, key",
+    ),
+    ("execution.tls", {"ca_file": "a", "cert": "b"}, "execution.tls.key is missing", "private key"),
+    ("execution.tls", {**TLS, "ca": ""}, "execution.tls.ca: unknown key", "ca_file, cert, key"),
+    ("execution.workers", "mpi", "execution.workers is 'mpi'", "'threads', 'processes' or 'jobqueue'"),
+    ("execution.workers", "jobqueue", "execution.jobqueue is None (execution.workers is", "system, cores"),
+    ("execution.jobqueue", {**JOBS, "nodes": 2}, "execution.jobqueue.nodes: unknown key", "system, cores"),
+    ("execution.jobqueue", {**JOBS, "queue": "a\n#SBATCH -x"}, "execution.jobqueue.queue is", "partition"),
+    ("execution.jobqueue", {**JOBS, "minimum": 2}, "(maximum 1 is below minimum 2)", "system, cores"),
+    ("execution.jobqueue", {**JOBS, "memory": "4"}, "execution.jobqueue.memory is '4'", "4GB"),
+    ("execution.dashboard", 1, "execution.dashboard is 1", "true or false"),
 ]
 
 
@@ -83,6 +110,19 @@ def test_bad_values_are_named_with_what_is_allowed(path, value, names, allows):
     assert len(lines) == 1
     assert names in lines[0]
     assert allows in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        *({"scheduler": f"tcp://{host}:8786"} for host in ("127.0.0.1", "127.1.2.3", "localhost", "[::1]")),
+        {"scheduler": "tls://login.example:8786", "tls": TLS},
+        {"workers": "jobqueue", "jobqueue": {**JOBS, "maximum": 8, "directives": ["--account=physics"]}},
+    ],
+)
+def test_ways_to_spread_the_work_are_taken(execution):
+    parsed = parse_config({**GOOD, "execution": execution}).execution
+    assert parsed.model_dump(exclude_unset=True) == execution
 
 
 def test_missing_keys_and_several_faults_at_once():
@@ -157,5 +197,6 @@ def test_default_grid_spans_what_the_theorem_is_shown_on():
 def test_every_key_is_explained():
     text = (ROOT / "config/README.md").read_text()
     for key in ("entropy", "sampler", "perturbation", "alpha", "seeds", "delta", "x_norm", "shard_seeds",
-                "threads", "workers", "scheduler"):  # fmt: skip
+                "threads", "workers", "scheduler", "dashboard", *JobqueueModel.model_fields,
+                *TlsModel.model_fields):  # fmt: skip
         assert key in text

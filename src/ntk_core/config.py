@@ -6,11 +6,13 @@ spread (`execution`), which no rule's parameters contain.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import reprlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +21,8 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -56,6 +60,20 @@ def _law(name: str) -> str:
     if name not in LAWS:
         raise ValueError("unknown law")
     return name
+
+
+def _private(address: str) -> str:
+    """Refuse an address where others on the network could read along, or send code of their own."""
+    url = urlsplit(address)
+    if not url.port or not url.hostname:
+        raise ValueError("no host and port")
+    try:
+        loopback = ipaddress.ip_address(url.hostname).is_loopback
+    except ValueError:
+        loopback = url.hostname == "localhost"
+    if url.scheme == "tcp" and not loopback:
+        raise ValueError("beyond this machine, without TLS")
+    return address
 
 
 class _Section(BaseModel):
@@ -110,6 +128,57 @@ class AnalysisModel(_Section):
     )
 
 
+class TlsModel(_Section):
+    """Who we are to a Dask scheduler, and who it must be; the scheduler needs files of the same authority."""
+
+    ca_file: Annotated[str, Field(min_length=1)] = Field(
+        description="a file: certificate of the authority that signed the others, PEM"
+    )
+    cert: Annotated[str, Field(min_length=1)] = Field(description="a file: certificate of this client, PEM")
+    key: Annotated[str, Field(min_length=1)] = Field(description="a file: private key of this client, PEM")
+
+
+class JobqueueModel(_Section):
+    """Dask workers that are jobs of a batch system. They and their scheduler speak TLS, always."""
+
+    system: Literal["slurm", "pbs", "sge", "lsf"] = Field(
+        description="'slurm', 'pbs', 'sge' or 'lsf': the batch system"
+    )
+    cores: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="a whole number, 1 to 4096: cores of one worker, which is one job of the batch system"
+    )
+    memory: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,5}[MG]B$")] = Field(
+        description="memory of one worker, such as 4GB or 500MB"
+    )
+    walltime: Annotated[str, StringConstraints(pattern=r"^[\d:-]{1,16}$")] = Field(
+        default="01:00:00", description="time one worker may run, as the batch system writes it: 01:00:00"
+    )
+    queue: Annotated[str, StringConstraints(pattern=r"^[\w.@-]{1,64}$")] | None = Field(
+        default=None, description="null (the batch system's default), or the name of a queue or partition"
+    )
+    directives: list[Annotated[str, StringConstraints(pattern=r"^-[^\r\n]{1,200}$")]] = Field(
+        default=[],
+        description="a list of further options of the batch system, one line each: '--account=physics'",
+    )
+    interface: Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,15}$")] | None = Field(
+        default=None,
+        description="null (the one that leads outwards), or the network interface over which scheduler and "
+        "workers reach each other, such as ib0",
+    )
+    minimum: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=1, description="a whole number, 1 to 4096: workers asked for at once"
+    )
+    maximum: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=1, description="a whole number, minimum to 4096: most workers, asked for while work waits"
+    )
+
+    @model_validator(mode="after")
+    def _order(self) -> JobqueueModel:
+        if self.maximum < self.minimum:
+            raise ValueError(f"maximum {self.maximum} is below minimum {self.minimum}")
+        return self
+
+
 class ExecutionModel(_Section):
     """How the work is spread. Changing it changes no result and reruns nothing."""
 
@@ -120,13 +189,47 @@ class ExecutionModel(_Section):
     threads: Annotated[int, Field(ge=1, le=4096)] = Field(
         default=1, description="a whole number, 1 to 4096: cores of one simulate or quantiles job"
     )
-    workers: Literal["threads", "processes"] = Field(
-        default="threads", description="'threads' or 'processes': what a job's own Dask workers are"
+    workers: Literal["threads", "processes", "jobqueue"] = Field(
+        default="threads",
+        description="'threads', 'processes' or 'jobqueue': what a job's own Dask workers are",
     )
-    scheduler: Annotated[str, StringConstraints(pattern=r"^(tcp|tls)://.+:\d+$")] | None = Field(
+    jobqueue: JobqueueModel | None = Field(
         default=None,
-        description="null, or the address of a running Dask scheduler such as tcp://127.0.0.1:8786",
+        validate_default=True,
+        description="null, or with workers: jobqueue a mapping with the keys "
+        + ", ".join(JobqueueModel.model_fields),
     )
+    scheduler: (
+        Annotated[str, StringConstraints(pattern=r"^(tcp|tls)://[^\s/?#@]+$"), AfterValidator(_private)]
+        | None
+    ) = Field(
+        default=None,
+        description="null, or the address of a running Dask scheduler: tcp://127.0.0.1:8786 on this machine, "
+        "tls://host:8786 elsewhere",
+    )
+    tls: TlsModel | None = Field(
+        default=None,
+        validate_default=True,
+        description="null, or with a scheduler of tls:// a mapping with the keys "
+        + ", ".join(TlsModel.model_fields),
+    )
+    dashboard: bool = Field(
+        default=False, description="true or false: whether Dask shows its work to a browser on this machine"
+    )
+
+    @field_validator("jobqueue")
+    @classmethod
+    def _jobqueue(cls, value: JobqueueModel | None, info: ValidationInfo) -> JobqueueModel | None:
+        if value is None and info.data.get("workers") == "jobqueue":
+            raise ValueError("execution.workers is 'jobqueue'")
+        return value
+
+    @field_validator("tls")
+    @classmethod
+    def _tls(cls, value: TlsModel | None, info: ValidationInfo) -> TlsModel | None:
+        if value is None and str(info.data.get("scheduler")).startswith("tls:"):
+            raise ValueError("execution.scheduler is an address of tls://")
+        return value
 
 
 class Config(_Section):
@@ -144,7 +247,7 @@ class Config(_Section):
     )
     execution: ExecutionModel = Field(
         default=ExecutionModel(),
-        description="a mapping with the keys shard_seeds, threads, workers, scheduler",
+        description=f"a mapping with the keys {', '.join(ExecutionModel.model_fields)}",
     )
 
     def experiment(self, name: str) -> grid.Experiment:
@@ -194,7 +297,9 @@ def _step(part: str | int) -> str:
     return f".{part}" if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else f".{shorten(part)}"
 
 
-_SECTIONS: tuple[type[_Section], ...] = (Config, ExperimentModel, AnalysisModel, ExecutionModel)
+_SECTIONS: tuple[type[_Section], ...] = (
+    Config, ExperimentModel, AnalysisModel, ExecutionModel, JobqueueModel, TlsModel,
+)  # fmt: skip
 
 
 def _explain(fault: Mapping[str, Any]) -> str:
@@ -206,7 +311,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
         return f"{where} has the key {shorten(fault['input'])}; allowed: keys that are text"
     path = "".join(_step(part) for part in location).removeprefix(".")
     if fault["type"] == "extra_forbidden":
-        section = next(s for s in _SECTIONS if _depth(s) == len(location) - 1 and _fits(s, location))
+        section = _section(location[:-1])
         return f"{path}: unknown key; allowed here: {', '.join(section.model_fields)}"
     allowed = _allowed(location)
     if fault["type"] == "missing":
@@ -221,14 +326,20 @@ def _explain(fault: Mapping[str, Any]) -> str:
     return f"{path or 'config'} is {value}; allowed: {allowed}"
 
 
-def _depth(section: type[_Section]) -> int:
-    return {Config: 0, ExperimentModel: 2}.get(section, 1)
-
-
-def _fits(section: type[_Section], location: list[str | int]) -> bool:
-    return section not in (AnalysisModel, ExecutionModel) or (
-        location[0] == {AnalysisModel: "analysis", ExecutionModel: "execution"}[section]
-    )
+def _section(location: list[str | int]) -> type[_Section]:
+    """The section at a key path."""
+    match location:
+        case ["experiments", _]:
+            return ExperimentModel
+        case ["analysis"]:
+            return AnalysisModel
+        case ["execution"]:
+            return ExecutionModel
+        case ["execution", "jobqueue"]:
+            return JobqueueModel
+        case ["execution", "tls"]:
+            return TlsModel
+    return Config
 
 
 def _allowed(location: list[str | int]) -> str:

@@ -9,8 +9,11 @@ modification time 0, older than any input: the next run makes them anew.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
+
+from .execution import KEYS
 
 
 class Keeper:
@@ -48,10 +51,12 @@ class Keeper:
 
 
 def sweep(root: Path) -> None:
-    """Remove what killed jobs left below `root`: half-written files and progress notes."""
+    """Remove what killed jobs left: below `root` half-written files and progress notes, beside it keys."""
     for pattern in (".*.part", "*.nc.progress"):
         for path in root.rglob(pattern):
             path.unlink(missing_ok=True)
+    for folder in root.absolute().parent.glob(f"{KEYS}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _second(path: Path) -> Path:

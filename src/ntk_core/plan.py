@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import __version__
 from .config import Config, ConfigError
+from .execution import check
 from .grid import Experiment, Shard, content_key, seed_ranges
 from .seeding import FORMAT_VERSION
 
@@ -110,13 +111,14 @@ class Plan:
         return [shard for name in self.config.experiments for shard in self.shards(name)]
 
     def check_resources(self) -> None:
-        """Refuse what cannot fit. Raises `ConfigError` with the numbers; writes nothing.
+        """Refuse what cannot fit or cannot be reached. Raises `ConfigError` with the numbers; writes nothing.
 
         Counts without listing, so an absurd grid is refused as fast as a small one. Disk: the runs
         not yet in shards, and a `runs.nc` for every experiment, at worst as large as its shards.
         Memory: the largest shard while it is drawn, the largest cell while it is sorted, and the
         largest table over all cells, levels and norms.
         """
+        check(self.config.execution)
         experiments = [self.experiment(name) for name in self.config.experiments]
         size = self.config.execution.shard_seeds
         count = sum(len(e.m) * -(-e.seeds // size) for e in experiments)

@@ -8,6 +8,11 @@ rule theory:
     conda:
         "../../environment.yml"
     threads: EXECUTION.threads
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: analysis_memory(
+            PLAN, [wildcards.experiment], threads, attempt
+        ),
+        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
     params:
         grid=lambda wildcards: PLAN.grid(wildcards.experiment),
         delta=PLAN.config.delta,
@@ -31,6 +36,11 @@ rule quantiles:
     conda:
         "../../environment.yml"
     threads: lambda wildcards: PLAN.sorting_threads(wildcards.experiment, CORES)
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: analysis_memory(
+            PLAN, [wildcards.experiment], threads, attempt
+        ),
+        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
     params:
         library=LIBRARY,
     message:
@@ -70,6 +80,9 @@ rule claims:
     conda:
         "../../environment.yml"
     threads: EXECUTION.threads
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: analysis_memory(PLAN, EXPERIMENTS, threads, attempt),
+        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, EXPERIMENTS, attempt),
     params:
         library=LIBRARY,
     message:

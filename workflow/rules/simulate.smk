@@ -16,6 +16,17 @@ rule simulate:
     conda:
         "../../environment.yml"
     threads: EXECUTION.threads
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: shard_memory(
+            PLAN.experiment(wildcards.experiment), int(wildcards.stop) - int(wildcards.start), threads, attempt
+        ),
+        runtime=lambda wildcards, threads, attempt: shard_minutes(
+            PLAN.experiment(wildcards.experiment),
+            int(wildcards.m),
+            int(wildcards.stop) - int(wildcards.start),
+            threads,
+            attempt,
+        ),
     message:
         "Simulating {wildcards.experiment} at m = {wildcards.m}, seeds {wildcards.start} to {wildcards.stop}"
     script:
@@ -32,6 +43,9 @@ rule collect:
         "logs/{experiment}/collect.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: analysis_memory(PLAN, [wildcards.experiment], 1, attempt),
+        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
     params:
         spec=lambda wildcards: PLAN.spec(wildcards.experiment),
     message:

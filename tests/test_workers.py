@@ -1,0 +1,391 @@
+"""Workers and schedulers that die, are strangers, or listen where they must not: with real processes."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import netCDF4
+import psutil
+import pytest
+import xarray as xr
+import yaml
+from conftest import ROOT, run_snakemake
+from dask_processes import LOOPBACK, Processes, Tls, listening, until
+from distributed import KilledWorker
+from distributed.chaos import KillWorker
+
+from ntk_core.config import ConfigError, ExecutionModel, parse_config
+from ntk_core.datasets import RunsReader
+from ntk_core.execution import MismatchError, check, compute, workers
+from ntk_core.grid import Experiment, Shard
+from ntk_core.keeping import sweep
+from ntk_core.plan import Plan
+from ntk_core.simulation import collect, simulate_shard
+
+DEAR = Experiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
+"""Eight tasks, together some four seconds."""
+
+
+@pytest.fixture
+def processes(tmp_path):
+    (tmp_path / "dask").mkdir()
+    started = Processes(tmp_path / "dask")
+    yield started
+    started.stop()
+
+
+def shard(path: Path, client) -> str:
+    simulate_shard(Shard(DEAR, 1, DEAR.m[0], 0, DEAR.seeds), path, client, lambda _: None)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    with workers(ExecutionModel(), 2) as client:
+        return shard(tmp_path_factory.mktemp("undisturbed") / "shard.nc", client)
+
+
+def worker_processes() -> dict[int, psutil.Process]:
+    """The workers that nannies of this process have started."""
+    found = {}
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found[child.pid] = child
+    return found
+
+
+# Workers that die
+
+
+def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
+    """The only worker is killed five times with the same task, which is more than Dask puts up with."""
+    killed: set[int] = set()
+
+    def kill(client) -> None:
+        while len(killed) < 5:
+            until(lambda: any(client.processing().values()))
+            until(lambda: set(worker_processes()) - killed)
+            for pid in set(worker_processes()) - killed:
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: not client.scheduler_info()["workers"])
+
+    with workers(ExecutionModel(workers="processes"), 1) as client:
+        killer = threading.Thread(target=kill, args=(client,))
+        killer.start()
+        digest = shard(tmp_path / "shard.nc", client)
+        killer.join()
+    assert digest == undisturbed
+    assert len(killed) == 5
+
+
+def test_a_shard_survives_chaos(tmp_path, undisturbed):
+    """Dask's own plugin ends each worker after a random time, two seconds on average."""
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            seen.update(worker_processes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with workers(ExecutionModel(workers="processes"), 2) as client:
+            client.register_plugin(KillWorker(delay="2 s", mode="sys.exit"))
+            until(lambda: len(seen) > 2)
+            digest = shard(tmp_path / "shard.nc", client)
+    finally:
+        done.set()
+        watcher.join()
+    assert digest == undisturbed
+
+
+def end_this_worker(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_task_that_kills_its_workers_ends_in_an_error(monkeypatch):
+    import ntk_core.execution as execution
+
+    monkeypatch.setattr(execution, "PATIENCE", 1)  # else a minute
+    with (
+        workers(ExecutionModel(workers="processes"), 1) as client,
+        pytest.raises(KilledWorker, match="4 different workers"),
+    ):
+        list(compute(client, end_this_worker, [0]))
+
+
+# Schedulers that die
+
+
+def test_a_run_whose_scheduler_is_killed_goes_on_with_another(tmp_path, processes):
+    config = {
+        "entropy": 1,
+        "experiments": {
+            "e": {"sampler": "band", "perturbation": ["sphere"], "m": [2**30], "d": [64], "alpha": [1.0],
+                  "seeds": 2**15},
+        },
+        "execution": {"shard_seeds": 2**15},
+    }  # fmt: skip
+    scheduler, address = processes.scheduler()
+    processes.worker(address)
+    config["execution"]["scheduler"] = address
+
+    def kill() -> None:
+        until(lambda: list(tmp_path.glob("out/results/e/shards/*/*.nc.progress")))
+        scheduler.send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    failed = run_snakemake(tmp_path / "out", config, "results/e/runs.nc")
+    killer.join()
+    assert failed.code != 0
+    said = f"ConnectionError: the Dask scheduler at {address} is gone. What is finished stays"
+    assert failed.output.count(said) == 1
+    assert not list(tmp_path.glob("out/results/e/shards/*/*"))
+
+    _, config["execution"]["scheduler"] = processes.scheduler()
+    processes.worker(config["execution"]["scheduler"])
+    mended = run_snakemake(tmp_path / "out", config, "results/e/runs.nc")
+    assert mended.code == 0, mended.output
+
+    del config["execution"]["scheduler"]
+    assert "Nothing to be done" in run_snakemake(tmp_path / "out", config, "results/e/runs.nc").output
+    plan = Plan(parse_config(config), Path("results"))
+    (whole,) = plan.all_shards
+    with workers(ExecutionModel(), 2) as client:
+        simulate_shard(whole, tmp_path / "shard.nc", client, lambda _: None)
+    collect(whole.experiment, 1, [tmp_path / "shard.nc"], tmp_path / "runs.nc")
+    assert (tmp_path / "out" / plan.path(whole)).read_bytes() == (tmp_path / "shard.nc").read_bytes()
+    assert (tmp_path / "out/results/e/runs.nc").read_bytes() == (tmp_path / "runs.nc").read_bytes()
+
+
+# Schedulers beyond this process
+
+
+def test_a_scheduler_over_tls(tmp_path, processes):
+    tls = Tls(tmp_path / "tls")
+    _, address = processes.scheduler("--protocol=tls", *tls.options)
+    processes.worker(address, *tls.options)
+    assert address.startswith("tls://")
+    execution = ExecutionModel(scheduler=address, tls=tls.keys)
+    check(execution)
+    with workers(execution, 1) as client:
+        assert dict(compute(client, abs, [-3, 4])) == {0: 3, 1: 4}
+    stranger = ExecutionModel(scheduler=address, tls=Tls(tmp_path / "stranger").keys)
+    with (
+        pytest.raises(ConnectionError, match=f"the Dask scheduler at {address} does not answer"),
+        workers(stranger, 1),
+    ):
+        pass
+
+
+def test_missing_certificates_are_refused_before_work(tmp_path, snakemake, small):
+    keys = Tls(tmp_path / "tls").keys
+    Path(keys["key"]).unlink()
+    small["execution"] = {"scheduler": "tls://127.0.0.1:1", "tls": keys}
+    run = snakemake(small)
+    assert run.code != 0
+    assert f"execution.tls.key is {keys['key']!r}; allowed: a file that can be read" in run.output
+    assert "Traceback" not in run.output
+    assert not (run.directory / "results").exists()
+
+
+@pytest.mark.parametrize("address", ["tcp://0.0.0.0:8786", "tcp://192.0.2.1:8786", "tcp://login:8786"])
+def test_a_scheduler_elsewhere_without_tls_is_refused_before_work(address, snakemake, small):
+    run = snakemake({**small, "execution": {"scheduler": address}})
+    assert run.code != 0
+    assert f"execution.scheduler is '{address}' (beyond this machine, without TLS); allowed:" in run.output
+    assert not (run.directory / "results").exists()
+
+
+# Workers of other versions
+
+
+def library(folder: Path, differs: str) -> str:
+    """A place to find this package first, where one thing differs; as PYTHONPATH."""
+    if differs == "numpy":
+        (folder / "numpy-9.9.9.dist-info").mkdir(parents=True)
+        (folder / "numpy-9.9.9.dist-info/METADATA").write_text(
+            "Metadata-Version: 2.1\nName: numpy\nVersion: 9.9.9\n"
+        )
+        return os.pathsep.join([str(folder), str(ROOT / "src")])
+    shutil.copytree(ROOT / "src/ntk_core", folder / "ntk_core", ignore=shutil.ignore_patterns("__pycache__"))
+    changed = {
+        "code": ("samplers.py", "", "# a change\n"),
+        "version": ("__init__.py", "__version__ =", '__version__ = "0.0.1"\n_ ='),
+        "absent": ("__init__.py", "", 'raise ImportError("no package here")\n'),
+    }
+    file, old, new = changed[differs]
+    path = folder / "ntk_core" / file
+    text = path.read_text()
+    path.write_text(text.replace(old, new) if old else text + new)
+    return str(folder)
+
+
+SAID = {
+    "numpy": r"the worker tcp://127\S+ has numpy 9\.9\.9, this process numpy \d\S+: bits could differ",
+    "code": r"the worker tcp://127\S+ has ntk_core .*\(code \w{10}, .*, this process ntk_core .*\(code",
+    "version": r"the worker tcp://127\S+ has ntk_core 0\.0\.1 .*, this process ntk_core",
+    "absent": r"the worker tcp://127\S+ does not have this version of ntk_core: .*no package here",
+}
+
+
+@pytest.mark.parametrize("differs", SAID)
+def test_workers_of_other_versions_are_refused_before_a_task_goes_out(differs, tmp_path, processes):
+    _, address = processes.scheduler()
+    processes.worker(address, library=library(tmp_path / "other", differs))
+    with workers(ExecutionModel(scheduler=address), 1) as client:
+        client.wait_for_workers(1, timeout=60)
+        with pytest.raises(MismatchError, match=SAID[differs]):
+            next(compute(client, abs, [-1]))
+        assert not client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
+
+
+def test_a_scheduler_of_another_version_is_refused(tmp_path, processes):
+    _, address = processes.scheduler(library=library(tmp_path / "other", "code"))
+    with (
+        workers(ExecutionModel(scheduler=address), 1) as client,
+        pytest.raises(MismatchError, match="the Dask scheduler has ntk_core"),
+    ):
+        next(compute(client, abs, [-1]))
+
+
+def test_a_worker_of_another_version_is_refused_when_it_joins_later(tmp_path, processes):
+    _, address = processes.scheduler()
+    processes.worker(address)
+    with workers(ExecutionModel(scheduler=address), 1) as client:
+        client.wait_for_workers(1, timeout=60)
+        results = compute(client, time.sleep, [0.2] * 100)
+        next(results)
+        processes.worker(address, library=library(tmp_path / "other", "numpy"))
+        with pytest.raises(MismatchError, match=SAID["numpy"]):
+            list(results)
+
+
+# What listens
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_a_whole_run_listens_on_loopback_only(kind, tmp_path, small):
+    del small["experiments"]["grid"]
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({**small, "execution": {"workers": kind}}))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(tmp_path / "out"), "--configfile", str(file), "--cores", "2"]
+    command += ["results/check/rates.nc"]
+    found = set()
+    log = tmp_path / "log"
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
+        tree = psutil.Process(run.pid)
+        while run.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                found.update(listening([tree, *tree.children(recursive=True)]))
+            time.sleep(0.05)
+    assert run.returncode == 0, log.read_text()
+    assert len(found) >= 3  # a scheduler for each job that has workers
+    assert {address for address, _ in found} <= LOOPBACK
+
+
+def test_no_dashboard_unless_asked():
+    import urllib.error
+    import urllib.request
+
+    with workers(ExecutionModel(), 1):
+        for address, port in listening([psutil.Process()]):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"http://{address}:{port}/status", timeout=10)
+
+
+def test_a_dashboard_needs_its_package_or_is_on_loopback(caplog):
+    import importlib.util
+    import urllib.request
+
+    execution = ExecutionModel(dashboard=True)
+    if importlib.util.find_spec("bokeh") is None:
+        with pytest.raises(ConfigError, match=r"dashboard is true; allowed: only with .* bokeh"):
+            check(execution)
+        return
+    check(execution)
+    caplog.set_level("INFO")
+    with workers(execution, 1):
+        assert {address for address, _ in listening([psutil.Process()])} <= LOOPBACK
+        (link,) = [m.split()[1] for m in caplog.messages if m.startswith("dashboard: ")]
+        assert urllib.request.urlopen(link, timeout=10).status == 200
+
+
+# Archives are data
+
+
+def test_no_code_of_ours_unpickles_or_evaluates():
+    """Dask's messages are pickled; what is read from files never is."""
+    modules = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")]
+    assert len(files) > 40
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            where = f"{file}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
+                assert not {part for name in names for part in name.split(".")} & modules, where
+            elif isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"eval", "exec", "compile", "__import__", "yaml.load"}, where
+                assert not called.endswith(("np.load", "read_pickle", "unsafe_load", "full_load")), where
+                assert "allow_pickle" not in {keyword.arg for keyword in node.keywords}, where
+
+
+class Hostile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_hostile_archive_is_read_as_data(tmp_path, archived):
+    """Pickles and expressions wherever a file has room for text: none is run by any reader."""
+    mark = tmp_path / "mark"
+    payload = pickle.dumps(Hostile(mark), protocol=0).decode()
+    pickle.loads(payload.encode())
+    assert mark.exists()  # it would work
+    mark.unlink()
+    runs = tmp_path / "runs.nc"
+    shutil.copy(archived / "runs.nc", runs)
+    with netCDF4.Dataset(runs, "a") as file:
+        for name in (*file.ncattrs(), "object", "_Pickle"):
+            value = f"__import__('pathlib').Path({str(mark)!r}).touch()" if name == "spec" else payload
+            file.setncattr(name, value)
+        for variable in file.variables.values():
+            variable.setncattr("units_note", payload)
+            variable.setncattr("dtype", "object")
+    with RunsReader(runs) as reader:
+        assert reader.read("delta1", (0, 0, 0, 0)).size == 1500
+    xr.load_dataset(runs, decode_times=False)
+    other = Experiment("e", "band", ("sphere",), (64,), (2,), (0.5,), 1500)
+    with pytest.raises(ValueError, match="Expecting value"):
+        collect(other, 1, [runs], tmp_path / "new.nc")
+    assert not mark.exists()
+
+
+def test_keys_a_killed_run_left_are_removed(tmp_path):
+    left = tmp_path / ".workers-x1"
+    left.mkdir()
+    (left / "key.pem").touch()
+    (tmp_path / "results").mkdir()
+    sweep(tmp_path / "results")
+    assert not left.exists()
+    assert (tmp_path / "results").exists()

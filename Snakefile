@@ -17,6 +17,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.config_file import read_config_file
+from ntk_core.estimate import estimate
 from ntk_core.figures import FIGURES
 from ntk_core.keeping import Keeper, sweep
 from ntk_core.ownership import OccupiedError, claim, recover
@@ -44,20 +45,24 @@ if not workflow.overwrite_configfiles:
 report: "workflow/report/workflow.rst"
 
 
+# Jobs at once: on this machine, and on a cluster.
+CORES = workflow.resource_settings.cores or 1
+NODES = workflow.resource_settings.nodes
+
 try:
     PLAN = Plan(parse_config(config), Path("results"))
     if workflow.is_main_process:
-        PLAN.check_resources()
-        if not workflow.dryrun and not os.access(".", os.W_OK):
+        PLAN.check_resources(here=NODES is None)
+        if not os.access(".", os.W_OK):
             raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
-        if not workflow.dryrun and (told := recover(Path(".snakemake"))):
+        if told := recover(Path(".snakemake")):
             print(told, file=sys.stderr)
+        print(estimate(PLAN, NODES or CORES), file=sys.stderr)
 except ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
 EXPERIMENTS = list(PLAN.config.experiments)
 EXECUTION = PLAN.config.execution
-CORES = workflow.resource_settings.cores or 1
 DATA = [
     Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "theory", "quantiles", "rates")
 ]

@@ -110,13 +110,12 @@ class Plan:
         """The shards of all experiments."""
         return [shard for name in self.config.experiments for shard in self.shards(name)]
 
-    def check_resources(self) -> None:
+    def check_resources(self, here: bool = True) -> None:
         """Refuse what cannot fit or cannot be reached. Raises `ConfigError` with the numbers; writes nothing.
 
-        Counts without listing, so an absurd grid is refused as fast as a small one. Disk: the runs
-        not yet in shards, and a `runs.nc` for every experiment, at worst as large as its shards.
-        Memory: the largest shard while it is drawn, the largest cell while it is sorted, and the
-        largest table over all cells, levels and norms.
+        Counts without listing, so an absurd grid is refused as fast as a small one. Disk: see `disk`.
+        Memory, where jobs are done `here`: the largest shard while it is drawn, the largest cell while
+        it is sorted, and the largest table over all cells, levels and norms.
         """
         check(self.config.execution)
         experiments = [self.experiment(name) for name in self.config.experiments]
@@ -133,16 +132,14 @@ class Plan:
                 f"experiments: the {count:,} shards have {pieces:,} cells together; "
                 f"allowed: at most {MAX_PIECES:,}, so shorten the lists or raise execution.shard_seeds"
             )
-        runs = sum(e.runs for e in experiments)
-        there = sum(e.cells_per_width * self._seeds_there(e.name) for e in experiments)
-        disk = RUN_BYTES * (max(runs - there, 0) + runs)
-        where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
-        free = shutil.disk_usage(where).free
-        if there < runs and disk > free:
+        free = self.free_disk()
+        if self.missing_runs and self.disk > free:
             raise ConfigError(
-                f"experiments: {runs:,} runs need {_size(disk)} of disk; "
-                f"allowed: {_size(free)}, what is free in the output directory"
+                f"experiments: {self.runs:,} runs need {size_text(self.disk)} of disk; "
+                f"allowed: {size_text(free)}, what is free in the output directory"
             )
+        if not here:
+            return
         shard = max(e.cells_per_width * min(e.seeds, size) for e in experiments)
         cell = max(e.seeds for e in experiments)
         entries = (
@@ -156,14 +153,35 @@ class Plan:
         ):
             if need > memory // 2:
                 raise ConfigError(
-                    f"{what} needs {_size(need)} of memory; "
-                    f"allowed: {_size(memory // 2)}, half of this machine's"
+                    f"{what} needs {size_text(need)} of memory; "
+                    f"allowed: {size_text(memory // 2)}, half of this machine's"
                 )
 
-    def _seeds_there(self, name: str) -> int:
-        seeds = self.experiment(name).seeds
-        ranges = (r for ranges in self.existing(name).values() for r in ranges)
-        return sum(stop - start for start, stop in ranges if stop <= seeds)
+    @property
+    def runs(self) -> int:
+        """Runs of all experiments."""
+        return sum(self.experiment(name).runs for name in self.config.experiments)
+
+    @property
+    def missing_runs(self) -> int:
+        """Those not yet in shards."""
+        experiments = [self.experiment(name) for name in self.config.experiments]
+        there = sum(e.cells_per_width * self._seeds_there(e) for e in experiments)
+        return max(self.runs - there, 0)
+
+    @property
+    def disk(self) -> int:
+        """Bytes still to be written: missing runs, and a `runs.nc` each, at worst as large as its shards."""
+        return RUN_BYTES * (self.missing_runs + self.runs)
+
+    def free_disk(self) -> int:
+        """Bytes free where the results go."""
+        where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        return shutil.disk_usage(where).free
+
+    def _seeds_there(self, experiment: Experiment) -> int:
+        ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
+        return sum(stop - start for start, stop in ranges if stop <= experiment.seeds)
 
 
 def library_digest() -> str:
@@ -175,7 +193,8 @@ def library_digest() -> str:
     return digest.hexdigest()[:10]
 
 
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
+    """Bytes as a person reads them."""
     for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
         if count < 1000 or unit == "PB":
             return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"

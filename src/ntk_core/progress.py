@@ -105,10 +105,11 @@ class Monitor:
         if new_cost <= 0.0:
             return text
         left = (total_cost - cost) / new_cost * elapsed
-        return f"{text}, {new_runs / elapsed:,.0f} runs/s, about {_clock(left)} left"
+        return f"{text}, {new_runs / elapsed:,.0f} runs/s, about {clock(left)} left"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

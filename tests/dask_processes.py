@@ -99,13 +99,12 @@ def listening(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, int]]:
                     yield connection.laddr.ip, connection.laddr.port
 
 
-def asks_for_certificate(port: int) -> bool:
-    """Whether what listens at the port speaks TLS, and hangs up on one who has no certificate."""
+def asks_for_certificate(address: str, port: int) -> bool:
+    """Whether what listens there speaks TLS, and hangs up on one who has no certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    (address,) = {c.laddr.ip for c in psutil.net_connections("tcp") if c.laddr.port == port
-                  and c.status == psutil.CONN_LISTEN and ":" not in c.laddr.ip}  # fmt: skip
-    with socket.create_connection((address.replace("0.0.0.0", "127.0.0.1"), port), timeout=10) as plain:
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    with socket.create_connection((address, port), timeout=10) as plain:
         try:
             with context.wrap_socket(plain) as secure:
                 secure.recv(1)

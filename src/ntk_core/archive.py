@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,14 @@ from .grid import Experiment
 from .network import Array
 from .seeding import FORMAT_VERSION
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 PLAIN_QUANTITIES = 3
 """Quantities that `runs.nc` holds unpacked, 8 bytes a run each: the least a file of so many runs is."""
+
+MOST_PACKED = 1100
+"""Zeros take at most so many times as much space as when packed (deflate: 1032)."""
 
 
 class ArchiveError(ValueError):
@@ -34,9 +40,12 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
 
     Raises `ArchiveError` where they are missing or not what a config allows.
     """
+    version = attrs.get("format_version")
+    if not (isinstance(version, np.integer) and version == FORMAT_VERSION):
+        raise ArchiveError(f"{path} does not have format {FORMAT_VERSION}, which this version reads")
     try:
         spec = json.loads(attrs["spec"])
-        entropy, name = int(spec["entropy"]), spec["name"]
+        entropy, name = int(spec["entropy"]), str(spec["name"])
         grid = {field.name: spec[field.name] for field in fields(Experiment) if field.name != "name"}
     except (KeyError, ValueError, TypeError, RecursionError):
         raise ArchiveError(f"{path} has no spec of an experiment") from None
@@ -44,9 +53,6 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
         experiment = parse_config({"entropy": entropy, "experiments": {name: grid}}).experiment(name)
     except ConfigError as error:
         raise ArchiveError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
-    version = attrs.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArchiveError(f"{path} has format {version!r}; this version of ntk_core reads {FORMAT_VERSION}")
     return experiment, entropy
 
 
@@ -61,7 +67,7 @@ class ArchivedRuns:
 
     def __enter__(self) -> ArchivedRuns:
         if not self.path.is_file():
-            raise ArchiveError(f"{self.path} is not there")
+            raise ArchiveError(f"{self.path} is not there, or no file")
         self._reader = RunsReader(self.path)
         try:
             self._reader.__enter__()
@@ -120,6 +126,28 @@ class ArchivedRuns:
         for name, values in coords.items():
             if not np.array_equal(self.read(name, (slice(None),)), values):
                 raise ArchiveError(f"{self.path}: coordinate {name} is not what the spec says")
+
+
+def load_table(path: Path, runs: ArchivedRuns) -> xr.Dataset:
+    """A `quantiles.nc` or `rates.nc` made from `runs`, in memory.
+
+    Raises `ArchiveError` where it cannot be read, was made from other runs, or would fill the memory.
+    """
+    import xarray as xr  # slow to import, and wanted here alone
+
+    if not path.is_file():
+        raise ArchiveError(f"{path} is not there, or no file")
+    try:
+        with xr.open_dataset(path, engine="netcdf4", cache=False) as table:
+            if read_spec(path, table.attrs) != (runs.experiment, runs.entropy):
+                raise ArchiveError(f"{path} was not made from {runs.path}")
+            if table.nbytes > MOST_PACKED * path.stat().st_size:
+                raise ArchiveError(f"{path} is cut: it says it holds {table.nbytes:,} bytes")
+            return table.load()
+    except ArchiveError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArchiveError(f"{path} cannot be read: {_reason(error)}") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -6,15 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..archive import ArchiveError
 from . import STATEMENTS, claim, open_archive
 from .record import Claim, Number
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the judgement on each statement named, or on all. 2 for a statement that does not exist."""
-    from ..config import ExecutionModel
-    from ..execution import workers
-
+    """Print the judgement on each statement named, or on all. 2 for an unknown one, or no archive."""
     parser = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
     parser.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
     parser.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
@@ -22,14 +20,28 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = [name for name in options.id if name not in STATEMENTS]
     if unknown:
         parser.error(f"no statement {', '.join(unknown)}; allowed: {', '.join(STATEMENTS)}")
-    folders = [path.parent for path in options.results.glob("*/rates.nc")]
+    try:
+        _judge(options.id or list(STATEMENTS), options.results)
+    except ArchiveError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    except (KeyError, IndexError, ValueError) as error:
+        print(f"{parser.prog}: {options.results} lacks what this version writes: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _judge(names: list[str], results: Path) -> None:
+    from ..config import ExecutionModel
+    from ..execution import workers
+
+    folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as client:
         archive = open_archive(folders, client)
-        names = ", ".join(item.experiment.name for item in archive.experiments)
-        print(f"Archived experiments: {names or f'none in {options.results}; exact laws and draws only'}")
-        for name in options.id or STATEMENTS:
+        found = ", ".join(item.experiment.name for item in archive.experiments)
+        print(f"Archived experiments: {found or f'none in {results}; exact laws and draws only'}")
+        for name in names:
             print("\n" + _text(claim(name, archive)))
-    return 0
 
 
 def _text(judged: Claim) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from ..archive import ArchivedRuns, load_table
 from ..datasets import RunsReader
 from ..execution import compute
 from ..grid import Cell, Experiment
@@ -79,15 +79,14 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
 
 
 def open_archive(folders: Iterable[Path], client: Client) -> Archive:
-    """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name."""
+    """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name.
+
+    Raises `ArchiveError` where one cannot be read or is not what its spec says.
+    """
     return Archive(tuple(_archived(folder) for folder in sorted(folders)), client)
 
 
 def _archived(folder: Path) -> Archived:
-    table = xr.load_dataset(folder / "quantiles.nc")
-    spec = json.loads(table.attrs["spec"])
-    grid: dict[str, Any] = {f.name: spec[f.name] for f in fields(Experiment)}
-    grid |= {name: tuple(value) for name, value in grid.items() if isinstance(value, list)}
-    experiment = Experiment(**grid)
-    rates = xr.load_dataset(folder / "rates.nc")
-    return Archived(experiment, int(spec["entropy"]), folder / "runs.nc", table, rates)
+    with ArchivedRuns(folder / "runs.nc") as runs:
+        table, rates = (load_table(folder / f"{name}.nc", runs) for name in ("quantiles", "rates"))
+    return Archived(runs.experiment, runs.entropy, runs.path, table, rates)

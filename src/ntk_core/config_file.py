@@ -25,7 +25,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 """Levels of lists and mappings; a config has four."""
 
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 """Values of a file once its aliases are written out."""
 
 MAX_SCALAR = 1000

@@ -306,8 +306,9 @@ def test_no_dashboard_unless_asked():
 
     with workers(ExecutionModel(), 1):
         for address, port in listening([psutil.Process()]):
-            with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(f"http://{address}:{port}/status", timeout=10)
+            for page in ("status", "health", "info/main/workers.html", "metrics"):
+                with pytest.raises(urllib.error.HTTPError, match="404"):
+                    urllib.request.urlopen(f"http://{address}:{port}/{page}", timeout=10)
 
 
 def test_a_dashboard_needs_its_package_or_is_on_loopback(caplog):

@@ -270,13 +270,13 @@ def _check_versions(client: Client) -> None:
         _refuse_others(process, it, expected)
 
 
-def _checked(expected: dict[str, str], function: Callable[[Task], Result], task: Task) -> Result:
+def _checked(expected: dict[str, str], function: Callable[[Task], Result], task: Task) -> tuple[Result]:
     """One task, on a worker that may have joined after all others were looked at."""
     if environment() != expected:
         from distributed import get_worker
 
         _refuse_others(f"worker {get_worker().address}", environment(), expected)
-    return function(task)
+    return (function(task),)
 
 
 def compute(
@@ -287,7 +287,7 @@ def compute(
     Not so one whose worker was killed: it is done again, by another worker. Only a task that took some twenty
     workers with it is given up. Raises `MismatchError` where versions differ from those of this process.
     """
-    from distributed import KilledWorker, as_completed
+    from distributed import CancelledError, KilledWorker, as_completed
 
     _check_versions(client)
     call = functools.partial(_checked, environment(), function)
@@ -297,10 +297,11 @@ def compute(
     done = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
     for future, result in done:
         i = index[future.key]
-        if future.status == "finished":
-            yield i, result
-        elif future.status == "cancelled":
+        if isinstance(result, CancelledError):
             raise result
+        # Not by the future's status: that is "pending" again if the worker was lost after it gave its result.
+        if len(result) == 1:
+            yield i, result[0]
         else:
             _, error, trace = result
             if not isinstance(error, KilledWorker) or given_up[i] == PATIENCE:

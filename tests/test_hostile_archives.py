@@ -237,12 +237,10 @@ def without(variable: str) -> Callable[[Path, random.Random], None]:
     ("name", "fault"),
     [
         ("quantiles.nc", cut),
-        ("rates.nc", flipped),
         ("quantiles.nc", replaced),
         ("rates.nc", reattributed),
         ("quantiles.nc", respecified),
         ("quantiles.nc", without("exceedances")),
-        ("rates.nc", without("slope")),
         ("runs.nc", cut),
     ],
 )

@@ -17,7 +17,8 @@ def summarise(experiments: Iterable[tuple[xr.Dataset, xr.Dataset]]) -> str:
         "results/<experiment>/{runs,quantiles,rates}.nc   the data\n"
         "results/figures/                                 the figures (SVG, PDF, PNG)\n"
         "results/findings.html                            the article, claim by claim\n"
-        "results/report.html                              the report"
+        "results/report.html                              the report\n"
+        "results/manifest.json                            checksums, for: ntk-core verify"
     )
     return "\n\n".join([*parts, where]) + "\n"
 

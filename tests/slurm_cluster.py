@@ -26,7 +26,7 @@ import psutil
 
 NODES = ("n1", "n2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
-DAEMONS = {"munged", "slurmctld", "slurmd", "slurmstepd"}
+DAEMONS = {"munged", "slurmctld", "slurmd"}
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 CONFIGURATION = """\
@@ -81,7 +81,8 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs to speak to this cluster and no other."""
-        return {"SLURM_CONF": str(self.configuration), "PATH": SEARCH}
+        path = os.pathsep.join([str(self.folder / "bin"), SEARCH])
+        return {"SLURM_CONF": str(self.configuration), "PATH": path}
 
     def call(self, *command: str) -> str:
         """What a command such as `squeue` prints. Raises `RuntimeError` with its words if it fails."""
@@ -96,6 +97,12 @@ class Cluster:
         """Start all daemons and wait until both nodes take jobs; if that fails, leave nothing running."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "state").mkdir()
+        # Snakemake's plugin drops SLURM_CONF before it calls srun, and there is no configuration elsewhere.
+        srun = self.folder / "bin" / "srun"
+        srun.parent.mkdir()
+        real = shutil.which("srun", path=SEARCH)
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self.configuration} exec {real} "$@"\n')
+        srun.chmod(0o755)
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(secrets.token_bytes(128))
@@ -153,13 +160,17 @@ class Cluster:
             raise RuntimeError(f"{left} did not end")
 
     def processes(self) -> list[psutil.Process]:
-        """The daemons of this cluster and what runs in its jobs; not the shell of one who works with it."""
+        """The daemons of this cluster and what runs in its jobs; not the shell of one who works with it.
+
+        A slurmstepd writes its title over its environment, so it is known by where it runs.
+        """
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                environment = process.environ()
-                if environment.get("SLURM_CONF") == str(self.configuration) and (
-                    "SLURM_JOB_ID" in environment or process.name() in DAEMONS
+                environment, name = process.environ(), process.name()
+                told = environment.get("SLURM_CONF") == str(self.configuration)
+                if (told and (name in DAEMONS or "SLURM_JOB_ID" in environment)) or (
+                    name == "slurmstepd" and Path(process.cwd()).is_relative_to(self.folder)
                 ):
                     found.append(process)
         return found

@@ -3,15 +3,24 @@
 Snakemake locks its working directory, and a run that is killed leaves the lock behind. A run
 therefore notes who it is; the next one removes the lock if that process is known to be dead. A note
 from another host, or none, proves nothing: then the lock stays and Snakemake refuses as it always does.
+
+On a cluster the jobs of a killed run live on, and each, when it starts or fails, removes the file it was to
+make, even if the next run has made it by then. So they are cancelled together with the lock.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+PATIENCE = 120.0
+"""Seconds to wait for cancelled jobs to end: SLURM gives them 30 before it kills."""
 
 
 class OccupiedError(RuntimeError):
@@ -39,18 +48,54 @@ def claim(state: Path) -> None:
 
 
 def recover(state: Path) -> str | None:
-    """Remove the locks in `state` if their owner is dead; returns what to tell the user, or None."""
+    """Remove the locks in `state`, and cancel the cluster's jobs of their owner, if it is dead.
+
+    Returns what to tell the user, or None.
+    """
     locks = [path for path in (state / "locks").glob("*") if path.is_file()]
     owner = _owner(state)
     if not locks or not owner:
         return None
     if owner.alive:
         return _at_work(owner)
+    jobs = _cancel(_jobs_of(state))
     for path in locks:
         path.unlink(missing_ok=True)
-    return (
+    told = (
         f"The run before this one (process {owner.pid}) was killed; its lock is removed and its work goes on."
     )
+    return f"{told} Its jobs {', '.join(jobs)} were cancelled." if jobs else told
+
+
+def _jobs_of(state: Path) -> set[str]:
+    """Numbers of the jobs whose files Snakemake counts as unfinished: it keeps a note for each."""
+    jobs = set()
+    for path in (state / "incomplete").glob("*"):
+        try:
+            jobs.add(str(json.loads(path.read_text())["external_jobid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return jobs
+
+
+def _cancel(jobs: set[str]) -> list[str]:
+    """Cancel those of the jobs that SLURM still has, and wait until they have ended."""
+    if not jobs or not shutil.which("squeue"):
+        return []
+    left = alive = _queued(jobs)
+    if alive:
+        subprocess.run(["scancel", *alive], capture_output=True, check=False)
+    deadline = time.monotonic() + PATIENCE
+    while left and time.monotonic() < deadline:
+        time.sleep(0.5)
+        left = _queued(jobs)
+    return alive
+
+
+def _queued(jobs: set[str]) -> list[str]:
+    command = ["squeue", "--me", "--noheader", "--format=%i"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return sorted(jobs & set(done.stdout.split()))
 
 
 def _at_work(owner: _Owner) -> str:

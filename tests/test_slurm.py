@@ -1,0 +1,276 @@
+"""The workflow on a real SLURM with the project's own profile, and what becomes of it when things fail.
+
+Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they were sent from is
+killed. What comes out is compared with a run on this machine, byte by byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT, Run, run_snakemake
+from slurm_cluster import Cluster, missing
+
+PLUGIN = "snakemake_executor_plugin_slurm"
+LACKING = missing() + ([] if importlib.util.find_spec(PLUGIN) else [PLUGIN])
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}")
+
+PROFILE = ROOT / "profiles/slurm"
+HASTE = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
+"""A cluster of one machine answers at once."""
+
+RUNS = "results/slow/runs.nc"
+SLOW: dict[str, Any] = {
+    "entropy": 3,
+    "experiments": {
+        "slow": {
+            "sampler": "dense",
+            "perturbation": ["aligned"],
+            "m": [2048, 2050, 2052],
+            "d": [64],
+            "alpha": [1.0],
+            "seeds": 8192,
+        }
+    },
+}
+"""Three shards of half a dozen seconds each: long enough to be hit."""
+
+
+@dataclass(frozen=True)
+class SlurmJob:
+    """A job as SLURM knows it; `wanted` is what it was asked to make, `minutes` its wall time."""
+
+    number: int
+    state: str
+    node: str
+    minutes: int
+    wanted: str
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    # not in pytest's own folder: a socket's path has at most 107 characters
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, Cluster(Path(folder)) as running:
+        yield running
+        logs = "\n".join(path.read_text() for path in Path(folder).glob("*.log"))
+    assert running.processes() == []
+    assert "fatal" not in logs
+
+
+def jobs(cluster: Cluster) -> list[SlurmJob]:
+    """All jobs the cluster remembers, oldest first."""
+    lines = cluster.call("squeue", "--noheader", "--states=all", "--format=%i|%T|%N|%l|%k").splitlines()
+    found = []
+    for number, state, node, limit, wanted in (line.split("|") for line in lines):
+        hours, minutes, _ = map(int, f"0:{limit}".split(":")[-3:])
+        found.append(SlurmJob(int(number), state, node, 60 * hours + minutes, wanted))
+    return sorted(found, key=lambda job: job.number)
+
+
+@contextlib.contextmanager
+def calling(
+    cluster: Cluster, directory: Path, config: Path, *targets: str
+) -> Iterator[subprocess.Popen[str]]:
+    """`snakemake` as from a login node, in a session of its own, its words in a file."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(directory), "--configfile", str(config)]
+    command += ["--workflow-profile", str(PROFILE), *HASTE, *targets]
+    with (
+        open(directory.with_suffix(".log"), "w") as log,
+        subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            text=True,
+            cwd=directory.parent,
+            env={**os.environ, **cluster.environment, "PYTHONPATH": ""},
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def finish(process: subprocess.Popen[str], directory: Path) -> Run:
+    """Wait for the end of a call."""
+    return Run(directory, process.wait(timeout=600), directory.with_suffix(".log").read_text())
+
+
+def call(cluster: Cluster, directory: Path, config: Path, *targets: str) -> Run:
+    """A whole call."""
+    with calling(cluster, directory, config, *targets) as process:
+        return finish(process, directory)
+
+
+def wait(condition: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> Any:
+    """What `condition` gives once it is true; `process` has to live until then."""
+    deadline = time.monotonic() + 240
+    while not (value := condition()):
+        assert process is None or process.poll() is None, "the call ended too early"
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.2)
+    return value
+
+
+def drawing(cluster: Cluster, directory: Path) -> list[SlurmJob]:
+    """Jobs that are drawing runs right now: they leave notes of how far they are."""
+    names = [path.name for path in directory.glob("results/slow/shards/*/*.progress") if path.read_text()]
+    widths = {re.match(r"m(\d+)_", name).group(1) for name in names}
+    running = [job for job in jobs(cluster) if job.state == "RUNNING"]
+    return [job for job in running if widths & set(job.wanted.split("_"))]
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The config of the slow grid as a file, and the digests of a local run on it."""
+    folder = tmp_path_factory.mktemp("slow")
+    run = run_snakemake(folder / "local", SLOW, RUNS)
+    assert run.code == 0, run.output
+    return folder / "local.yaml", run.digests("results/**/*.nc")
+
+
+def test_the_tiny_grid_comes_out_the_same_as_on_one_machine(cluster, tmp_path):
+    config = ROOT / "config/examples/tiny.yaml"
+    experiments = yaml.safe_load(config.read_text())["experiments"]
+    targets = [f"results/{name}/rates.nc" for name in experiments]
+    with calling(cluster, tmp_path / "slurm", config, *targets) as process:
+        local = run_snakemake(tmp_path / "local", config, *targets)
+        run = finish(process, tmp_path / "slurm")
+    assert local.code == 0, local.output
+    assert run.code == 0, run.output
+    data = local.digests("results/*/*.nc")
+    assert len(data) == 4 * len(experiments)
+    assert run.digests("results/*/*.nc") == data
+    done = jobs(cluster)
+    assert {job.state for job in done} == {"COMPLETED"}
+    # five shards, theory of each experiment, and a group that collects, sorts and fits for each
+    assert len(done) == 5 + 2 + 2
+    assert "group_tables" in " ".join(job.wanted for job in done) or run.jobs()["rates"] == 2
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A run whose three shards met three faults: the jobs that were hit, by fault, and all jobs after."""
+
+    hit: dict[str, SlurmJob]
+    after: list[SlurmJob]
+    run: Run
+    again: Run
+
+    def successor(self, fault: str) -> SlurmJob:
+        """The job that made in the end what the one that was hit was to make."""
+        return [job for job in self.after if job.wanted == self.hit[fault].wanted][-1]
+
+    def outcome(self, fault: str) -> str:
+        return next(job.state for job in self.after if job.number == self.hit[fault].number)
+
+
+def strike(
+    cluster: Cluster, directory: Path, process: subprocess.Popen[str], before: set[int]
+) -> dict[str, SlurmJob]:
+    """Let a fault of each kind happen to a job that is at work; returns the jobs by fault."""
+
+    def placed() -> list[SlurmJob] | None:
+        now = [job for job in jobs(cluster) if job.number not in before and job.node]
+        return now if len(now) == 3 else None
+
+    three = wait(placed, process)
+    nodes = [job.node for job in three]
+    alone = next(job for job in three if nodes.count(job.node) == 1)
+    first, second = (job for job in three if job is not alone)
+    hit = {"cancelled": first, "out of time": second, "node lost": alone}
+    blows = {
+        "cancelled": ("scancel", str(first.number)),
+        "out of time": ("scontrol", "update", f"jobid={second.number}", "EndTime=now"),
+        "node lost": ("scontrol", "update", f"nodename={alone.node}", "state=down", "reason=test"),
+    }
+    while blows:
+        at_work = {job.number for job in wait(lambda: drawing(cluster, directory), process)}
+        for fault in [fault for fault in blows if hit[fault].number in at_work]:
+            cluster.call(*blows.pop(fault))
+    wait(
+        lambda: next(job for job in jobs(cluster) if job.number == alone.number).state == "NODE_FAIL", process
+    )
+    cluster.call("scontrol", "update", f"nodename={alone.node}", "state=resume")
+    return hit
+
+
+@pytest.fixture(scope="module")
+def struck(cluster: Cluster, slow: tuple[Path, dict[str, str]], tmp_path_factory) -> Struck:
+    """One call that meets all three faults at once, as nodes are shared and waiting is most of the time."""
+    config, _ = slow
+    directory = tmp_path_factory.mktemp("struck") / "slurm"
+    before = {job.number for job in jobs(cluster)}
+    with calling(cluster, directory, config, RUNS) as process:
+        hit = strike(cluster, directory, process, before)
+        run = finish(process, directory)
+    again = call(cluster, directory, config, RUNS)
+    return Struck(hit, [job for job in jobs(cluster) if job.number not in before], run, again)
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"), [("cancelled", "CANCELLED"), ("out of time", "TIMEOUT"), ("node lost", "NODE_FAIL")]
+)
+def test_a_job_that_fails_is_sent_again_asks_for_more_and_changes_no_byte(struck, slow, fault, state):
+    assert struck.outcome(fault) == state
+    assert struck.run.code == 0, struck.run.output
+    successor = struck.successor(fault)
+    assert successor.state == "COMPLETED"
+    assert successor.minutes == 2 * struck.hit[fault].minutes
+    assert struck.run.digests("results/**/*.nc") == slow[1]
+
+
+def test_after_failed_jobs_nothing_is_left_to_do(struck):
+    assert struck.again.code == 0
+    assert "Nothing to be done" in struck.again.output
+
+
+def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
+    """Its jobs live on: some end, and nobody notes that; the others must not get in the way of the new ones."""
+    config, digests = slow
+    directory = tmp_path / "slurm"
+    before = {job.number for job in jobs(cluster)}
+    with calling(cluster, directory, config, RUNS) as process:
+        wait(lambda: drawing(cluster, directory), process)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert any((directory / ".snakemake/locks").iterdir())
+    left = [job for job in jobs(cluster) if job.number not in before]
+    wait(lambda: list(directory.glob("results/slow/shards/*/*.nc")))
+    run = call(cluster, directory, config, RUNS)
+    assert run.code == 0, run.output
+    assert "was killed; its lock is removed" in run.output
+    now = {job.number: job for job in jobs(cluster)}
+    for number in (job.number for job in left):
+        assert now[number].state in ("COMPLETED", "CANCELLED")
+    for number in map(int, re.findall(r"Its jobs ([\d, ]+) were", run.output)[0].split(", ")):
+        assert now[number].state == "CANCELLED"
+    assert run.digests("results/**/*.nc") == digests
+    assert [*(directory / "results").rglob(".*"), *(directory / "results").rglob("*.progress")] == []
+
+
+def test_the_cluster_is_on_the_loopback_interface_alone(cluster):
+    import psutil
+
+    addresses = [
+        connection.laddr.ip
+        for process in cluster.processes()
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(addresses) == {"127.0.0.1"}

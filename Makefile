@@ -12,8 +12,9 @@ REFERENCE ?= benchmarks/results/bench.json
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
+# Two processes: many tests wait for something, as for a queue or a browser.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # The race of one run against the tools people use: a few minutes, in an environment of its own.
 bench: $(BENCH_READY)

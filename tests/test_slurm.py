@@ -1,7 +1,7 @@
 """The workflow on a real SLURM with the project's own profile, and what becomes of it when things fail.
 
-Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they were sent from is
-killed. What comes out is compared with a run on this machine, byte by byte.
+Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they came from
+is killed. What comes out is compared with a run on this machine, byte by byte.
 """
 
 from __future__ import annotations
@@ -207,7 +207,8 @@ def strike(
     wait(
         lambda: next(job for job in jobs(cluster) if job.number == alone.number).state == "NODE_FAIL", process
     )
-    cluster.call("scontrol", "update", f"nodename={alone.node}", "state=resume")
+    with contextlib.suppress(RuntimeError):  # it may have come back by itself
+        cluster.call("scontrol", "update", f"nodename={alone.node}", "state=resume")
     return hit
 
 
@@ -242,7 +243,7 @@ def test_after_failed_jobs_nothing_is_left_to_do(struck):
 
 
 def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
-    """Its jobs live on: some end, and nobody notes that; the others must not get in the way of the new ones."""
+    """Its jobs live on; those at work when the next call comes must not get in the way of new ones."""
     config, digests = slow
     directory = tmp_path / "slurm"
     before = {job.number for job in jobs(cluster)}
@@ -251,15 +252,15 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
     assert any((directory / ".snakemake/locks").iterdir())
     left = [job for job in jobs(cluster) if job.number not in before]
-    wait(lambda: list(directory.glob("results/slow/shards/*/*.nc")))
     run = call(cluster, directory, config, RUNS)
     assert run.code == 0, run.output
     assert "was killed; its lock is removed" in run.output
-    now = {job.number: job for job in jobs(cluster)}
-    for number in (job.number for job in left):
-        assert now[number].state in ("COMPLETED", "CANCELLED")
-    for number in map(int, re.findall(r"Its jobs ([\d, ]+) were", run.output)[0].split(", ")):
-        assert now[number].state == "CANCELLED"
+    now = {job.number: job.state for job in jobs(cluster)}
+    told = re.search(r"Its jobs ([\d, ]+) were cancelled", run.output)
+    cancelled = {int(number) for number in told.group(1).split(", ")} if told else set()
+    assert cancelled
+    assert {number for number in now if now[number] == "CANCELLED"} >= cancelled
+    assert {now[job.number] for job in left} <= {"COMPLETED", "CANCELLED"}
     assert run.digests("results/**/*.nc") == digests
     assert [*(directory / "results").rglob(".*"), *(directory / "results").rglob("*.progress")] == []
 

@@ -153,7 +153,7 @@ class Cluster:
             for process in self.processes():
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(kill)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 3
             while self.processes() and time.monotonic() < deadline:
                 time.sleep(0.1)
         if left := self.processes():

@@ -1,7 +1,7 @@
 """The workflow on a real SLURM with the project's own profile, and what becomes of it when things fail.
 
-Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they were sent from is
-killed. What comes out is compared with a run on this machine, byte by byte.
+Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they were sent
+from is killed. What comes out is compared with a run on this machine, byte by byte.
 """
 
 from __future__ import annotations
@@ -161,7 +161,6 @@ def test_the_tiny_grid_comes_out_the_same_as_on_one_machine(cluster, tmp_path):
     assert {job.state for job in done} == {"COMPLETED"}
     # five shards, theory of each experiment, and a group that collects, sorts and fits for each
     assert len(done) == 5 + 2 + 2
-    assert "group_tables" in " ".join(job.wanted for job in done) or run.jobs()["rates"] == 2
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,8 @@ def strike(
     wait(
         lambda: next(job for job in jobs(cluster) if job.number == alone.number).state == "NODE_FAIL", process
     )
-    cluster.call("scontrol", "update", f"nodename={alone.node}", "state=resume")
+    with contextlib.suppress(RuntimeError):  # it may have come back by itself
+        cluster.call("scontrol", "update", f"nodename={alone.node}", "state=resume")
     return hit
 
 
@@ -242,7 +242,7 @@ def test_after_failed_jobs_nothing_is_left_to_do(struck):
 
 
 def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
-    """Its jobs live on: some end, and nobody notes that; the others must not get in the way of the new ones."""
+    """Its jobs live on: some end, which nobody notes; the others must not get in the way of the new ones."""
     config, digests = slow
     directory = tmp_path / "slurm"
     before = {job.number for job in jobs(cluster)}

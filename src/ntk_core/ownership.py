@@ -4,8 +4,8 @@ Snakemake locks its working directory, and a run that is killed leaves the lock 
 therefore notes who it is; the next one removes the lock if that process is known to be dead. A note
 from another host, or none, proves nothing: then the lock stays and Snakemake refuses as it always does.
 
-On a cluster the jobs of a killed run live on, and each, when it starts or fails, removes the file it was to make,
-also if the next run has made it by then. So they are cancelled together with the lock.
+On a cluster the jobs of a killed run live on, and each, when it starts or fails, removes the file it was to
+make, also if the next run has made it by then. So they are cancelled before the lock is removed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a job asks a cluster for: memory in MB and wall time in minutes.
 
-A job that asks for too little is killed, one that asks for too much waits longer. So the work is what the plan
-expects, times a margin for slower processors and disks, and each new attempt after a failure asks for as much again.
-On one machine nothing of this counts: Snakemake limits there what it is told to limit, and that is cores.
+A job that asks for too little is killed, one that asks for too much waits longer. So the work is what the
+plan expects, times a margin for slower processors and disks, and each new attempt after a failure asks for
+as much again. On one machine nothing of this counts: Snakemake limits there what it is told to limit, and
+that is cores.
 """
 
 from __future__ import annotations

@@ -18,7 +18,10 @@ rule simulate:
     threads: EXECUTION.threads
     resources:
         mem_mb=lambda wildcards, threads, attempt: shard_memory(
-            PLAN.experiment(wildcards.experiment), int(wildcards.stop) - int(wildcards.start), threads, attempt
+            PLAN.experiment(wildcards.experiment),
+            int(wildcards.stop) - int(wildcards.start),
+            threads,
+            attempt,
         ),
         runtime=lambda wildcards, threads, attempt: shard_minutes(
             PLAN.experiment(wildcards.experiment),

@@ -42,42 +42,38 @@ def recover(state: Path) -> str | None:
         return None
     if not locks or host != socket.gethostname() or _started(pid) == started:
         return None
-    jobs = _cancel(_jobs_of(state))
+    jobs = _cancel(state)
     for path in locks:
         path.unlink(missing_ok=True)
     told = f"The run before this one (process {pid}) was killed; its lock is removed and its work goes on."
     return f"{told} Its jobs {', '.join(jobs)} were cancelled." if jobs else told
 
 
-def _jobs_of(state: Path) -> set[str]:
-    """Numbers of the jobs whose files Snakemake counts as unfinished: it keeps a note for each."""
-    jobs = set()
-    for path in (state / "incomplete").glob("*"):
-        try:
-            jobs.add(str(json.loads(path.read_text())["external_jobid"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return jobs
-
-
-def _cancel(jobs: set[str]) -> list[str]:
-    """Cancel those of the jobs that SLURM still has, and wait until they have ended."""
-    if not jobs or not shutil.which("squeue"):
-        return []
-    left = alive = _queued(jobs)
-    if alive:
-        subprocess.run(["scancel", *alive], capture_output=True, check=False)
+def _cancel(state: Path) -> list[str]:
+    """Cancel what SLURM still has of the runs of `state`, and wait until it has ended; returns the jobs."""
+    left = jobs = _jobs_of(state)
+    if jobs:
+        subprocess.run(["scancel", *jobs], capture_output=True, check=False)
     deadline = time.monotonic() + PATIENCE
     while left and time.monotonic() < deadline:
         time.sleep(0.5)
-        left = _queued(jobs)
-    return alive
+        left = _jobs_of(state)
+    return jobs
 
 
-def _queued(jobs: set[str]) -> list[str]:
-    command = ["squeue", "--me", "--noheader", "--format=%i"]
+def _jobs_of(state: Path) -> list[str]:
+    """Jobs in SLURM that log below `state`.
+
+    Not from Snakemake's notes of unfinished files: those lose the job's number when the job starts.
+    """
+    if not shutil.which("squeue"):
+        return []
+    states = "pending,configuring,running,suspended,completing"  # it hides suspended ones unless asked
+    command = ["squeue", "--me", "--noheader", f"--states={states}", "--Format=JobID:20,STDOUT:4096"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return sorted(jobs & set(done.stdout.split()))
+    lines = (line.split(maxsplit=1) for line in done.stdout.splitlines())
+    logs = state.resolve() / "slurm_logs"
+    return [line[0] for line in lines if len(line) == 2 and Path(line[1].strip()).is_relative_to(logs)]
 
 
 def _started(pid: int) -> float:

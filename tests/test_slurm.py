@@ -254,7 +254,7 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
     # one is held, so that some have ended and one has not when the next call comes
     held = wait(lambda: [job for job in drawing(cluster, directory) if job.number not in before])[0]
     cluster.call("scontrol", "suspend", str(held.number))
-    wait(lambda: list(directory.glob("results/slow/shards/*/*.nc")))
+    wait(lambda: [job for job in jobs(cluster) if job.number not in before and job.state == "COMPLETED"])
     run = call(cluster, directory, config, RUNS)
     assert run.code == 0, run.output
     assert "was killed; its lock is removed" in run.output

@@ -1,7 +1,7 @@
 """The workflow on a real SLURM with the project's own profile, and what becomes of it when things fail.
 
-Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they came from
-is killed. What comes out is compared with a run on this machine, byte by byte.
+Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they were sent
+from is killed. What comes out is compared with a run on this machine, byte by byte.
 """
 
 from __future__ import annotations
@@ -161,7 +161,6 @@ def test_the_tiny_grid_comes_out_the_same_as_on_one_machine(cluster, tmp_path):
     assert {job.state for job in done} == {"COMPLETED"}
     # five shards, theory of each experiment, and a group that collects, sorts and fits for each
     assert len(done) == 5 + 2 + 2
-    assert "group_tables" in " ".join(job.wanted for job in done) or run.jobs()["rates"] == 2
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,7 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
     # one is held, so that some have ended and one has not when the next call comes
     held = wait(lambda: [job for job in drawing(cluster, directory) if job.number not in before])[0]
     cluster.call("scontrol", "suspend", str(held.number))
-    wait(lambda: list(directory.glob("results/slow/shards/*/*.nc")))
+    wait(lambda: [job for job in jobs(cluster) if job.number not in before and job.state == "COMPLETED"])
     run = call(cluster, directory, config, RUNS)
     assert run.code == 0, run.output
     assert "was killed; its lock is removed" in run.output

@@ -83,7 +83,7 @@ def _read(text: str) -> Any:
         return data
     try:
         _follow(yaml.parse(text, Loader=yaml.SafeLoader))
-        return yaml.load(text, Loader=yaml.SafeLoader)
+        return yaml.safe_load(text)
     except yaml.reader.ReaderError as error:
         raise _TextError(f"the character U+{error.character:04X}", "printable characters") from None
     except yaml.MarkedYAMLError as error:

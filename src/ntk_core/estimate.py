@@ -29,9 +29,10 @@ PROCESS_BYTES = 3.5e8
 
 def estimate(plan: Plan, at_once: int) -> str:
     """Runs, shards, expected time, disk and memory of what is left to do, `at_once` jobs at a time."""
-    missing = [shard for shard in plan.all_shards if not plan.path(shard).exists()]
-    shards = len(plan.all_shards)
-    runs = f"[plan] {plan.runs:,} runs in {shards:,} shards; {shards - len(missing):,} shards are there"
+    shards = plan.all_shards
+    missing = [shard for shard in shards if not plan.path(shard).exists()]
+    there = len(shards) - len(missing)
+    runs = f"[plan] {plan.runs:,} runs in {len(shards):,} shards; {there:,} shards are there"
     if not missing:
         return runs
     experiments = [plan.experiment(name) for name in plan.config.experiments]

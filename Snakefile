@@ -15,6 +15,7 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
+from ntk_core.checksums import seal_path
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.config_file import read_config_file
 from ntk_core.estimate import estimate
@@ -76,9 +77,10 @@ CLAIMS = Path("results/claims.json")
 SUMMARY = Path("results/summary.txt")
 FINDINGS = Path("results/findings.html")
 MANIFEST = Path("results/manifest.json")
+SEAL = seal_path(MANIFEST)
 REPORT = Path("results/report.html")
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, MANIFEST, REPORT])
+KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, MANIFEST, SEAL, REPORT])
 LIBRARY = library_digest()
 
 

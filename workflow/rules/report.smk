@@ -42,7 +42,7 @@ rule manifest:
         rules.results.input,
     output:
         MANIFEST,
-        f"{MANIFEST}.sha256",
+        SEAL,
     log:
         "logs/manifest.log",
     conda:

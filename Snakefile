@@ -46,6 +46,9 @@ if not workflow.overwrite_configfiles:
 report: "workflow/report/workflow.rst"
 
 
+# Snakemake knows whether it only looks when it has read this file, not before.
+LOOKING = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
+
 # Jobs at once: on this machine, and on a cluster.
 CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
@@ -56,7 +59,7 @@ try:
         PLAN.check_resources(here=NODES is None)
         if not os.access(".", os.W_OK):
             raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
-        if told := recover(Path(".snakemake")):
+        if not LOOKING and (told := recover(Path(".snakemake"))):
             print(told, file=sys.stderr)
         print(estimate(PLAN, NODES or CORES), file=sys.stderr)
 except ConfigError as error:

@@ -53,6 +53,34 @@ def test_another_process_with_the_same_number_is_not_the_owner(state):
     assert recover(state)
 
 
+QUEUE = """#!{python}
+import sys, pathlib
+here = pathlib.Path({folder!r})
+left = [line for line in (here / "queue").read_text().splitlines()]
+if sys.argv[0].endswith("scancel"):
+    kept = [line for line in left if line.split()[0] not in sys.argv[1:]]
+    (here / "queue").write_text("\\n".join(kept))
+else:
+    print("\\n".join(left))
+"""
+
+
+def test_the_jobs_of_a_dead_owner_are_cancelled_and_no_others(state, tmp_path_factory, monkeypatch):
+    """As `squeue` tells of them; a real one is asked in test_slurm.py."""
+    tools = tmp_path_factory.mktemp("tools")
+    for name in ("squeue", "scancel"):
+        (tools / name).write_text(QUEUE.format(python=sys.executable, folder=str(tools)))
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    ours, beside = state / "slurm_logs/rule_simulate", state.parent / "slurm_logs"
+    others = [f"13  {beside}/13.log", "14"]
+    (tools / "queue").write_text("\n".join([f"11  {ours}/11.log", f"12  {ours}/a b/12.log", *others]))
+    code = f"from pathlib import Path; from ntk_core.ownership import claim; claim(Path({str(state)!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert recover(state).endswith("Its jobs 11, 12 were cancelled.")
+    assert (tools / "queue").read_text().splitlines() == others
+
+
 @pytest.mark.parametrize(
     "note", ['{"host": "elsewhere", "pid": 999999, "started": 1.0}', "", "[]", '{"pid": 1}']
 )

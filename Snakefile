@@ -1,6 +1,7 @@
 # The whole workflow, in the order of the data:
 #   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary,
 #          -> theory.nc ------------------^                           article, manifest, report
+# What is trained needs no theory.nc: its radius is measured.
 # What each step computes lives in src/ntk_core; every key of the config in config/README.md.
 
 import os
@@ -19,7 +20,7 @@ from ntk_core.checksums import seal_path
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.config_file import read_config_file
 from ntk_core.estimate import estimate
-from ntk_core.figures import FIGURES
+from ntk_core.figures import FIGURES, TRAINING_FIGURES
 from ntk_core.keeping import Keeper, sweep
 from ntk_core.ownership import OccupiedError, claim, recover
 from ntk_core.plan import Plan, library_digest
@@ -66,14 +67,19 @@ except ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
 EXPERIMENTS = list(PLAN.config.experiments)
+GRIDS = PLAN.config.grids
+TRAININGS = PLAN.config.trainings
+# As patterns for wildcards; the last matches nothing.
+DRAWN = "|".join(GRIDS) or "(?!)"
+TRAINED = "|".join(TRAININGS) or "(?!)"
 EXECUTION = PLAN.config.execution
-DATA = [
-    Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "theory", "quantiles", "rates")
-]
+DATA = [Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "quantiles", "rates")]
+DATA += [Path(f"results/{e}/theory.nc") for e in GRIDS]
 DRAWINGS = [
     Path(f"results/figures/{e}-{figure}.{suffix}")
-    for e in EXPERIMENTS
-    for figure in FIGURES
+    for names, figures in ((GRIDS, FIGURES), (TRAININGS, TRAINING_FIGURES))
+    for e in names
+    for figure in figures
     for suffix in ("svg", "pdf", "png")
 ]
 CLAIMS = Path("results/claims.json")
@@ -89,6 +95,7 @@ LIBRARY = library_digest()
 
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/analyse.smk"
+include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

@@ -23,8 +23,7 @@ import psutil
 import yaml
 
 from ntk_core.config import parse_config
-from ntk_core.grid import Cell
-from ntk_core.plan import RUN_BYTES
+from ntk_core.grid import RUN_BYTES, Cell
 from ntk_core.samplers import simulate
 
 from .race import ROOT
@@ -58,7 +57,7 @@ class Pipeline:
 def measure(config: Path, cores: int, folder: Path) -> Pipeline:
     """Run the workflow on `config` in a new directory below `folder`, and time what it cannot do without."""
     spec = parse_config(yaml.safe_load(config.read_text()))
-    experiments = [spec.experiment(name) for name in spec.experiments]
+    experiments = [spec.grid(name) for name in spec.grids]
     cells = [(cell, experiment.seeds) for experiment in experiments for cell in experiment.cells()]
     runs = sum(seeds for _, seeds in cells)
     with ProcessPoolExecutor(cores) as pool:

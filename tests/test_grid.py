@@ -6,7 +6,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntk_core.grid import BLOCK, Experiment, Shard, content_key, seed_ranges, tasks
+from ntk_core.grid import BLOCK, Experiment, Shard, seed_ranges, tasks
 
 EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 2**30), (2, 9), (0.5, 1.0), 5000)
 
@@ -66,7 +66,7 @@ def test_tasks_hold_every_run_once_and_cut_between_blocks(start, length, cost):
     shard = Shard(EXPERIMENT, 1, 2**30, start, start + length)
     pieces = [piece for task in tasks(shard, cost) for piece in task]
     assert all(task for task in tasks(shard, cost))
-    for index, cell in enumerate(shard.cells()):
+    for index, cell in enumerate(EXPERIMENT.cells([shard.m])):
         mine = [(piece.start, piece.stop) for piece in pieces if piece.index == index]
         assert mine[0][0] == start
         assert mine[-1][1] == start + length
@@ -79,14 +79,14 @@ def test_tasks_hold_every_run_once_and_cut_between_blocks(start, length, cost):
 def test_content_key_changes_with_what_a_shard_holds_and_only_with_that():
     from dataclasses import replace
 
-    key = content_key(EXPERIMENT, 1)
+    key = EXPERIMENT.content_key(1)
     same = replace(EXPERIMENT, name="other", seeds=7, m=(2,))
-    assert content_key(same, 1) == key
+    assert same.content_key(1) == key
     others = [
-        content_key(EXPERIMENT, 2),
-        content_key(replace(EXPERIMENT, sampler="dense"), 1),
-        content_key(replace(EXPERIMENT, d=(2,)), 1),
-        content_key(replace(EXPERIMENT, alpha=(0.5, 1.0000000000000002)), 1),
-        content_key(replace(EXPERIMENT, perturbation=("sphere", "adversarial")), 1),
+        EXPERIMENT.content_key(2),
+        replace(EXPERIMENT, sampler="dense").content_key(1),
+        replace(EXPERIMENT, d=(2,)).content_key(1),
+        replace(EXPERIMENT, alpha=(0.5, 1.0000000000000002)).content_key(1),
+        replace(EXPERIMENT, perturbation=("sphere", "adversarial")).content_key(1),
     ]
     assert len({key, *others}) == 6

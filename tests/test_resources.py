@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from ntk_core.config import parse_config
-from ntk_core.grid import Shard
-from ntk_core.plan import RUN_BYTES, Plan
+from ntk_core.grid import RUN_BYTES, Shard
+from ntk_core.plan import Plan
 from ntk_core.resources import (
     MARGIN,
     START_MINUTES,

@@ -70,7 +70,7 @@ def _thresholds(experiment: Experiment, limits: dict[str, Array], x_norm: Array)
     A NaN bound has a NaN threshold, which nothing exceeds.
     """
     m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
-    scale = np.stack([_homogeneity(q, x_norm) for q in QUANTITIES])[:, None, None, None, :]
+    scale = np.stack([homogeneity(q, x_norm) for q in QUANTITIES])[:, None, None, None, :]
     least = np.stack([NOISE * (quantum(q, m, alpha) + 0.0 * alpha) for q in QUANTITIES])
     return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), least) for b in bounds.BOUNDS])
 
@@ -101,7 +101,7 @@ def _cell(runs: RunsReader, index: Index, delta: Array, thresholds: Array) -> di
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _homogeneity(quantity: str, x_norm: Array) -> Array:
+def homogeneity(quantity: str, x_norm: Array) -> Array:
     """What a quantity at ‖x‖ = 1 is multiplied by at `x_norm`: fractions do not depend on it."""
     return np.ones_like(x_norm) if quantity.endswith("_fraction") else x_norm
 
@@ -136,7 +136,7 @@ def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
     Both are NaN where the bound is; the ratio also where the quantile is 0.
     """
     ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
-    scale = [_homogeneity(quantity, dataset["x_norm"].values) for quantity in QUANTITIES]
+    scale = [homogeneity(quantity, dataset["x_norm"].values) for quantity in QUANTITIES]
     measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
     over = dataset["exceedances"]
     upper = xr.DataArray(rate_upper_limit(over.values, seeds), dims=over.dims)

@@ -10,16 +10,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from .band import QUANTITIES
 from .config import ConfigError, parse_config
 from .datasets import RUN_DIMS, RunsReader, run_coordinates
-from .grid import Experiment
+from .grid import Experiment, Work
 from .network import Array
 from .seeding import FORMAT_VERSION
+from .training.spec import RUN_VARIABLES, Training
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +36,7 @@ class ArchiveError(ValueError):
     """A file that is no archive of ours; the message names the file and what is wrong with it."""
 
 
-def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
+def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Work, int]:
     """Experiment and entropy a file was made from, out of its global attributes.
 
     Raises `ArchiveError` where they are missing or not what a config allows.
@@ -46,26 +47,34 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
     try:
         spec = json.loads(attrs["spec"])
         entropy, name = int(spec["entropy"]), str(spec["name"])
-        grid = {field.name: spec[field.name] for field in fields(Experiment) if field.name != "name"}
+        kind = Training if spec.get("kind") == "trained" else Experiment
+        keys = {field.name: spec[field.name] for field in fields(kind) if field.name != "name"}
+        if kind is Training:
+            keys = _as_config(keys)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise ArchiveError(f"{path} has no spec of an experiment") from None
     try:
-        experiment = parse_config({"entropy": entropy, "experiments": {name: grid}}).experiment(name)
+        experiment = parse_config({"entropy": entropy, "experiments": {name: keys}}).experiment(name)
     except ConfigError as error:
         raise ArchiveError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
     return experiment, entropy
 
 
-class ArchivedRuns:
-    """The runs of one experiment, from a `runs.nc`: its `experiment`, `entropy` and values.
+def _as_config(keys: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a trained experiment as its config has them: without what its data do not have."""
+    teacher = keys["data"] == "teacher"
+    return keys | ({"classes": None} if teacher else {"d": None})
 
-    Raises `ArchiveError` on opening and on reading.
-    """
+
+class _Archived:
+    """A `runs.nc` of one experiment: its `entropy` and values. Opening and reading raise `ArchiveError`."""
+
+    entropy: int
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    def __enter__(self) -> ArchivedRuns:
+    def __enter__(self) -> Self:
         if not self.path.is_file():
             raise ArchiveError(f"{self.path} is not there, or no file")
         self._reader = RunsReader(self.path)
@@ -83,6 +92,44 @@ class ArchivedRuns:
     def __exit__(self, *_: object) -> None:
         self._reader.__exit__()
 
+    def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
+        """See `RunsReader.read`."""
+        try:
+            return self._reader.read(quantity, index)
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            raise ArchiveError(f"{self.path} is damaged in {quantity}: {_reason(error)}") from None
+
+    def _check(self) -> None:
+        try:
+            attrs, layout = self._reader.header()
+        except (OSError, RuntimeError, ValueError, AttributeError) as error:
+            raise ArchiveError(f"{self.path} cannot be read: {_reason(error)}") from None
+        experiment, self.entropy = read_spec(self.path, attrs)
+        self._accept(experiment)
+        least, expected, coords = self._form()
+        if self.path.stat().st_size < least:
+            raise ArchiveError(f"{self.path} is cut: {experiment.runs:,} runs need {least:,} bytes and more")
+        for name, form in expected.items():
+            if layout.get(name) != form:
+                raise ArchiveError(f"{self.path}: variable {name} is {layout.get(name)}, not {form}")
+        for name, values in coords.items():
+            if not np.array_equal(self.read(name, (slice(None),)), values):
+                raise ArchiveError(f"{self.path}: coordinate {name} is not what the spec says")
+
+    def _accept(self, experiment: Work) -> None:
+        """Keep the experiment, if it is of the right kind."""
+        raise NotImplementedError
+
+    def _form(self) -> tuple[int, dict[str, Any], dict[str, Any]]:
+        """Least size in bytes, form of each variable, values of each coordinate."""
+        raise NotImplementedError
+
+
+class ArchivedRuns(_Archived):
+    """The runs of one grid of drawn displacements."""
+
+    experiment: Experiment
+
     def index(self, perturbation: str, m: int, d: int, alpha: float, seed: int) -> tuple[int, ...]:
         """Where a cell is in the file, by (perturbation, m, d, alpha). Raises `ArchiveError` if nowhere."""
         grid = self.experiment
@@ -97,38 +144,66 @@ class ArchivedRuns:
             raise ArchiveError(f"{self.path}: seed is {seed}; archived: 0 to {grid.seeds - 1}")
         return tuple(found)
 
-    def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
-        """See `RunsReader.read`."""
-        try:
-            return self._reader.read(quantity, index)
-        except (OSError, RuntimeError, ValueError, IndexError) as error:
-            raise ArchiveError(f"{self.path} is damaged in {quantity}: {_reason(error)}") from None
+    def _accept(self, experiment: Work) -> None:
+        if not isinstance(experiment, Experiment):
+            raise ArchiveError(f"{self.path} holds trained runs, not drawn ones")
+        self.experiment = experiment
 
-    def _check(self) -> None:
-        try:
-            attrs, layout = self._reader.header()
-        except (OSError, RuntimeError, ValueError, AttributeError) as error:
-            raise ArchiveError(f"{self.path} cannot be read: {_reason(error)}") from None
-        self.experiment, self.entropy = read_spec(self.path, attrs)
-        least = 8 * PLAIN_QUANTITIES * self.experiment.runs
-        if self.path.stat().st_size < least:
-            raise ArchiveError(
-                f"{self.path} is cut: {self.experiment.runs:,} runs need {least:,} bytes and more"
-            )
+    def _form(self) -> tuple[int, dict[str, Any], dict[str, Any]]:
         shape = (*self.experiment.shape, self.experiment.seeds)
         expected: dict[str, Any] = dict.fromkeys(QUANTITIES, (RUN_DIMS, shape, "f8"))
         for name, size in zip(RUN_DIMS, shape, strict=True):
             expected[name] = ((name,), (size,), {"perturbation": "str", "alpha": "f8"}.get(name, "i8"))
-        for name, form in expected.items():
-            if layout.get(name) != form:
-                raise ArchiveError(f"{self.path}: variable {name} is {layout.get(name)}, not {form}")
         coords = run_coordinates(self.experiment, self.experiment.m, range(self.experiment.seeds))
-        for name, values in coords.items():
-            if not np.array_equal(self.read(name, (slice(None),)), values):
-                raise ArchiveError(f"{self.path}: coordinate {name} is not what the spec says")
+        return 8 * PLAIN_QUANTITIES * self.experiment.runs, expected, coords
 
 
-def load_table(path: Path, runs: ArchivedRuns) -> xr.Dataset:
+class ArchivedTraining(_Archived):
+    """The runs of one trained experiment."""
+
+    experiment: Training
+
+    def index(self, m: int, seed: int) -> tuple[int, int]:
+        """Where a run is in the file, by (m, seed). Raises `ArchiveError` if nowhere."""
+        if m not in self.experiment.m:
+            raise ArchiveError(f"{self.path}: m is {m}; archived: {', '.join(map(str, self.experiment.m))}")
+        if seed >= self.experiment.seeds:
+            raise ArchiveError(f"{self.path}: seed is {seed}; archived: 0 to {self.experiment.seeds - 1}")
+        return self.experiment.m.index(m), seed
+
+    def _accept(self, experiment: Work) -> None:
+        if not isinstance(experiment, Training):
+            raise ArchiveError(f"{self.path} holds drawn runs, not trained ones")
+        self.experiment = experiment
+
+    def _form(self) -> tuple[int, dict[str, Any], dict[str, Any]]:
+        grid = self.experiment
+        coords: dict[str, Any] = {
+            "m": np.array(grid.m),
+            "seed": np.arange(grid.seeds),
+            "time": np.array(grid.times),
+            "input": np.arange(grid.held_out_inputs),
+        }
+        dims = tuple(coords)
+        shape = tuple(values.size for values in coords.values())
+        expected: dict[str, Any] = {name: ((name,), (values.size,), "i8") for name, values in coords.items()}
+        expected |= dict.fromkeys(QUANTITIES, (dims, shape, "f8"))
+        expected |= dict.fromkeys(RUN_VARIABLES, (dims[:3], shape[:3], "f8"))
+        expected |= {"status": (dims[:2], shape[:2], "i1"), "steps_taken": (dims[:2], shape[:2], "i8")}
+        return grid.runs * grid.run_bytes // MOST_PACKED, expected, coords
+
+
+def archived(path: str | Path) -> ArchivedRuns | ArchivedTraining:
+    """The runs file at `path`, of whichever kind it says it is; nothing is checked before it is entered."""
+    try:
+        with RunsReader(path) as reader:
+            kind = json.loads(reader.header()[0]["spec"]).get("kind")
+    except (OSError, RuntimeError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        kind = None
+    return ArchivedTraining(path) if kind == "trained" else ArchivedRuns(path)
+
+
+def load_table(path: Path, runs: ArchivedRuns | ArchivedTraining) -> xr.Dataset:
     """A `quantiles.nc` or `rates.nc` made from `runs`, in memory.
 
     Raises `ArchiveError` where it cannot be read, was made from other runs, or would fill the memory.

@@ -18,8 +18,10 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -28,6 +30,8 @@ from pydantic import (
 
 from . import grid
 from .displacement import LAWS
+from .training.data import PIXELS, available
+from .training.spec import Training
 
 
 class ConfigError(ValueError):
@@ -87,6 +91,9 @@ _EXPERIMENT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 class ExperimentModel(_Section):
     """A full grid of runs: the product of its axes."""
 
+    kind: Literal["drawn"] = Field(
+        default="drawn", description="'drawn' (the default) or 'trained': where displacements come from"
+    )
     sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
     perturbation: Annotated[
         list[Annotated[str, AfterValidator(_law)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
@@ -109,6 +116,92 @@ class ExperimentModel(_Section):
         if self.sampler == "dense" and max(self.m) > 2**26:
             raise ValueError(f"m holds {max(self.m)}, too wide for 'dense'")
         return self
+
+
+class TrainedModel(_Section):
+    """Runs of gradient descent on one data set, from a symmetric start, at several widths."""
+
+    kind: Literal["trained"] = Field(description="'drawn' or 'trained'")
+    data: Literal["digits", "teacher"] = Field(
+        description="'digits' (8 by 8 images of scikit-learn) or 'teacher' (targets by 8 neurons)"
+    )
+    classes: (
+        Annotated[list[Annotated[int, Field(ge=0, le=9)]], Field(min_length=1, max_length=2), _Axis] | None
+    ) = Field(
+        default=None,
+        validate_default=True,
+        description="with data: digits, a list of the two digits to tell apart, or of the one to tell from "
+        "the rest; else left out",
+    )
+    d: Annotated[int, Field(ge=1, le=2**12)] | None = Field(
+        default=None,
+        validate_default=True,
+        description=f"with data: teacher, a whole number, 1 to 4096; else left out (digits: {PIXELS})",
+    )
+    training_inputs: Annotated[int, Field(ge=1, le=2**14)] = Field(
+        description="a whole number, 1 to 16384 (digits: as many as there are): inputs trained on"
+    )
+    held_out_inputs: Annotated[int, Field(ge=1, le=2**14)] = Field(
+        description="a whole number, 1 to 16384 (digits: as many as are left): inputs to measure at"
+    )
+    loss: Literal["squared", "logistic"] = Field(description="'squared' or 'logistic'")
+    step: Annotated[float, Field(gt=0.0, le=1e6)] = Field(
+        default=1.0,
+        description="a number, above 0, to 1.0e+6: step size times the largest curvature; stable below 2",
+    )
+    steps: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        description="a whole number, 1 to 10^6: most steps of gradient descent"
+    )
+    target_loss: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None, description="null, or a number above 0: training loss at which a run stops"
+    )
+    m: Annotated[
+        list[Annotated[int, Field(ge=2, le=2**20), AfterValidator(_even)]],
+        Field(min_length=1, max_length=MAX_AXIS),
+        _Axis,
+    ] = Field(description="a list, each once, of even whole numbers, 2 to 2^20")
+    seeds: Annotated[int, Field(ge=1, le=2**20)] = Field(
+        description="a whole number, 1 to 2^20: runs of each width"
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _classes(cls, value: list[int] | None, info: ValidationInfo) -> list[int] | None:
+        if (value is None) == (info.data.get("data") == "digits"):
+            raise ValueError(f"data is {info.data.get('data')!r}")
+        return value
+
+    @field_validator("d")
+    @classmethod
+    def _dimension(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if (value is None) == (info.data.get("data") == "teacher"):
+            raise ValueError(f"data is {info.data.get('data')!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _enough_images(self) -> TrainedModel:
+        if self.data == "digits":
+            there = available(tuple(self.classes or ()))
+            asked = self.training_inputs + self.held_out_inputs
+            if asked > there:
+                raise ValueError(
+                    f"training_inputs and held_out_inputs are {asked} together, of {there} images there are"
+                )
+        return self
+
+
+def _kind(value: Any) -> str:
+    """Which of the two an experiment is, before it is checked."""
+    if not isinstance(value, Mapping):
+        return str(getattr(value, "kind", "drawn"))
+    kind = value.get("kind", "drawn")
+    return kind if isinstance(kind, str) else shorten(kind)
+
+
+AnyExperiment = Annotated[
+    Annotated[ExperimentModel, Tag("drawn")] | Annotated[TrainedModel, Tag("trained")],
+    Discriminator(_kind),
+]
 
 
 class AnalysisModel(_Section):
@@ -239,7 +332,7 @@ class Config(_Section):
         description="a whole number, 0 to 2^128 - 1: the root of all randomness"
     )
     experiments: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME)], ExperimentModel],
+        dict[Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME)], AnyExperiment],
         Field(min_length=1, max_length=MAX_AXIS),
     ] = Field(description="at least one experiment, named by letters, digits, '_' and '-'")
     analysis: AnalysisModel = Field(
@@ -250,9 +343,48 @@ class Config(_Section):
         description=f"a mapping with the keys {', '.join(ExecutionModel.model_fields)}",
     )
 
-    def experiment(self, name: str) -> grid.Experiment:
-        """An experiment with its axes sorted: CF wants monotonic coordinates, and order is no content."""
+    @property
+    def grids(self) -> list[str]:
+        """Names of the experiments whose displacements are drawn."""
+        return [name for name, model in self.experiments.items() if isinstance(model, ExperimentModel)]
+
+    @property
+    def trainings(self) -> list[str]:
+        """Names of the experiments that are trained."""
+        return [name for name, model in self.experiments.items() if isinstance(model, TrainedModel)]
+
+    def experiment(self, name: str) -> grid.Experiment | Training:
+        """The experiment called `name`, of either kind."""
+        return self.grid(name) if name in self.grids else self.training(name)
+
+    def training(self, name: str) -> Training:
+        """A trained experiment. Raises `KeyError` if there is none of this name."""
         model = self.experiments[name]
+        if not isinstance(model, TrainedModel):
+            raise KeyError(name)
+        return Training(
+            name=name,
+            data=model.data,
+            classes=tuple(model.classes or ()),
+            d=model.d or PIXELS,
+            training_inputs=model.training_inputs,
+            held_out_inputs=model.held_out_inputs,
+            loss=model.loss,
+            step=model.step,
+            steps=model.steps,
+            target_loss=model.target_loss,
+            m=tuple(sorted(model.m)),
+            seeds=model.seeds,
+        )
+
+    def grid(self, name: str) -> grid.Experiment:
+        """An experiment with its axes sorted: CF wants monotonic coordinates, and order is no content.
+
+        Raises `KeyError` if there is no grid of this name.
+        """
+        model = self.experiments[name]
+        if not isinstance(model, ExperimentModel):
+            raise KeyError(name)
         return grid.Experiment(
             name=name,
             sampler=model.sampler,
@@ -298,12 +430,16 @@ def _step(part: str | int) -> str:
 
 
 _SECTIONS: tuple[type[_Section], ...] = (
-    Config, ExperimentModel, AnalysisModel, ExecutionModel, JobqueueModel, TlsModel,
+    Config, AnalysisModel, ExecutionModel, JobqueueModel, TlsModel,
 )  # fmt: skip
+_KINDS: dict[Any, type[_Section]] = {"drawn": ExperimentModel, "trained": TrainedModel}
 
 
 def _explain(fault: Mapping[str, Any]) -> str:
     location = list(fault["loc"])
+    kind: type[_Section] = ExperimentModel
+    if location[:1] == ["experiments"] and len(location) > 2 and location[2] in _KINDS:
+        kind = _KINDS[location.pop(2)]  # pydantic's word for which of the two it tried
     if location[-1:] == ["[key]"] and len(location) == 3 and fault["type"] != "extra_forbidden":
         location.pop()  # pydantic's word for the name of an experiment itself
     if fault["type"] == "invalid_key":
@@ -311,9 +447,11 @@ def _explain(fault: Mapping[str, Any]) -> str:
         return f"{where} has the key {shorten(fault['input'])}; allowed: keys that are text"
     path = "".join(_step(part) for part in location).removeprefix(".")
     if fault["type"] == "extra_forbidden":
-        section = _section(location[:-1])
+        section = _section(location[:-1], kind)
         return f"{path}: unknown key; allowed here: {', '.join(section.model_fields)}"
-    allowed = _allowed(location)
+    if fault["type"] == "union_tag_invalid":
+        return f"{path}.kind is {shorten(fault['ctx']['tag'])}; allowed: 'drawn' or 'trained'"
+    allowed = _allowed(location, kind)
     if fault["type"] == "missing":
         return f"{path} is missing; allowed: {allowed}"
     if fault["type"] == "too_long":
@@ -326,11 +464,11 @@ def _explain(fault: Mapping[str, Any]) -> str:
     return f"{path or 'config'} is {value}; allowed: {allowed}"
 
 
-def _section(location: list[str | int]) -> type[_Section]:
+def _section(location: list[str | int], kind: type[_Section]) -> type[_Section]:
     """The section at a key path."""
     match location:
         case ["experiments", _]:
-            return ExperimentModel
+            return kind
         case ["analysis"]:
             return AnalysisModel
         case ["execution"]:
@@ -342,14 +480,17 @@ def _section(location: list[str | int]) -> type[_Section]:
     return Config
 
 
-def _allowed(location: list[str | int]) -> str:
+def _allowed(location: list[str | int], kind: type[_Section] = ExperimentModel) -> str:
     if not location:
         return "a mapping with the keys " + ", ".join(Config.model_fields)
     if location[0] == "experiments" and len(location) == 2:
         names = "named by letters, digits, '_' and '-' (at most 64)"
-        return f"a mapping with the keys {', '.join(ExperimentModel.model_fields)}, {names}"
+        return f"a mapping with the keys {', '.join(kind.model_fields)}, {names}"
+    sections: list[type[_Section]] = (
+        [kind, Config] if location[0] == "experiments" else [*reversed(_SECTIONS)]
+    )
     for part in reversed(location):
-        for section in reversed(_SECTIONS):
+        for section in sections:
             if part in section.model_fields:
                 return str(section.model_fields[str(part)].description)
     return "keys that are text"

@@ -21,7 +21,7 @@ import numpy as np
 
 from . import __version__
 from .band import QUANTITIES
-from .grid import Experiment
+from .grid import Experiment, Work
 from .network import Array
 from .seeding import FORMAT_VERSION
 
@@ -48,6 +48,39 @@ LONG_NAMES = {
     "delta1": "|Delta_1|, Delta_1 = [grad F(w) - grad F(w(0))]^T w(0)",
     "delta2": "|Delta_2|, Delta_2 = [grad F(w) - grad F(w(0))]^T u",
     "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha |x|/sqrt(m)",
+    # trained runs
+    "time": "steps of gradient descent",
+    "input": "number of the held-out input",
+    "target": "target of the held-out input",
+    "alpha_hat": "sqrt(m) max_i |w_i - w_i(0)|: the least alpha of a ball that holds the weights",
+    "max_displacement": "max_i |w_i - w_i(0)|",
+    "mean_displacement": "mean over neurons of |w_i - w_i(0)|",
+    "training_loss": "loss of the network on the training inputs",
+    "test_loss": "loss of the network on the held-out inputs",
+    "twin_training_loss": "loss of the linearized model on the training inputs",
+    "twin_test_loss": "loss of the linearized model on the held-out inputs",
+    "twin_distance": "root mean square over held-out inputs of network minus linearized model",
+    "flipped_fraction": "fraction of neurons and training inputs whose sign indicator ever differed so far",
+    "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
+    "status": "how the run ended",
+    "steps_taken": "steps done when the run ended",
+    "variable": "number of a trained run",
+    "uniform_bound": "bound that holds for all alpha at once",
+    "law_rms": "exact root mean square of the quantity under a displacement law at the mean alpha_hat",
+    "position": "rms divided by law_rms: where training stands among the displacement laws",
+    "runs_exceeding": "number of runs over the bound at one held-out input or more",
+    "run_mean": "mean over the runs",
+    "run_mean_standard_error": "standard error of that mean",
+    "run_min": "least of the runs",
+    "run_max": "largest of the runs",
+    "run_status": "number of runs that ended so",
+    "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow",
+    "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
+    "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
+    "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths",
+    "run_slope": "least-squares slope of log(run_mean) against log(m)",
+    "run_slope_lower": "lower confidence limit of that slope",
+    "run_slope_upper": "upper confidence limit of that slope",
     # quantiles
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
     "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",
@@ -91,14 +124,14 @@ LONG_NAMES = {
 """What every coordinate and variable means, for its `long_name`."""
 
 
-def attributes(title: str, summary: str, experiment: Experiment, entropy: int, **spec: Any) -> dict[str, Any]:
+def attributes(title: str, summary: str, experiment: Work, entropy: int, **spec: Any) -> dict[str, Any]:
     """Global attributes (CF-1.11, ACDD-1.3) with the whole spec the file follows from."""
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": title,
         "summary": summary,
         "keywords": "neural tangent kernel, linearization error, ReLU network, lazy training, Monte Carlo",
-        "source": f"ntk_core {__version__}, simulation with the {experiment.sampler} sampler",
+        "source": f"ntk_core {__version__}, {experiment.method}",
         "history": f"made by ntk_core {__version__} from the spec in this file",
         "references": "lecture notes on neural tangent kernel analysis: Lemmas 1 to 4, Theorem 1",
         "comment": "Quantities are at |x| = 1; linearization_error, delta1 and delta2 scale with |x|.",
@@ -120,7 +153,7 @@ def describe(dataset: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
     """The dataset with the attributes of its variables and its own; nothing else changed."""
     for name, variable in dataset.variables.items():
         variable.attrs["long_name"] = LONG_NAMES[str(name)]
-        if variable.dtype.kind in "if":
+        if variable.dtype.kind in "if" and "flag_values" not in variable.attrs:
             variable.attrs["units"] = "1"
     dataset.attrs = attrs
     return dataset

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from .plan import RUN_BYTES, Plan, size_text
+from .plan import Plan, size_text
 from .progress import clock
 
 JOB_SECONDS = 1.5
@@ -40,7 +40,7 @@ def estimate(plan: Plan, at_once: int) -> str:
     tables = RUN_SECONDS * plan.runs + TABLE_SECONDS * len(experiments)
     drawing /= min(at_once, len(missing))
     seconds = drawing + tables / min(at_once, len(experiments)) + PAGE_SECONDS
-    worker = PROCESS_BYTES + 2 * RUN_BYTES * max(shard.runs for shard in missing)
+    worker = PROCESS_BYTES + 2 * max(s.runs * s.experiment.run_bytes for s in missing)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return "\n".join(
         [

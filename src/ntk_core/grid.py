@@ -13,13 +13,18 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 from .displacement import LAWS
 from .gaussian import band_probability
 from .seeding import FORMAT_VERSION
+from .training.spec import Training
 
 BLOCK = {"band": 1024, "dense": 64}
 """Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
+
+RUN_BYTES = 40
+"""Bytes of one run: five float64."""
 
 SHARD_UNIT = 1024
 """Shards are planned in multiples of this many seeds, so that few blocks are cut by two shards."""
@@ -95,12 +100,49 @@ class Experiment:
         """Runs in the whole grid."""
         return self.cells_per_width * len(self.m) * self.seeds
 
+    @property
+    def run_bytes(self) -> int:
+        """Bytes of one run."""
+        return RUN_BYTES
+
+    @property
+    def method(self) -> str:
+        """How the runs are made, for people."""
+        return f"simulation with the {self.sampler} sampler"
+
+    def seed_cost(self, m: int) -> float:
+        """Expected work of one seed at a width, in the unit of `Cell.cost`."""
+        return sum(cell.cost() for cell in self.cells([m]))
+
+    def shard_seeds(self, m: int, most: int) -> int:
+        """Seeds of one shard at a width: as many as are allowed."""
+        return most
+
+    def content_key(self, entropy: int) -> str:
+        """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
+
+        Shards live in a folder of this name, so files of another grid are never mistaken for one's own.
+        """
+        content = {
+            "format": FORMAT_VERSION,
+            "entropy": entropy,
+            "sampler": self.sampler,
+            "perturbation": self.perturbation,
+            "d": self.d,
+            "alpha": [alpha.hex() for alpha in self.alpha],
+        }
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
+
+
+AnyKind = TypeVar("AnyKind", bound="Experiment | Training")
+Work: TypeAlias = "Experiment | Training"
+
 
 @dataclass(frozen=True)
-class Shard:
+class Shard(Generic[AnyKind]):
     """The runs of an experiment at one width with seeds `start` … `stop - 1`: one job, one file."""
 
-    experiment: Experiment
+    experiment: AnyKind
     entropy: int
     m: int
     start: int
@@ -111,29 +153,9 @@ class Shard:
         """Runs in the shard."""
         return self.experiment.cells_per_width * (self.stop - self.start)
 
-    def cells(self) -> Iterator[Cell]:
-        """The shard's cells, in the order of the experiment's axes."""
-        return self.experiment.cells([self.m])
-
     def cost(self) -> float:
         """Expected work of the shard, in the unit of `Cell.cost`."""
-        return (self.stop - self.start) * sum(cell.cost() for cell in self.cells())
-
-
-def content_key(experiment: Experiment, entropy: int) -> str:
-    """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
-
-    Shards live in a folder of this name, so files of another grid are never mistaken for one's own.
-    """
-    content = {
-        "format": FORMAT_VERSION,
-        "entropy": entropy,
-        "sampler": experiment.sampler,
-        "perturbation": experiment.perturbation,
-        "d": experiment.d,
-        "alpha": [alpha.hex() for alpha in experiment.alpha],
-    }
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
+        return (self.stop - self.start) * self.experiment.seed_cost(self.m)
 
 
 def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -171,7 +193,7 @@ class Piece:
     stop: int
 
 
-def tasks(shard: Shard, cost: float) -> list[list[Piece]]:
+def tasks(shard: Shard[Experiment], cost: float) -> list[list[Piece]]:
     """The shard's work as lists of pieces, each list costing about `cost` (unit of `Cell.cost`).
 
     Cheap cells share a task, dear cells are cut between blocks of seeds.
@@ -179,7 +201,7 @@ def tasks(shard: Shard, cost: float) -> list[list[Piece]]:
     out: list[list[Piece]] = []
     pending: list[Piece] = []
     load = 0.0
-    for index, cell in enumerate(shard.cells()):
+    for index, cell in enumerate(shard.experiment.cells([shard.m])):
         step = max(1, int(cost / cell.cost() / cell.block)) * cell.block
         edges = [shard.start, *range(shard.start - shard.start % step + step, shard.stop, step), shard.stop]
         for start, stop in itertools.pairwise(edges):

@@ -9,15 +9,13 @@ import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 from .config import Config, ConfigError
 from .execution import check
-from .grid import Experiment, Shard, content_key, seed_ranges
+from .grid import Experiment, Shard, Work, seed_ranges
 from .seeding import FORMAT_VERSION
-
-RUN_BYTES = 40
-"""Bytes of one run: five float64."""
 
 MAX_SHARDS = 100_000
 """More would take Snakemake minutes to plan and the file system a folder too large to list."""
@@ -38,16 +36,15 @@ class Plan:
     config: Config
     root: Path
 
-    def experiment(self, name: str) -> Experiment:
+    def experiment(self, name: str) -> Work:
         """The experiment called `name`."""
         return self.config.experiment(name)
 
-    def folder(self, experiment: Experiment) -> Path:
+    def folder(self, experiment: Work) -> Path:
         """Where the shards of an experiment live; shards of another grid live elsewhere."""
-        key = content_key(experiment, self.config.entropy)
-        return self.root / experiment.name / "shards" / key
+        return self.root / experiment.name / "shards" / experiment.content_key(self.config.entropy)
 
-    def path(self, shard: Shard) -> Path:
+    def path(self, shard: Shard[Any]) -> Path:
         """The file of a shard."""
         name = f"m{shard.m}_seeds{shard.start}-{shard.stop}.nc"
         return self.folder(shard.experiment) / name
@@ -63,17 +60,17 @@ class Plan:
                 found.get(m, []).append((start, stop))
         return found
 
-    def shards(self, name: str) -> list[Shard]:
+    def shards(self, name: str) -> list[Shard[Any]]:
         """The shards of an experiment, those already on disk reused whatever their size."""
         experiment, existing = self.experiment(name), self.existing(name)
-        size = self.config.execution.shard_seeds
+        most = self.config.execution.shard_seeds
         return [
             Shard(experiment, self.config.entropy, m, start, stop)
             for m in experiment.m
-            for start, stop in seed_ranges(experiment.seeds, size, existing[m])
+            for start, stop in seed_ranges(experiment.seeds, experiment.shard_seeds(m, most), existing[m])
         ]
 
-    def shard(self, name: str, path: Path) -> Shard:
+    def shard(self, name: str, path: Path) -> Shard[Any]:
         """The shard of an experiment that belongs in the file at `path`.
 
         Raises `ConfigError` if the file belongs to another grid, as after a change of the config.
@@ -92,7 +89,7 @@ class Plan:
 
     def grid(self, name: str) -> str:
         """All of it but the number of runs: what theory depends on."""
-        return f"{replace(self.experiment(name), seeds=0)}, {self._versions}"
+        return f"{replace(self.config.grid(name), seeds=0)}, {self._versions}"
 
     @property
     def _versions(self) -> str:
@@ -106,7 +103,7 @@ class Plan:
         return max(self.config.execution.threads, min(cores, self.experiment(name).runs // 10**7))
 
     @property
-    def all_shards(self) -> list[Shard]:
+    def all_shards(self) -> list[Shard[Any]]:
         """The shards of all experiments."""
         return [shard for name in self.config.experiments for shard in self.shards(name)]
 
@@ -120,13 +117,14 @@ class Plan:
         check(self.config.execution)
         experiments = [self.experiment(name) for name in self.config.experiments]
         size = self.config.execution.shard_seeds
-        count = sum(len(e.m) * -(-e.seeds // size) for e in experiments)
+        number = [sum(-(-e.seeds // e.shard_seeds(m, size)) for m in e.m) for e in experiments]
+        count = sum(number)
         if count > MAX_SHARDS:
             raise ConfigError(
                 f"execution.shard_seeds is {size}, which makes {count:,} shards; "
                 f"allowed: at most {MAX_SHARDS:,} shards, so raise it"
             )
-        pieces = sum(len(e.m) * -(-e.seeds // size) * e.cells_per_width for e in experiments)
+        pieces = sum(n * e.cells_per_width for n, e in zip(number, experiments, strict=True))
         if pieces > MAX_PIECES:
             raise ConfigError(
                 f"experiments: the {count:,} shards have {pieces:,} cells together; "
@@ -140,16 +138,19 @@ class Plan:
             )
         if not here:
             return
+        grids = [e for e in experiments if isinstance(e, Experiment)]
         shard = max(e.cells_per_width * min(e.seeds, size) for e in experiments)
-        cell = max(e.seeds for e in experiments)
-        entries = (
-            max(math.prod(e.shape) for e in experiments) * len(self.config.delta) * len(self.config.x_norm)
-        )
+        drawn = max(e.run_bytes * e.cells_per_width * min(e.seeds, size) for e in experiments)
+        cell = max((e.seeds for e in grids), default=0)
+        levels = len(self.config.delta) * len(self.config.x_norm)
+        entries = max((math.prod(e.shape) for e in grids), default=0) * levels
+        trained = max((e.runs * e.run_bytes for e in experiments if not isinstance(e, Experiment)), default=0)
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         for what, need in (
-            (f"execution.shard_seeds: a shard of {shard:,} runs", 2 * RUN_BYTES * shard),
-            (f"seeds: a cell of {cell:,} runs", 4 * RUN_BYTES * cell),
+            (f"execution.shard_seeds: a shard of {shard:,} runs", 2 * drawn),
+            (f"seeds: a cell of {cell:,} runs", 160 * cell),
             (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
+            ("experiments: the analysis of all runs that are trained", 4 * trained),
         ):
             if need > memory // 2:
                 raise ConfigError(
@@ -165,23 +166,23 @@ class Plan:
     @property
     def missing_runs(self) -> int:
         """Those not yet in shards."""
-        experiments = [self.experiment(name) for name in self.config.experiments]
-        there = sum(e.cells_per_width * self._seeds_there(e) for e in experiments)
-        return max(self.runs - there, 0)
+        return sum(self._missing(self.experiment(name)) for name in self.config.experiments)
 
     @property
     def disk(self) -> int:
         """Bytes still to be written: missing runs, and a `runs.nc` each, at worst as large as its shards."""
-        return RUN_BYTES * (self.missing_runs + self.runs)
+        experiments = [self.experiment(name) for name in self.config.experiments]
+        return sum(e.run_bytes * (self._missing(e) + e.runs) for e in experiments)
 
     def free_disk(self) -> int:
         """Bytes free where the results go."""
         where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         return shutil.disk_usage(where).free
 
-    def _seeds_there(self, experiment: Experiment) -> int:
+    def _missing(self, experiment: Work) -> int:
         ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
-        return sum(stop - start for start, stop in ranges if stop <= experiment.seeds)
+        there = sum(stop - start for start, stop in ranges if stop <= experiment.seeds)
+        return max(experiment.runs - experiment.cells_per_width * there, 0)
 
 
 def library_digest() -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from .grid import Experiment, Shard
-from .plan import RUN_BYTES, Plan
+from .grid import Experiment, Work
+from .plan import Plan
 
 START_MB = 600
 """A process that has loaded all it needs, and its buffers (measured: 350, with a plotting library)."""
@@ -32,35 +32,37 @@ CELL_NS = 3e8
 """Exact laws of one cell at one level (measured: 1.7e7; seconds at the far end of the support)."""
 
 
-def shard_memory(experiment: Experiment, seeds: int, threads: int, attempt: int) -> int:
+def shard_memory(experiment: Work, seeds: int, threads: int, attempt: int) -> int:
     """MB of a simulate job of `seeds` seeds: its runs, and as much again while they are written."""
     runs = experiment.cells_per_width * seeds
-    return attempt * (START_MB + threads * WORKER_MB + _megabytes(2 * RUN_BYTES * runs))
+    return attempt * (START_MB + threads * WORKER_MB + _megabytes(2 * experiment.run_bytes * runs))
 
 
-def shard_minutes(experiment: Experiment, m: int, seeds: int, threads: int, attempt: int) -> int:
+def shard_minutes(experiment: Work, m: int, seeds: int, threads: int, attempt: int) -> int:
     """Minutes of a simulate job, from what the plan expects of its shard."""
     return _minutes(_seed_cost(experiment, m) * seeds / threads, attempt)
 
 
 def analysis_memory(plan: Plan, names: list[str], threads: int, attempt: int) -> int:
     """MB of a job that goes through all runs of the experiments called `names`, a cell for each thread."""
-    cell = max(plan.experiment(name).seeds for name in names)
-    return attempt * (START_MB + threads * (WORKER_MB + _megabytes(4 * RUN_BYTES * cell)))
+    cell = max(
+        e.run_bytes * (e.seeds if isinstance(e, Experiment) else e.runs) for e in map(plan.experiment, names)
+    )
+    return attempt * (START_MB + threads * (WORKER_MB + _megabytes(4 * cell)))
 
 
 def analysis_minutes(plan: Plan, names: list[str], attempt: int) -> int:
     """Minutes of such a job."""
     experiments = [plan.experiment(name) for name in names]
     runs = sum(experiment.runs for experiment in experiments)
-    cells = sum(math.prod(experiment.shape) for experiment in experiments)
+    cells = sum(math.prod(e.shape) for e in experiments if isinstance(e, Experiment))
     return _minutes(RUN_NS * runs + CELL_NS * len(plan.config.delta) * cells, attempt)
 
 
 @lru_cache(maxsize=4096)
-def _seed_cost(experiment: Experiment, m: int) -> float:
+def _seed_cost(experiment: Work, m: int) -> float:
     """Work of one seed; shards of one width share it, and there may be a hundred thousand."""
-    return Shard(experiment, 0, m, 0, 1).cost()
+    return experiment.seed_cost(m)
 
 
 def _megabytes(count: int) -> int:

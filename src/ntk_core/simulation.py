@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
@@ -19,10 +19,11 @@ from .band import QUANTITIES
 from .checksums import broken, seal
 from .datasets import CACHE, RunsWriter, attributes, replacing, run_coordinates
 from .execution import TASK_COST, compute
-from .grid import Experiment, Piece, Shard, tasks
+from .grid import Experiment, Piece, Shard, Work, tasks
 from .network import Array
 from .samplers import simulate
 from .seeding import FORMAT_VERSION
+from .training.spec import Training
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -33,7 +34,9 @@ def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
     return [simulate(entropy, piece.cell, piece.start, piece.stop) for piece in pieces]
 
 
-def simulate_shard(shard: Shard, path: str | Path, client: Client, report: Callable[[int], None]) -> None:
+def simulate_shard(
+    shard: Shard[Experiment], path: str | Path, client: Client, report: Callable[[int], None]
+) -> None:
     """Draw all runs of a shard on the client's workers and write them to `path`, and seal the file.
 
     `report` is told the number of runs done, now and then.
@@ -64,7 +67,17 @@ def simulate_shard(shard: Shard, path: str | Path, client: Client, report: Calla
     seal(Path(path))
 
 
-def mend(shards: Mapping[Path, Shard], workers: Callable[[], AbstractContextManager[Client]]) -> None:
+def make_shard(shard: Shard[Any], path: str | Path, client: Client, report: Callable[[int], None]) -> None:
+    """`simulate_shard`, or for a trained experiment `training.runs.train_shard`."""
+    if isinstance(shard.experiment, Training):
+        from .training.runs import train_shard  # xarray is slow to import, and wanted there alone
+
+        train_shard(shard, path, client, report)
+    else:
+        simulate_shard(shard, path, client, report)
+
+
+def mend(shards: Mapping[Path, Shard[Any]], workers: Callable[[], AbstractContextManager[Client]]) -> None:
     """Compute again each shard whose file is not as it was sealed, and say so.
 
     `workers` is entered only where there is something to mend.
@@ -77,16 +90,21 @@ def mend(shards: Mapping[Path, Shard], workers: Callable[[], AbstractContextMana
             message = f"{path} is {fault}: it is computed again"
             logging.getLogger(__name__).warning(message)
             print(message, file=sys.stderr, flush=True)
-            simulate_shard(shards[path], path, client, lambda _: None)
+            make_shard(shards[path], path, client, lambda _: None)
 
 
-def collect(experiment: Experiment, entropy: int, shards: Sequence[str | Path], path: str | Path) -> None:
-    """Join the shards of an experiment into one runs file.
+def collect(experiment: Work, entropy: int, shards: Sequence[str | Path], path: str | Path) -> None:
+    """Join the shards of an experiment of either kind into one runs file.
 
     The file is written in its own order, chunk by chunk, so its bytes do not depend on how the
     runs were cut into shards, and memory not on how many there are. Raises `ValueError` if the
     shards do not cover the experiment exactly.
     """
+    if isinstance(experiment, Training):
+        from .training.runs import collect as collect_trained
+
+        collect_trained(experiment, entropy, shards, path)
+        return
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: runs of {experiment.name}",
         "One value a run for the linearization error, its two parts, the fraction of sign changes and "

@@ -3,6 +3,8 @@
 rule theory:
     output:
         theory="results/{experiment}/theory.nc",
+    wildcard_constraints:
+        experiment=DRAWN,
     log:
         "logs/{experiment}/theory.log",
     conda:
@@ -31,6 +33,8 @@ rule quantiles:
         theory="results/{experiment}/theory.nc",
     output:
         quantiles="results/{experiment}/quantiles.nc",
+    wildcard_constraints:
+        experiment=DRAWN,
     log:
         "logs/{experiment}/quantiles.log",
     conda:
@@ -55,6 +59,8 @@ rule rates:
         quantiles="results/{experiment}/quantiles.nc",
     output:
         rates="results/{experiment}/rates.nc",
+    wildcard_constraints:
+        experiment=DRAWN,
     log:
         "logs/{experiment}/rates.log",
     conda:

@@ -18,6 +18,8 @@ rule figures:
             for figure in FIGURES
             for suffix in ("pdf", "png")
         ],
+    wildcard_constraints:
+        experiment=DRAWN,
     log:
         "logs/{experiment}/figures.log",
     conda:

@@ -11,7 +11,7 @@ from ntk_core.rates import rate_dataset
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
 config = parse_config(snakemake.config)
-experiment = config.experiment(snakemake.wildcards.experiment)
+experiment = config.grid(snakemake.wildcards.experiment)
 with xr.open_dataset(snakemake.input.quantiles) as table:
     rates = rate_dataset(table, experiment, config.entropy)
 write(rates, snakemake.output.rates)

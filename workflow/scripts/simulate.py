@@ -7,7 +7,7 @@ from ntk_core.config import parse_config
 from ntk_core.execution import workers
 from ntk_core.plan import Plan
 from ntk_core.progress import note
-from ntk_core.simulation import simulate_shard
+from ntk_core.simulation import make_shard
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -18,5 +18,5 @@ if __name__ == "__main__":  # worker processes import this file and must not run
         workers(plan.config.execution, snakemake.threads) as client,
         note(snakemake.output[0]) as report,
     ):
-        simulate_shard(shard, snakemake.output[0], client, report)
+        make_shard(shard, snakemake.output[0], client, report)
     logging.info("%d runs", shard.runs)

@@ -10,17 +10,20 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slope", "failure")
-"""Names of the figures; each is a module here with a function `draw(table, rates)`."""
+"""Names of the figures of a grid; each is a module here with a function `draw(table, rates)`."""
+
+TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
+"""Those of a trained experiment."""
 
 
 def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path]) -> None:
     """Draw the figure called `name` and write it to each path, in the format of its suffix.
 
     `table` and `rates` are the quantiles and rates of one experiment. Files carry no dates or
-    random identifiers. Raises `ValueError` for a name not in `FIGURES`.
+    random identifiers. Raises `ValueError` for a name neither in `FIGURES` nor in `TRAINING_FIGURES`.
     """
-    if name not in FIGURES:
-        raise ValueError(f"figure is {name!r}; allowed: {', '.join(FIGURES)}")
+    if name not in FIGURES + TRAINING_FIGURES:
+        raise ValueError(f"figure is {name!r}; allowed: {', '.join(FIGURES + TRAINING_FIGURES)}")
     from . import style  # seaborn takes a second to import
 
     with style.context():

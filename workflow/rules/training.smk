@@ -1,0 +1,58 @@
+# What is trained: moments and bounds along training, and rates, of all widths at once.
+rule training:
+    input:
+        runs="results/{experiment}/runs.nc",
+    output:
+        quantiles="results/{experiment}/quantiles.nc",
+        rates="results/{experiment}/rates.nc",
+    wildcard_constraints:
+        experiment=TRAINED,
+    log:
+        "logs/{experiment}/training.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: analysis_memory(PLAN, [wildcards.experiment], 1, attempt),
+        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
+    params:
+        delta=PLAN.config.delta,
+        x_norm=PLAN.config.x_norm,
+        library=LIBRARY,
+    message:
+        "Computing what training did in {wildcards.experiment}"
+    script:
+        "../scripts/training.py"
+
+
+# Its figures, all in one job.
+rule training_figures:
+    input:
+        quantiles="results/{experiment}/quantiles.nc",
+        rates="results/{experiment}/rates.nc",
+    output:
+        [
+            report(
+                f"results/figures/{{experiment}}-{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category="{experiment}",
+                labels={"figure": figure},
+            )
+            for figure in TRAINING_FIGURES
+        ],
+        [
+            f"results/figures/{{experiment}}-{figure}.{suffix}"
+            for figure in TRAINING_FIGURES
+            for suffix in ("pdf", "png")
+        ],
+    wildcard_constraints:
+        experiment=TRAINED,
+    log:
+        "logs/{experiment}/figures.log",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Drawing the figures of {wildcards.experiment}"
+    script:
+        "../scripts/training_figures.py"

@@ -1,0 +1,20 @@
+"""Trained runs in, their moments, bounds and rates out."""
+
+import logging
+
+import xarray as xr
+
+from ntk_core.config import parse_config
+from ntk_core.datasets import write
+from ntk_core.training.analysis import rate_dataset, table_dataset
+
+logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+config = parse_config(snakemake.config)
+experiment = config.training(snakemake.wildcards.experiment)
+runs = xr.load_dataset(snakemake.input.runs)
+table = table_dataset(runs, experiment, config.entropy, config.delta, config.x_norm)
+write(table, snakemake.output.quantiles)
+write(rate_dataset(table, experiment, config.entropy), snakemake.output.rates)
+for status in table["status"].values:
+    logging.info("%s: %d runs", status, table["run_status"].sel(status=status).sum())

@@ -26,11 +26,12 @@ from .limit import EXPONENTS, Limit, limit
 from .runs import TITLE
 from .spec import RUN_VARIABLES, Training
 
-
 UNIFORM = ("printed", "sharp")
-"""Bounds that hold for all α at once at δ ≤ 1/2, so also at an α̂ that depends on w(0): |B|/m is an empirical
-distribution function at r, and the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant gives for all r
-together what Hoeffding's gives for one (docs/theory.md, "Lazy training")."""
+"""Bounds that hold for all α at once at δ ≤ 1/2, so also at an α̂ that depends on w(0).
+
+|B|/m is an empirical distribution function at r, and the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's
+constant gives for all r together what Hoeffding's gives for one (docs/theory.md, "Lazy training").
+"""
 
 
 def table_dataset(

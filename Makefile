@@ -9,7 +9,8 @@ AUTODIFF_BIN := .venv-autodiff/bin
 AUTODIFF_READY := .venv-autodiff/.ready
 REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test test-autodiff bench bench-compare bench-pipeline lint format lock bench-lock autodiff-lock licences sbom schema clean
+.PHONY: run test test-autodiff bench bench-compare bench-pipeline lint format lock bench-lock autodiff-lock \
+	licences sbom schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all

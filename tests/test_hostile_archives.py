@@ -13,6 +13,7 @@ import resource
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from ntk_core.config import ExecutionModel
 from ntk_core.datasets import RUN_DIMS
 from ntk_core.execution import workers
 from ntk_core.grid import Experiment, Shard
-from ntk_core.simulation import collect, simulate_shard
+from ntk_core.simulation import collect, make_shard
+from ntk_core.training import Training
+from ntk_core.training.spec import RUN_VARIABLES
 
 CASES = 600
 MEMORY = 2 << 30
@@ -37,24 +40,25 @@ SECONDS = 300
 """For a process and its share of the cases; it takes a tenth of that."""
 
 EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64,), (2,), (1.0,), 300)
-RUN = [
-    "--experiment",
-    "e",
-    "--perturbation",
-    "sphere",
-    "--m",
-    "64",
-    "--d",
-    "2",
-    "--alpha",
-    "1",
-    "--seed",
-    "7",
-]
+TRAINED = Training("e", "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, (64,), 40)
+LINE = ["--experiment", "e", "--m", "64", "--seed", "7"]
+RUN = {
+    "drawn": [*LINE, "--perturbation", "sphere", "--d", "2", "--alpha", "1"],
+    "trained": LINE,
+}
+KEYS = {
+    "drawn": ["entropy", "name", "sampler", "perturbation", "m", "d", "alpha", "seeds"],
+    "trained": [field.name for field in fields(Training)],
+}
+VICTIMS = {"drawn": [*QUANTITIES, *RUN_DIMS], "trained": [*QUANTITIES, *RUN_VARIABLES, "m", "time", "status"]}
 JUNK: list[Any] = [
     "", "{}", "[]", "null", "nonsense", "[" * 50_000, '{"entropy": "1"}', np.int32(7), np.nan, np.arange(9.0),
     '{"entropy": "' + "9" * 5000 + '"}', "\u0000", "../../../etc/passwd",
 ]  # fmt: skip
+
+
+def kind_of(file: netCDF4.Dataset) -> str:
+    return "trained" if "time" in file.dimensions else "drawn"
 
 
 def reattributed(path: Path, rng: random.Random) -> None:
@@ -71,8 +75,23 @@ def respecified(path: Path, rng: random.Random) -> None:
     """A spec that is JSON, and wrong in one place."""
     with netCDF4.Dataset(path, "a") as file:
         spec = json.loads(file.spec)
-        key = rng.choice(["entropy", "name", "sampler", "perturbation", "m", "d", "alpha", "seeds"])
-        values = [None, -1, 2**40, 10**400, 1e308, float("nan"), "", "../e", "a" * 10_000, [], [[]], {}, True]
+        key = rng.choice(KEYS[kind_of(file)])
+        values = [
+            None,
+            -1,
+            10**4,
+            2**40,
+            10**400,
+            1e308,
+            float("nan"),
+            "",
+            "../e",
+            "a" * 10_000,
+            [],
+            [[]],
+            {},
+            True,
+        ]
         spec[key] = rng.choice([*values, [64, 64], [65], ["worst"], [float("inf")], [[64]], [2**40], [0.5]])
         file.setncattr("spec", json.dumps(spec))
 
@@ -80,10 +99,10 @@ def respecified(path: Path, rng: random.Random) -> None:
 def rebuilt(path: Path, rng: random.Random) -> None:
     """The same file but for a variable: missing, renamed, of another type or shape, or other values."""
     fault = rng.choice(["missing", "renamed", "type", "dims", "values", "huge", "text", "group"])
-    victim = rng.choice([*QUANTITIES, *RUN_DIMS])
     source = path.with_suffix(".old")
     path.rename(source)
     with netCDF4.Dataset(source) as old, netCDF4.Dataset(path, "w") as new:
+        victim = rng.choice(VICTIMS[kind_of(old)])
         new.setncatts({name: old.getncattr(name) for name in old.ncattrs()})
         for name, dim in old.dimensions.items():
             size = 2**40 if fault == "huge" and name == "seed" else len(dim)
@@ -145,6 +164,8 @@ def attempt(root: Path, original: Path, number: int) -> tuple[str, list[tuple[in
     """Make the archive of a case and open it by every command: its fault, and codes and output."""
     rng = random.Random(number)
     fault = FAULTS[number % len(FAULTS)]
+    with netCDF4.Dataset(original) as file:
+        run = RUN[kind_of(file)]
     runs = root / "results" / "e" / "runs.nc"
     shutil.rmtree(root, ignore_errors=True)
     runs.parent.mkdir(parents=True)
@@ -156,8 +177,8 @@ def attempt(root: Path, original: Path, number: int) -> tuple[str, list[tuple[in
     for command in (
         ["verify"],
         ["verify", "--recompute", "2"],
-        ["replay", *RUN],
-        ["replay", *RUN, "--dense"],
+        ["replay", *run],
+        ["replay", *run, "--dense"],
     ):
         done = CliRunner().invoke(app, [*command, str(root / "results")])
         crashed = done.exception is not None and not isinstance(done.exception, SystemExit)
@@ -183,14 +204,21 @@ def attempts(folder: Path, original: Path, numbers: range, log: Path) -> None:
 
 def test_any_archive_is_judged_or_refused(tmp_path):
     """Never a crash, a traceback or a line more; a sound answer only where nothing that counts is damaged."""
-    original = tmp_path / "runs.nc"
-    with workers(ExecutionModel(), 1) as client:
-        simulate_shard(Shard(EXPERIMENT, 1, 64, 0, 300), tmp_path / "64.nc", client, lambda _: None)
-    collect(EXPERIMENT, 1, [tmp_path / "64.nc"], original)
+    originals = []
+    for experiment in (EXPERIMENT, TRAINED):
+        originals.append(tmp_path / f"{len(originals)}.nc")
+        shard = Shard(experiment, 1, 64, 0, experiment.seeds)
+        with workers(ExecutionModel(), 1) as client:
+            make_shard(shard, tmp_path / "shard.nc", client, lambda _: None)
+        collect(experiment, 1, [tmp_path / "shard.nc"], originals[-1])
     fork = multiprocessing.get_context("spawn")
     logs = [tmp_path / f"{part}.log" for part in range(2)]
+    half = CASES // 2
     parts = [
-        fork.Process(target=attempts, args=(tmp_path / f"case{i}", original, range(i, CASES, 2), logs[i]))
+        fork.Process(
+            target=attempts,
+            args=(tmp_path / f"case{i}", originals[i], range(i * half, (i + 1) * half), logs[i]),
+        )
         for i in range(2)
     ]
     for part in parts:

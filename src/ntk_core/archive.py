@@ -189,12 +189,16 @@ class ArchivedTraining(_Archived):
         expected: dict[str, Any] = {name: ((name,), (values.size,), "i8") for name, values in coords.items()}
         expected |= dict.fromkeys(QUANTITIES, (dims, shape, "f8"))
         expected |= dict.fromkeys(RUN_VARIABLES, (dims[:3], shape[:3], "f8"))
+        coords["training_input"] = np.arange(grid.training_inputs)
+        expected["training_input"] = (("training_input",), (grid.training_inputs,), "i8")
         expected |= {"status": (dims[:2], shape[:2], "i1"), "steps_taken": (dims[:2], shape[:2], "i8")}
         return grid.runs * grid.run_bytes // MOST_PACKED, expected, coords
 
 
 def archived(path: str | Path) -> ArchivedRuns | ArchivedTraining:
     """The runs file at `path`, of whichever kind it says it is; nothing is checked before it is entered."""
+    if not Path(path).is_file():  # a pipe would be waited for
+        return ArchivedRuns(path)
     try:
         with RunsReader(path) as reader:
             kind = json.loads(reader.header()[0]["spec"]).get("kind")

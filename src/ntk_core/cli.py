@@ -71,6 +71,8 @@ def verify(
                 typer.echo(f"recomputed {block}: {told or 'the same bits'}")
         except ArchiveError as error:
             _refuse(error)
+        except MemoryError:
+            _refuse(f"{path}: a run of a runs.nc needs more memory than there is")
     raise typer.Exit(0 if whole else DIFFERENT)
 
 
@@ -130,13 +132,19 @@ def _replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> N
     import numpy as np
 
     from .band import QUANTITIES
+    from .plan import size_text
     from .replay import TrainedRun, same_bits, trained_definitions
     from .training.descent import Status
     from .training.spec import RUN_VARIABLES
 
     experiment = runs.experiment
     run = TrainedRun(runs, runs.index(m, seed))
-    old, anew = run.archived(), run.anew()
+    try:
+        old, anew = run.archived(), run.anew()
+        if dense:
+            definitions = trained_definitions(experiment, runs.entropy, m, seed)
+    except MemoryError:
+        _refuse(f"{run} needs {size_text(experiment.memory(m))} of memory and more")
     new = dict(zip((*QUANTITIES, *RUN_VARIABLES), (*anew.quantities, *anew.numbers), strict=True))
     ended = f"{Status(anew.status).name.lower().replace('_', ' ')}, {anew.steps} steps"
     typer.echo(f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}")
@@ -153,6 +161,6 @@ def _replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> N
     same = all(same_bits(new[name], old[name]) for name in new)
     typer.echo("archived and recomputed: " + ("the same bits" if same else "DIFFERENT"))
     if dense:
-        apart = np.abs(trained_definitions(experiment, runs.entropy, m, seed) - anew.quantities[:, -1])
+        apart = np.abs(definitions - anew.quantities[:, -1])
         typer.echo(f"recomputed and definitions, at the end: at most {np.nanmax(apart):.1e} apart")
     raise typer.Exit(0 if same else DIFFERENT)

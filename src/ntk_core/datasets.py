@@ -52,6 +52,8 @@ LONG_NAMES = {
     "time": "steps of gradient descent",
     "input": "number of the held-out input",
     "target": "target of the held-out input",
+    "training_input": "number of the training input",
+    "training_target": "target of the training input",
     "alpha_hat": "sqrt(m) max_i |w_i - w_i(0)|: the least alpha of a ball that holds the weights",
     "max_displacement": "max_i |w_i - w_i(0)|",
     "mean_displacement": "mean over neurons of |w_i - w_i(0)|",

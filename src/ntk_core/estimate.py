@@ -40,7 +40,9 @@ def estimate(plan: Plan, at_once: int) -> str:
     tables = RUN_SECONDS * plan.runs + TABLE_SECONDS * len(experiments)
     drawing /= min(at_once, len(missing))
     seconds = drawing + tables / min(at_once, len(experiments)) + PAGE_SECONDS
-    worker = PROCESS_BYTES + 2 * max(s.runs * s.experiment.run_bytes for s in missing)
+    worker = PROCESS_BYTES + max(
+        2 * s.runs * s.experiment.run_bytes + s.experiment.memory(s.m) for s in missing
+    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return "\n".join(
         [

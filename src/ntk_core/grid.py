@@ -114,6 +114,10 @@ class Experiment:
         """Expected work of one seed at a width, in the unit of `Cell.cost`."""
         return sum(cell.cost() for cell in self.cells([m]))
 
+    def memory(self, m: int) -> int:
+        """Bytes one task holds beside the runs themselves: parts of a fixed size, whatever the width."""
+        return 0
+
     def shard_seeds(self, m: int, most: int) -> int:
         """Seeds of one shard at a width: as many as are allowed."""
         return most

@@ -121,8 +121,8 @@ class Plan:
         count = sum(number)
         if count > MAX_SHARDS:
             raise ConfigError(
-                f"execution.shard_seeds is {size}, which makes {count:,} shards; "
-                f"allowed: at most {MAX_SHARDS:,} shards, so raise it"
+                f"execution.shard_seeds is {size}, which makes {count:,} shards; allowed: at most "
+                f"{MAX_SHARDS:,} shards, so raise it, or lower the seeds of what is trained"
             )
         pieces = sum(n * e.cells_per_width for n, e in zip(number, experiments, strict=True))
         if pieces > MAX_PIECES:
@@ -151,6 +151,7 @@ class Plan:
             (f"seeds: a cell of {cell:,} runs", 160 * cell),
             (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
             ("experiments: the analysis of all runs that are trained", 4 * trained),
+            ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
         ):
             if need > memory // 2:
                 raise ConfigError(

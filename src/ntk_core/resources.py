@@ -32,10 +32,11 @@ CELL_NS = 3e8
 """Exact laws of one cell at one level (measured: 1.7e7; seconds at the far end of the support)."""
 
 
-def shard_memory(experiment: Work, seeds: int, threads: int, attempt: int) -> int:
+def shard_memory(experiment: Work, m: int, seeds: int, threads: int, attempt: int) -> int:
     """MB of a simulate job of `seeds` seeds: its runs, and as much again while they are written."""
     runs = experiment.cells_per_width * seeds
-    return attempt * (START_MB + threads * WORKER_MB + _megabytes(2 * experiment.run_bytes * runs))
+    worker = WORKER_MB + _megabytes(experiment.memory(m))
+    return attempt * (START_MB + threads * worker + _megabytes(2 * experiment.run_bytes * runs))
 
 
 def shard_minutes(experiment: Work, m: int, seeds: int, threads: int, attempt: int) -> int:

@@ -19,6 +19,7 @@ rule simulate:
     resources:
         mem_mb=lambda wildcards, threads, attempt: shard_memory(
             PLAN.experiment(wildcards.experiment),
+            int(wildcards.m),
             int(wildcards.stop) - int(wildcards.start),
             threads,
             attempt,

@@ -87,7 +87,8 @@ def step_size(data: Data, loss: str, step: float) -> float:
     K = (1/m) Σ_i D_i X X^T D_i with 0-1 diagonals D_i, so λ_max(K) ≤ λ_max(X X^T) whatever m and w; l'' is 1
     for the squared loss and at most 1/4 for the logistic one. The linear twin has the K of the start.
     """
-    gram = np.einsum("id,jd->ij", data.x, data.x)
+    n, d = data.x.shape  # X X^T and X^T X have the same largest eigenvalue
+    gram = np.einsum("id,jd->ij", data.x, data.x) if n < d else np.einsum("ki,kj->ij", data.x, data.x)
     largest = float(np.linalg.eigvalsh(gram)[-1])
     curvature = {"squared": 1.0, "logistic": 0.25}[loss]
     # Eigenvalues come from a library whose last digits may differ between processors.

@@ -79,6 +79,8 @@ def _dataset(experiment: Training, entropy: int, m: int, seeds: range, runs: Seq
         "time": np.array(experiment.times, dtype=np.int64),
         "input": np.arange(experiment.held_out_inputs, dtype=np.int64),
         "target": ("input", load(experiment, entropy).held_y),
+        "training_input": np.arange(experiment.training_inputs, dtype=np.int64),
+        "training_target": ("training_input", load(experiment, entropy).y),
     }
     return xr.Dataset(variables, coords)
 

@@ -86,6 +86,11 @@ class Training:
         recording = 3 * len(self.times) * self.held_out_inputs
         return 1e5 + STEP_NS * m * self.d * (training + recording)
 
+    def memory(self, m: int) -> int:
+        """Bytes one run at a width takes while it is trained: weights twice, signs, kernels of the inputs."""
+        n, inputs = self.training_inputs, self.training_inputs + self.held_out_inputs
+        return 8 * (2 * m * self.d + m * inputs + inputs * (self.d + n) + n * n) + m * n
+
     def shard_seeds(self, m: int, most: int) -> int:
         """Seeds of one shard: `SHARD_COST` of work, at most `most`."""
         return max(1, min(most, int(SHARD_COST / self.seed_cost(m))))

@@ -33,13 +33,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                     label=f"$m$ = {style.width_label(int(m))}",
                 )  # fmt: skip
         style.time_axis(ax, times)
-        style.log_axis(ax, "none ever flipped")
+        style.log_axis(ax, table, "none ever flipped")
         ax.set_title(title)
     axes[0].set_ylabel("fraction that ever flipped")
     style.legend_beside(axes[1])
     text = (
         r"A pair flips when $1\{w_i{\cdot}x_k{\geq}0\}$ differs from its value at the start, and counts from "
-        "then on. Right: neurons with at least one such pair. Mean over the runs; bars: least and largest run. "
+        "then on. Right: neurons with at least one such pair. Mean over the runs; bars: least and largest. "
         + style.trained_provenance(table)
     )
     style.caption(figure, style.trained_claim(CLAIM, table), text)

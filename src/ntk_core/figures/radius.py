@@ -48,7 +48,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         (right, r"mean over the neurons: $\sqrt{m}\,\mathrm{mean}_i\,\|w_i-w_i(0)\|$"),
     ):
         style.width_axis(ax, m)
-        style.log_axis(ax, "no run is left")
+        style.log_axis(ax, table)
         ax.set_title(title)
     left.set_ylabel(r"$\sqrt{m}\cdot$ displacement")
     if times.size:

@@ -32,7 +32,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     left.set_title(f"after {style.steps_label(last)}")
     right.set_title(f"at width $m$ = {style.width_label(widest)}")
     for ax in (left, right):
-        style.log_axis(ax, "nothing above 0")
+        style.log_axis(ax, table)
     left.set_ylabel("linearization error $E$")
     style.legend_beside(right)
     text = (
@@ -60,17 +60,18 @@ def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
         bound = error[f"bound_{name}"].values
         shown = style.positive(bound)
         if shown.any():
-            ax.plot(x[shown], bound[shown], linewidth=1.4, **style.BOUND_STYLES[name])
+            look = {"marker": style.lone(shown), "markersize": 14, **style.BOUND_STYLES[name]}
+            ax.plot(x[shown], bound[shown], linewidth=1.4, **look)
     colours = style.law_colours(list(error["perturbation"].values))
     for law in error["perturbation"].values:
         value = x_norm * error["law_rms"].sel(perturbation=law).values
         shown = style.positive(value)
         if shown.any():
-            look = _LAWS.get(law, {"label": law})
+            look = {"marker": style.lone(shown), "markersize": 14, **_LAWS.get(law, {"label": law})}
             ax.plot(x[shown], value[shown], color=colours[law], linewidth=1.6, **look)
     value = x_norm * error["rms"].values
     bar = style.bars(value, x_norm * error["rms_standard_error"].values)
-    shown = style.positive(value)
+    shown = style.resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
     if shown.any():
         ax.errorbar(
             x[shown], value[shown], bar[shown], marker="o", color="0.15",

@@ -83,8 +83,11 @@ def nearest_to_one(values: Array) -> float:
     return float(values[np.argmin(np.abs(np.log(values)))])
 
 
-def resolved(value: Array, m: Array | float, alpha: float) -> Any:
-    """Where a value of E is more than rounding around an exact zero, and so can be drawn on a log axis."""
+def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
+    """Where a value of E is more than rounding around an exact zero, and so can be drawn on a log axis.
+
+    Also of a distance of outputs, and of a fraction, which is exact.
+    """
     return value > NOISE * quantum("linearization_error", m, alpha)
 
 
@@ -149,6 +152,11 @@ def times_left(table: xr.Dataset) -> Array:
     return times[(times > 0) & (runs > 0)]
 
 
+def alpha_hat(cell: xr.Dataset) -> Array:
+    """The mean over the runs of the radius that training reached, along the dimension that is left."""
+    return cell["run_mean"].sel(variable="alpha_hat").values
+
+
 def time_colours(times: Array) -> dict[int, Any]:
     """A colour for each time, darker the earlier."""
     colours = sns.color_palette("viridis", len(times) + 1)[:-1]
@@ -182,14 +190,18 @@ def time_axis(ax: Axes, times: Array) -> None:
     ax.set_xlabel("steps of gradient descent")
 
 
-def log_axis(ax: Axes, empty: str) -> None:
+def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> None:
     """Logarithmic values, with more labels where they span less; says so where nothing is drawn."""
     ax.set_yscale("log")
     if not ax.get_legend_handles_labels()[0]:
+        empty = empty if times_left(table).size else "no run is left"
         ax.text(0.5, 0.5, empty, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
         ax.tick_params(axis="y", which="both", left=False, labelleft=False)
         return
     low, high = ax.get_ylim()
+    if high < 1.5 * low:
+        low, high = low / 1.5, high * 1.5
+        ax.set_ylim(low, high)
     if high < 50.0 * low:
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 5.0 * low else range(1, 10)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -217,6 +229,11 @@ def positive(value: Array) -> Any:
     return np.isfinite(value) & (value > 0.0)
 
 
+def lone(shown: Any) -> str:
+    """The marker of a line: a dash where it is of one point, and would not be seen."""
+    return "_" if np.count_nonzero(shown) == 1 else ""
+
+
 def bars(value: Array, standard_error: Array) -> Any:
     """Half-widths of intervals on a logarithmic axis; none where one run has no standard error."""
     return np.minimum(Z * np.nan_to_num(standard_error), 0.95 * value)
@@ -234,7 +251,7 @@ def trained_claim(claim: str, table: xr.Dataset) -> str:
     diverged, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
     if not diverged:
         return claim
-    return f"{diverged:,} of {runs:,} runs diverged; what is left of them before"
+    return f"{diverged:,} of {runs:,} runs diverged: this is what they did before"
 
 
 def trained_provenance(table: xr.Dataset) -> str:
@@ -245,7 +262,7 @@ def trained_provenance(table: xr.Dataset) -> str:
     on += " against the rest" if len(spec["classes"]) == 1 else ""
     return (
         f"Experiment {table.attrs['experiment']}: {runs} on {on}, {spec['loss']} loss, "
-        f"{spec['training_inputs']:,} inputs to train on and {spec['held_out_inputs']:,} held out."
+        f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."
     )
 
 

@@ -27,7 +27,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             rate = rate.sel(statistic="rms")
             value = cell["rms"].values
             bar = style.bars(value, cell["rms_standard_error"].values)
-            shown = style.positive(value)
+            shown = style.resolved(value, m, style.alpha_hat(cell))
             if not shown.any():
                 continue
             ax.errorbar(
@@ -37,18 +37,19 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             lowest = min(lowest, value[shown][0])
             limit, k = rate["constant_limit"].item(), rate["exponent"].item()
             if np.isfinite(limit) and limit > 0.0:
-                ax.plot(m, limit * m**-k, color=colour, linewidth=1.1)
+                look = {"marker": style.lone(m), "markersize": 14}
+                ax.plot(m, limit * m**-k, color=colour, linewidth=1.1, **look)
         if m.size > 1 and np.isfinite(lowest):
             style.reference_slopes(ax, m, lowest / 2.5)
         style.width_axis(ax, m)
-        style.log_axis(ax, "nothing above 0")
+        style.log_axis(ax, table)
         ax.set_title(title)
         style.legend_beside(ax, "fitted slopes" if m.size > 1 else None)
     axes[0].set_ylabel("root mean square")
     text = (
         r"Root mean square over runs and held-out inputs, at $\|x\|$ = 1; bars: 99% intervals. Coloured "
-        r"lines: $m^{-3/4}$, and for sign changes $m^{-1/2}$, times the constant of the limit; no fit. Slopes "
-        "are fitted over all widths: where small widths are off their line, so is the slope. "
+        r"lines: $m^{-3/4}$, and for sign changes $m^{-1/2}$, times the constant of the limit; no fit. "
+        "Slopes are fitted over all widths: where small widths are off their line, so is the slope. "
         + style.trained_provenance(table)
     )
     style.caption(figure, style.trained_claim(CLAIM, table), text)
@@ -57,4 +58,4 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _fitted(rate: xr.Dataset) -> str:
     slope, half = rate["slope"].item(), (rate["slope_upper"] - rate["slope_lower"]).item() / 2
-    return f": −{-slope:.3f} ± {half:.3f}" if np.isfinite(slope) else ""
+    return f": {slope:.3f} ± {half:.3f}".replace("-", "−") if np.isfinite(slope) else ""

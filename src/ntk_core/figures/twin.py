@@ -15,7 +15,7 @@ from . import style
 
 CLAIM = "The network learns as its linear twin does, and the more alike the wider it is"
 WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0, "alpha": 0.4}
-THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4}
+THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
 LOOKS: dict[str, dict[str, Any]] = {
     "test_loss": {**WIDE, "label": "network, held-out inputs"},
     "twin_test_loss": {**THIN, "label": "twin, held-out inputs"},
@@ -33,17 +33,19 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     for ax, width in zip(axes, ends, strict=False):
         ax.sharey(axes[0])
         _losses(ax, table.sel(m=width))
+        style.log_axis(ax, table)
         ax.set_title(f"loss, $m$ = {style.width_label(int(width))}")
     axes[0].legend(loc="lower left")
     ax = axes[-1]
     chosen = style.spread(times, 4)
     colours = style.time_colours(chosen)
     lowest = np.inf
-    apart = table.sel(variable="twin_distance")
     for time in reversed(chosen):
-        value = apart["run_mean"].sel(time=time).values
-        bar = style.bars(value, apart["run_mean_standard_error"].sel(time=time).values)
-        shown = style.positive(value)
+        cell = table.sel(time=time)
+        apart = cell.sel(variable="twin_distance")
+        value = apart["run_mean"].values
+        bar = style.bars(value, apart["run_mean_standard_error"].values)
+        shown = style.resolved(value, m, style.alpha_hat(cell))
         if shown.any():
             ax.errorbar(
                 m[shown], value[shown], bar[shown], marker="o", linewidth=1.2,
@@ -53,13 +55,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     if m.size > 1 and np.isfinite(lowest):
         style.reference_slopes(ax, m.astype(float), lowest / 2.5)
     style.width_axis(ax, m.astype(float))
-    style.log_axis(ax, "nothing above 0")
+    style.log_axis(ax, table)
     ax.set_title("distance of the two, held-out inputs")
     style.legend_beside(ax)
     text = (
         "Losses: mean over the runs; shaded: from the least to the largest run of the network. The twin is "
-        "the model linear in the weights, trained by the same steps. Distance: root mean square over held-out "
-        "inputs of network minus twin, mean over the runs; bars: 99% intervals. "
+        "the model linear in the weights, trained by the same steps. Distance: root mean square over "
+        "held-out inputs of network minus twin, mean over the runs; bars: 99% intervals. "
         + style.trained_provenance(table)
     )
     style.caption(figure, style.trained_claim(CLAIM, table), text)
@@ -77,4 +79,3 @@ def _losses(ax: Axes, table: xr.Dataset) -> None:
         if not name.startswith("twin"):
             ax.fill_between(times[shown], low[shown], high[shown], color=colour, alpha=0.15, linewidth=0)
     style.time_axis(ax, table["time"].values)
-    style.log_axis(ax, "nothing above 0")

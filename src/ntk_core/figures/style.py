@@ -199,7 +199,7 @@ def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> Non
         ax.tick_params(axis="y", which="both", left=False, labelleft=False)
         return
     low, high = ax.get_ylim()
-    if high < 1.5 * low:
+    if high < 1.02 * low:
         low, high = low / 1.5, high * 1.5
         ax.set_ylim(low, high)
     if high < 50.0 * low:

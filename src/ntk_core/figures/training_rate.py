@@ -30,9 +30,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             shown = style.resolved(value, m, style.alpha_hat(cell))
             if not shown.any():
                 continue
+            exact = not (style.positive(value) > shown).any()  # else the fit is one of rounding
             ax.errorbar(
-                m[shown], value[shown], bar[shown], marker="o", linestyle="none",
-                capsize=2, color=colour, label=f"{style.steps_label(int(time))}{_fitted(rate)}",
+                m[shown], value[shown], bar[shown], marker="o", linestyle="none", capsize=2, color=colour,
+                label=style.steps_label(int(time)) + (_fitted(rate) if exact else ""),
             )  # fmt: skip
             lowest = min(lowest, value[shown][0])
             limit, k = rate["constant_limit"].item(), rate["exponent"].item()

@@ -42,6 +42,14 @@ SYMBOLS = {
 """How parameters are written in formulas."""
 
 
+DISPLACEMENTS = {
+    "adversarial": "the worst displacement",
+    "aligned": "one along the gradients",
+    "sphere": "a random one",
+}
+"""The displacement laws in a sentence."""
+
+
 def render(
     claims: Sequence[Claim],
     experiments: Sequence[tuple[xr.Dataset, xr.Dataset]],
@@ -171,8 +179,9 @@ def _environment() -> Environment:
         tex=readable.tex,
         value=readable.value,
         interval=readable.interval,
+        times=readable.times,
     )
-    environment.globals.update(parameter=_parameter)
+    environment.globals.update(parameter=_parameter, displacements=DISPLACEMENTS)
     return environment
 
 

@@ -34,11 +34,11 @@ class Answer:
     """Numbers at the last time that runs have reached, and at the largest width that has runs then.
 
     `radius` is the mean of α̂ over the runs, from `least` to `largest`; `limit_ceiling` bounds it as m
-    grows, `ceiling` at every width while the loss does not grow; `inside` says whether all runs were below the
-    latter at all times. `rate` and `constant` are of the rms of E, `last_rate` is between the two largest
-    widths. `position` is this rms over that of each displacement law, `loose` the printed bound at `delta` and
-    `x_norm` over the quantile of E. `over` counts the runs over the printed bound on E, where most are: of
-    all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are means over the runs, by variable.
+    grows, `ceiling` at every width while the loss does not grow; `inside` says whether all runs were below
+    the latter at all times. `rate` and `constant` are of the rms of E, `last_rate` is between the two largest
+    widths. `position` is this rms over that of each displacement law, `loose` the printed bound at `delta`
+    and `x_norm` over the quantile of E. `over` counts the runs over the printed bound on E, where most are:
+    of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are means over the runs, by variable.
     """
 
     name: str

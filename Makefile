@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_BIN := .venv-bench/bin
 BENCH_READY := .venv-bench/.ready
+AUTODIFF_BIN := .venv-autodiff/bin
+AUTODIFF_READY := .venv-autodiff/.ready
 REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test bench bench-compare bench-pipeline lint format lock bench-lock licences sbom schema clean
+.PHONY: run test test-autodiff bench bench-compare bench-pipeline lint format lock bench-lock autodiff-lock \
+	licences sbom schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
@@ -15,6 +18,10 @@ run: $(READY)
 # Two processes: many tests wait for something, as for a queue or a browser.
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# The definitions against JAX, PyTorch and neural-tangents: a minute, in an environment of its own.
+test-autodiff: $(AUTODIFF_READY)
+	$(AUTODIFF_BIN)/python -m pytest -r s tests/test_autodiff.py
 
 # The race of one run against the tools people use: a few minutes, in an environment of its own.
 bench: $(BENCH_READY)
@@ -43,9 +50,10 @@ format: $(READY)
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
 lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
+		--no-header --extra cluster --extra test --upgrade pyproject.toml --output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
+	$(MAKE) autodiff-lock
 
 # One NumPy for ours and the peers. PyTorch apart: its wheels on the registry need gigabytes of CUDA libraries on
 # x86_64 Linux, so there the lock asks for the CPU build (hash: Python 3.11), which pip finds where it is offered.
@@ -61,6 +69,12 @@ bench-lock: $(READY)
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
 
+# The versions of requirements.lock, and beside them what the extra `autodiff` needs but PyTorch, whose lock is above.
+autodiff-lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
+		--extra autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
+
 # The licences of what requirements.lock installs, as a page; and all of it as a CycloneDX bill of materials, sbom.json.
 licences: $(READY)
 	$(BIN)/python -m tools.supply licences
@@ -73,7 +87,7 @@ schema: $(READY)
 	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
 
 clean:
-	rm -rf $(VENV) .venv-bench
+	rm -rf $(VENV) .venv-bench .venv-autodiff
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -94,4 +108,13 @@ $(BENCH_READY): benchmarks/requirements.lock benchmarks/torch.lock pyproject.tom
 	$(BENCH_BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
 		echo "PyTorch stays out of the race: no CPU build of it was found"
+	touch $@
+
+# Fast by uv, where a lock has all; torch by pip, as above. JAX of this lock has wheels for Python 3.11 to 3.13.
+$(AUTODIFF_READY): tests/autodiff.lock benchmarks/torch.lock pyproject.toml | $(READY)
+	$(PYTHON) -m venv .venv-autodiff
+	VIRTUAL_ENV=.venv-autodiff $(BIN)/uv pip install --quiet --no-deps --require-hashes --requirement tests/autodiff.lock
+	VIRTUAL_ENV=.venv-autodiff $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(AUTODIFF_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
+		echo "PyTorch's tests are skipped: no CPU build of it was found"
 	touch $@

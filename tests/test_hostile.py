@@ -47,8 +47,28 @@ EXPERIMENT = {
     "alpha": [0.5, 1.0],
     "seeds": 100,
 }
+TRAINED = {
+    "kind": "trained",
+    "data": "digits",
+    "classes": [3, 8],
+    "training_inputs": 20,
+    "held_out_inputs": 10,
+    "loss": "squared",
+    "step": 0.5,
+    "steps": 8,
+    "target_loss": 0.01,
+    "m": [64, 128],
+    "seeds": 3,
+}
 VALID: list[dict[str, Any]] = [
     {"entropy": 7, "experiments": {"grid": EXPERIMENT}},
+    {
+        "entropy": 3,
+        "experiments": {
+            "digits": TRAINED,
+            "teacher": {k: v for k, v in TRAINED.items() if k != "classes"} | {"data": "teacher", "d": 3},
+        },
+    },
     {
         "entropy": 2**100,
         "experiments": {
@@ -294,7 +314,12 @@ def is_valid(raw: Any) -> bool:
     for name, e in raw["experiments"].items():
         if not isinstance(name, str) or set(name) - set("-_" + "".join(map(chr, range(48, 123)))):
             return False
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or set(e) != set(EXPERIMENT):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            return False
+        if e.get("kind") == "trained":
+            axes += trained_axes(e)
+            continue
+        if set(e) - {"kind"} != set(EXPERIMENT) or e.get("kind", "drawn") != "drawn":
             return False
         most = {"band": 2**40, "dense": 2**26}[e["sampler"]]
         axes += [
@@ -316,6 +341,37 @@ def is_valid(raw: Any) -> bool:
         isinstance(axis, list) and 0 < len(axis) == len(set(axis)) and all(map(fits, axis))
         for axis, fits in axes
     )
+
+
+def trained_axes(e: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """The second table of config/README.md; an empty axis, which nothing fits, for what is all wrong."""
+    needed = {"kind", "data", "training_inputs", "held_out_inputs", "loss", "steps", "m", "seeds"}
+    digits = e.get("data") == "digits"
+    ours = "classes" if digits else "d"
+    there = e.get({"d": "classes", "classes": "d"}[ours])
+    if needed - set(e) or set(e) - needed - {"classes", "d", "step", "target_loss"} or there is not None:
+        return [([], None)]
+    counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    axes: list[tuple[Any, Any]] = [
+        ([e["data"]], lambda v: v in ("digits", "teacher")),
+        ([e["loss"]], lambda v: v in ("squared", "logistic")),
+        (e["m"], lambda v: whole(v, 2, 2**20) and v % 2 == 0),
+        ([e["seeds"]], lambda v: whole(v, 1, 2**20)),
+        ([e["steps"]], lambda v: whole(v, 1, 10**6)),
+        ([e.get("step", 1)], lambda v: number(v, 0, 1e6) and v > 0),
+        ([e.get("target_loss")], lambda v: v is None or (number(v, 0, 1e300) and v > 0)),
+        ([e["training_inputs"]], lambda v: whole(v, 1, 2**14)),
+        ([e["held_out_inputs"]], lambda v: whole(v, 1, 2**14)),
+    ]
+    if not digits:
+        return [*axes, ([e.get("d")], lambda v: whole(v, 1, 2**12))]
+    classes = e.get("classes")
+    axes.append((classes, lambda v: whole(v, 0, 9)))
+    if isinstance(classes, list) and all(whole(v, 0, 9) for v in classes):
+        images = sum(counts) if len(classes) == 1 else sum(counts[v] for v in classes)
+        asked = e["training_inputs"] + e["held_out_inputs"]
+        axes.append(([len(classes), 99], lambda v: v < 3 or (v == 99 and asked <= images)))
+    return axes
 
 
 def judge(data: bytes, file: Path) -> str | None:

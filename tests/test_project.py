@@ -53,11 +53,25 @@ def locked(path: str) -> dict[str, list[Version]]:
 
 
 def test_lock_satisfies_pyproject():
-    requirements = project()["dependencies"] + project()["optional-dependencies"]["test"]
-    lock = locked("requirements.lock")
+    extras = project()["optional-dependencies"]
+    check_lock(locked("requirements.lock"), project()["dependencies"] + extras["cluster"] + extras["test"])
+
+
+def check_lock(lock: dict[str, list[Version]], requirements: list[str]) -> None:
     for name, versions in required(requirements).items():
         assert name in lock
         assert all(version in versions for version in lock[name])
+
+
+def test_autodiff_lock_satisfies_pyproject_and_adds_to_the_lock_of_all_else():
+    extra = project()["optional-dependencies"]["autodiff"]
+    added = locked("tests/autodiff.lock")
+    check_lock(added | locked("benchmarks/torch.lock"), project()["dependencies"] + extra)
+    lock = locked("requirements.lock")
+    assert not lock.keys() & required(extra).keys()
+    assert {name: added[name] for name in added.keys() & lock.keys()} == {
+        name: lock[name] for name in added.keys() & lock.keys()
+    }
 
 
 def test_readme_names_the_make_targets_it_has():

@@ -38,7 +38,13 @@ def entries(text: str) -> list[str]:
 
 
 def test_every_lock_is_looked_at():
-    assert {"requirements.lock", "requirements-uv.lock", "benchmarks/requirements.lock"} < set(LOCKS)
+    found = {
+        "requirements.lock",
+        "requirements-uv.lock",
+        "benchmarks/requirements.lock",
+        "tests/autodiff.lock",
+    }
+    assert found < set(LOCKS)
 
 
 @pytest.mark.parametrize("path", LOCKS)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from .archive import ArchivedTraining
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -41,7 +44,7 @@ def verify(
     Every file that is changed, truncated, missing or extra is named. `report.html` is not covered: it
     carries run times.
     """
-    from .archive import ArchivedRuns, ArchiveError
+    from .archive import ArchiveError, archived
     from .checksums import NoManifestError, check
     from .replay import random_blocks
 
@@ -56,8 +59,9 @@ def verify(
         typer.echo(f"ok: {found.files} files of the manifest, {found.shards} shards")
     with contextlib.ExitStack() as stack:
         try:
-            files = sorted(path.glob("*/runs.nc")) if recompute else []
-            archives = [stack.enter_context(ArchivedRuns(file)) for file in files]
+            archives = [archived(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
+            for runs in archives:
+                stack.enter_context(runs)
             if recompute and not archives:
                 _refuse(f"{path} holds no runs.nc")
             for block in random_blocks(archives, recompute):
@@ -73,11 +77,11 @@ def verify(
 @app.command()
 def replay(
     experiment: Annotated[str, typer.Option(help="name of the experiment")],
-    perturbation: Annotated[str, typer.Option(help="law of the displacement")],
     m: Annotated[int, typer.Option("--m", help="width")],
-    d: Annotated[int, typer.Option("--d", help="dimension of the input")],
-    alpha: Annotated[float, typer.Option(help="radius of the ball times √m")],
     seed: Annotated[int, typer.Option(min=0, help="number of the run")],
+    perturbation: Annotated[str | None, typer.Option(help="law of the displacement; not if trained")] = None,
+    d: Annotated[int | None, typer.Option("--d", help="dimension of the input; not if trained")] = None,
+    alpha: Annotated[float | None, typer.Option(help="radius of the ball times √m; not if trained")] = None,
     dense: Annotated[
         bool, typer.Option("--dense", help="also evaluate the definitions on a network that matches the run")
     ] = False,
@@ -87,18 +91,22 @@ def replay(
 
     Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
     """
-    from .archive import ArchivedRuns, ArchiveError
+    from .archive import ArchivedTraining, ArchiveError, archived
     from .band import QUANTITIES
     from .replay import definitions, run
 
     if "/" in experiment or experiment.startswith("."):
         _refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
     try:
-        with ArchivedRuns(path / experiment / "runs.nc") as runs:
+        with archived(path / experiment / "runs.nc") as runs:
+            if isinstance(runs, ArchivedTraining):
+                _replay_trained(runs, m, seed, dense)
+            if perturbation is None or d is None or alpha is None:
+                _refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
             index = runs.index(perturbation, m, d, alpha, seed)
             cell, entropy = runs.experiment.cell(index), runs.entropy
-            archived = [float(runs.read(quantity, (*index, seed))) for quantity in QUANTITIES]
-        columns = {"archived": archived, "recomputed": run(entropy, cell, seed).tolist()}
+            old = [float(runs.read(quantity, (*index, seed))) for quantity in QUANTITIES]
+        columns = {"archived": old, "recomputed": run(entropy, cell, seed).tolist()}
         if dense:
             columns["definitions"] = definitions(entropy, cell, seed).tolist()
     except (ArchiveError, ValueError) as error:
@@ -114,4 +122,37 @@ def replay(
         unit = cell.alpha / cell.m
         apart = max(abs(a - b) for a, b in zip(columns["recomputed"], columns["definitions"], strict=True))
         typer.echo(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
+    raise typer.Exit(0 if same else DIFFERENT)
+
+
+def _replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> NoReturn:
+    """As `replay`, for a run that was trained: a line for every recorded time."""
+    import numpy as np
+
+    from .band import QUANTITIES
+    from .replay import TrainedRun, same_bits, trained_definitions
+    from .training.descent import Status
+    from .training.spec import RUN_VARIABLES
+
+    experiment = runs.experiment
+    run = TrainedRun(runs, runs.index(m, seed))
+    old, anew = run.archived(), run.anew()
+    new = dict(zip((*QUANTITIES, *RUN_VARIABLES), (*anew.quantities, *anew.numbers), strict=True))
+    ended = f"{Status(anew.status).name.lower().replace('_', ' ')}, {anew.steps} steps"
+    typer.echo(f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}")
+    typer.echo(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
+    for name in (*QUANTITIES, *RUN_VARIABLES):
+        for index, time in enumerate(experiment.times):
+            values = (old[name][index], new[name][index])
+            if name in QUANTITIES:  # one number an input: their root mean square
+                values = tuple(np.sqrt(np.mean(value**2)) for value in values)
+            typer.echo(
+                f"{name if index == 0 else '':<22}{time:>8}  "
+                + "".join(f"{float(v)!r:<26}" for v in values).rstrip()
+            )
+    same = all(same_bits(new[name], old[name]) for name in new)
+    typer.echo("archived and recomputed: " + ("the same bits" if same else "DIFFERENT"))
+    if dense:
+        apart = np.abs(trained_definitions(experiment, runs.entropy, m, seed) - anew.quantities[:, -1])
+        typer.echo(f"recomputed and definitions, at the end: at most {np.nanmax(apart):.1e} apart")
     raise typer.Exit(0 if same else DIFFERENT)

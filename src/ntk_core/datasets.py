@@ -75,6 +75,8 @@ LONG_NAMES = {
     "run_max": "largest of the runs",
     "run_status": "number of runs that ended so",
     "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow",
+    "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling, of runs whose training loss never grew",
+    "loss_grew": "number of runs whose training loss has grown between two recorded times",
     "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
     "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
     "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from . import network
-from .archive import ArchivedRuns
+from .archive import ArchivedRuns, ArchivedTraining
 from .band import QUANTITIES
 from .displacement import LAWS, BandBlock
 from .gaussian import band_probability
@@ -27,6 +27,9 @@ from .grid import Cell
 from .network import Array
 from .samplers import dense_networks, simulate
 from .seeding import Streams
+from .training import descent
+from .training.data import load
+from .training.spec import RUN_VARIABLES, Training
 
 MOST_WEIGHTS = 1 << 24
 """Most weights m·d of a network that is held whole: the definitions take some ten arrays of them, 1 GB."""
@@ -64,16 +67,62 @@ class Block:
         return {quantity: int(n) for quantity, n in zip(QUANTITIES, counts, strict=True) if n}
 
 
-def random_blocks(archives: Sequence[ArchivedRuns], count: int) -> Iterator[Block]:
+@dataclass(frozen=True)
+class TrainedRun:
+    """A trained run of an archive, which is a block of its own; `index` is into (m, seed)."""
+
+    runs: ArchivedTraining
+    index: tuple[int, int]
+
+    def __str__(self) -> str:
+        at, seed = self.index
+        return f"{self.runs.experiment.name} (trained, m = {self.runs.experiment.m[at]}, seed {seed})"
+
+    def anew(self) -> descent.Trained:
+        """The run, computed anew; the same bits as ever."""
+        experiment, entropy = self.runs.experiment, self.runs.entropy
+        at, seed = self.index
+        return descent.train(experiment, load(experiment, entropy), entropy, experiment.m[at], seed)
+
+    def archived(self) -> dict[str, Array]:
+        """What is archived of it, by variable: `(times, inputs)` or `(times,)`."""
+        return {name: self.runs.read(name, self.index) for name in (*QUANTITIES, *RUN_VARIABLES)}
+
+    def differing(self) -> dict[str, int]:
+        """1 for each variable that differs in any bit from what is archived; empty if none does."""
+        anew, old = self.anew(), self.archived()
+        new = dict(zip((*QUANTITIES, *RUN_VARIABLES), (*anew.quantities, *anew.numbers), strict=True))
+        return {name: 1 for name, values in new.items() if not same_bits(values, old[name])}
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays of float64 agree in every bit; any NaN is like any other."""
+    nan = np.isnan(a)
+    return np.array_equal(nan, np.isnan(b)) and np.array_equal(
+        a[~nan].view(np.uint64), b[~nan].view(np.uint64)
+    )
+
+
+def random_blocks(
+    archives: Sequence[ArchivedRuns | ArchivedTraining], count: int
+) -> Iterator[Block | TrainedRun]:
     """`count` blocks at random, each block of the archives as likely as any other."""
     if count == 0:
         return
     random = Random()  # not seeded: other blocks every time
-    cells = [(runs, index) for runs in archives for index in np.ndindex(runs.experiment.shape)]
-    blocks = [-(-runs.experiment.seeds // next(runs.experiment.cells()).block) for runs, _ in cells]
-    for runs, index in random.choices(cells, weights=blocks, k=count):
-        cell = runs.experiment.cell(index)
-        yield Block(runs, index, cell, random.randrange(-(-runs.experiment.seeds // cell.block)))
+    cells: list[tuple[ArchivedRuns | ArchivedTraining, tuple[int, ...], int]] = []
+    for runs in archives:
+        if isinstance(runs, ArchivedTraining):
+            cells += [(runs, (at,), runs.experiment.seeds) for at in range(len(runs.experiment.m))]
+        else:
+            blocks = -(-runs.experiment.seeds // next(runs.experiment.cells()).block)
+            cells += [(runs, index, blocks) for index in np.ndindex(runs.experiment.shape)]
+    for runs, index, blocks in random.choices(cells, weights=[cell[2] for cell in cells], k=count):
+        number = random.randrange(blocks)
+        if isinstance(runs, ArchivedTraining):
+            yield TrainedRun(runs, (index[0], number))
+        else:
+            yield Block(runs, index, runs.experiment.cell(index), number)
 
 
 def definitions(entropy: int, cell: Cell, seed: int) -> Array:
@@ -96,6 +145,30 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
             np.mean(network.band(x, w0, cell.alpha / math.sqrt(cell.m))),
         ]
     )
+
+
+def trained_definitions(experiment: Training, entropy: int, m: int, seed: int) -> Array:
+    """The quantities of a trained run at its end by the definitions; `(5, held-out inputs)`.
+
+    Raises `ValueError` for a network of more than `MOST_WEIGHTS` weights.
+    """
+    if m * experiment.d > MOST_WEIGHTS:
+        raise ValueError(f"m·d is {m * experiment.d:,}; allowed: at most {MOST_WEIGHTS:,} weights")
+    data = load(experiment, entropy)
+    w0, c = descent.start(experiment, entropy, m, seed)
+    u = descent.trace(experiment, data, w0, c)[1] - w0
+    radius = float(np.max(np.linalg.norm(u, axis=1)))
+    columns = [
+        [
+            network.linearization_error(x, w0, c, u),
+            np.mean(network.sign_changes(x, w0, u)),
+            np.abs(network.signed_delta1(x, w0, c, u)),
+            np.abs(network.signed_delta2(x, w0, c, u)),
+            np.mean(network.band(x, w0, radius)),
+        ]
+        for x in data.held_x
+    ]
+    return np.array(columns).T
 
 
 def _drawn(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:

@@ -13,6 +13,7 @@ from .archive import Archive, open_archive
 from .concentration import anti_concentration, hoeffding
 from .decomposition import delta_split, sign_changes_in_band
 from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
+from .lazy import lazy_training
 from .lemmas import expansion, homogeneity, subgradient, symmetric_start
 from .rates import rate, scaling
 from .record import VERDICTS, Claim, Counterexample, Judgement, Number, Statement, to_json
@@ -33,6 +34,7 @@ JUDGES: dict[str, Callable[..., Judgement]] = {
     "A1": event_a1,
     "AC": anti_concentration,
     "H": hoeffding,
+    "LT": lazy_training,
 }
 """Who judges which statement."""
 

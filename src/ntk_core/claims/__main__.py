@@ -38,7 +38,9 @@ def _judge(names: list[str], results: Path) -> None:
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as client:
         archive = open_archive(folders, client)
-        found = ", ".join(item.experiment.name for item in archive.experiments)
+        there = [item.experiment.name for item in archive.experiments]
+        there += [item.experiment.name for item in archive.trainings]
+        found = ", ".join(there)
         print(f"Archived experiments: {found or f'none in {results}; exact laws and draws only'}")
         for name in names:
             print("\n" + _text(claim(name, archive)))

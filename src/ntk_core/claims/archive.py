@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from ..archive import ArchivedRuns, load_table
+from ..archive import ArchivedRuns, archived, load_table
 from ..datasets import RunsReader
 from ..execution import compute
 from ..grid import Cell, Experiment
 from ..network import Array
+from ..training import Training
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -43,11 +44,21 @@ class Archived:
 
 
 @dataclass(frozen=True)
+class ArchivedTrained:
+    """One trained experiment: its spec, its table of moments and bounds, its rates."""
+
+    experiment: Training
+    table: xr.Dataset
+    rates: xr.Dataset
+
+
+@dataclass(frozen=True)
 class Archive:
     """All experiments of a results folder, and the workers that read their runs."""
 
     experiments: tuple[Archived, ...]
     client: Client
+    trainings: tuple[ArchivedTrained, ...] = ()
 
     def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
         """`test` on all runs of all cells, in pieces spread over the workers; results in order.
@@ -83,10 +94,14 @@ def open_archive(folders: Iterable[Path], client: Client) -> Archive:
 
     Raises `ArchiveError` where one cannot be read or is not what its spec says.
     """
-    return Archive(tuple(_archived(folder) for folder in sorted(folders)), client)
+    found = [_archived(folder) for folder in sorted(folders)]
+    drawn = tuple(item for item in found if isinstance(item, Archived))
+    return Archive(drawn, client, tuple(item for item in found if isinstance(item, ArchivedTrained)))
 
 
-def _archived(folder: Path) -> Archived:
-    with ArchivedRuns(folder / "runs.nc") as runs:
+def _archived(folder: Path) -> Archived | ArchivedTrained:
+    with archived(folder / "runs.nc") as runs:
         table, rates = (load_table(folder / f"{name}.nc", runs) for name in ("quantiles", "rates"))
-    return Archived(runs.experiment, runs.entropy, runs.path, table, rates)
+    if isinstance(runs, ArchivedRuns):
+        return Archived(runs.experiment, runs.entropy, runs.path, table, rates)
+    return ArchivedTrained(runs.experiment, table, rates)

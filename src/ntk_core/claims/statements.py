@@ -157,4 +157,23 @@ STATEMENTS: dict[str, Statement] = {
             r"One-sided Hoeffding on the $m/2$ independent pairs gives exactly $\sqrt{\log(1/\delta)/m}$."
         ),
     ),
+    "LT": Statement(
+        title="Lazy training",
+        statement=(
+            r"In the lazy training or kernel regime $w_i=w_i(0)+u_i$ with $\|u_i\|\le\alpha/\sqrt m$ for "
+            r"all $i$: gradient descent stays in the ball, with $\alpha=O(1)$ as $m$ grows."
+        ),
+        source="definition of lazy training before Lemma 4",
+        proof="Lazy training",
+        corrected=(
+            r"After $t$ steps of size $\eta$ during which the training loss does not grow, for every $m$, "
+            r"$$\hat\alpha=\sqrt m\,\max_i\|u_i\|\le\eta\,t\,g\,\max_k\|x_k\|,\qquad "
+            r"g=\sqrt{2L(0)}\text{ (squared loss)},\quad g=1\text{ (logistic loss)}.$$ "
+            r"The error at new inputs then decays as $m^{-3/4}$, not as the worst case $m^{-1/2}$: "
+            r"$m^{3/2}\,\mathbb E[E^2]\to\frac{\varphi(0)}3\,"
+            r"\mathbb E\big[|q(w)^\top x|^3\,\big|\,w^\top x=0\big]$ "
+            r"with $q(w)$ the limit of $\sqrt m\,c_iu_i$ given $w_i(0)=w$."
+        ),
+        figures=("radius", "training_rate", "standing"),
+    ),
 }

@@ -8,6 +8,7 @@
 | `position.py` | words, radius | where in the band pre-activations lie |
 | `direction.py` | words, d | projections of random displacements |
 | `flips.py` | both, pairs of each run | sums over the sign changes of each run |
+| `descent.py` | inputs, targets, weights | the weights after steps of gradient descent, and sums over them |
 | `neurons.py` | weights, displacements, signs | the definitions, neuron by neuron, in one pass |
 
 They are apart from the mathematics because they are compiled (Numba, kept on disk) and because importing

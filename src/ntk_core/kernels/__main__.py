@@ -5,13 +5,18 @@ from __future__ import annotations
 from ..displacement import LAWS
 from ..grid import Cell
 from ..samplers import simulate
+from ..training import Training
+from ..training.data import load
+from ..training.descent import train
 
 
 def main() -> None:
-    """Draw one run of every sampler and law."""
+    """Draw one run of every sampler and law, and train one."""
     for sampler in ("band", "dense"):
         for law in LAWS:
             simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
+    least = Training("least", "teacher", (), 1, 1, 1, "squared", 1.0, 1, None, (2,), 1)
+    train(least, load(least, 0), 0, 2, 0)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,16 @@ def loss(output: float, target: float, logistic: bool) -> tuple[float, float]:
 
 
 @kernel
+def mean_loss(outputs: Array, targets: Array, logistic: bool) -> float:
+    """Mean over the inputs, added up in their order."""
+    total = 0.0
+    for k in range(targets.size):
+        value, _ = loss(outputs[k], targets[k], logistic)
+        total += value
+    return total / targets.size
+
+
+@kernel
 def displacements(w0: Array, w: Array) -> Array:
     """‖w_i - w_i(0)‖ of every neuron, `(m,)`."""
     out = np.empty(w.shape[0])
@@ -162,28 +172,28 @@ def measures(x_t: Array, w0: Array, w: Array, c: Array, radius: float) -> Array:
 
     As `neurons.totals`, for many inputs of one network: `x_t` `(d, inputs)` with columns of length 1.
     """
-    half = c.size // 2
+    half, d = c.size // 2, w.shape[1]
     inputs = x_t.shape[1]
     out = np.zeros((6, inputs))
     starts, after, moved = np.empty((2, inputs)), np.empty((2, inputs)), np.empty((2, inputs))
+    u = np.empty((2, d))
     for i in range(half):
+        for row in range(2):
+            for j in range(d):
+                u[row, j] = w[i + row * half, j] - w0[i + row * half, j]
         _products(w0[i], w0[i + half], x_t, starts)
         _products(w[i], w[i + half], x_t, after)
-        _products(w[i] - w0[i], w[i + half] - w0[i + half], x_t, moved)
+        _products(u[0], u[1], x_t, moved)
         for k in range(inputs):
-            sums = np.zeros(4)
-            for row in range(2):
-                sign = c[i + row * half]
-                was = np.float64(starts[row, k] >= 0.0)
-                now = np.float64(after[row, k] >= 0.0)
-                sums[0] += sign * now * after[row, k]
-                sums[1] += sign * was * moved[row, k]
-                sums[2] += sign * (now - was) * starts[row, k]
-                sums[3] += sign * (now - was) * moved[row, k]
-                out[4, k] += abs(now - was)
-                out[5, k] += np.float64(abs(starts[row, k]) <= radius)
-            for quantity in range(4):
-                out[quantity, k] += sums[quantity]
+            was_0, was_1 = np.float64(starts[0, k] >= 0.0), np.float64(starts[1, k] >= 0.0)
+            now_0, now_1 = np.float64(after[0, k] >= 0.0), np.float64(after[1, k] >= 0.0)
+            flip_0, flip_1 = now_0 - was_0, now_1 - was_1
+            out[0, k] += c[i] * (now_0 * after[0, k] - now_1 * after[1, k])
+            out[1, k] += c[i] * (was_0 * moved[0, k] - was_1 * moved[1, k])
+            out[2, k] += c[i] * (flip_0 * starts[0, k] - flip_1 * starts[1, k])
+            out[3, k] += c[i] * (flip_0 * moved[0, k] - flip_1 * moved[1, k])
+            out[4, k] += abs(flip_0) + abs(flip_1)
+            out[5, k] += np.float64(abs(starts[0, k]) <= radius) + np.float64(abs(starts[1, k]) <= radius)
     return out
 
 

@@ -34,6 +34,10 @@ constant gives for all r together what Hoeffding's gives for one (docs/theory.md
 """
 
 
+SLIP = 1e-9
+"""Relative growth of a training loss that is rounding."""
+
+
 def table_dataset(
     runs: xr.Dataset, experiment: Training, entropy: int, delta: tuple[float, ...], x_norm: tuple[float, ...]
 ) -> xr.Dataset:
@@ -103,7 +107,15 @@ def table_dataset(
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
-    variables["alpha_ceiling"] = ("time", alpha_ceiling(experiment, data))
+    ceiling = alpha_ceiling(experiment, data)
+    variables["alpha_ceiling"] = ("time", ceiling)
+    loss = runs["training_loss"].values
+    grew = np.zeros(loss.shape, bool)
+    grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
+    variables["loss_grew"] = (("m", "time"), (grew & kept).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.ma.masked_invalid(np.where(grew, np.nan, alpha / ceiling))
+    variables["alpha_hat_over_ceiling"] = (("m", "time"), share.max(axis=1).filled(np.nan))
     dataset = xr.Dataset(
         variables,
         coords={

@@ -95,7 +95,7 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
         twin=np.zeros(inputs.shape[0]),
     )
     kernels.begin(problem, state)
-    ceiling = DIVERGED * _mean_loss(state.outputs, data.y, logistic)
+    ceiling = DIVERGED * kernels.mean_loss(state.outputs, data.y, logistic)
     held_t = np.ascontiguousarray(data.held_x.T)
     times = experiment.times
     quantities = np.full((len(QUANTITIES), len(times), data.held_y.size), np.nan)
@@ -105,7 +105,9 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
     for index, time in enumerate(times):
         if time > done and status is not Status.TARGET_REACHED:
             done += kernels.descend(problem, state, time - done, ceiling)
-            losses = [_mean_loss(outputs, data.y, logistic) for outputs in (state.outputs, state.twin[:n])]
+            losses = [
+                kernels.mean_loss(outputs, data.y, logistic) for outputs in (state.outputs, state.twin[:n])
+            ]
             if not all(value <= ceiling for value in losses):
                 status = Status.DIVERGED
                 break
@@ -123,7 +125,7 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
             radius,
             math.fsum(moved) / c.size,
             *(
-                _mean_loss(values[part], targets[part], logistic)
+                kernels.mean_loss(values[part], targets[part], logistic)
                 for values in (outputs, state.twin)
                 for part in (slice(n), slice(n, None))
             ),
@@ -147,10 +149,3 @@ def _quantities(sums: Array, m: int) -> Array:
             in_band / m,
         ]
     )
-
-
-def _mean_loss(outputs: Array, targets: Array, logistic: bool) -> float:
-    """Mean loss over inputs, rounded once."""
-    from ..kernels.descent import loss
-
-    return math.fsum(loss(f, y, logistic)[0] for f, y in zip(outputs, targets, strict=True)) / targets.size

@@ -1,0 +1,299 @@
+"""Trained runs on disk: the same bytes however they are cut, what the tables make of them, and row LT."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import run_snakemake
+from typer.testing import CliRunner
+
+from ntk_core.archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived
+from ntk_core.band import QUANTITIES
+from ntk_core.bounds import bound
+from ntk_core.claims import JUDGES, open_archive
+from ntk_core.claims.record import FALSE, LOOSE, TRUE, UNDECIDED
+from ntk_core.cli import app
+from ntk_core.config import ExecutionModel, parse_config
+from ntk_core.datasets import write
+from ntk_core.execution import workers
+from ntk_core.grid import Shard
+from ntk_core.plan import Plan
+from ntk_core.simulation import collect, make_shard, mend
+from ntk_core.training import Training
+from ntk_core.training.analysis import rate_dataset, table_dataset
+from ntk_core.training.spec import RUN_VARIABLES, SHARD_COST
+
+ENTROPY = 5
+LAZY = Training("lazy", "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, (16, 64, 256), 12)
+DELTA, X_NORM = (0.1, 0.5), (0.1, 1.0, 20.0)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with workers(ExecutionModel(), 2) as client:
+        yield client
+
+
+def made(experiment: Training, folder: Path, client, size: int) -> Path:
+    """A folder with the experiment's runs, cut in shards of `size` seeds, and its tables."""
+    folder.mkdir(parents=True)
+    shards = []
+    for m in experiment.m:
+        for low in range(0, experiment.seeds, size):
+            shards.append(folder / f"{m}-{low}.nc")
+            shard = Shard(experiment, ENTROPY, m, low, min(low + size, experiment.seeds))
+            make_shard(shard, shards[-1], client, lambda _: None)
+    collect(experiment, ENTROPY, shards[::-1], folder / "runs.nc")
+    runs = xr.load_dataset(folder / "runs.nc")
+    table = table_dataset(runs, experiment, ENTROPY, DELTA, X_NORM)
+    write(table, folder / "quantiles.nc")
+    write(rate_dataset(table, experiment, ENTROPY), folder / "rates.nc")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lazy(tmp_path_factory, client):
+    return made(LAZY, tmp_path_factory.mktemp("trained") / "lazy", client, 12)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_bytes_do_not_depend_on_how_the_runs_are_cut(lazy, client, tmp_path):
+    for size in (1, 5):
+        other = made(LAZY, tmp_path / str(size), client, size)
+        for name in ("runs.nc", "quantiles.nc", "rates.nc"):
+            assert digest(other / name) == digest(lazy / name), name
+
+
+def test_more_seeds_and_widths_leave_the_runs_there_are(lazy, client, tmp_path):
+    more = made(replace(LAZY, m=(4, 16, 64, 256), seeds=13), tmp_path / "more", client, 13)
+    old, new = xr.load_dataset(lazy / "runs.nc"), xr.load_dataset(more / "runs.nc")
+    xr.testing.assert_equal(old, new.sel(m=old["m"], seed=old["seed"]))
+
+
+def test_shards_of_other_runs_and_gaps_are_refused(lazy, client, tmp_path):
+    shards = sorted(lazy.glob("*-*.nc"))
+    with pytest.raises(ValueError, match="shards of m = 16 hold 0 seeds, not 0 to 12"):
+        collect(LAZY, ENTROPY, [path for path in shards if not path.name.startswith("16")], tmp_path / "r.nc")
+    with pytest.raises(ValueError, match=r"holds step 1\.0, not 0\.5"):
+        collect(replace(LAZY, step=0.5), ENTROPY, shards, tmp_path / "r.nc")
+    with pytest.raises(ValueError, match="holds entropy 5, not 6"):
+        collect(LAZY, 6, shards, tmp_path / "r.nc")
+    assert not (tmp_path / "r.nc").exists()
+
+
+def test_a_damaged_shard_is_found_and_trained_again(client, tmp_path):
+    shard = Shard(LAZY, ENTROPY, 16, 0, 3)
+    path = tmp_path / "shard.nc"
+    make_shard(shard, path, client, lambda _: None)
+    before = digest(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    mend({path: shard}, lambda: workers(ExecutionModel(), 1))
+    assert digest(path) == before
+
+
+def test_what_changes_a_run_changes_the_folder_of_its_shards_and_nothing_else_does():
+    key = LAZY.content_key(1)
+    assert replace(LAZY, name="x", m=(4,), seeds=1).content_key(1) == key
+    changed = [
+        LAZY.content_key(2),
+        *(
+            replace(LAZY, **change).content_key(1)
+            for change in (
+                {"data": "digits", "classes": (3, 8)}, {"d": 4}, {"training_inputs": 7},
+                {"held_out_inputs": 6},
+                {"loss": "logistic"}, {"step": 0.5}, {"steps": 9}, {"target_loss": 0.1},
+            )
+        ),
+    ]  # fmt: skip
+    assert len({key, *changed}) == 10
+
+
+def test_dear_runs_are_cut_into_shards_that_keep_cores_busy_and_cheap_ones_are_not():
+    raw = {
+        "kind": "trained", "data": "digits", "classes": [3, 8], "training_inputs": 128, "held_out_inputs": 64,
+        "loss": "squared", "steps": 256, "m": [64, 65536], "seeds": 100,
+    }  # fmt: skip
+    plan = Plan(parse_config({"entropy": 1, "experiments": {"e": raw}}), Path("results"))
+    shards = plan.shards("e")
+    narrow, wide = ([s for s in shards if s.m == m] for m in (64, 65536))
+    assert len(narrow) == 1
+    assert len(wide) > 50
+    assert all(shard.cost() <= max(SHARD_COST, shard.experiment.seed_cost(65536)) for shard in wide)
+    assert sum(shard.runs for shard in shards) == 200
+
+
+def test_tables_say_what_the_runs_say(lazy):
+    runs, table = (xr.load_dataset(lazy / f"{name}.nc") for name in ("runs", "quantiles"))
+    here = runs["delta2"].sel(m=64, time=4).values
+    at = table.sel(quantity="delta2", m=64, time=4)
+    assert float(at["mean"]) == pytest.approx(here.mean())
+    assert float(at["rms"]) == pytest.approx(math.sqrt((here**2).mean()))
+    assert float(at["mean_standard_error"]) == pytest.approx(here.mean(axis=1).std(ddof=1) / math.sqrt(12))
+    assert float(at["quantile"].sel(delta=0.1)) == np.sort(here.ravel())[53]
+    alpha = runs["alpha_hat"].sel(m=64, time=4)
+    limit = bound("sharp", "delta2", 64, float(alpha.mean()), 0.1, 20.0)
+    assert float(at["bound_sharp"].sel(delta=0.1, x_norm=20.0)) == pytest.approx(float(limit))
+    ratio = float(at["bound_ratio"].sel(bound="sharp", delta=0.1, x_norm=20.0))
+    assert ratio == pytest.approx(float(limit) / (20.0 * float(at["quantile"].sel(delta=0.1))))
+    radius = table.sel(variable="alpha_hat", m=64, time=4)
+    for name, value in (("run_mean", alpha.mean()), ("run_min", alpha.min()), ("run_max", alpha.max())):
+        assert float(radius[name]) == pytest.approx(float(value))
+    assert int(table["exceedances"].sel(quantity="linearization_error").sum()) == 0
+    np.testing.assert_array_equal(table["run_status"].values, [[12, 0, 0, 0]] * 3)
+    laws = table["position"].sel(quantity="linearization_error", m=256, time=8)
+    assert float(laws.sel(perturbation="aligned")) == pytest.approx(
+        2 * float(laws.sel(perturbation="adversarial")), rel=0.1
+    )
+
+
+def test_exceedances_are_counted_at_the_radius_of_each_run(lazy):
+    """The error of the run that went least far is set above its own bound, that of the one furthest below."""
+    runs = xr.load_dataset(lazy / "runs.nc")
+    alpha = runs["alpha_hat"].values
+    at = alpha[1, :, 2]
+    for seed, factor in ((int(at.argmin()), 1.001), (int(at.argmax()), 0.999)):
+        limit = bound("printed", "linearization_error", 64, alpha[1, seed, 2], 0.1, 20.0) / 20.0
+        runs["linearization_error"].values[1, seed, 2, 4] = factor * limit
+    table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+    over = table[["exceedances", "runs_exceeding"]].sel(
+        quantity="linearization_error", delta=0.1, x_norm=20.0
+    )
+    for name in ("exceedances", "runs_exceeding"):
+        assert int(over[name].sel(uniform_bound="printed").sum()) == 1
+        assert int(over[name].sel(uniform_bound="printed", m=64).isel(time=2)) == 1
+        assert int(over[name].sel(uniform_bound="sharp", m=64).isel(time=2)) == 2
+
+
+def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_path):
+    wild = replace(LAZY, step=60.0, steps=64, m=(16, 64), seeds=4)
+    folder = made(wild, tmp_path / "wild", client, 4)
+    runs, table, rates = (xr.load_dataset(folder / f"{name}.nc") for name in ("runs", "quantiles", "rates"))
+    ended = runs["status"].values == 3
+    assert ended.any()
+    assert runs["status"].attrs["flag_meanings"].split()[3] == "diverged"
+    assert int(table["run_status"].sel(status="diverged").sum()) == ended.sum()
+    np.testing.assert_array_equal(table["runs"].values, np.isfinite(runs["alpha_hat"].values).sum(axis=1))
+    assert int(table["loss_grew"].isel(time=-1).sum() + ended.sum()) > 0
+    assert rates.sizes["time"] == table.sizes["time"]
+    judged = JUDGES["LT"](open_archive([folder], client))
+    told = {n.what: n.value for n in judged.evidence}
+    assert told["runs that ended with: diverged (wild)".replace("wild", "lazy")] == ended.sum()
+
+
+def test_the_verdict_on_lazy_training_follows_ceiling_theorem_and_archive(lazy, client):
+    archive = open_archive([lazy], client)
+    judge = JUDGES["LT"]
+    needed = judge(archive).evidence[0].value
+    assert 0.05 < needed < 0.9
+    assert judge(archive).verdict == LOOSE
+    assert judge(archive, needed * 1.01).verdict == TRUE
+    assert judge(archive, needed * 0.99).verdict == FALSE
+    assert judge(open_archive([], client)).verdict == UNDECIDED
+    item = archive.trainings[0]
+    table = item.table.copy(deep=True)
+    table["exceedances"][{"quantity": 0, "m": 1, "time": 3, "uniform_bound": 0, "delta": 0}] = (
+        55  # of 60 at δ = 0.1
+    )
+    spoiled = dataclasses.replace(archive, trainings=(dataclasses.replace(item, table=table),))
+    assert judge(spoiled).verdict == FALSE
+
+
+def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client, tmp_path):
+    runs = xr.load_dataset(lazy / "runs.nc")
+    ceiling = xr.load_dataset(lazy / "quantiles.nc")["alpha_ceiling"].values
+    runs["alpha_hat"].values[2, 11, 3] = 1.01 * ceiling[3]
+    table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+    archive = open_archive([lazy], client)
+    spoiled = dataclasses.replace(
+        archive, trainings=(dataclasses.replace(archive.trainings[0], table=table),)
+    )
+    assert JUDGES["LT"](spoiled).verdict == FALSE
+
+
+def test_archives_of_either_kind_are_told_apart_and_checked(lazy, analysed, tmp_path):
+    with archived(lazy / "runs.nc") as runs:
+        assert isinstance(runs, ArchivedTraining)
+        assert runs.experiment == LAZY
+        assert runs.index(64, 11) == (1, 11)
+        for m, seed, told in (
+            (65, 0, "m is 65; archived: 16, 64, 256"),
+            (64, 12, "seed is 12; archived: 0 to 11"),
+        ):
+            with pytest.raises(ArchiveError, match=told):
+                runs.index(m, seed)
+    with pytest.raises(ArchiveError, match="holds trained runs"), ArchivedRuns(lazy / "runs.nc"):
+        pass
+    broken = tmp_path / "runs.nc"
+    broken.write_bytes((lazy / "runs.nc").read_bytes())
+    with netCDF4.Dataset(broken, "a") as file:
+        file.renameVariable("alpha_hat", "alpha")
+    with pytest.raises(ArchiveError, match="variable alpha_hat is None"), archived(broken):
+        pass
+
+
+def test_any_run_is_replayed_bit_for_bit_and_by_the_definitions(lazy, monkeypatch):
+    monkeypatch.chdir(lazy.parents[1])
+    call = CliRunner()
+    line = ["replay", "--experiment", "lazy", "--m", "64", "--seed", "7", str(lazy.parent)]
+    done = call.invoke(app, [*line, "--dense"])
+    assert done.exit_code == 0, done.output
+    assert "archived and recomputed: the same bits" in done.output
+    assert float(done.output.split("at most ")[1].split()[0]) < 1e-13
+    for name in (*QUANTITIES, *RUN_VARIABLES):
+        assert f"\n{name}" in done.output
+    with netCDF4.Dataset(lazy / "runs.nc", "a") as file:
+        kept = float(file["alpha_hat"][1, 7, 2])
+        file["alpha_hat"][1, 7, 2] = np.nextafter(kept, 1e9)
+    try:
+        done = call.invoke(app, line)
+        assert done.exit_code == 1
+        assert "DIFFERENT" in done.output
+    finally:
+        with netCDF4.Dataset(lazy / "runs.nc", "a") as file:
+            file["alpha_hat"][1, 7, 2] = kept
+
+
+CONFIG = {
+    "entropy": 11,
+    "experiments": {
+        "lazy": {
+            "kind": "trained", "data": "teacher", "d": 3, "training_inputs": 6, "held_out_inputs": 5,
+            "loss": "logistic", "steps": 4, "target_loss": 0.01, "m": [8, 16], "seeds": 3,
+        }
+    },
+    "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0]},
+}  # fmt: skip
+
+
+def test_the_workflow_trains_with_the_same_bytes_on_any_cores_and_verifies(tmp_path):
+    """A config of trained experiments alone, to the manifest, and again with processes on another core."""
+    first = run_snakemake(tmp_path / "one", CONFIG)
+    assert first.code == 0, first.output
+    settings = ("--cores", "1", "--config", "execution={workers: processes, threads: 2}")
+    second = run_snakemake(tmp_path / "two", CONFIG, *settings, "results/lazy/rates.nc")
+    assert second.code == 0, second.output
+    data = first.digests("results/**/*.nc")
+    assert len(data) == 5  # two shards, runs, quantiles, rates
+    assert second.digests("results/**/*.nc") == data
+    again = run_snakemake(tmp_path / "one", CONFIG)
+    assert "Nothing to be done" in again.output
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "one/results"), "--recompute", "3"])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("recomputed lazy (trained, m = ") == 3
+    more = {**CONFIG, "experiments": {"lazy": {**CONFIG["experiments"]["lazy"], "seeds": 4}}}
+    grown = run_snakemake(tmp_path / "two", more, "results/lazy/runs.nc")
+    assert grown.jobs()["simulate"] == 2
+    assert {k: v for k, v in grown.digests("results/**/shards/**/*.nc").items() if k in data} == {
+        k: v for k, v in data.items() if "shards" in k
+    }

@@ -124,7 +124,9 @@ def test_what_went_wrong_is_said(tables):
     assert ended["lone"] == "The only run took 1 step."
     assert ended["early"] == "All 6 runs reached the training loss 0.45."
     assert ended["missed"] == "All 4 runs missed the training loss 1e-09 in 5 steps."
-    assert ended["diverged"] == "All 6 runs diverged and count up to there."
+    assert ended["diverged"] == (
+        "All 6 runs diverged and count up to there. In 4 runs the training loss grew on the way."
+    )
     stayed = {name for name, pair in tables.items() if answer(*pair).stayed}
     assert stayed == {"usual", "lone", "early", "missed"}
     assert not answer(*tables["at-once"]).trained

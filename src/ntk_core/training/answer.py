@@ -35,10 +35,11 @@ class Answer:
 
     `radius` is the mean of α̂ over the runs, from `least` to `largest`; `limit_ceiling` bounds it as m
     grows, `ceiling` at every width while the loss does not grow; `inside` says whether all runs were below
-    the latter at all times. `rate` and `constant` are of the rms of E, `last_rate` is between the two largest
-    widths. `position` is this rms over that of each displacement law, `loose` the printed bound at `delta`
-    and `x_norm` over the quantile of E. `over` counts the runs over the printed bound on E, where most are:
-    of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are means over the runs, by variable.
+    the latter at all times, and `grew` counts the runs whose loss has grown. `rate` and `constant` are of the
+    rms of E, `last_rate` is between the two largest widths. `position` is this rms over that of each
+    displacement law, `loose` the printed bound at `delta` and `x_norm` over the quantile of E. `over` counts
+    the runs over the printed bound on E, where most are: of all times, norms and δ ≤ 1/2; None without such
+    a δ. `numbers` are means over the runs, by variable.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Answer:
     limit_ceiling: float
     ceiling: float
     inside: bool
+    grew: int
     displacement: Estimate
     displacement_limit: float
     rate: Estimate
@@ -94,7 +96,7 @@ class Answer:
 
     @property
     def ended(self) -> str:
-        """How the runs ended, in a sentence."""
+        """How the runs ended, in a sentence or two."""
         target = self.spec["target_loss"]
         steps = f"{self.spec['steps']:,} {'step' if self.spec['steps'] == 1 else 'steps'}"
         words = {
@@ -103,11 +105,20 @@ class Answer:
             "target_not_reached": f"missed the training loss {target} in {steps}",
             "diverged": "diverged and count up to there",
         }
+        grew = (
+            ""
+            if self.grew == 0
+            else (
+                f" In {self.grew:,} {'run' if self.grew == 1 else 'runs'} the training loss grew on the way."
+            )
+        )
         there = [(count, words[name]) for name, count in self.ends.items() if count]
         if len(there) == 1:
             count, what = there[0]
-            return f"{f'All {count:,} runs' if count > 1 else 'The only run'} {what}."
-        return f"Of {self.runs:,} runs, " + ", ".join(f"{count:,} {what}" for count, what in there) + "."
+            return f"{f'All {count:,} runs' if count > 1 else 'The only run'} {what}.{grew}"
+        return (
+            f"Of {self.runs:,} runs, " + ", ".join(f"{count:,} {what}" for count, what in there) + f".{grew}"
+        )
 
 
 def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
@@ -142,6 +153,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(time=time)),
         ceiling=float(table["alpha_ceiling"].sel(time=time)),
         inside=bool((farthest <= table["alpha_ceiling"] * (1.0 + ROUNDING)).all()),
+        grew=int(table["loss_grew"].sel(time=time).sum()),
         displacement=Estimate(scale * moved.value, scale * moved.lower, scale * moved.upper),
         displacement_limit=float(rates["displacement_limit"].sel(time=time)),
         rate=_fitted(rate, "slope"),

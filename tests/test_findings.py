@@ -14,16 +14,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import trained
 from conftest import ROOT
 from pydantic import ValidationError
 
 from ntk_core import plan
 from ntk_core.claims.record import Number, from_json
-from ntk_core.figures import FIGURES, save
+from ntk_core.figures import FIGURES, TRAINING_FIGURES, save
 from ntk_core.findings import render as render_claims
 from ntk_core.findings.formula import FormulaError, mathml
-from ntk_core.findings.readable import interval, number, tex, value
+from ntk_core.findings.readable import interval, number, tex, times, value
 from ntk_core.findings.text import TextError, block, inline
+from ntk_core.training.answer import answer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -428,6 +430,116 @@ def test_findings_import_neither_plots_nor_snakemake():
     assert not set(done.stdout.split()) & {"snakemake", "seaborn", "matplotlib", "scipy.stats"}
 
 
+# Trained experiments
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """Quantiles and rates of trained experiments, by name."""
+    return trained.made(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="module")
+def with_training(given, learned):
+    """All a page is made from where there are grids and trained experiments; their figures are empty."""
+
+    def choose(*names):
+        figures = {
+            f"{name}-{figure}": f"<svg id='{name}-{figure}'/>"
+            for name in names
+            for figure in TRAINING_FIGURES
+        }
+        return {
+            **given,
+            "figures": given["figures"] | figures,
+            "trainings": [learned[name] for name in names],
+        }
+
+    return choose
+
+
+def test_training_has_its_section_with_every_number(claims, with_training, learned):
+    page = render(claims, **with_training("usual"))
+    reader = Reader(page)
+    text = " ".join(reader.text["training"].split())
+    found = answer(*learned["usual"])
+    assert "Does training stay in the ball? The theorem speaks of weights" in text
+    assert "usual: digit 3 against digit 8, squared loss Yes. At " in " ".join(
+        re.sub("<.*?>", "", page).split()
+    )
+    assert f"({number(found.least)} to {number(found.largest)} over the runs)" in text
+    assert f"it stays below {number(found.limit_ceiling)}" in text
+    assert "No run is over the bound of Theorem 1 at" in text
+    assert f"and the bound is {number(found.loose)} times what it bounds" in text
+    assert f"is {times(found.position['adversarial'])} that of the worst displacement," in text
+    assert f"{times(found.position['sphere'])} that of a random one, all of the same radius." in text
+    assert "in theory tends to 0.75. All 12 runs took 8 steps." in text
+    cells = re.findall(r'<td class="n">(.*?)</td>', page)
+    shown = ("test_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons")
+    measured = (found.radius, found.displacement, found.rate, found.constant)
+    for estimate in (*measured, *(found.numbers[name] for name in shown)):
+        row = Number("", estimate.value, estimate.lower, estimate.upper)
+        assert cells[cells.index(str(value(row))) + 1] == interval(row)
+    for exact in (found.ceiling, found.limit_ceiling, found.constant_limit, found.last_rate, found.loose):
+        assert str(number(exact)) in cells
+    images = [a["alt"].partition(".")[0] for tag, a in reader.tags if tag == "img"]
+    assert images[1:6] == [
+        "The radius",
+        "The rate of training",
+        "Where training stands",
+        "The twin",
+        "The flips",
+    ]
+    links = [a["href"] for tag, a in reader.tags if tag == "a"]
+    assert "#training" in links
+    assert {f"usual/{kind}.nc" for kind in ("runs", "quantiles", "rates")} <= set(links)
+    assert "digits" in reader.text["made"]
+
+
+def test_without_training_the_section_is_absent(page):
+    assert 'id="training"' not in page
+    assert "#training" not in page
+    assert "Does training stay" not in page
+    assert "The trained experiments" not in page
+
+
+@pytest.mark.parametrize("names", [["usual"], list(trained.EXPERIMENTS)])
+def test_a_page_without_a_grid(claims, with_training, learned, names):
+    """Figures of grids that claims name are left out; all else is there."""
+    given = with_training(*names)
+    of_trained = {key: svg for key, svg in given["figures"].items() if key.rpartition("-")[0] in names}
+    page = render(claims, **{**given, "experiments": [], "figures": of_trained})
+    reader = Reader(page)
+    assert "runs of the experiment" not in reader.text["answer"]
+    assert reader.text["answer"].split()[:5] == ["The", "answer", "10", "of", "14"]
+    assert 'id="rates-caption"' not in page
+    assert len([tag for tag, _ in reader.tags if tag == "img"]) == 5 * len(names)
+    ids = [a["id"] for _, a in reader.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for tag, a in reader.tags if tag == "a" and a["href"][0] == "#"} <= set(ids)
+    for name in names:
+        assert answer(*learned[name]).ended in " ".join(reader.text["training"].split())
+        assert f'href="{name}/quantiles.nc"' in page
+    assert not re.search(r"\bnan\b|\bNone\b|—", reader.text["training"])
+
+
+def test_training_that_failed_is_not_called_a_success(claims, with_training, learned):
+    text = Reader(render(claims, **with_training("diverged", "at-once"))).text["training"]
+    assert "Yes." not in text
+    assert "Only while it does not diverge." in text
+    assert "No answer here: no run was left after the first step recorded." in text
+    table, rates = learned["usual"]
+    over = table["runs_exceeding"] + 1
+    given = {**with_training("usual"), "trainings": [(table.assign(runs_exceeding=over), rates)]}
+    assert "3 runs are over the bound of Theorem 1 at one" in Reader(render(claims, **given)).text["training"]
+
+
+def test_figures_of_training_that_claims_name_are_shown_where_there_are_any(claims, given, with_training):
+    claim = {**claims[0], "figures": ["standing"]}
+    assert "See <a" in render([claim], **with_training("usual"))
+    assert "Where training stands" not in render([claim], **given)
+
+
 # In a browser
 
 
@@ -569,6 +681,13 @@ def test_no_page_is_wider_than_the_screen(visit, width):
         width,
     )
     assert cut == []
+
+
+@in_browser
+def test_a_page_with_training_fits_a_phone_too(visit, claims, with_training):
+    tab = visit(render(claims, **with_training(*trained.EXPERIMENTS)), viewport={"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.evaluate("document.body.scrollWidth") <= 390
 
 
 @in_browser

@@ -8,11 +8,16 @@ import numpy as np
 import xarray as xr
 
 from .analysis import CHANCE, beyond_chance
+from .training.answer import Answer, Estimate, answer
 
 
-def summarise(experiments: Iterable[tuple[xr.Dataset, xr.Dataset]]) -> str:
-    """The page for pairs of quantiles and rates, one pair an experiment."""
+def summarise(
+    experiments: Iterable[tuple[xr.Dataset, xr.Dataset]],
+    trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
+) -> str:
+    """The page for pairs of quantiles and rates, one pair an experiment: grids, and what is trained."""
     parts = [_experiment(table, rates) for table, rates in experiments]
+    parts += [_trained(answer(table, rates)) for table, rates in trainings]
     where = (
         "results/<experiment>/{runs,quantiles,rates}.nc   the data\n"
         "results/figures/                                 the figures (SVG, PDF, PNG)\n"
@@ -31,6 +36,45 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     lines += ["", *_bounds(table)]
     lines += _missing_limits(table)
     return "\n".join(lines)
+
+
+def _trained(a: Answer) -> str:
+    """Whether training stays in the ball, and how far below the bound."""
+    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
+    if not a.trained:
+        return "\n".join([*lines, "  No run was left after the first step recorded."])
+    numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
+    lines += [
+        f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
+        f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
+        f"                       at most {_digits(a.limit_ceiling)} as m grows, and {_digits(a.ceiling)} at "
+        "every width while the loss does not grow",
+        f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
+        f"  slope of rms E       {_estimate(a.rate)}, between the two largest m {_digits(a.last_rate)}, "
+        f"theory {-a.exponent:g}",
+        f"  m^(3/4) rms E        {_estimate(a.constant)}, limit {_digits(a.constant_limit)}",
+        f"  rms E over the law's {laws}",
+        f"  Theorem 1 over E     {_digits(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
+        f"  test loss            network {_digits(numbers['test_loss'].value)}, "
+        f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
+        f"distance {_digits(numbers['twin_distance'].value)}",
+        f"  ever flipped         {_digits(numbers['flipped_fraction'].value)} of neurons and inputs, "
+        f"{_digits(numbers['flipped_neurons'].value)} of neurons",
+    ]
+    if a.over is not None:
+        lines += [f"  Over the bound of Theorem 1 at any held-out input, where most are: {a.over:,} runs."]
+    return "\n".join(lines)
+
+
+def _digits(value: float) -> str:
+    return f"{value:.4g}" if np.isfinite(value) else "unknown"
+
+
+def _estimate(estimate: Estimate) -> str:
+    interval = (
+        f" [{_digits(estimate.lower)}, {_digits(estimate.upper)}]" if np.isfinite(estimate.lower) else ""
+    )
+    return _digits(estimate.value) + interval
 
 
 def _rates(rates: xr.Dataset) -> list[str]:

@@ -100,8 +100,10 @@ rule claims:
 # What a person wants to know first, as text.
 rule summary:
     input:
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
-        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=GRIDS),
+        rates=expand("results/{experiment}/rates.nc", experiment=GRIDS),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=TRAININGS),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=TRAININGS),
     output:
         SUMMARY,
     log:

@@ -12,10 +12,14 @@ rule results:
 rule findings:
     input:
         claims=CLAIMS,
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
-        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=GRIDS),
+        rates=expand("results/{experiment}/rates.nc", experiment=GRIDS),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=TRAININGS),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=TRAININGS),
         figures=[path for path in DRAWINGS if path.suffix == ".svg"],
-        captions=[Path(workflow.basedir) / f"workflow/report/{figure}.rst" for figure in FIGURES],
+        captions=[
+            Path(workflow.basedir) / f"workflow/report/{figure}.rst" for figure in FIGURES + TRAINING_FIGURES
+        ],
         proofs=Path(workflow.basedir) / "docs/theory.md",
     output:
         report(

@@ -13,15 +13,16 @@ logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
 given = snakemake.input
 claims = from_json(Path(given.claims).read_text(encoding="utf-8"))
-tables = [xr.load_dataset(path) for path in given.quantiles]
-rates = [xr.load_dataset(path) for path in given.rates]
+experiments, trainings = (
+    [tuple(map(xr.load_dataset, pair)) for pair in zip(tables, rates, strict=True)]
+    for tables, rates in ((given.quantiles, given.rates), (given.trained_quantiles, given.trained_rates))
+)
 proofs = Path(given.proofs).read_text(encoding="utf-8")
-experiments = list(zip(tables, rates, strict=True))
 figures, captions = (
     {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
     for paths in (given.figures, given.captions)
 )
-page = render(claims, experiments, figures, captions, proofs)
+page = render(claims, experiments, figures, captions, proofs, trainings)
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(page, encoding="utf-8")
 logging.info("%d claims, %d bytes", len(claims), len(page))

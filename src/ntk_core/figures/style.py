@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,13 +15,16 @@ import numpy as np
 import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..analysis import NOISE
 from ..band import quantum
 from ..datasets import replacing
 from ..moments import exponent
 from ..network import Array
+from ..statistics import Z
 
 SYMBOLS = {
     "linearization_error": r"$E$",
@@ -79,8 +83,11 @@ def nearest_to_one(values: Array) -> float:
     return float(values[np.argmin(np.abs(np.log(values)))])
 
 
-def resolved(value: Array, m: Array | float, alpha: float) -> Any:
-    """Where a value of E is more than rounding around an exact zero, and so can be drawn on a log axis."""
+def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
+    """Where a value of E is more than rounding around an exact zero, and so can be drawn on a log axis.
+
+    Also of a distance of outputs, and of a fraction, which is exact.
+    """
     return value > NOISE * quantum("linearization_error", m, alpha)
 
 
@@ -130,6 +137,133 @@ def provenance(table: xr.Dataset) -> str:
     seeds = int(table["runs"].max())
     level = table.attrs["confidence_level"]
     return f"Experiment {table.attrs['experiment']}: {seeds:,} runs a cell; bars: {level:.0%} intervals."
+
+
+def spread(values: Array, most: int) -> Array:
+    """At most so many of the values, the first and the last among them, evenly from the rest."""
+    if values.size <= most:
+        return values
+    return values[np.unique(np.linspace(0, values.size - 1, most).round().astype(int))]
+
+
+def times_left(table: xr.Dataset) -> Array:
+    """Times after the start at which a trained experiment has runs that have not diverged."""
+    times, runs = table["time"].values, table["runs"].sum("m").values
+    return times[(times > 0) & (runs > 0)]
+
+
+def alpha_hat(cell: xr.Dataset) -> Array:
+    """The mean over the runs of the radius that training reached, along the dimension that is left."""
+    return cell["run_mean"].sel(variable="alpha_hat").values
+
+
+def time_colours(times: Array) -> dict[int, Any]:
+    """A colour for each time, darker the earlier."""
+    colours = sns.color_palette("viridis", len(times) + 1)[:-1]
+    return dict(zip(map(int, times), colours, strict=True))
+
+
+def width_colours(widths: Array) -> dict[int, Any]:
+    """A colour for each width, darker the wider."""
+    colours = sns.color_palette("flare", len(widths))
+    return dict(zip(map(int, widths), colours, strict=True))
+
+
+def steps_label(time: int) -> str:
+    """A time as text."""
+    return "1 step" if time == 1 else f"{time:,} steps"
+
+
+def time_axis(ax: Axes, times: Array) -> None:
+    """Time axis, logarithmic from 1 on, with a place for 0 where that is among the times."""
+    last = max(float(times.max(initial=1)), 1.0)
+    ticks = [0.0] if (times == 0).any() else []
+    if ticks:
+        ax.set_xscale("symlog", base=2, linthresh=1.0, linscale=1.0)
+    else:
+        ax.set_xscale("log", base=2)
+    ax.set_xlim(-0.15 if ticks else 0.85, last * 1.18)
+    powers = np.arange(np.floor(np.log2(last)) + 1)
+    ticks += [2.0**power for power in powers[:: -(-powers.size // 8)]]
+    ax.set_xticks(ticks, [f"{tick:.0f}" if tick < 1000 else f"$2^{{{np.log2(tick):.0f}}}$" for tick in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("steps of gradient descent")
+
+
+def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> None:
+    """Logarithmic values, with more labels where they span less; says so where nothing is drawn."""
+    ax.set_yscale("log")
+    if not ax.get_legend_handles_labels()[0]:
+        empty = empty if times_left(table).size else "no run is left"
+        ax.text(0.5, 0.5, empty, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
+        ax.tick_params(axis="y", which="both", left=False, labelleft=False)
+        return
+    low, high = ax.get_ylim()
+    if high < 1.02 * low:
+        low, high = low / 1.5, high * 1.5
+        ax.set_ylim(low, high)
+    if high < 50.0 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 5.0 * low else range(1, 10)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_beside(ax: Axes, title: str | None = None) -> None:
+    """A legend to the right of the panel, in the order of the curves at their right ends; slopes last."""
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:
+        order = sorted(range(len(handles)), key=lambda i: (labels[i].startswith("slope"), -_end(handles[i])))
+        ax.legend(
+            [handles[i] for i in order], [labels[i] for i in order], title=title, title_fontsize="small",
+            alignment="left", loc="center left", bbox_to_anchor=(1.0, 0.5),
+        )  # fmt: skip
+
+
+def _end(curve: Any) -> float:
+    line = curve.lines[0] if isinstance(curve, ErrorbarContainer) else curve
+    return float(np.asarray(line.get_ydata())[-1])
+
+
+def positive(value: Array) -> Any:
+    """Where a value can be drawn on a logarithmic axis."""
+    return np.isfinite(value) & (value > 0.0)
+
+
+def lone(shown: Any) -> str:
+    """The marker of a line: a dash where it is of one point, and would not be seen."""
+    return "_" if np.count_nonzero(shown) == 1 else ""
+
+
+def bars(value: Array, standard_error: Array) -> Any:
+    """Half-widths of intervals on a logarithmic axis; none where one run has no standard error."""
+    return np.minimum(Z * np.nan_to_num(standard_error), 0.95 * value)
+
+
+def ranges(value: Array, low: Array, high: Array) -> Any:
+    """Distances from a mean over runs to the least and the largest, on a logarithmic axis."""
+    below, above = error_bars(value, low, high)
+    return np.stack([np.minimum(below, 0.95 * value), above])
+
+
+def trained_claim(claim: str, table: xr.Dataset) -> str:
+    """The heading of a figure of a trained experiment: the claim, which is on runs that have not diverged."""
+    ends = table["run_status"]
+    diverged, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
+    if not diverged:
+        return claim
+    return f"{diverged:,} of {runs:,} runs diverged: this is what they did before"
+
+
+def trained_provenance(table: xr.Dataset) -> str:
+    """Where the numbers of a trained experiment come from, in a sentence or two."""
+    spec = json.loads(table.attrs["spec"])
+    runs = f"{spec['seeds']:,} {'run' if spec['seeds'] == 1 else 'runs'} a width"
+    on = f"digits {' against '.join(map(str, spec['classes']))}" if spec["classes"] else spec["data"]
+    on += " against the rest" if len(spec["classes"]) == 1 else ""
+    return (
+        f"Experiment {table.attrs['experiment']}: {runs} on {on}, {spec['loss']} loss, "
+        f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."
+    )
 
 
 def write(figure: Figure, paths: Sequence[Path]) -> None:

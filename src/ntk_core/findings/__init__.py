@@ -13,8 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..claims.record import Claim
+from ..figures import FIGURES, TRAINING_FIGURES
 from . import readable, text
 from .experiments import answer, made
+from .training import trained
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,24 +42,36 @@ SYMBOLS = {
 """How parameters are written in formulas."""
 
 
+DISPLACEMENTS = {
+    "adversarial": "the worst displacement",
+    "aligned": "one along the gradients",
+    "sphere": "a random one",
+}
+"""The displacement laws in a sentence."""
+
+
 def render(
     claims: Sequence[Claim],
     experiments: Sequence[tuple[xr.Dataset, xr.Dataset]],
     figures: Mapping[str, str],
     captions: Mapping[str, str],
     proofs: str,
+    trainings: Sequence[tuple[xr.Dataset, xr.Dataset]] = (),
 ) -> str:
     """The page, the same bytes for the same input.
 
-    `claims` are those of `claims.json`; `experiments` pairs of quantiles and rates; `figures` SVG by
-    `<experiment>-<name>`; `captions` plain text by the figure's name; `proofs` the Markdown of
-    docs/theory.md. Raises `FormulaError` or `TextError` for text that cannot be shown, `ValueError`
-    for a figure or proof that is not there.
+    `claims` are those of `claims.json`; `experiments` pairs of quantiles and rates of grids, `trainings` of
+    what is trained, at least one of either; `figures` SVG by `<experiment>-<name>`; `captions` plain text by
+    the figure's name; `proofs` the Markdown of docs/theory.md. Raises `FormulaError` or `TextError` for text
+    that cannot be shown, `ValueError` for a figure or proof that is not there.
     """
     tables = [made(table, rates) for table, rates in experiments]
-    main = next((table for table in tables if table.sampler == "band"), tables[0])
+    learned = [trained(table, rates) for table, rates in trainings]
+    main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
     appendix = list(text.sections(proofs, "proof"))
-    shown = Figures([main.name, *(t.name for t in tables if t is not main)], figures, captions)
+    drawn = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
+    shown = Figures([*drawn, *(t.answer.name for t in learned)], figures, captions)
+    missing = (() if tables else FIGURES) + (() if learned else TRAINING_FIGURES)
     template = _environment().get_template("page.html.jinja")
     style, script = _file("page.css"), _file("page.js")
     return template.render(
@@ -66,13 +80,16 @@ def render(
         style_digest=_digest(style),
         script_digest=_digest(script),
         main=main,
-        answer=answer(main),
-        answer_figure=shown.show("rate"),
-        claims=[_Section(claim, shown, _proof(claim, appendix)) for claim in _unique(claims)],
+        answer=answer(main) if main else None,
+        answer_figure=shown.show("rate") if main else None,
+        trainings=[(t, [shown.show(name, t.answer.name) for name in TRAINING_FIGURES]) for t in learned],
+        claims=[_Section(claim, shown, missing, _proof(claim, appendix)) for claim in _unique(claims)],
         counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
         verdicts=VERDICTS,
         proofs=appendix,
         made=tables,
+        names=[*(t.name for t in tables), *(t.answer.name for t in learned)],
+        source=main or learned[0],
     )
 
 
@@ -97,9 +114,10 @@ class Figures:
     captions: Mapping[str, str]
     _numbers: dict[str, int] = field(default_factory=dict)
 
-    def show(self, name: str) -> Figure:
-        """The figure called `name`, of the first experiment that has it."""
-        stem = next((s for e in self.experiments if (s := f"{e}-{name}") in self.drawings), name)
+    def show(self, name: str, experiment: str | None = None) -> Figure:
+        """The figure called `name`, of the experiment, or of the first one that has it."""
+        experiments = self.experiments if experiment is None else [experiment]
+        stem = next((s for e in experiments if (s := f"{e}-{name}") in self.drawings), name)
         if stem not in self.drawings:
             there = ", ".join(sorted(self.drawings))
             raise ValueError(f"no experiment has a figure {name!r}; there are {there}")
@@ -116,10 +134,10 @@ class Figures:
 class _Section:
     """A claim with what its section shows."""
 
-    def __init__(self, claim: Claim, figures: Figures, proof: text.Heading) -> None:
+    def __init__(self, claim: Claim, figures: Figures, missing: Sequence[str], proof: text.Heading) -> None:
         self.claim = claim
         self.anchor = f"claim-{text.slug(claim.id)}"
-        self.figures = [figures.show(name) for name in claim.figures]
+        self.figures = [figures.show(name) for name in claim.figures if name not in missing]
         self.proof = proof
 
 
@@ -161,8 +179,9 @@ def _environment() -> Environment:
         tex=readable.tex,
         value=readable.value,
         interval=readable.interval,
+        times=readable.times,
     )
-    environment.globals.update(parameter=_parameter)
+    environment.globals.update(parameter=_parameter, displacements=DISPLACEMENTS)
     return environment
 
 

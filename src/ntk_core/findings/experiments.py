@@ -57,14 +57,18 @@ class Answer:
 def made(table: xr.Dataset, rates: xr.Dataset) -> Made:
     """What the datasets of an experiment say of themselves."""
     spec = json.loads(table.attrs["spec"])
-    versions = {
+    runs = int(table["runs"].sum())
+    confidence = float(table.attrs["confidence_level"])
+    return Made(spec["name"], spec["sampler"], spec, runs, versions(table), confidence, table, rates)
+
+
+def versions(table: xr.Dataset) -> dict[str, str]:
+    """What made the dataset."""
+    return {
         "ntk_core": str(table.attrs["ntk_core_version"]),
         "NumPy": str(table.attrs["numpy_version"]),
         "format": str(table.attrs["format_version"]),
     }
-    runs = int(table["runs"].sum())
-    confidence = float(table.attrs["confidence_level"])
-    return Made(spec["name"], spec["sampler"], spec, runs, versions, confidence, table, rates)
 
 
 def answer(experiment: Made) -> Answer:

@@ -36,6 +36,12 @@ def number(value: float, decimals: int | None = None) -> Markup:
     return _minus(f"{head}10<sup>{power}</sup>")
 
 
+def times(value: float) -> Markup:
+    """A ratio in two digits, before what it is a ratio to: as a percentage where that is less."""
+    short = float(f"{value:.2g}")
+    return number(100.0 * short) + " % of" if short < 1.0 else number(short) + " times"
+
+
 def tex(value: float) -> str:
     """A number given, not computed, as LaTeX: all its digits, large powers of two and ten as such."""
     if value == int(value) and (whole := int(value)) > 1024 and whole.bit_count() == 1:

@@ -8,6 +8,7 @@
 | `runs.py` | seeds of a width | a shard; shards: `runs.nc` |
 | `limit.py` | the data | what m → ∞ makes of a run: displacements and the four quantities |
 | `analysis.py` | `runs.nc` | `quantiles.nc` and `rates.nc` |
+| `answer.py` | these two | the answer in numbers |
 
 Apart from the grids of `grid.py`, because a displacement is not drawn here but trained: the runs have
 times and held-out inputs, and their α is measured.

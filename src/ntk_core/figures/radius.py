@@ -1,0 +1,70 @@
+"""(i) The radius: how far training moves the weights, against the width."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from . import style
+
+CLAIM = (
+    r"Trained weights move by $O(1/\sqrt{m})$: one ball of radius $\alpha/\sqrt{m}$ holds them at every width"
+)
+
+
+def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
+    """Left: α̂ against m at a few times, below the limit's ceiling. Right: √m·mean displacement and limit."""
+    m = table["m"].values.astype(float)
+    times = style.spread(style.times_left(table), 3)
+    colours = style.time_colours(times)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 4.4), sharey=True, layout="constrained")
+    largest, mean = table.sel(variable="alpha_hat"), table.sel(variable="mean_displacement")
+    for time in reversed(times):
+        colour, at = colours[int(time)], {"time": time}
+        value, low, high = (largest[f"run_{n}"].sel(at).values for n in ("mean", "min", "max"))
+        shown = style.positive(value)
+        if not shown.any():
+            continue
+        left.errorbar(
+            m[shown], value[shown], style.ranges(value, low, high)[:, shown], marker="o", capsize=2,
+            color=colour, linewidth=1.2, label=style.steps_label(int(time)),
+        )  # fmt: skip
+        value = np.sqrt(m) * mean["run_mean"].sel(at).values
+        bar = style.bars(value, np.sqrt(m) * mean["run_mean_standard_error"].sel(at).values)
+        shown = style.positive(value)
+        right.errorbar(
+            m[shown], value[shown], bar[shown], marker="o", linestyle="none", capsize=2,
+            color=colour, label=style.steps_label(int(time)),
+        )  # fmt: skip
+        for ax, name, dashes in ((left, "alpha_hat_limit_ceiling", "--"), (right, "displacement_limit", "-")):
+            level = rates[name].sel(at).item()
+            if np.isfinite(level):
+                ax.axhline(level, color=colour, linewidth=1.1, linestyle=dashes)
+    for ax, title in (
+        (left, r"largest over the neurons: $\hat\alpha=\sqrt{m}\,\mathrm{max}_i\,\|w_i-w_i(0)\|$"),
+        (right, r"mean over the neurons: $\sqrt{m}\,\mathrm{mean}_i\,\|w_i-w_i(0)\|$"),
+    ):
+        style.width_axis(ax, m)
+        style.log_axis(ax, table)
+        ax.set_title(title)
+    left.set_ylabel(r"$\sqrt{m}\cdot$ displacement")
+    if times.size:
+        handles = [
+            *left.get_legend_handles_labels()[0],
+            Line2D([], [], color="0.4", linewidth=1.1, linestyle="--", label="ceiling for wide networks"),
+            Line2D([], [], color="0.4", linewidth=1.1, label="limit of the mean"),
+        ]
+        right.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    last = int(times[-1] if times.size else table["time"].values[-1])
+    ceiling = table["alpha_ceiling"].sel(time=last).item()
+    text = (
+        r"Left: the radius $\hat\alpha$ that training reached, mean over the runs; bars: least and largest "
+        r"run. Dashed: what it stays below as $m\to\infty$; while the loss does not grow it is at most "
+        rf"{ceiling:.3g} at every width after {style.steps_label(last)}. Right: lines are the limit, no fit; "
+        "bars: 99% intervals. " + style.trained_provenance(table)
+    )
+    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    return figure

@@ -1,0 +1,83 @@
+"""(k) Where training stands: its error beside those of the displacement laws at the radius it reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..network import Array
+from . import style
+
+CLAIM = "Training is far from the worst displacement of its ball: its error falls like that of random ones"
+NEAR = "Training beside the displacement laws of the same radius"
+FAR = 0.5
+"""An error less than this times that of the worst displacement is far from it."""
+
+
+def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
+    """Root mean square of E: training, laws and bounds against m at the last time, and against time."""
+    m, times = table["m"].values, style.times_left(table)
+    delta, x_norm = float(table["delta"].min()), style.nearest_to_one(table["x_norm"].values)
+    error = table.sel(quantity="linearization_error")
+    error = error.assign({f"bound_{n}": error[f"bound_{n}"].sel(delta=delta, x_norm=x_norm) for n in _BOUNDS})
+    last = int(times[-1]) if times.size else int(table["time"].values[-1])
+    alive = m[table["runs"].sel(time=last).values > 0]
+    widest = int(alive[-1] if alive.size else m[-1])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.4), sharey=True, layout="constrained")
+    _curves(left, m.astype(float), error.sel(time=last), x_norm)
+    _curves(right, times.astype(float), error.sel(m=widest, time=times), x_norm)
+    style.width_axis(left, m.astype(float))
+    style.time_axis(right, times)
+    left.set_title(f"after {style.steps_label(last)}")
+    right.set_title(f"at width $m$ = {style.width_label(widest)}")
+    for ax in (left, right):
+        style.log_axis(ax, table)
+    left.set_ylabel("linearization error $E$")
+    style.legend_beside(right)
+    text = (
+        rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: 99% intervals. Coloured "
+        r"lines: exact values of the displacement laws at the radius $\hat\alpha$ that training reached: the "
+        "worst displacement, one along each neuron's gradient, one in random directions. "
+        rf"Black: Theorem 1 at $\delta$ = {delta:g}, as printed and sharpened. "
+        + style.trained_provenance(table)
+    )
+    far = error["position"].sel(perturbation="adversarial", m=widest, time=last).item() < FAR
+    style.caption(figure, style.trained_claim(CLAIM if far else NEAR, table), text)
+    return figure
+
+
+_BOUNDS = ("printed", "sharp")
+_LAWS: dict[str, dict[str, Any]] = {
+    "adversarial": {"linestyle": "-", "label": "adversarial: the worst"},
+    "aligned": {"linestyle": "--", "label": "aligned"},
+    "sphere": {"linestyle": "-.", "label": "sphere: random"},
+}
+
+
+def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
+    """Bounds, laws and training against m or time, from top to bottom."""
+    for name in _BOUNDS:
+        bound = error[f"bound_{name}"].values
+        shown = style.positive(bound)
+        if shown.any():
+            look = {"marker": style.lone(shown), "markersize": 14, **style.BOUND_STYLES[name]}
+            ax.plot(x[shown], bound[shown], linewidth=1.4, **look)
+    colours = style.law_colours(list(error["perturbation"].values))
+    for law in error["perturbation"].values:
+        value = x_norm * error["law_rms"].sel(perturbation=law).values
+        shown = style.positive(value)
+        if shown.any():
+            look = {"marker": style.lone(shown), "markersize": 14, **_LAWS.get(law, {"label": law})}
+            ax.plot(x[shown], value[shown], color=colours[law], linewidth=1.6, **look)
+    value = x_norm * error["rms"].values
+    bar = style.bars(value, x_norm * error["rms_standard_error"].values)
+    shown = style.resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
+    if shown.any():
+        ax.errorbar(
+            x[shown], value[shown], bar[shown], marker="o", color="0.15",
+            markersize=5.5, linewidth=1.2, capsize=2, label="training",
+        )  # fmt: skip

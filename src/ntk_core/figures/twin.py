@@ -1,0 +1,81 @@
+"""(l) The twin: losses of the network and of its linearized model along training, and how far they differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from . import style
+
+CLAIM = "The network learns as its linear twin does, and the more alike the wider it is"
+WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0, "alpha": 0.4}
+THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
+LOOKS: dict[str, dict[str, Any]] = {
+    "test_loss": {**WIDE, "label": "network, held-out inputs"},
+    "twin_test_loss": {**THIN, "label": "twin, held-out inputs"},
+    "training_loss": {**WIDE, "label": "network, training inputs"},
+    "twin_training_loss": {**THIN, "label": "twin, training inputs"},
+}
+
+
+def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
+    """Left: losses against time at the least and largest width. Right: twin_distance against m."""
+    m, times = table["m"].values, style.times_left(table)
+    ends = np.unique(m[[0, -1]])
+    figure = plt.figure(figsize=(3.9 * ends.size + 6.0, 4.3), layout="constrained")
+    axes = figure.subplots(1, ends.size + 1, width_ratios=[1.0] * ends.size + [1.1])
+    for ax, width in zip(axes, ends, strict=False):
+        ax.sharey(axes[0])
+        _losses(ax, table.sel(m=width))
+        style.log_axis(ax, table)
+        ax.set_title(f"loss, $m$ = {style.width_label(int(width))}")
+    axes[0].legend(loc="lower left")
+    ax = axes[-1]
+    chosen = style.spread(times, 4)
+    colours = style.time_colours(chosen)
+    lowest = np.inf
+    for time in reversed(chosen):
+        cell = table.sel(time=time)
+        apart = cell.sel(variable="twin_distance")
+        value = apart["run_mean"].values
+        bar = style.bars(value, apart["run_mean_standard_error"].values)
+        shown = style.resolved(value, m, style.alpha_hat(cell))
+        if shown.any():
+            ax.errorbar(
+                m[shown], value[shown], bar[shown], marker="o", linewidth=1.2,
+                capsize=2, color=colours[int(time)], label=style.steps_label(int(time)),
+            )  # fmt: skip
+            lowest = min(lowest, value[shown][0])
+    if m.size > 1 and np.isfinite(lowest):
+        style.reference_slopes(ax, m.astype(float), lowest / 2.5)
+    style.width_axis(ax, m.astype(float))
+    style.log_axis(ax, table)
+    ax.set_title("distance of the two, held-out inputs")
+    style.legend_beside(ax)
+    text = (
+        "Losses: mean over the runs; shaded: from the least to the largest run of the network. The twin is "
+        "the model linear in the weights, trained by the same steps. Distance: root mean square over "
+        "held-out inputs of network minus twin, mean over the runs; bars: 99% intervals. "
+        + style.trained_provenance(table)
+    )
+    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    return figure
+
+
+def _losses(ax: Axes, table: xr.Dataset) -> None:
+    blue, orange = sns.color_palette("colorblind", 2)
+    times = table["time"].values.astype(float)
+    for name, look in LOOKS.items():
+        colour = orange if "test" in name else blue
+        value, low, high = (table[f"run_{n}"].sel(variable=name).values for n in ("mean", "min", "max"))
+        shown = style.positive(value) & style.positive(low)
+        ax.plot(times[shown], value[shown], color=colour, **look)
+        if not name.startswith("twin"):
+            ax.fill_between(times[shown], low[shown], high[shown], color=colour, alpha=0.15, linewidth=0)
+    style.time_axis(ax, table["time"].values)

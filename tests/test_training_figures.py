@@ -1,0 +1,164 @@
+"""Figures, summary and answer of trained experiments: few runs, one width, runs that diverge."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from trained import EXPERIMENTS, made
+
+from ntk_core.figures import TRAINING_FIGURES, radius, save, standing, training_rate, twin
+from ntk_core.summary import summarise
+from ntk_core.training.answer import answer
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("trained"))
+
+
+def drawn(module, pair):
+    figure = module.draw(*pair)
+    plt.close(figure)
+    return figure
+
+
+def words(figure) -> str:
+    return " ".join(text.get_text() for ax in figure.axes for text in ax.texts)
+
+
+def curve(ax, label):
+    """Line or points of the panel with this label, as they are drawn."""
+    named = [c.lines[0] for c in ax.containers if str(c.get_label()).startswith(label)]
+    return (named + [line for line in ax.lines if str(line.get_label()).startswith(label)])[0]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("figure", TRAINING_FIGURES)
+def test_unusual_experiments_are_drawn(tables, tmp_path, name, figure):
+    save(figure, *tables[name], [tmp_path / "a.svg"])
+    assert "<g id=" in (tmp_path / "a.svg").read_text()
+
+
+@pytest.mark.parametrize("figure", TRAINING_FIGURES)
+def test_they_are_drawn_alike(tables, tmp_path, figure):
+    for turn in ("a", "b"):
+        save(figure, *tables["usual"], [tmp_path / f"{turn}.{kind}" for kind in ("svg", "pdf", "png")])
+    for kind in ("svg", "pdf", "png"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_figures_show_the_numbers_of_the_table(tables):
+    table, rates = tables["usual"]
+    last, m = table.isel(time=-1), table["m"].values
+    left, right = drawn(radius, (table, rates)).axes
+    radii = last["run_mean"].sel(variable="alpha_hat")
+    assert np.array_equal(curve(left, "8 steps").get_ydata(), radii)
+    mean = np.sqrt(m) * last["run_mean"].sel(variable="mean_displacement")
+    assert np.allclose(curve(right, "8 steps").get_ydata(), mean)
+    levels = [line.get_ydata()[0] for line in right.lines if len(line.get_ydata()) == 2]
+    assert rates["displacement_limit"].values[-1] in levels
+
+    error = last.sel(quantity="linearization_error")
+    left, right = drawn(training_rate, (table, rates)).axes
+    assert np.array_equal(curve(left, "8 steps").get_ydata(), error["rms"])
+    limit = rates["constant_limit"].sel(quantity="linearization_error", statistic="rms", time=8).item()
+    assert any(
+        np.allclose(line.get_ydata(), limit * m**-0.75) for line in left.lines if line.get_xydata().size == 6
+    )
+
+    left, right = drawn(standing, (table, rates)).axes
+    assert np.allclose(curve(left, "training").get_ydata(), 0.3 * error["rms"])  # at the ‖x‖ nearest to 1
+    for label, law in (("adversarial", "adversarial"), ("sphere", "sphere")):
+        assert np.allclose(curve(left, label).get_ydata(), 0.3 * error["law_rms"].sel(perturbation=law))
+    assert np.allclose(
+        curve(left, "bound as").get_ydata(), error["bound_printed"].sel(delta=0.01, x_norm=0.3)
+    )
+
+    losses = drawn(twin, (table, rates)).axes
+    test_loss = table["run_mean"].sel(variable="twin_test_loss", m=64)
+    assert np.array_equal(curve(losses[1], "twin, held-out").get_ydata(), test_loss)
+
+
+def test_figures_say_what_is_not_there(tables):
+    for module in (radius, standing, twin):
+        assert "no run is left" in words(drawn(module, tables["at-once"]))
+        assert drawn(module, tables["at-once"])._suptitle.get_text().startswith("4 of 4 runs diverged")
+    assert drawn(radius, tables["usual"])._suptitle.get_text() == radius.CLAIM
+    from ntk_core.figures import flips
+
+    assert "none ever flipped" in words(drawn(flips, tables["missed"]))
+
+
+def test_rounding_is_not_drawn_as_an_error(tables):
+    """In `missed` no sign changes at m = 4: what E has there is rounding, and no fit goes through it."""
+    table, _ = tables["missed"]
+    error = table["rms"].sel(quantity="linearization_error", m=4).isel(time=-1).item()
+    assert error < 1e-15
+    left = drawn(training_rate, tables["missed"]).axes[0]
+    assert left.get_ylim()[0] > 1e-12
+    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    assert labels[0] == "5 steps"
+
+
+def test_the_answer_is_that_of_the_table(tables):
+    table, rates = tables["usual"]
+    found = answer(table, rates)
+    assert (found.time, found.m, found.runs, found.over) == (8, 64, 12, 0)
+    assert found.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, time=8)
+    assert found.least < found.radius.lower < found.radius.upper < found.ceiling
+    assert found.largest == table["run_max"].sel(variable="alpha_hat", m=64, time=8)
+    row = table.sel(quantity="linearization_error", m=64, time=8)
+    assert found.position["adversarial"] == row["rms"] / row["law_rms"].sel(perturbation="adversarial")
+    assert found.loose == row["bound_ratio"].sel(bound="printed", delta=0.01, x_norm=0.3)
+    assert found.stayed
+
+
+def test_what_went_wrong_is_said(tables):
+    ended = {name: answer(*pair).ended for name, pair in tables.items()}
+    assert ended["usual"] == "All 12 runs took 8 steps."
+    assert ended["lone"] == "The only run took 1 step."
+    assert ended["early"] == "All 6 runs reached the training loss 0.45."
+    assert ended["missed"] == "All 4 runs missed the training loss 1e-09 in 5 steps."
+    assert ended["diverged"] == (
+        "All 6 runs diverged and count up to there. In 4 runs the training loss grew on the way."
+    )
+    stayed = {name for name, pair in tables.items() if answer(*pair).stayed}
+    assert stayed == {"usual", "lone", "early", "missed"}
+    assert not answer(*tables["at-once"]).trained
+    table, rates = tables["usual"]
+    mixed = table.assign(run_status=table["run_status"] * 0 + xr.DataArray([1, 2, 0, 1], dims="status"))
+    found = answer(mixed, rates)
+    assert found.ended == (
+        "Of 12 runs, 3 took 8 steps, 6 reached the training loss None, 3 diverged and count up to there."
+    )
+    assert not found.stayed
+
+
+def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):
+    table, rates = tables["usual"]
+    over = table["runs_exceeding"].copy()
+    over.loc[{"quantity": "linearization_error", "m": 16, "time": 4, "uniform_bound": "printed"}] = 3
+    assert answer(table.assign(runs_exceeding=over), rates).over == 3
+    far = table.assign(alpha_ceiling=table["alpha_ceiling"] / 100)
+    assert not answer(far, rates).stayed
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_summaries_of_trained_experiments(tables, name):
+    table, rates = tables[name]
+    text = summarise([], [(table, rates)])
+    found = answer(table, rates)
+    assert text.startswith(f"{name}: {found.task}")
+    assert found.ended in text
+    assert not re.search(r"\bNone\b|\bnan\b|Traceback", text)
+    assert max(map(len, text.splitlines())) <= 110
+    if found.trained:
+        assert f"{found.radius.value:.4g}" in text
+        assert f"adversarial {found.position['adversarial']:.4g}" in text
+        assert "where most are: 0 runs" in text
+        assert json.loads(table.attrs["spec"])["loss"] in text

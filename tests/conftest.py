@@ -129,13 +129,6 @@ def small() -> dict[str, Any]:
     }
 
 
-DATA = (
-    "results/grid/rates.nc",
-    "results/check/rates.nc",
-)
-"""Targets of `small` without figures and summary."""
-
-
 @dataclass(frozen=True)
 class DefaultRun:
     run: Run

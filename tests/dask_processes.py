@@ -93,7 +93,7 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 def workers_of(client: Client) -> list[str]:
     """The workers that the scheduler has now.
 
-    Not by `client.scheduler_info()`: a timer of the client fetches the same without workers every two seconds,
+    Not by `client.scheduler_info()`: every two seconds a timer of the client fetches that without workers,
     and what it fetched may be what that returns.
     """
     return list(client.sync(client.scheduler.identity, n_workers=-1)["workers"])

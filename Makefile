@@ -15,9 +15,9 @@ REFERENCE ?= benchmarks/results/bench.json
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
-# Two processes: many tests wait for something, as for a queue or a browser.
+# Three processes on two cores: many tests wait for something, as for a queue or a browser. conftest.py has the order.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # The definitions against JAX, PyTorch and neural-tangents: a minute, in an environment of its own.
 test-autodiff: $(AUTODIFF_READY)

@@ -16,6 +16,10 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
+# Snakemake loads a reader of notebooks, to see that no script is one, and with that, where they are installed, grammars
+# of internet addresses that nobody asks for: two seconds a call.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 from ntk_core.checksums import seal_path
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.config_file import read_config_file

@@ -29,6 +29,14 @@ from ntk_core.theory import theory_dataset
 
 ROOT = Path(__file__).parents[1]
 
+LONGEST = ("slurm", "faults", "workflow", "workers", "verify", "hostile", "jobqueue", "figures", "findings")
+"""Files that take a minute and more. They go first, so that no process is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
 
 @dataclass(frozen=True)
 class Run:
@@ -119,13 +127,6 @@ def small() -> dict[str, Any]:
         },
         "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0, 2.0]},
     }
-
-
-DATA = (
-    "results/grid/rates.nc",
-    "results/check/rates.nc",
-)
-"""Targets of `small` without figures and summary."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 from conftest import ROOT
-from distributed import Security
+from distributed import Client, Security
 
 QUIET = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 LOOPBACK = {"127.0.0.1", "::1"}
@@ -88,6 +88,15 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "in vain"
         time.sleep(0.05)
+
+
+def workers_of(client: Client) -> list[str]:
+    """The workers that the scheduler has now.
+
+    Not by `client.scheduler_info()`: every two seconds a timer of the client fetches that without workers,
+    and what it fetched may be what that returns.
+    """
+    return list(client.sync(client.scheduler.identity, n_workers=-1)["workers"])
 
 
 def listening(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, int]]:

@@ -486,7 +486,7 @@ def mutate(config: dict[str, Any], draw: Any) -> None:
     elif way == "name":
         config["experiments"] = {draw(KEYS): config.get("experiments")}
     elif way == "repeat" and isinstance(value, list):
-        at[last] = value * draw(st.sampled_from([2, 600]))
+        at[last] = value * draw(st.sampled_from([2, 2, 2, 600]))
     elif way == "grow" and isinstance(value, (int, float)):
         at[last] = draw(st.sampled_from([-value, value * 10**15, value + 1, value / 3, value * 1e-15]))
     elif isinstance(at, dict):

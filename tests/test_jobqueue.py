@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ROOT, run_snakemake
-from dask_processes import LOOPBACK, asks_for_certificate, listening, until
+from dask_processes import LOOPBACK, asks_for_certificate, listening, until, workers_of
 from slurm_cluster import DAEMONS, Cluster, missing
 
 from ntk_core.config import ConfigError, ExecutionModel
@@ -72,11 +72,11 @@ def test_workers_are_jobs_that_speak_tls_and_come_and_go(at_slurm, tmp_path):
         (keys,) = tmp_path.glob(".workers-*")
         assert stat.S_IMODE(keys.stat().st_mode) == 0o700
         client.wait_for_workers(1, timeout=60)
-        assert len(client.scheduler_info()["workers"]) == 1
+        assert len(workers_of(client)) == 1
 
         results = compute(client, time.sleep, [0.3] * 60)  # enough that a second worker comes
         next(results)
-        until(lambda: len(client.scheduler_info()["workers"]) == 2)
+        until(lambda: len(workers_of(client)) == 2)
         assert client.scheduler.address.startswith("tls://")
         ours = [psutil.Process(), *(p for p in at_slurm.processes() if p.name() not in DAEMONS)]
         found = set(listening(ours))

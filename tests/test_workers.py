@@ -21,7 +21,7 @@ import pytest
 import xarray as xr
 import yaml
 from conftest import ROOT, run_snakemake
-from dask_processes import LOOPBACK, Processes, Tls, listening, until
+from dask_processes import LOOPBACK, Processes, Tls, listening, until, workers_of
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
 
@@ -80,7 +80,7 @@ def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
             for pid in set(worker_processes()) - killed:
                 killed.add(pid)
                 os.kill(pid, signal.SIGKILL)
-            until(lambda: not client.scheduler_info()["workers"])
+            until(lambda: not workers_of(client))
 
     with workers(ExecutionModel(workers="processes"), 1) as client:
         killer = threading.Thread(target=kill, args=(client,))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import DATA, ROOT
+from conftest import ROOT, run_snakemake
 
 from ntk_core.band import QUANTITIES
 from ntk_core.figures import FIGURES
@@ -23,33 +24,35 @@ def test_same_bytes_for_any_cores_shards_and_workers(snakemake, small):
         (["--cores", "2"], {"shard_seeds": 1024, "threads": 2}),
         (["--cores", "2"], {"shard_seeds": 2048, "threads": 2, "workers": "processes"}),
     ]
+    targets = ["results/grid/quantiles.nc", "results/check/runs.nc"]
     digests = []
     for number, (cores, execution) in enumerate(ways):
-        run = snakemake({**small, "execution": execution}, *cores, *DATA, to=str(number))
+        run = snakemake({**small, "execution": execution}, *cores, *targets, to=str(number))
         assert run.code == 0, run.output
         digests.append(run.digests())
         shards = list(run.directory.glob("results/grid/shards/*/*.nc"))
         assert len(shards) == 2 * -(-2500 // execution["shard_seeds"])
-    assert len(digests[0]) == 6
+    assert len(digests[0]) == 3
     assert digests[0] == digests[1] == digests[2]
 
 
 def test_only_what_is_new_is_computed(snakemake, small):
-    first = snakemake(small, *DATA)
+    targets = ["results/grid/rates.nc", "results/check/runs.nc"]
+    first = snakemake(small, *targets)
     assert first.code == 0, first.output
-    assert first.jobs() == {"simulate": 3, "collect": 2, "theory": 2, "quantiles": 2, "rates": 2}
+    assert first.jobs() == {"simulate": 3, "collect": 2, "theory": 1, "quantiles": 1, "rates": 1}
     before = first.digests()
 
-    again = snakemake(small, *DATA)
+    again = snakemake(small, *targets)
     assert "Nothing to be done" in again.output
-    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *DATA)
+    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *targets)
     assert "Nothing to be done" in other_shards.output
 
     with xr.open_dataset(first.directory / "results/grid/runs.nc") as runs:
         old = runs.load()
     grown = copy.deepcopy(small)
     grown["experiments"]["grid"] |= {"m": [64, 256, 4096], "seeds": 3000}
-    more = snakemake(grown, *DATA)
+    more = snakemake(grown, *targets)
     assert more.code == 0, more.output
     # the new width, and seeds 2500 to 3000 of the two old ones; the other experiment is left alone
     assert more.jobs() == {"simulate": 3, "collect": 1, "theory": 1, "quantiles": 1, "rates": 1}
@@ -59,25 +62,24 @@ def test_only_what_is_new_is_computed(snakemake, small):
         for name in QUANTITIES:
             assert (same[name] == old[name]).all()
 
-    back = snakemake(small, *DATA)
+    back = snakemake(small, *targets)
     assert back.code == 0, back.output
     assert back.digests() == before
 
     analysis = copy.deepcopy(small)
     analysis["analysis"]["delta"] = [0.25]
-    assert snakemake(analysis, "--dry-run", *DATA).jobs() == {"theory": 2, "quantiles": 2, "rates": 2}
+    assert snakemake(analysis, "--dry-run", *targets).jobs() == {"theory": 1, "quantiles": 1, "rates": 1}
 
 
-def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(snakemake, small):
-    figures = [f"results/figures/grid-{name}.svg" for name in FIGURES]
-    first = snakemake(small, *figures)
-    assert first.code == 0, first.output
-    drawn = first.digests("results/figures/*")
+def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_path):
+    drawn = default_run.run.digests("results/figures/theorem1-*")
     assert len(drawn) == 3 * len(FIGURES)
-    (first.directory / figures[0]).unlink()
-    again = snakemake(small, *figures)
+    shutil.copytree(default_run.run.directory, tmp_path / "out")
+    figures = [f"results/figures/theorem1-{name}.svg" for name in FIGURES]
+    (tmp_path / "out" / figures[0]).unlink()
+    again = run_snakemake(tmp_path / "out", None, *figures)
     assert again.jobs() == {"figures": 1}
-    assert again.digests("results/figures/*") == drawn
+    assert again.digests("results/figures/theorem1-*") == drawn
 
 
 def test_dry_run_writes_no_results(snakemake, small):
@@ -85,6 +87,16 @@ def test_dry_run_writes_no_results(snakemake, small):
     assert run.code == 0
     assert run.jobs()["simulate"] == 3
     assert not (run.directory / "results").exists()
+
+
+def test_a_call_loads_no_grammars(snakemake, small, monkeypatch):
+    """Those of internet addresses: two seconds, by way of the reader of notebooks that Snakemake loads."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    run = snakemake(small, "--dry-run")
+    assert run.code == 0, run.output
+    loaded = set(re.findall(r"\| +([\w.]+)$", run.output, re.M))
+    assert "jsonschema" in loaded
+    assert "lark" not in loaded
 
 
 def test_a_config_file_replaces_the_default_one_and_keys_override(snakemake, small):
@@ -101,15 +113,10 @@ def test_a_config_file_replaces_the_default_one_and_keys_override(snakemake, sma
     assert folders(key.output).isdisjoint(folders(default.output))
 
 
+# One of each place that refuses; test_config.py has the values.
 BAD = [
     ({"m": [63]}, "experiments.grid.m[0] is 63; allowed:"),
-    ({"m": [0]}, "experiments.grid.m[0] is 0; allowed:"),
-    ({"alpha": [-1.0]}, "experiments.grid.alpha[0] is -1.0; allowed:"),
-    ({"d": []}, "experiments.grid.d is []; allowed:"),
-    ({"m": [64, 64]}, "64 is there twice"),
-    ({"seeds": "many"}, "experiments.grid.seeds is 'many'"),
     ({"width": [64]}, "experiments.grid.width: unknown key"),
-    ({"perturbation": ["worst"]}, "perturbation[0] is 'worst'"),
     ({"seeds": 4 * 10**8}, "allowed:"),
     ({"seeds": 10**12}, "shards; allowed: at most 100,000"),
 ]

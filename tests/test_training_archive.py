@@ -157,6 +157,16 @@ def test_tables_say_what_the_runs_say(lazy):
     )
 
 
+def test_rounding_around_zero_has_no_slope(lazy):
+    """A narrow width at which nothing flips, in some sum that is not exactly 0."""
+    table = xr.load_dataset(lazy / "quantiles.nc")
+    at = {"quantity": 0, "m": 0, "time": 1}
+    table["rms"][at], table["rms_standard_error"][at] = 1e-17, 1e-18
+    rates = rate_dataset(table, LAZY, ENTROPY)
+    slope = rates["slope"].sel(quantity="linearization_error", statistic="rms").isel(time=1)
+    assert -1.5 < float(slope) < 0.0
+
+
 def test_exceedances_are_counted_at_the_radius_of_each_run(lazy):
     """The error of the run that went least far is set above its own bound, that of the one furthest below."""
     runs = xr.load_dataset(lazy / "runs.nc")
@@ -280,8 +290,8 @@ def test_the_workflow_trains_with_the_same_bytes_on_any_cores_and_verifies(tmp_p
     """A config of trained experiments alone, to the manifest, and again with processes on another core."""
     first = run_snakemake(tmp_path / "one", CONFIG)
     assert first.code == 0, first.output
-    settings = ("--cores", "1", "--config", "execution={workers: processes, threads: 2}")
-    second = run_snakemake(tmp_path / "two", CONFIG, *settings, "results/lazy/rates.nc")
+    elsewhere = {**CONFIG, "execution": {"workers": "processes", "threads": 2}}
+    second = run_snakemake(tmp_path / "two", elsewhere, "--cores=1", "results/lazy/rates.nc")
     assert second.code == 0, second.output
     data = first.digests("results/**/*.nc")
     assert len(data) == 5  # two shards, runs, quantiles, rates

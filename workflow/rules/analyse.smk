@@ -3,10 +3,10 @@
 rule theory:
     output:
         theory="results/{experiment}/theory.nc",
-    wildcard_constraints:
-        experiment=DRAWN,
     log:
         "logs/{experiment}/theory.log",
+    wildcard_constraints:
+        experiment=DRAWN,
     conda:
         "../../environment.yml"
     threads: EXECUTION.threads
@@ -33,10 +33,10 @@ rule quantiles:
         theory="results/{experiment}/theory.nc",
     output:
         quantiles="results/{experiment}/quantiles.nc",
-    wildcard_constraints:
-        experiment=DRAWN,
     log:
         "logs/{experiment}/quantiles.log",
+    wildcard_constraints:
+        experiment=DRAWN,
     conda:
         "../../environment.yml"
     threads: lambda wildcards: PLAN.sorting_threads(wildcards.experiment, CORES)
@@ -59,10 +59,10 @@ rule rates:
         quantiles="results/{experiment}/quantiles.nc",
     output:
         rates="results/{experiment}/rates.nc",
-    wildcard_constraints:
-        experiment=DRAWN,
     log:
         "logs/{experiment}/rates.log",
+    wildcard_constraints:
+        experiment=DRAWN,
     conda:
         "../../environment.yml"
     params:

@@ -18,10 +18,10 @@ rule figures:
             for figure in FIGURES
             for suffix in ("pdf", "png")
         ],
-    wildcard_constraints:
-        experiment=DRAWN,
     log:
         "logs/{experiment}/figures.log",
+    wildcard_constraints:
+        experiment=DRAWN,
     conda:
         "../../environment.yml"
     params:

@@ -5,10 +5,10 @@ rule training:
     output:
         quantiles="results/{experiment}/quantiles.nc",
         rates="results/{experiment}/rates.nc",
-    wildcard_constraints:
-        experiment=TRAINED,
     log:
         "logs/{experiment}/training.log",
+    wildcard_constraints:
+        experiment=TRAINED,
     conda:
         "../../environment.yml"
     resources:
@@ -44,10 +44,10 @@ rule training_figures:
             for figure in TRAINING_FIGURES
             for suffix in ("pdf", "png")
         ],
-    wildcard_constraints:
-        experiment=TRAINED,
     log:
         "logs/{experiment}/figures.log",
+    wildcard_constraints:
+        experiment=TRAINED,
     conda:
         "../../environment.yml"
     params:

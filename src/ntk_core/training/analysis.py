@@ -196,7 +196,10 @@ def rate_dataset(table: xr.Dataset, experiment: Training, entropy: int) -> xr.Da
     for q, s, time in np.ndindex(len(QUANTITIES), 2, times.size):
         name, statistic = QUANTITIES[q], ("mean", "rms")[s]
         at = table.isel(quantity=q, time=time)
-        row = _rate(m, at[statistic].values, at[f"{statistic}_standard_error"].values, EXPONENTS[name])
+        alpha = table["run_mean"].sel(variable="alpha_hat").isel(time=time).values
+        error = at[f"{statistic}_standard_error"].values
+        resolved = at[statistic].values > NOISE * quantum(name, m, alpha)
+        row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, EXPONENTS[name])
         row["constant_limit"] = float(_limit(theory, statistic, name)[time])
         for key, value in row.items():
             arrays[key][q, s, time] = value
@@ -230,6 +233,7 @@ def rate_dataset(table: xr.Dataset, experiment: Training, entropy: int) -> xr.Da
 
 
 def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
+    """Slope and constant of a statistic along m; a value that is rounding comes as 0, and is left out."""
     slope = log_slope(m, value, error)
     known = np.flatnonzero(np.isfinite(value))
     if not known.size:

@@ -167,8 +167,8 @@ STATEMENTS: dict[str, Statement] = {
         proof="Lazy training",
         corrected=(
             r"After $t$ steps of size $\eta$ during which the training loss does not grow, for every $m$, "
-            r"$$\hat\alpha=\sqrt m\,\max_i\|u_i\|\le\eta\,t\,g\,\max_k\|x_k\|,\qquad "
-            r"g=\sqrt{2L(0)}\text{ (squared loss)},\quad g=1\text{ (logistic loss)}.$$ "
+            r"$$\hat\alpha=\sqrt m\,\max_i\|u_i\|\le\eta\,t\,g\,\max_k\|x_k\|,$$ "
+            r"with $g=\sqrt{2L(0)}$ for the squared loss and $g=1$ for the logistic one. "
             r"The error at new inputs then decays as $m^{-3/4}$, not as the worst case $m^{-1/2}$: "
             r"$m^{3/2}\,\mathbb E[E^2]\to\frac{\varphi(0)}3\,"
             r"\mathbb E\big[|q(w)^\top x|^3\,\big|\,w^\top x=0\big]$ "

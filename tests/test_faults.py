@@ -148,6 +148,7 @@ def test_two_runs_at_once(tmp_path, whole):
     out = tmp_path / "out"
     process = start(out, RATES)
     wait_for(process, lambda: any(out.glob("results/grid/shards/*")))
+    os.killpg(process.pid, signal.SIGSTOP)  # it stays at work as long as the others need
     same = run_snakemake(out, CONFIG, RATES)
     assert same.code != 0
     assert f"Process {process.pid} is at work in this directory" in same.output
@@ -155,6 +156,7 @@ def test_two_runs_at_once(tmp_path, whole):
     different = run_snakemake(out, other, "results/other/runs.nc")
     assert different.code != 0
     assert f"Process {process.pid} is at work in this directory" in different.output
+    os.killpg(process.pid, signal.SIGCONT)
     output = process.communicate()[0]
     assert process.returncode == 0, output
     assert Run(out, 0, output).digests("results/**/*.nc") == whole

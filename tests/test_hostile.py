@@ -37,7 +37,7 @@ from ntk_core.plan import MAX_SHARDS, Plan
 
 EXAMPLES = 2500
 SECONDS = 5.0
-"""For one config, on a busy machine; what is meant is that no config takes minutes."""
+"""Of processor time for one config; what is meant is that no config takes minutes."""
 
 EXPERIMENT = {
     "sampler": "band",
@@ -418,9 +418,9 @@ def judge(data: bytes, file: Path) -> str | None:
 @pytest.mark.parametrize("kind", NASTY)
 def test_a_nasty_config_gets_one_clear_error_soon(kind, tmp_path):
     data, expected = NASTY[kind]
-    start = time.monotonic()
+    start = time.process_time()
     message = judge(data, tmp_path / "config.yaml")
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert message is not None
     assert expected in message
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
@@ -541,9 +541,9 @@ def test_thousands_of_malformed_configs_are_refused_and_no_good_one_is_made_up(t
     @given(st.one_of(trees(), trees(), texts()))
     def throw(data: bytes) -> None:
         nonlocal slowest
-        start = time.monotonic()
+        start = time.process_time()
         message = judge(data, file)
-        slowest = max(slowest, time.monotonic() - start)
+        slowest = max(slowest, time.process_time() - start)
         if message is not None and data not in refused:
             refused.add(data)
             kinds[re.sub(r".*config\.yaml(, line \d+)?|\[.*|[^a-z ]", "", message)[:40]] += 1
@@ -567,7 +567,7 @@ def test_the_model_alone_withstands_what_no_file_holds():
     loop: list[Any] = [64]
     loop.append(loop)
     keys = {f"k{i}": i for i in range(50_000)}
-    start = time.monotonic()
+    start = time.process_time()
     for value in (
         deep,
         laughs,
@@ -594,7 +594,7 @@ def test_the_model_alone_withstands_what_no_file_holds():
     widths = list(range(2, 2 * 10**6, 2))
     with pytest.raises(ConfigError, match="m has more than 1,000 values"):
         parse_config(VALID[0] | {"experiments": {"grid": EXPERIMENT | {"m": widths}}})
-    assert time.monotonic() - start < 4 * SECONDS
+    assert time.process_time() - start < 4 * SECONDS
 
 
 def world(folder: Path) -> dict[str, str]:

@@ -92,7 +92,7 @@ def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
 
 
 def test_a_shard_survives_chaos(tmp_path, undisturbed):
-    """Dask's own plugin ends each worker after a random time, two seconds on average."""
+    """Dask's own plugin ends each worker after a random time, four seconds on average."""
     seen: set[int] = set()
     done = threading.Event()
 
@@ -104,7 +104,7 @@ def test_a_shard_survives_chaos(tmp_path, undisturbed):
     watcher.start()
     try:
         with workers(ExecutionModel(workers="processes"), 2) as client:
-            client.register_plugin(KillWorker(delay="2 s", mode="sys.exit"))
+            client.register_plugin(KillWorker(delay="4 s", mode="sys.exit"))
             until(lambda: len(seen) > 2)
             digest = shard(tmp_path / "shard.nc", client)
     finally:

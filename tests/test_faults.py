@@ -132,11 +132,15 @@ def test_sigkill_of_snakemake_alone(tmp_path, whole):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_being_asked_to_stop(tmp_path, whole, name):
-    """Ctrl-C, a scheduler's warning, a closed terminal: the run ends by itself and leaves no lock."""
+    """Ctrl-C, a scheduler's warning, a closed terminal: the run ends by itself and leaves no lock.
+
+    The signal's own action is restored first: what the caller ignores, as `nohup` does, is inherited.
+    """
     out = tmp_path / "out"
-    process = start(out, RATES)
+    number = getattr(signal, name)
+    process = start(out, RATES, limit=lambda: signal.signal(number, signal.SIG_DFL))
     wait_for(process, lambda: bool(shards(out)))
-    process.send_signal(getattr(signal, name))
+    process.send_signal(number)
     assert process.wait(timeout=60) != 0
     process.communicate()
     assert not (out / RUNS).exists()

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from scipy.stats import binom, norm
 
-from ntk_core.figures import FIGURES
+from ntk_core.figures import FIGURES, TRAINING_FIGURES
 from ntk_core.statistics import Z
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -112,20 +112,23 @@ def test_summary_says_what_was_found_and_where(default_run):
     assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.50", summary)
     assert "of 995,328 runs are over it" in summary
     assert "results/report.html" in summary
+    assert "lazy: digit 3 against digit 8, squared loss, trained" in summary
     assert re.search(
-        r"\[runs\] [\d,]+ of 1,004,544 done .* runs/s, about \d+:\d\d left", default_run.run.output
+        r"\[runs\] [\d,]+ of 1,004,608 done .* runs/s, about \d+:\d\d left", default_run.run.output
     )
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize(
+    "figure", [f"theorem1-{name}" for name in FIGURES] + [f"lazy-{name}" for name in TRAINING_FIGURES]
+)
 def test_figures_come_in_three_formats_without_dates(default_run, figure):
     folder = default_run.run.directory / "results/figures"
-    svg = (folder / f"theorem1-{figure}.svg").read_text()
+    svg = (folder / f"{figure}.svg").read_text()
     assert "<dc:date>" not in svg
-    pdf = (folder / f"theorem1-{figure}.pdf").read_bytes()
+    pdf = (folder / f"{figure}.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert b"CreationDate" not in pdf
-    assert (folder / f"theorem1-{figure}.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_findings_hold_every_claim_and_the_figures(default_run):
@@ -133,6 +136,9 @@ def test_findings_hold_every_claim_and_the_figures(default_run):
     claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
     page = (folder / "findings.html").read_text(encoding="utf-8")
     assert page.count("<article ") == len(claims)
+    verdicts = {claim["id"]: claim["verdict"] for claim in claims}
+    assert [name for name in verdicts if verdicts[name] == "false"] == ["L4.Δ1", "L4.Δ2", "A1"]
+    assert verdicts["LT"] == "true, loose"
     for claim in claims:
         assert html.escape(claim["command"]) in page
     assert "of 995,328 runs" in re.sub("<.*?>", "", page).lower()
@@ -172,7 +178,7 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
                 })));
             }"""
         )
-        assert len(sizes) == 2 * len(FIGURES)
+        assert len(sizes) == 2 * len(FIGURES) + len(TRAINING_FIGURES)
         assert min(sizes) > 300
         page.click("tr:has(td:has-text('rate')) a[iconname=information-circle]")
         page.wait_for_selector("text=the first two panels fall")

@@ -8,6 +8,7 @@ radius: positions |a|/(r‖x‖) and projected displacements |u·x|/(r‖x‖), 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,24 @@ def flip_sums(a: Array, b: Array, c: Array, radius: float) -> FlipSums:
         count=np.sum(flipped, axis=-1, dtype=np.float64),
         position=np.sum(signed * np.abs(a), axis=-1) / radius,
         projection=np.sum(signed * np.abs(b), axis=-1) / radius,
+    )
+
+
+def summed_quantities(m: int, sums: Array) -> Array:
+    """The five quantities from sums over all m neurons, as the kernels give them; `(5, …)`.
+
+    `sums` `(6, …)` are f(w), √m ∇F(w(0))ᵀu, √m Δ₁, √m Δ₂, |S| and |B|.
+    """
+    value, linear, delta1, delta2, flips, in_band = sums
+    scale = 1.0 / math.sqrt(m)
+    return np.stack(
+        [
+            np.abs(value - linear) * scale,
+            flips / m,
+            np.abs(delta1) * scale,
+            np.abs(delta2) * scale,
+            in_band / m,
+        ]
     )
 
 

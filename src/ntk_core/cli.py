@@ -135,7 +135,6 @@ def _replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> N
     from .plan import size_text
     from .replay import TrainedRun, same_bits, trained_definitions
     from .training.descent import Status
-    from .training.spec import RUN_VARIABLES
 
     experiment = runs.experiment
     run = TrainedRun(runs, runs.index(m, seed))
@@ -145,11 +144,11 @@ def _replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> N
             definitions = trained_definitions(experiment, runs.entropy, m, seed)
     except MemoryError:
         _refuse(f"{run} needs {size_text(experiment.memory(m))} of memory and more")
-    new = dict(zip((*QUANTITIES, *RUN_VARIABLES), (*anew.quantities, *anew.numbers), strict=True))
+    new = anew.variables()
     ended = f"{Status(anew.status).name.lower().replace('_', ' ')}, {anew.steps} steps"
     typer.echo(f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}")
     typer.echo(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
-    for name in (*QUANTITIES, *RUN_VARIABLES):
+    for name in new:
         for index, time in enumerate(experiment.times):
             values = (old[name][index], new[name][index])
             if name in QUANTITIES:  # one number an input: their root mean square

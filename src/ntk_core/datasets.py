@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,6 +208,15 @@ def write(dataset: xr.Dataset, path: str | Path) -> None:
             encoding[str(name)] |= {"zlib": True, "complevel": 1, "fletcher32": True}
     with replacing(path) as beside:
         dataset.to_netcdf(beside, engine="netcdf4", format="NETCDF4", encoding=encoding)
+
+
+def load_pairs(
+    quantiles: Iterable[str | Path], rates: Iterable[str | Path]
+) -> list[tuple[xr.Dataset, xr.Dataset]]:
+    """The quantiles and rates of some experiments, a pair each, in memory."""
+    import xarray as xr  # slow to import, and wanted here alone
+
+    return [(xr.load_dataset(a), xr.load_dataset(b)) for a, b in zip(quantiles, rates, strict=True)]
 
 
 PACKING = {"zlib": True, "complevel": 1, "shuffle": True}

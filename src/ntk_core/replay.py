@@ -90,9 +90,8 @@ class TrainedRun:
 
     def differing(self) -> dict[str, int]:
         """1 for each variable that differs in any bit from what is archived; empty if none does."""
-        anew, old = self.anew(), self.archived()
-        new = dict(zip((*QUANTITIES, *RUN_VARIABLES), (*anew.quantities, *anew.numbers), strict=True))
-        return {name: 1 for name, values in new.items() if not same_bits(values, old[name])}
+        old = self.archived()
+        return {name: 1 for name, new in self.anew().variables().items() if not same_bits(new, old[name])}
 
 
 def same_bits(a: Array, b: Array) -> bool:
@@ -135,16 +134,7 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
     block, place = divmod(seed, cell.block)
     streams = Streams(entropy, cell.key, block)
     draw = _drawn if cell.sampler == "dense" else _matching
-    x, w0, c, u = draw(cell, place, streams)
-    return np.array(
-        [
-            network.linearization_error(x, w0, c, u),
-            np.mean(network.sign_changes(x, w0, u)),
-            np.abs(network.signed_delta1(x, w0, c, u)),
-            np.abs(network.signed_delta2(x, w0, c, u)),
-            np.mean(network.band(x, w0, cell.alpha / math.sqrt(cell.m))),
-        ]
-    )
+    return _defined(*draw(cell, place, streams), cell.alpha / math.sqrt(cell.m))
 
 
 def trained_definitions(experiment: Training, entropy: int, m: int, seed: int) -> Array:
@@ -158,7 +148,12 @@ def trained_definitions(experiment: Training, entropy: int, m: int, seed: int) -
     w0, c = descent.start(experiment, entropy, m, seed)
     u = descent.trace(experiment, data, w0, c)[1] - w0
     radius = float(np.max(np.linalg.norm(u, axis=1)))
-    columns = [
+    return np.stack([_defined(x, w0, c, u, radius) for x in data.held_x], axis=1)
+
+
+def _defined(x: Array, w0: Array, c: Array, u: Array, radius: float) -> Array:
+    """The quantities of one network by the definitions, `(5,)`."""
+    return np.array(
         [
             network.linearization_error(x, w0, c, u),
             np.mean(network.sign_changes(x, w0, u)),
@@ -166,9 +161,7 @@ def trained_definitions(experiment: Training, entropy: int, m: int, seed: int) -
             np.abs(network.signed_delta2(x, w0, c, u)),
             np.mean(network.band(x, w0, radius)),
         ]
-        for x in data.held_x
-    ]
-    return np.array(columns).T
+    )
 
 
 def _drawn(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .band import run_quantities
+from .band import run_quantities, summed_quantities
 from .displacement import LAWS, BandBlock
 from .gaussian import band_probability
 from .grid import Cell
@@ -64,17 +64,7 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     radius = cell.alpha / math.sqrt(cell.m)
     for part in dense_networks(cell, runs, streams):
         sums[:, part.runs] += totals(part.x, part.w0, part.c, part.u, radius)
-    value, linear, delta1, delta2, flips, in_band = sums
-    scale = 1.0 / math.sqrt(cell.m)
-    return np.stack(
-        [
-            np.abs(value - linear) * scale,
-            flips / cell.m,
-            np.abs(delta1) * scale,
-            np.abs(delta2) * scale,
-            in_band / cell.m,
-        ]
-    )
+    return summed_quantities(cell.m, sums)
 
 
 class Networks(NamedTuple):

@@ -30,3 +30,24 @@ rule figures:
         "Drawing the figures of {wildcards.experiment}"
     script:
         "../scripts/figures.py"
+
+
+# The same for what is trained, which has other figures.
+use rule figures as training_figures with:
+    output:
+        [
+            report(
+                f"results/figures/{{experiment}}-{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category="{experiment}",
+                labels={"figure": figure},
+            )
+            for figure in TRAINING_FIGURES
+        ],
+        [
+            f"results/figures/{{experiment}}-{figure}.{suffix}"
+            for figure in TRAINING_FIGURES
+            for suffix in ("pdf", "png")
+        ],
+    wildcard_constraints:
+        experiment=TRAINED,

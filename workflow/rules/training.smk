@@ -22,37 +22,3 @@ rule training:
         "Computing what training did in {wildcards.experiment}"
     script:
         "../scripts/training.py"
-
-
-# Its figures, all in one job.
-rule training_figures:
-    input:
-        quantiles="results/{experiment}/quantiles.nc",
-        rates="results/{experiment}/rates.nc",
-    output:
-        [
-            report(
-                f"results/figures/{{experiment}}-{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category="{experiment}",
-                labels={"figure": figure},
-            )
-            for figure in TRAINING_FIGURES
-        ],
-        [
-            f"results/figures/{{experiment}}-{figure}.{suffix}"
-            for figure in TRAINING_FIGURES
-            for suffix in ("pdf", "png")
-        ],
-    log:
-        "logs/{experiment}/figures.log",
-    wildcard_constraints:
-        experiment=TRAINED,
-    conda:
-        "../../environment.yml"
-    params:
-        library=LIBRARY,
-    message:
-        "Drawing the figures of {wildcards.experiment}"
-    script:
-        "../scripts/training_figures.py"

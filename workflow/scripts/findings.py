@@ -3,20 +3,16 @@
 import logging
 from pathlib import Path
 
-import xarray as xr
-
 from ntk_core.claims.record import from_json
-from ntk_core.datasets import replacing
+from ntk_core.datasets import load_pairs, replacing
 from ntk_core.findings import render
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
 given = snakemake.input
 claims = from_json(Path(given.claims).read_text(encoding="utf-8"))
-experiments, trainings = (
-    [tuple(map(xr.load_dataset, pair)) for pair in zip(tables, rates, strict=True)]
-    for tables, rates in ((given.quantiles, given.rates), (given.trained_quantiles, given.trained_rates))
-)
+experiments = load_pairs(given.quantiles, given.rates)
+trainings = load_pairs(given.trained_quantiles, given.trained_rates)
 proofs = Path(given.proofs).read_text(encoding="utf-8")
 figures, captions = (
     {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}

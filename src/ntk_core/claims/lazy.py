@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import xarray as xr
 
 from ..analysis import CHANCE
+from ..training.answer import Estimate, answer
 from .archive import Archive, ArchivedTrained
 from .record import FALSE, UNDECIDED, Judgement, Number, judge_factor
-
-CONSTANT = ("constant", "constant_lower", "constant_upper")
 
 
 def lazy_training(archive: Archive, factor: float = 1.0) -> Judgement:
@@ -47,68 +47,54 @@ def _beyond_theorem_1(item: ArchivedTrained) -> bool:
 
 
 def _evidence(item: ArchivedTrained) -> list[Number]:
-    """What the experiment shows at its last time, and at its largest width where one has to be chosen."""
-    name, table = item.experiment.name, item.table
-    last, end = table.isel(m=-1, time=-1), item.rates.isel(time=-1)
-    every = f"({name}, {int(last['time'])} steps)"
-    here = f"({name}, {int(last['time'])} steps, $m={int(last['m'])}$)"
-    radius = last.sel(variable="alpha_hat")
-    displacement = math.sqrt(int(last["m"])) * last["run_mean"].sel(variable="mean_displacement")
-    at = last.sel(quantity="linearization_error")
-    error = end.sel(quantity="linearization_error", statistic="rms")
+    """What the experiment shows at the last time and largest width that have runs, and how runs ended."""
+    a, rates = answer(item.table, item.rates), item.rates
+    every, here = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
+    point = rf"$\delta={a.delta:g}$, $\|x\|={a.x_norm:g}$"
+    end = rates.sel(time=a.time, variable="alpha_hat")
+    growth = Estimate(*(float(end[f"run_slope{limit}"]) for limit in ("", "_lower", "_upper")))
+    over = item.table["runs_exceeding"].sel(uniform_bound="printed", quantity="linearization_error")
+    radius = Estimate(a.radius.value, a.least, a.largest)
     numbers = [
-        Number(
-            rf"$\hat\alpha$: mean, least and largest run {here}",
-            *(float(radius[n]) for n in ("run_mean", "run_min", "run_max")),
-        ),
-        _slope(rf"slope of $\log\hat\alpha$ {every}", end.sel(variable="alpha_hat"), "run_slope"),
-        Number(
+        _number(rf"$\hat\alpha$: mean, least and largest run {here}", radius),
+        _number(rf"slope of $\log\hat\alpha$ {every}", growth),
+        _number(
             rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {here}",
-            float(displacement / end["displacement_limit"]),
+            Estimate(_ratio(a.displacement.value, a.displacement_limit)),
         ),
-        _slope(f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-3/4$", error, "slope"),
-        Number(f"the same between the two largest widths {every}", float(error["local_slope_last"])),
-        Number(
+        _number(f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-3/4$", a.rate),
+        _number(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
+        _number(
             f"$m^{{3/4}}$ times the rms of $E$ over its limit {here}",
-            *(float(error[n] / error["constant_limit"]) for n in CONSTANT),
+            Estimate(*(_ratio(value, a.constant_limit) for value in astuple(a.constant))),
         ),
-    ]
-    for law in table["perturbation"].values:
-        what = rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {here}"
-        numbers.append(Number(what, float(at["position"].sel(perturbation=law))))
-    return [number for number in numbers + _counts(item, here) if math.isfinite(number.value)]
-
-
-def _counts(item: ArchivedTrained, here: str) -> list[Number]:
-    """How far below Theorem 1 training stays, which neurons flip, and how runs ended."""
-    name, table = item.experiment.name, item.table
-    last = table.isel(m=-1, time=-1)
-    delta = float(table["delta"].min())
-    x_norm = float(table["x_norm"][int(np.argmin(np.abs(np.log(table["x_norm"].values))))])
-    point = rf"$\delta={delta:g}$, $\|x\|={x_norm:g}$"
-    printed = last["bound_ratio"].sel(quantity="linearization_error", bound="printed")
-    over = table["runs_exceeding"].sel(uniform_bound="printed", quantity="linearization_error")
-    return [
-        Number(
+        *(
+            _number(rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {here}", Estimate(share))
+            for law, share in a.position.items()
+        ),
+        _number(
             rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point} {here}",
-            float(printed.sel(delta=delta, x_norm=x_norm)),
+            Estimate(a.loose),
         ),
-        Number(rf"most runs over Theorem 1 at their own $\hat\alpha$, anywhere ({name})", int(over.max())),
+        Number(rf"most runs over Theorem 1 at their own $\hat\alpha$, anywhere ({a.name})", int(over.max())),
         Number(
             f"fraction of neurons that ever changed sign at a training input {here}",
-            float(last["run_mean"].sel(variable="flipped_neurons")),
+            a.numbers["flipped_neurons"].value,
         ),
-        Number(f"runs whose training loss ever grew ({name})", int(table["loss_grew"].isel(time=-1).sum())),
+        Number(f"runs whose training loss ever grew ({a.name})", a.grew),
         *(
-            Number(
-                f"runs that ended with: {str(status).replace('_', ' ')} ({name})",
-                int(table["run_status"].sel(status=status).sum()),
-            )
-            for status in table["status"].values
+            Number(f"runs that ended with: {status.replace('_', ' ')} ({a.name})", count)
+            for status, count in a.ends.items()
         ),
     ]
+    return [number for number in numbers if math.isfinite(number.value)]
 
 
-def _slope(what: str, row: xr.Dataset, name: str) -> Number:
-    value, lower, upper = (float(row[name + end]) for end in ("", "_lower", "_upper"))
-    return Number(what, value, lower, upper)
+def _number(what: str, estimate: Estimate) -> Number:
+    known = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
+    limits = (estimate.lower, estimate.upper) if known else (None, None)
+    return Number(what, estimate.value, *limits)
+
+
+def _ratio(value: float, limit: float) -> float:
+    return value / limit if limit else math.nan

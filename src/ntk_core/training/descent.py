@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ..band import QUANTITIES
+from ..band import QUANTITIES, summed_quantities
 from ..network import Array
 from ..seeding import Streams
 from .data import Data, step_size
@@ -41,6 +41,10 @@ class Trained:
     numbers: Array
     status: Status
     steps: int
+
+    def variables(self) -> dict[str, Array]:
+        """All of it by the name it is stored under: `(times, held-out inputs)` or `(times,)`."""
+        return dict(zip((*QUANTITIES, *RUN_VARIABLES), (*self.quantities, *self.numbers), strict=True))
 
 
 def start(experiment: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:
@@ -119,7 +123,7 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
         sums = kernels.measures(held_t, w0, state.w, c, radius)
         outputs = np.concatenate([state.outputs, sums[0] / math.sqrt(c.size)])
         ever = (state.signs & kernels.EVER) != 0
-        quantities[:, index] = _quantities(sums, c.size)
+        quantities[:, index] = summed_quantities(c.size, sums)
         numbers[:, index] = [
             alpha_hat,
             radius,
@@ -134,18 +138,3 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
             np.count_nonzero(ever.any(axis=1)) / c.size,
         ]
     return Trained(quantities, numbers, status, done), state.w
-
-
-def _quantities(sums: Array, m: int) -> Array:
-    """The five quantities from the sums of `kernels.descent.measures`; `(5, inputs)`."""
-    value, linear, delta1, delta2, flips, in_band = sums
-    scale = 1.0 / math.sqrt(m)
-    return np.stack(
-        [
-            np.abs(value - linear) * scale,
-            flips / m,
-            np.abs(delta1) * scale,
-            np.abs(delta2) * scale,
-            in_band / m,
-        ]
-    )

@@ -77,10 +77,11 @@ def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
         while len(killed) < 5:
             until(lambda: any(client.processing().values()))
             until(lambda: set(worker_processes()) - killed)
-            for pid in set(worker_processes()) - killed:
+            # two for a moment, where one is replaced both by its nanny and by Dask's adaptive scaling
+            for pid in list(set(worker_processes()) - killed)[: 5 - len(killed)]:
                 killed.add(pid)
                 os.kill(pid, signal.SIGKILL)
-            until(lambda: not workers_of(client))
+            until(lambda: len(killed) == 5 or not workers_of(client))
 
     with workers(ExecutionModel(workers="processes"), 1) as client:
         killer = threading.Thread(target=kill, args=(client,))
@@ -92,24 +93,28 @@ def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
 
 
 def test_a_shard_survives_chaos(tmp_path, undisturbed):
-    """Dask's own plugin ends each worker after a random time, four seconds on average."""
+    """Dask's own plugin ends each worker after a random time, two seconds on average.
+
+    Until ten were seen: on a machine with other work they might else take no task to its end.
+    """
     seen: set[int] = set()
     done = threading.Event()
 
-    def watch() -> None:
-        while not done.wait(0.1):
+    def watch(client) -> None:
+        while len(seen) < 10 and not done.wait(0.1):
             seen.update(worker_processes())
+        client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.worker_plugins.pop("chaos"))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        with workers(ExecutionModel(workers="processes"), 2) as client:
-            client.register_plugin(KillWorker(delay="4 s", mode="sys.exit"))
+    with workers(ExecutionModel(workers="processes"), 2) as client:
+        client.register_plugin(KillWorker(delay="2 s", mode="sys.exit"), name="chaos")
+        watcher = threading.Thread(target=watch, args=(client,))
+        watcher.start()
+        try:
             until(lambda: len(seen) > 2)
             digest = shard(tmp_path / "shard.nc", client)
-    finally:
-        done.set()
-        watcher.join()
+        finally:
+            done.set()
+            watcher.join()
     assert digest == undisturbed
 
 

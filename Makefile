@@ -47,10 +47,12 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
+EXTRAS := --extra workflow --extra cluster --extra zarr --extra docs --extra test
+
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
 lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --extra cluster --extra test --upgrade pyproject.toml --output-file requirements.lock
+		--no-header $(EXTRAS) --upgrade pyproject.toml --output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
 	$(MAKE) autodiff-lock
@@ -62,7 +64,7 @@ TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264
 bench-lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade --excludes benchmarks/excluded.txt \
-		pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.lock
+		--extra figures pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.lock
 	echo "torch==$(TORCH)+cpu ; sys_platform == 'linux' and platform_machine == 'x86_64'" \
 		"--hash=$(TORCH_CPU)" > benchmarks/torch.lock
 	echo "torch==$(TORCH) ; sys_platform != 'linux' or platform_machine != 'x86_64'" | \
@@ -73,7 +75,7 @@ bench-lock: $(READY)
 autodiff-lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --upgrade --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
-		--extra autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
+		--extra workflow --extra autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
 
 # The licences of what requirements.lock installs, as a page; and all of it as a CycloneDX bill of materials, sbom.json.
 licences: $(READY)

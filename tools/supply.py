@@ -20,27 +20,46 @@ from ntk_core import __version__
 ROOT = Path(__file__).parents[1]
 
 READ = {
+    "altair": "BSD-3-Clause",
+    "appnope": "BSD-2-Clause",
+    "arcp": "Apache-2.0",
     "arrow": "Apache-2.0",
+    "asttokens": "Apache-2.0",
     "colorama": "BSD-3-Clause",
+    "comm": "BSD-3-Clause",
     "conda-inject": "MIT",
     "contourpy": "BSD-3-Clause",
     "cycler": "BSD-3-Clause",
     "dask-jobqueue": "BSD-3-Clause",
     "defusedxml": "PSF-2.0",
     "docutils": "LicenseRef-Public-Domain AND BSD-2-Clause AND BSD-3-Clause",  # its wheel lacks the GPL file
+    "ghp-import": "Apache-2.0",
     "gitdb": "BSD-3-Clause",
     "immutables": "Apache-2.0",
     "importlib-metadata": "Apache-2.0",
+    "ipython-pygments-lexers": "BSD-3-Clause",
+    "isodate": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",
+    "jupyter-client": "BSD-3-Clause",
     "kiwisolver": "BSD-3-Clause",
     "lazy-importer": "Apache-2.0",
     "matplotlib": "PSF-2.0",
+    "mpmath": "BSD-3-Clause",
+    "msgspec": "BSD-3-Clause",
+    "nbclient": "BSD-3-Clause",
     "nbformat": "BSD-3-Clause",
+    "nest-asyncio2": "BSD-2-Clause",
     "numba": "BSD-2-Clause",
+    "owslib": "BSD-3-Clause",
     "packaging": "Apache-2.0 OR BSD-2-Clause",
     "partd": "BSD-3-Clause",
     "pathspec": "MPL-2.0",
+    "prompt-toolkit": "BSD-3-Clause",
+    "pygeoif": "LGPL-2.1-or-later",
     "pyreadline3": "BSD-3-Clause",
+    "pyshacl": "Apache-2.0",
+    "pyudunits2": "Apache-2.0",
+    "rich-click": "MIT",
     "scipy": "BSD-3-Clause",
     "seaborn": "BSD-3-Clause",
     "snakemake-interface-common": "MIT",
@@ -49,6 +68,7 @@ READ = {
     "snakemake-interface-scheduler-plugins": "MIT",
     "snakemake-interface-storage-plugins": "MIT",
     "sortedcontainers": "Apache-2.0",
+    "sympy": "BSD-3-Clause",
     "traitlets": "BSD-3-Clause",
     "trove-classifiers": "Apache-2.0",
     "zict": "BSD-3-Clause",
@@ -58,20 +78,24 @@ READ = {
 
 PERMISSIVE = {
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC",
-    "LicenseRef-Public-Domain", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Zlib",
+    "CNRI-Python", "LicenseRef-Public-Domain", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "W3C-20150513", "Zlib",
 }  # fmt: skip
 """Licences that ask for no more than their notice."""
 
 WEAK = {"MPL-2.0"}
 """Licences that want changes to their own files kept open, and nothing of what uses them."""
 
+LESSER = {"LGPL-2.1-or-later", "LGPL-3.0-or-later"}
+"""Licences that want the library itself kept exchangeable: for the tests alone, which nobody is given."""
+
 HEAD = """# Licences of what requirements.lock installs
 
 Made by `make licences`, which fails where a licence is unknown or not yet judged. `make sbom` writes the same
 and more as a CycloneDX bill of materials, `sbom.json`.
 
-ntk-core is MIT and distributes none of these packages: they are installed beside it. No package is under GPL
-or LGPL. All are permissive except those under MPL-2.0, which want changes to their own files kept open and
+ntk-core is MIT and distributes none of these packages: they are installed beside it. No package is under GPL,
+and none that a run needs is under LGPL; the checkers of archives that the tests use bring
+{lesser}. All others are permissive except those under MPL-2.0, which want changes to their own files kept open and
 which we use unchanged, so nothing follows for what you make with ntk-core. These are:
 {weak}.
 
@@ -80,8 +104,8 @@ libraries of GCC in NumPy's and SciPy's (GPL with the run-time exception, LGPL),
 in PuLP's the solver CBC (EPL-1.0), a program apart. Whoever passes on an environment or an image passes these
 on too.
 
-`run`: needed by a run; `cluster`, `tests`: by these extras of pyproject.toml only. A condition behind a
-version says which platforms get it.
+`library`: needed to read, check and replay archives; `workflow`, `cluster`, `zarr`, `docs`, `tests`: by these
+extras of pyproject.toml only. A condition behind a version says which platforms get it.
 
 | package | version | licence | for | needed by |
 | --- | --- | --- | --- | --- |
@@ -156,26 +180,29 @@ def licences() -> str:
         (entry,) = component["licenses"]
         by_name[canonicalize_name(component["name"])] = entry.get("expression") or entry["license"]["id"]
     for name, expression in by_name.items():
-        if unknown := set(re.split(r" AND | OR ", re.sub("[()]", "", expression))) - PERMISSIVE - WEAK:
+        if unknown := set(re.split(r" AND | OR ", re.sub("[()]", "", expression))) - PERMISSIVE - WEAK - LESSER:
             raise SystemExit(f"{name} is under {', '.join(unknown)}: judge it, in PERMISSIVE or WEAK")
     uses = _uses()
+    lesser = [f"{name} ({by_name[name]})" for name in uses if by_name[name] in LESSER]
+    if needed := [name for name in uses if by_name[name] in LESSER and uses[name] != "tests"]:
+        raise SystemExit(f"{', '.join(needed)} is under LGPL, and not for the tests alone")
     rows = []
     for pin in pins():
         version = f"{pin.version} ({pin.requirement.marker})" if pin.requirement.marker else pin.version
         wanted_by = ", ".join("**direct**" if name == "ntk-core" else name for name in pin.wanted_by)
         rows.append(f"| {pin.name} | {version} | {by_name[pin.name]} | {uses[pin.name]} | {wanted_by} |\n")
     weak = sorted(f"{name} ({uses[name]})" for name in uses if by_name[name] in WEAK)
-    return HEAD.format(weak=", ".join(weak)) + "".join(rows)
+    return HEAD.format(lesser=" and ".join(lesser), weak=", ".join(weak)) + "".join(rows)
 
 
 def _uses() -> dict[str, str]:
     """What each package of the lock is for; if this platform lacks it, what those that want it are for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = {"run": _needed(project["dependencies"])}
-    groups |= {
-        name: _needed(project["optional-dependencies"][extra])
-        for name, extra in (("cluster", "cluster"), ("tests", "test"))
-    }
+    extras = project["optional-dependencies"]
+    groups = {"library": _needed(project["dependencies"])}
+    groups["workflow"] = _needed(extras["workflow"] + extras["figures"])
+    groups |= {name: _needed(extras[name]) for name in ("cluster", "zarr", "docs")}
+    groups["tests"] = _needed(extras["test"])
     wanted_by = {pin.name: pin.wanted_by for pin in pins()}
 
     def use(name: str) -> str:

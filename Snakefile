@@ -20,6 +20,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 # of internet addresses that nobody asks for: two seconds a call.
 sys.modules.setdefault("rfc3987_syntax", None)
 
+from ntk_core.bundle import sources
 from ntk_core.checksums import seal_path
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.config_file import read_config_file
@@ -92,8 +93,9 @@ FINDINGS = Path("results/findings.html")
 MANIFEST = Path("results/manifest.json")
 SEAL = seal_path(MANIFEST)
 REPORT = Path("results/report.html")
+ARCHIVE = [Path("archive.zip"), Path("archive/manifest.json"), Path("archive/manifest.json.sha256")]
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, MANIFEST, SEAL, REPORT])
+KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, MANIFEST, SEAL, REPORT, *ARCHIVE])
 LIBRARY = library_digest()
 
 
@@ -102,6 +104,7 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/archive.smk"
 
 
 rule all:

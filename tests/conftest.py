@@ -184,7 +184,7 @@ X_NORM = (0.1, 1.0, 20.0)
 
 @pytest.fixture(scope="session")
 def archived(tmp_path_factory):
-    """A folder with the runs, quantiles and rates of a small experiment."""
+    """A folder with the runs, theory, quantiles and rates of a small experiment."""
     folder = tmp_path_factory.mktemp("analysis")
     with workers(ExecutionModel(), 2) as client:
         shards = []
@@ -194,6 +194,7 @@ def archived(tmp_path_factory):
         collect(EXPERIMENT, 1, shards, folder / "runs.nc")
         theory = theory_dataset(EXPERIMENT, 1, DELTA, X_NORM, client)
         table = quantile_dataset(folder / "runs.nc", theory, EXPERIMENT, 1, client)
+    write(theory, folder / "theory.nc")
     write(table, folder / "quantiles.nc")
     write(rate_dataset(table, EXPERIMENT, 1), folder / "rates.nc")
     return folder

@@ -105,7 +105,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
             values = np.tile(alpha / m * pairs, (5, 1))
             one = Experiment("one", "band", ("adversarial",), (m,), (2,), (alpha,), 40)
             limits = bound_arrays(one, tuple(delta), tuple(x_norm))
-            thresholds = _thresholds(one, limits, x_norm)[:, :, 0, 0]
+            thresholds = _thresholds(one, QUANTITIES, limits, x_norm)[:, :, 0, 0]
             runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
             got = _cell(runs, (0, 0, 0, 0), delta, thresholds)["exceedances"][QUANTITIES.index("delta2"), 2]
             level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))

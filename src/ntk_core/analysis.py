@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from . import bounds
-from .band import QUANTITIES, quantum
+from .band import quantum
 from .datasets import RunsReader, attributes, describe
 from .execution import compute
 from .grid import Experiment
@@ -39,53 +39,85 @@ CHANCE = 1e-6
 
 
 def quantile_dataset(
-    runs: str | Path, theory: xr.Dataset, experiment: Experiment, entropy: int, client: Client
+    runs: str | Path,
+    theory: xr.Dataset,
+    experiment: Experiment,
+    entropy: int,
+    client: Client | None,
+    within: Experiment | None = None,
 ) -> xr.Dataset:
-    """Quantiles, moments and exceedances of every cell of a runs file, beside what `theory` holds of them.
+    """Quantiles, moments and exceedances of every cell, beside what `theory` holds of the same grid.
 
-    Tasks go over cells; a task reads and sorts each quantity of its cells once and looks up every δ
+    `runs` is a runs file of the experiment, or of a larger one, `within`: then only what is asked for is
+    read. Tasks go over cells; a task reads and sorts each quantity of its cells once and looks up every δ
     and ‖x‖ in the sorted values, because sorting is what costs.
     """
     shape = experiment.shape
+    quantities = tuple(map(str, theory["quantity"].values))
     size = max(1, TASK_RUNS // experiment.seeds)
-    indices = iter(np.ndindex(shape))
-    work = list(iter(lambda: list(islice(indices, size)), []))
+    cells = iter(
+        (index, (within or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha))
+        for index, cell in zip(np.ndindex(shape), experiment.cells(), strict=True)
+    )
+    work = list(iter(lambda: list(islice(cells, size)), []))
     parts: dict[str, Array] = {}
     limits = {name: theory[f"bound_{name}"].values for name in bounds.BOUNDS}
-    thresholds = _thresholds(experiment, limits, theory["x_norm"].values)
-    task = partial(_cells, str(Path(runs).resolve()), theory["delta"].values, thresholds)
-    for number, cells in compute(client, task, work):
-        for index, statistics in zip(work[number], cells, strict=True):
+    thresholds = _thresholds(experiment, quantities, limits, theory["x_norm"].values)
+    path, delta = str(Path(runs).resolve()), theory["delta"].values
+    task = partial(_cells, path, quantities, experiment.seeds, delta, thresholds)
+    for number, results in compute(client, task, work):
+        for (index, _), statistics in zip(work[number], results, strict=True):
             for name, value in statistics.items():
                 full = parts.setdefault(
-                    name, np.empty((len(QUANTITIES), *shape, *value.shape[1:]), value.dtype)
+                    name, np.empty((len(quantities), *shape, *value.shape[1:]), value.dtype)
                 )
                 full[(slice(None), *index)] = value
     return _label(theory, experiment, entropy, parts)
 
 
-def _thresholds(experiment: Experiment, limits: dict[str, Array], x_norm: Array) -> Array:
-    """What a run at ‖x‖ = 1 must exceed to be over a bound: `(bound, 5, m, alpha, delta, x_norm)`.
+def _thresholds(
+    experiment: Experiment, quantities: tuple[str, ...], limits: dict[str, Array], x_norm: Array
+) -> Array:
+    """What a run at ‖x‖ = 1 must exceed to be over a bound: `(bound, quantity, m, alpha, delta, x_norm)`.
 
     A NaN bound has a NaN threshold, which nothing exceeds.
     """
     m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
-    scale = np.stack([homogeneity(q, x_norm) for q in QUANTITIES])[:, None, None, None, :]
-    least = np.stack([NOISE * (quantum(q, m, alpha) + 0.0 * alpha) for q in QUANTITIES])
+    scale = np.stack([homogeneity(q, x_norm) for q in quantities])[:, None, None, None, :]
+    least = np.stack([NOISE * (quantum(q, m, alpha) + 0.0 * alpha) for q in quantities])
     return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), least) for b in bounds.BOUNDS])
 
 
-def _cells(path: str, delta: Array, thresholds: Array, indices: list[Index]) -> list[dict[str, Any]]:
-    """One task: the statistics of some cells. Runs on a worker."""
+def _cells(
+    path: str,
+    quantities: tuple[str, ...],
+    seeds: int,
+    delta: Array,
+    thresholds: Array,
+    cells: list[tuple[Index, Index]],
+) -> list[dict[str, Any]]:
+    """One task: the statistics of some cells, each by its index in the grid and its place in the file.
+
+    Runs on a worker.
+    """
     with RunsReader(path) as runs:
-        return [_cell(runs, index, delta, thresholds[:, :, index[1], index[3]]) for index in indices]
+        return [
+            _cell(runs, (*place, slice(0, seeds)), quantities, delta, thresholds[:, :, index[1], index[3]])
+            for index, place in cells
+        ]
 
 
-def _cell(runs: RunsReader, index: Index, delta: Array, thresholds: Array) -> dict[str, Any]:
-    """Statistics of one cell, quantity by quantity; `thresholds` `(bound, 5, delta, x_norm)`."""
+def _cell(
+    runs: RunsReader,
+    place: tuple[int | slice, ...],
+    quantities: tuple[str, ...],
+    delta: Array,
+    thresholds: Array,
+) -> dict[str, Any]:
+    """Statistics of one cell, quantity by quantity; `thresholds` `(bound, quantity, delta, x_norm)`."""
     rows = []
-    for number, quantity in enumerate(QUANTITIES):
-        values = runs.read(quantity, index)
+    for number, quantity in enumerate(quantities):
+        values = runs.read(quantity, place)
         values.sort()
         estimate, lower, upper = quantiles(values, delta)
         over = values.size - np.searchsorted(values, thresholds[:, number], side="right")
@@ -136,7 +168,7 @@ def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
     Both are NaN where the bound is; the ratio also where the quantile is 0.
     """
     ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
-    scale = [homogeneity(quantity, dataset["x_norm"].values) for quantity in QUANTITIES]
+    scale = [homogeneity(str(quantity), dataset["x_norm"].values) for quantity in dataset["quantity"].values]
     measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
     over = dataset["exceedances"]
     upper = xr.DataArray(rate_upper_limit(over.values, seeds), dims=over.dims)

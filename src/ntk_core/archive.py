@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -53,11 +53,13 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Work, int]:
             keys = _as_config(keys)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise ArchiveError(f"{path} has no spec of an experiment") from None
+    without_runs = keys["seeds"] == 0  # of theory.nc
     try:
+        keys |= {"seeds": 1} if without_runs else {}
         experiment = parse_config({"entropy": entropy, "experiments": {name: keys}}).experiment(name)
     except ConfigError as error:
         raise ArchiveError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
-    return experiment, entropy
+    return replace(experiment, seeds=0) if without_runs else experiment, entropy
 
 
 def _as_config(keys: dict[str, Any]) -> dict[str, Any]:
@@ -133,16 +135,13 @@ class ArchivedRuns(_Archived):
     def index(self, perturbation: str, m: int, d: int, alpha: float, seed: int) -> tuple[int, ...]:
         """Where a cell is in the file, by (perturbation, m, d, alpha). Raises `ArchiveError` if nowhere."""
         grid = self.experiment
-        axes = {"perturbation": grid.perturbation, "m": grid.m, "d": grid.d, "alpha": grid.alpha}
-        found = []
-        for (name, axis), value in zip(axes.items(), (perturbation, m, d, alpha), strict=True):
-            if value not in axis:
-                allowed = ", ".join(map(str, axis))
-                raise ArchiveError(f"{self.path}: {name} is {value}; archived: {allowed}")
-            found.append(axis.index(value))
+        try:
+            found = grid.place(perturbation, m, d, alpha)
+        except ValueError as error:
+            raise ArchiveError(f"{self.path}: {error}") from None
         if seed >= grid.seeds:
             raise ArchiveError(f"{self.path}: seed is {seed}; archived: 0 to {grid.seeds - 1}")
-        return tuple(found)
+        return found
 
     def _accept(self, experiment: Work) -> None:
         if not isinstance(experiment, Experiment):
@@ -153,7 +152,9 @@ class ArchivedRuns(_Archived):
         shape = (*self.experiment.shape, self.experiment.seeds)
         expected: dict[str, Any] = dict.fromkeys(QUANTITIES, (RUN_DIMS, shape, "f8"))
         for name, size in zip(RUN_DIMS, shape, strict=True):
-            expected[name] = ((name,), (size,), {"perturbation": "str", "alpha": "f8"}.get(name, "i8"))
+            expected[name] = ((name,), (size,), "f8" if name == "alpha" else "i8")
+        longest = max(map(len, self.experiment.perturbation))
+        expected["perturbation"] = (("perturbation", f"string{longest}"), (shape[0], longest), "S1")
         coords = run_coordinates(self.experiment, self.experiment.m, range(self.experiment.seeds))
         return 8 * PLAIN_QUANTITIES * self.experiment.runs, expected, coords
 
@@ -207,8 +208,8 @@ def archived(path: str | Path) -> ArchivedRuns | ArchivedTraining:
     return ArchivedTraining(path) if kind == "trained" else ArchivedRuns(path)
 
 
-def load_table(path: Path, runs: ArchivedRuns | ArchivedTraining) -> xr.Dataset:
-    """A `quantiles.nc` or `rates.nc` made from `runs`, in memory.
+def load_table(path: Path, experiment: Work, entropy: int) -> xr.Dataset:
+    """A `theory.nc`, `quantiles.nc` or `rates.nc` made from the runs of an experiment, in memory.
 
     Raises `ArchiveError` where it cannot be read, was made from other runs, or would fill the memory.
     """
@@ -216,10 +217,11 @@ def load_table(path: Path, runs: ArchivedRuns | ArchivedTraining) -> xr.Dataset:
 
     if not path.is_file():
         raise ArchiveError(f"{path} is not there, or no file")
+    expected = replace(experiment, seeds=0) if path.name == "theory.nc" else experiment
     try:
         with xr.open_dataset(path, engine="netcdf4", cache=False) as table:
-            if read_spec(path, table.attrs) != (runs.experiment, runs.entropy):
-                raise ArchiveError(f"{path} was not made from {runs.path}")
+            if read_spec(path, table.attrs) != (expected, entropy):
+                raise ArchiveError(f"{path} was not made from the runs beside it")
             if table.nbytes > MOST_PACKED * path.stat().st_size:
                 raise ArchiveError(f"{path} is cut: it says it holds {table.nbytes:,} bytes")
             return table.load()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from .archive import ArchivedTraining
+    from .replay import Replayed
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -94,72 +94,61 @@ def replay(
     Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
     """
     from .archive import ArchivedTraining, ArchiveError, archived
-    from .band import QUANTITIES
-    from .replay import definitions, run
+    from .plan import size_text
+    from .replay import replay as again
+    from .replay import replay_trained
 
     if "/" in experiment or experiment.startswith("."):
         _refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
     try:
         with archived(path / experiment / "runs.nc") as runs:
             if isinstance(runs, ArchivedTraining):
-                _replay_trained(runs, m, seed, dense)
-            if perturbation is None or d is None or alpha is None:
+                try:
+                    found = replay_trained(runs, m, seed, dense)
+                except MemoryError:
+                    need = size_text(runs.experiment.memory(m))
+                    _refuse(f"seed {seed} of m = {m} needs {need} of memory and more")
+                _show_trained(found, runs.experiment.times)
+            elif perturbation is None or d is None or alpha is None:
                 _refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
-            index = runs.index(perturbation, m, d, alpha, seed)
-            cell, entropy = runs.experiment.cell(index), runs.entropy
-            old = [float(runs.read(quantity, (*index, seed))) for quantity in QUANTITIES]
-        columns = {"archived": old, "recomputed": run(entropy, cell, seed).tolist()}
-        if dense:
-            columns["definitions"] = definitions(entropy, cell, seed).tolist()
+            else:
+                found = again(runs, perturbation, m, d, alpha, seed, dense)
+                _show_drawn(found, alpha / m)
     except (ArchiveError, ValueError) as error:
         _refuse(error)
-    block = f"block {seed // cell.block}, place {seed % cell.block}"
-    typer.echo(f"{experiment}: {cell.name}, seed {seed} ({block}), at |x| = 1")
+    raise typer.Exit(0 if found.same else DIFFERENT)
+
+
+def _show_drawn(found: Replayed, unit: float) -> None:
+    columns = {"archived": found.archived, "recomputed": found.recomputed}
+    if found.definitions:
+        columns["definitions"] = found.definitions
+    typer.echo(found.title)
     typer.echo(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
-    for quantity, *values in zip(QUANTITIES, *columns.values(), strict=True):
+    for quantity in found.archived:
+        values = (float(column[quantity]) for column in columns.values())
         typer.echo(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
-    same = columns["archived"] == columns["recomputed"]
-    typer.echo("archived and recomputed: " + ("the same bits" if same else "DIFFERENT"))
-    if dense:
-        unit = cell.alpha / cell.m
-        apart = max(abs(a - b) for a, b in zip(columns["recomputed"], columns["definitions"], strict=True))
+    typer.echo("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
+    if found.definitions:
+        apart = found.apart
         typer.echo(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
-    raise typer.Exit(0 if same else DIFFERENT)
 
 
-def _replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> NoReturn:
-    """As `replay`, for a run that was trained: a line for every recorded time."""
+def _show_trained(found: Replayed, times: tuple[int, ...]) -> None:
+    """A line for every recorded time."""
     import numpy as np
 
-    from .band import QUANTITIES
-    from .plan import size_text
-    from .replay import TrainedRun, same_bits, trained_definitions
-    from .training.descent import Status
-
-    experiment = runs.experiment
-    run = TrainedRun(runs, runs.index(m, seed))
-    try:
-        old, anew = run.archived(), run.anew()
-        if dense:
-            definitions = trained_definitions(experiment, runs.entropy, m, seed)
-    except MemoryError:
-        _refuse(f"{run} needs {size_text(experiment.memory(m))} of memory and more")
-    new = anew.variables()
-    ended = f"{Status(anew.status).name.lower().replace('_', ' ')}, {anew.steps} steps"
-    typer.echo(f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}")
+    typer.echo(found.title)
     typer.echo(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
-    for name in new:
-        for index, time in enumerate(experiment.times):
-            values = (old[name][index], new[name][index])
-            if name in QUANTITIES:  # one number an input: their root mean square
+    for name, old in found.archived.items():
+        for index, time in enumerate(times):
+            values = (old[index], found.recomputed[name][index])
+            if old.ndim > 1:  # one number an input: their root mean square
                 values = tuple(np.sqrt(np.mean(value**2)) for value in values)
             typer.echo(
                 f"{name if index == 0 else '':<22}{time:>8}  "
                 + "".join(f"{float(v)!r:<26}" for v in values).rstrip()
             )
-    same = all(same_bits(new[name], old[name]) for name in new)
-    typer.echo("archived and recomputed: " + ("the same bits" if same else "DIFFERENT"))
-    if dense:
-        apart = np.abs(definitions - anew.quantities[:, -1])
-        typer.echo(f"recomputed and definitions, at the end: at most {np.nanmax(apart):.1e} apart")
-    raise typer.Exit(0 if same else DIFFERENT)
+    typer.echo("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
+    if found.definitions:
+        typer.echo(f"recomputed and definitions, at the end: at most {found.apart:.1e} apart")

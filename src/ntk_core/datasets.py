@@ -143,7 +143,7 @@ def attributes(title: str, summary: str, experiment: Work, entropy: int, **spec:
         "creator_name": "ntk-core developers",
         "creator_type": "group",
         "processing_level": "numerical simulation",
-        "standard_name_vocabulary": "CF Standard Name Table v85",
+        "standard_name_vocabulary": "CF Standard Name Table v93",
         "experiment": experiment.name,
         "spec": json.dumps({"entropy": str(entropy), **asdict(experiment), **spec}, sort_keys=True),
         "entropy": str(entropy),
@@ -153,10 +153,16 @@ def attributes(title: str, summary: str, experiment: Work, entropy: int, **spec:
     }
 
 
+def meaning(name: str, coordinate: bool) -> dict[str, str]:
+    """What a variable is, for people and, by ACDD, for programs."""
+    kind = "coordinate" if coordinate else "modelResult"
+    return {"long_name": LONG_NAMES[name], "coverage_content_type": kind}
+
+
 def describe(dataset: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
     """The dataset with the attributes of its variables and its own; nothing else changed."""
     for name, variable in dataset.variables.items():
-        variable.attrs["long_name"] = LONG_NAMES[str(name)]
+        variable.attrs |= meaning(str(name), name in dataset.coords)
         if variable.dtype.kind in "if" and "flag_values" not in variable.attrs:
             variable.attrs["units"] = "1"
     dataset.attrs = attrs
@@ -204,6 +210,10 @@ def write(dataset: xr.Dataset, path: str | Path) -> None:
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
         encoding[str(name)] = {"_FillValue": None}
+        if (
+            variable.dtype.kind in "UO"
+        ):  # no strings of any length: HDF5 fails where such a file is open twice
+            encoding[str(name)]["dtype"] = "S1"
         if name not in dataset.dims and variable.dtype.kind in "if":
             encoding[str(name)] |= {"zlib": True, "complevel": 1, "fletcher32": True}
     with replacing(path) as beside:
@@ -254,13 +264,18 @@ class RunsWriter:
     ) -> None:
         for name in RUN_DIMS:
             values = np.asarray(coords[name])
-            kind: Any = str if values.dtype.kind in "UO" else values.dtype
             file.createDimension(name, values.size)
-            variable = file.createVariable(name, kind, (name,))
-            variable.long_name = LONG_NAMES[name]
-            if kind is not str:
+            if values.dtype.kind in "UO":
+                size = max(map(len, values))
+                file.createDimension(f"string{size}", size)
+                variable = file.createVariable(name, "S1", (name, f"string{size}"))
+                variable._Encoding = "utf-8"
+                variable[:] = values.astype(str)
+            else:
+                variable = file.createVariable(name, values.dtype, (name,))
                 variable.units = "1"
-            variable[:] = values.astype(object) if kind is str else values
+                variable[:] = values
+            variable.setncatts(meaning(name, True))
         chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
         for name in QUANTITIES:
             packing: Any = PACKING if archival and name.endswith("_fraction") else {}
@@ -268,8 +283,7 @@ class RunsWriter:
                 name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=archival, fill_value=False, **packing
             )
             variable.set_var_chunk_cache(CACHE)
-            variable.long_name = LONG_NAMES[name]
-            variable.units = "1"
+            variable.setncatts(meaning(name, False) | {"units": "1"})
         file.setncatts(attrs)
         self._file = file
 

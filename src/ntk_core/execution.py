@@ -280,13 +280,17 @@ def _checked(expected: dict[str, str], function: Callable[[Task], Result], task:
 
 
 def compute(
-    client: Client, function: Callable[[Task], Result], tasks: Sequence[Task]
+    client: Client | None, function: Callable[[Task], Result], tasks: Sequence[Task]
 ) -> Iterator[tuple[int, Result]]:
     """`(index, function(tasks[index]))` as they complete. A task that fails raises its error here.
 
-    Not so one whose worker was killed: it is done again, by another worker. Only a task that took some twenty
-    workers with it is given up. Raises `MismatchError` where versions differ from those of this process.
+    Without a client they are done here, one after the other. With one, a task whose worker was killed is done
+    again, by another worker; only a task that took some twenty workers with it is given up. Raises
+    `MismatchError` where versions differ from those of this process.
     """
+    if client is None:
+        yield from ((i, function(task)) for i, task in enumerate(tasks))
+        return
     from distributed import CancelledError, KilledWorker, as_completed
 
     _check_versions(client)

@@ -12,8 +12,8 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from .displacement import LAWS
 from .gaussian import band_probability
@@ -84,6 +84,40 @@ class Experiment:
         """The cell at `index` into the axes (perturbation, m, d, alpha)."""
         p, q, r, s = index
         return Cell(self.sampler, self.perturbation[p], self.m[q], self.d[r], self.alpha[s])
+
+    def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
+        """Index of a cell into the axes (perturbation, m, d, alpha).
+
+        Raises `ValueError` naming the axis, the value and what is there.
+        """
+        found = []
+        for (name, axis), value in zip(self.axes.items(), (perturbation, m, d, alpha), strict=True):
+            if value not in axis:
+                raise ValueError(f"{name} is {value}; archived: {', '.join(map(str, axis))}")
+            found.append(axis.index(value))
+        return tuple(found)
+
+    def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> Experiment:
+        """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.
+
+        Raises `ValueError` for an axis, a value or seeds that are not there.
+        """
+        if unknown := axes.keys() - self.axes.keys():
+            raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
+        if seeds is not None and not 0 < seeds <= self.seeds:
+            raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
+        kept = {name: set(values) for name, values in axes.items()}
+        for name, values in kept.items():
+            if not values or values - set(self.axes[name]):
+                told = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
+                raise ValueError(f"{name} is {told}; archived: {', '.join(map(str, self.axes[name]))}")
+        parts: dict[str, Any] = {name: tuple(v for v in self.axes[name] if v in kept[name]) for name in kept}
+        return replace(self, seeds=self.seeds if seeds is None else seeds, **parts)
+
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """Values of each axis, in the order of the dimensions."""
+        return {"perturbation": self.perturbation, "m": self.m, "d": self.d, "alpha": self.alpha}
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

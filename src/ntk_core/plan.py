@@ -190,7 +190,7 @@ def library_digest() -> str:
     """Ten hex digits naming the code of this library: tables and figures are made anew when it changes."""
     digest = hashlib.sha256()
     files = Path(__file__).parent.rglob("*.*")
-    for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js"}):
+    for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js", ".md"}):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:10]
 

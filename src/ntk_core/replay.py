@@ -41,6 +41,69 @@ def run(entropy: int, cell: Cell, seed: int) -> Array:
 
 
 @dataclass(frozen=True)
+class Replayed:
+    """One run, archived and computed again: values by quantity, at ‖x‖ = 1 if it was drawn.
+
+    Of a run that was trained they are arrays over times and held-out inputs, or over times, and `definitions`
+    is of its end. It is None where the definitions were not asked for.
+    """
+
+    title: str
+    archived: dict[str, Array]
+    recomputed: dict[str, Array]
+    definitions: dict[str, Array] | None
+
+    @property
+    def same(self) -> bool:
+        """Whether archived and recomputed agree in every bit."""
+        return all(same_bits(self.recomputed[name], old) for name, old in self.archived.items())
+
+    @property
+    def apart(self) -> float:
+        """The largest distance between the recomputed quantities and the definitions; NaN without these."""
+        pairs = [
+            np.abs(np.atleast_2d(self.recomputed[name])[-1] - value)
+            for name, value in (self.definitions or {}).items()
+        ]
+        return float(np.nanmax(pairs)) if pairs else math.nan
+
+
+def replay(
+    runs: ArchivedRuns, perturbation: str, m: int, d: int, alpha: float, seed: int, dense: bool
+) -> Replayed:
+    """A run of an open archive, computed again; with `dense` also by the definitions.
+
+    Raises `ArchiveError` where there is no such run, `ValueError` where its network is too large to hold.
+    """
+    index = runs.index(perturbation, m, d, alpha, seed)
+    cell, entropy = runs.experiment.cell(index), runs.entropy
+    block = f"block {seed // cell.block}, place {seed % cell.block}"
+    old = [runs.read(quantity, (*index, seed)) for quantity in QUANTITIES]
+    by_definition = definitions(entropy, cell, seed) if dense else None
+    return Replayed(
+        f"{runs.experiment.name}: {cell.name}, seed {seed} ({block}), at |x| = 1",
+        dict(zip(QUANTITIES, map(np.asarray, old), strict=True)),
+        dict(zip(QUANTITIES, run(entropy, cell, seed), strict=True)),
+        None if by_definition is None else dict(zip(QUANTITIES, by_definition, strict=True)),
+    )
+
+
+def replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> Replayed:
+    """As `replay`, of a run that was trained."""
+    experiment = runs.experiment
+    one = TrainedRun(runs, runs.index(m, seed))
+    old, anew = one.archived(), one.anew()
+    at_end = trained_definitions(experiment, runs.entropy, m, seed) if dense else None
+    ended = f"{descent.Status(anew.status).name.lower().replace('_', ' ')}, {anew.steps} steps"
+    return Replayed(
+        f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}",
+        old,
+        anew.variables(),
+        None if at_end is None else dict(zip(QUANTITIES, at_end, strict=True)),
+    )
+
+
+@dataclass(frozen=True)
 class Block:
     """A block of runs of an archive, drawn together: all of them are computed anew at once."""
 

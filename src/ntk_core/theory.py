@@ -30,32 +30,20 @@ def theory_dataset(
     entropy: int,
     delta: tuple[float, ...],
     x_norm: tuple[float, ...],
-    client: Client,
+    client: Client | None,
+    quantities: tuple[str, ...] = QUANTITIES,
 ) -> xr.Dataset:
     """Exact quantiles, means and root mean squares of every cell, and every bound, on the experiment's grid.
 
     `entropy` is only noted in the file.
     """
-    shape = (len(QUANTITIES), *experiment.shape)
-    cells = list(experiment.cells())
-    exact = np.empty((len(cells), len(QUANTITIES), len(delta)))
-    for number, value in compute(client, partial(_exact, delta), cells):
-        exact[number] = value
-    cell = ("quantity", "perturbation", "m", "d", "alpha")
-    variables: dict[str, Any] = {
-        "exact_quantile": ((*cell, "delta"), np.moveaxis(exact, 0, 1).reshape(*shape, len(delta)))
-    }
-    for name, moment in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
-        table = [
-            [moment(c.perturbation, quantity, c.m, c.d, c.alpha) for c in cells] for quantity in QUANTITIES
-        ]
-        variables[name] = (cell, np.reshape(table, shape))
-    for name, value in bound_arrays(experiment, delta, x_norm).items():
+    variables: dict[str, Any] = exact_arrays(experiment, delta, client, quantities)
+    for name, value in bound_arrays(experiment, delta, x_norm, quantities).items():
         variables[f"bound_{name}"] = (("quantity", "m", "alpha", "delta", "x_norm"), value)
     dataset = xr.Dataset(
         variables,
         coords={
-            "quantity": np.array(QUANTITIES, dtype=object),
+            "quantity": np.array(quantities, dtype=object),
             "perturbation": np.array(experiment.perturbation, dtype=object),
             "m": np.array(experiment.m, dtype=np.int64),
             "d": np.array(experiment.d, dtype=np.int64),
@@ -76,24 +64,49 @@ def theory_dataset(
     return describe(dataset, attrs)
 
 
-def _exact(delta: tuple[float, ...], cell: Cell) -> Array:
-    """One task: the exact quantiles of a cell, `(5, delta)`. Runs on a worker."""
+def exact_arrays(
+    experiment: Experiment,
+    delta: tuple[float, ...],
+    client: Client | None,
+    quantities: tuple[str, ...] = QUANTITIES,
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Exact quantiles and moments of every cell: dimensions and values, by variable."""
+    shape = (len(quantities), *experiment.shape)
+    cells = list(experiment.cells())
+    exact = np.empty((len(cells), len(quantities), len(delta)))
+    for number, value in compute(client, partial(_exact, quantities, delta), cells):
+        exact[number] = value
+    cell: tuple[str, ...] = ("quantity", "perturbation", "m", "d", "alpha")
+    variables = {"exact_quantile": ((*cell, "delta"), np.moveaxis(exact, 0, 1).reshape(*shape, len(delta)))}
+    for name, moment in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
+        table = [
+            [moment(c.perturbation, quantity, c.m, c.d, c.alpha) for c in cells] for quantity in quantities
+        ]
+        variables[name] = (cell, np.reshape(table, shape))
+    return variables
+
+
+def _exact(quantities: tuple[str, ...], delta: tuple[float, ...], cell: Cell) -> Array:
+    """One task: the exact quantiles of a cell, `(quantities, delta)`. Runs on a worker."""
     return np.array(
         [
             [exact_quantile(cell.perturbation, q, cell.m, cell.d, cell.alpha, level) for level in delta]
-            for q in QUANTITIES
+            for q in quantities
         ]
     )
 
 
 def bound_arrays(
-    experiment: Experiment, delta: tuple[float, ...], x_norm: tuple[float, ...]
+    experiment: Experiment,
+    delta: tuple[float, ...],
+    x_norm: tuple[float, ...],
+    quantities: tuple[str, ...] = QUANTITIES,
 ) -> dict[str, Array]:
     """Each bound over (quantity, m, alpha, delta, x_norm)."""
     grid = np.ix_(np.array(experiment.m), np.array(experiment.alpha), np.array(delta), np.array(x_norm))
     return {
         name: np.stack(
-            [np.broadcast_to(bounds.bound(name, q, *grid), [g.size for g in grid]) for q in QUANTITIES]
+            [np.broadcast_to(bounds.bound(name, q, *grid), [g.size for g in grid]) for q in quantities]
         )
         for name in bounds.BOUNDS
     }

@@ -101,7 +101,8 @@ def open_archive(folders: Iterable[Path], client: Client) -> Archive:
 
 def _archived(folder: Path) -> Archived | ArchivedTrained:
     with archived(folder / "runs.nc") as runs:
-        table, rates = (load_table(folder / f"{name}.nc", runs) for name in ("quantiles", "rates"))
+        work = runs.experiment, runs.entropy
+        table, rates = (load_table(folder / f"{name}.nc", *work) for name in ("quantiles", "rates"))
     if isinstance(runs, ArchivedRuns):
         return Archived(runs.experiment, runs.entropy, runs.path, table, rates)
     return ArchivedTrained(runs.experiment, table, rates)

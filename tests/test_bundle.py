@@ -1,0 +1,281 @@
+"""The archive: whole, self-explaining, the same bytes, and sound by checkers that are not ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import rocrate
+import yaml
+from compliance_checker.runner import CheckSuite, ComplianceChecker
+from conftest import ROOT
+from rocrate_validator import services
+from rocrate_validator.models import Severity, ValidationSettings
+from rocrate_validator.utils.http import HttpRequester
+from test_training_archive import ENTROPY, LAZY, made
+
+import ntk_core
+from ntk_core.bundle import NAME, bundle, meaning, sources
+from ntk_core.checksums import check
+from ntk_core.config import ExecutionModel, parse_config
+from ntk_core.execution import workers
+
+CONFIG = {
+    "entropy": 1,
+    "experiments": {
+        "e": {
+            "sampler": "band", "perturbation": ["adversarial", "sphere"], "m": [64, 256, 4096], "d": [2],
+            "alpha": [0.5, 2.0], "seeds": 1500,
+        },
+        "lazy": {
+            "kind": "trained", "data": "teacher", "d": 3, "training_inputs": 6, "held_out_inputs": 5,
+            "loss": "squared", "steps": 8, "m": [4, 16], "seeds": 12,
+        },
+    },
+    "analysis": {"delta": [0.5, 0.1, 0.001], "x_norm": [0.1, 1.0, 20.0]},
+    "execution": {"threads": 2},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(archived, tmp_path_factory):
+    """Finished results: a grid, a trained experiment, and stand-ins for what is drawn and written."""
+    root = tmp_path_factory.mktemp("bundled") / "results"
+    (root / "e").mkdir(parents=True)
+    for name in ("runs", "theory", "quantiles", "rates"):
+        shutil.copy(archived / f"{name}.nc", root / "e")
+    with workers(ExecutionModel(), 1) as client:
+        made(LAZY, root.parent / "trained", client, 12)
+    (root / "lazy").mkdir()
+    for name in ("runs", "quantiles", "rates"):
+        shutil.copy(root.parent / f"trained/{name}.nc", root / "lazy")
+    (root / "figures").mkdir()
+    (root / "figures/e-rate.svg").write_text("<svg/>")
+    (root / "claims.json").write_text("[]\n")
+    (root / "findings.html").write_text("<!doctype html>")
+    (root / "summary.txt").write_text("In short\n")
+    return root
+
+
+def packed(results: Path, folder: Path) -> Path:
+    files = [path for path in results.rglob("*") if path.is_file()]
+    bundle(files, results, parse_config(CONFIG), ROOT, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(results, tmp_path_factory):
+    return packed(results, tmp_path_factory.mktemp("archive") / "archive")
+
+
+def test_it_is_whole_and_a_changed_byte_is_seen(results, tmp_path):
+    folder = packed(results, tmp_path / "archive")
+    found = check(folder)
+    assert found.files > 150
+    assert not found.faults
+    page = folder / "code/docs/theory.md"
+    text = page.read_text()
+    page.unlink()  # it is a link to the checkout's
+    page.write_text(text + " ")
+    assert [str(fault.path) for fault in check(folder).faults] == ["code/docs/theory.md"]
+
+
+def test_the_same_results_give_the_same_bytes(archive, results, tmp_path):
+    again = packed(results, tmp_path / "archive")
+    for suffix in ("archive.zip", "archive/manifest.json"):
+        assert (archive.parent / suffix).read_bytes() == (again.parent / suffix).read_bytes()
+
+
+def test_the_zip_file_holds_the_folder(archive, tmp_path):
+    with zipfile.ZipFile(archive.with_suffix(".zip")) as file:
+        file.extractall(tmp_path)
+    whole = check(tmp_path / NAME)
+    assert not whole.faults
+    assert (tmp_path / NAME / "manifest.json").read_bytes() == (archive / "manifest.json").read_bytes()
+
+
+def test_a_failure_leaves_the_archive_there_was(results, tmp_path):
+    folder = packed(results, tmp_path / "archive")
+    before = (folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        bundle([results / "missing.nc"], results, parse_config(CONFIG), ROOT, folder)
+    assert ((folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()) == before
+
+
+def test_its_config_gives_the_same_experiments(archive):
+    config = parse_config(yaml.safe_load((archive / "config.yaml").read_text()))
+    whole = parse_config(CONFIG)
+    assert [config.experiment(name) for name in ("e", "lazy")] == [whole.experiment(n) for n in ("e", "lazy")]
+    assert (config.delta, config.x_norm, config.entropy) == (whole.delta, whole.x_norm, whole.entropy)
+
+
+def test_every_file_is_explained(archive):
+    page = (archive / "README.md").read_text()
+    for path in archive.rglob("*"):
+        name = path.relative_to(archive).as_posix()
+        if path.is_file():
+            assert meaning(name)
+            group = re.match("(code|figures)/", name)
+            assert f"| `{group[0] if group else name}` | " in page
+
+
+def test_the_sources_are_all_that_a_run_reads():
+    found = {path.as_posix() for path in sources(ROOT)}
+    tracked = subprocess.run(
+        ["git", "ls-files", "src", "workflow", "config", "profiles", "Snakefile", "docs"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    ).stdout.split()  # fmt: skip
+    assert {"Snakefile", "src/ntk_core/bundle.md", "docs/theory.md", "workflow/rules/archive.smk"} < found
+    assert set(tracked) - found == set()
+    assert not any("__pycache__" in name or name.startswith(".") for name in found)
+
+
+def test_the_archive_is_opened_and_what_is_in_it_is_what_was_put_in(archive, results):
+    opened = ntk_core.open_archive(archive)
+    assert list(opened) == ["e", "lazy"]
+    assert (opened.verify().faults, opened.claims) == ([], [])
+    for name in ("e/runs.nc", "lazy/rates.nc"):
+        assert (archive / name).read_bytes() == (results / name).read_bytes()
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.S)
+
+
+def test_the_page_tells_the_truth_without_anything_of_ours(archive, tmp_path):
+    """Its Python for people who have numpy, xarray and netCDF4, with all else out of reach."""
+    check_it, read_it, *_ = blocks((archive / "README.md").read_text(), "python")
+    only = "import sys\nfor name in 'ntk_core dask snakemake scipy numba pandas.plotting'.split():"
+    only += "\n    sys.modules[name] = None\n"
+    for code in (check_it, read_it):
+        command = [sys.executable, "-c", only + code]
+        done = subprocess.run(command, cwd=archive, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "changed" not in done.stdout
+    broken = tmp_path / "broken"
+    shutil.copytree(archive, broken)
+    with (broken / "e/rates.nc").open("ab") as file:
+        file.write(b"x")
+    command = [sys.executable, "-c", check_it]
+    done = subprocess.run(command, cwd=broken, capture_output=True, text=True, check=True)
+    assert done.stdout == "changed: e/rates.nc\n"
+
+
+def test_the_page_reads_with_ntk_core(archive):
+    code = blocks((archive / "README.md").read_text(), "python")[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=archive, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+HAS_NO_ADDRESS = {
+    "process-run-crate-0.5_3.2",  # application: url
+    "process-run-crate-0.5_5.1",  # application: an absolute address as its name
+    "ro-crate-1.1_31.2",  # organization: url
+}
+HAS_NO_TIME = {"process-run-crate-0.5_8.4"}  # action: endTime, which would be other bytes every time
+
+
+def complaints(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """Severity and check of every issue that the public validator finds.
+
+    It asks the network for the vocabulary; it gets the one that the rocrate library brings, with the terms of
+    Bioschemas at the address they had in RO-Crate 1.1.
+    """
+    text = (Path(rocrate.__file__).parent / "data/ro-crate.jsonld").read_text()
+    text = text.replace("https://bioschemas.org/terms/", "https://bioschemas.org/")
+    answer = SimpleNamespace(
+        status_code=200, text=text, content=text.encode(), ok=True, url="", json=lambda: json.loads(text),
+        headers={"Content-Type": "application/ld+json"}, raise_for_status=lambda: None,
+    )  # fmt: skip
+
+    def get(self: object, url: str, *_: object, **__: object) -> SimpleNamespace:
+        assert url == "https://w3id.org/ro/crate/1.1/context"
+        return answer
+
+    monkeypatch.setattr(HttpRequester, "get", get, raising=False)
+    settings = ValidationSettings(
+        rocrate_uri=str(folder),
+        profile_identifier="workflow-run-crate-0.5",
+        requirement_severity=Severity.RECOMMENDED,
+    )
+    issues = services.validate(settings).get_issues()
+    return {(issue.severity.name, issue.check.identifier) for issue in issues}
+
+
+def test_a_public_validator_finds_a_workflow_run_crate(archive, monkeypatch):
+    found = complaints(archive, monkeypatch)
+    assert {severity for severity, _ in found} <= {"RECOMMENDED"}
+    assert {name for _, name in found} == HAS_NO_ADDRESS | HAS_NO_TIME
+
+
+def test_the_validator_sees_a_file_that_is_missing(archive, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    shutil.copytree(archive, other)
+    (other / "e/runs.nc").unlink()
+    assert "REQUIRED" in {severity for severity, _ in complaints(other, monkeypatch)}
+
+
+def test_metadata_name_every_file_with_its_digest(archive):
+    entities = {e["@id"]: e for e in json.loads((archive / "ro-crate-metadata.json").read_text())["@graph"]}
+    listed = json.loads((archive / "manifest.json").read_text())["files"]
+    assert {name for name in listed if name != "ro-crate-metadata.json"} == {
+        name for name in entities if name in listed and "sha256" in entities[name]
+    }
+    assert all(
+        entities[name]["sha256"] == listed[name]["sha256"]
+        for name in listed.keys() & entities.keys()
+        if "sha256" in entities[name]
+    )
+    run = entities["#run"]
+    assert run["instrument"] == {"@id": "code/Snakefile"}
+    assert run["object"] == {"@id": "config.yaml"}
+    assert {"@id": "e/runs.nc"} in run["result"]
+    assert {"@id": "code/docs/theory.md"} not in run["result"]
+
+
+NETCDF = [
+    "e/runs.nc",
+    "e/theory.nc",
+    "e/quantiles.nc",
+    "e/rates.nc",
+    "lazy/runs.nc",
+    "lazy/quantiles.nc",
+    "lazy/rates.nc",
+]
+
+
+@pytest.mark.parametrize("name", NETCDF)
+def test_public_checkers_find_cf_and_acdd(archive, name, tmp_path):
+    """No complaint by CF-1.11; by ACDD-1.3 none that weighs, but for names that CF has not got."""
+    out = tmp_path / "report.json"
+    CheckSuite.load_all_available_checkers()
+    ComplianceChecker.run_checker(
+        str(archive / name),
+        ["cf:1.11", "acdd:1.3"],
+        0,
+        "normal",
+        output_filename=str(out),
+        output_format="json",
+    )
+    report = json.loads(out.read_text())
+    found = {
+        checker: [message for group in report[checker]["all_priorities"] for message in failed(group)]
+        for checker in ("cf:1.11", "acdd:1.3")
+    }
+    assert not found["cf:1.11"]
+    heavy = [m for group in report["acdd:1.3"]["high_priorities"] for m in failed(group)]
+    assert {m.rpartition("* ")[2] if "* " in m else m for m in heavy} <= {"standard_name"}
+
+
+def failed(group: dict) -> list[str]:
+    scored, possible = group["value"] if isinstance(group["value"], list) else (group["value"], 1)
+    return group["msgs"] if scored < possible else []

@@ -1,0 +1,184 @@
+"""`ntk_core.open_archive`: what is asked of an archive is what its files and the definitions say."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
+
+import ntk_core
+from ntk_core import bounds
+from ntk_core.archive import ArchiveError
+from ntk_core.exact import exact_quantile
+
+TABLES = ("runs", "theory", "quantiles", "rates")
+
+
+def made(archived: Path, root: Path) -> Path:
+    """A folder of results with one experiment, `e`."""
+    (root / "e").mkdir(parents=True)
+    for name in TABLES:
+        shutil.copy(archived / f"{name}.nc", root / "e")
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(archived, tmp_path_factory):
+    return made(archived, tmp_path_factory.mktemp("opened"))
+
+
+@pytest.fixture(scope="module")
+def grid(results):
+    return ntk_core.open_archive(results)["e"]
+
+
+def test_the_files_are_there_as_they_are(results, grid):
+    assert list(ntk_core.open_archive(results)) == ["e"]
+    assert grid.spec == EXPERIMENT
+    assert grid.entropy == 1
+    for name in TABLES:
+        xr.testing.assert_identical(grid.datasets[name].load(), xr.load_dataset(results / f"e/{name}.nc"))
+
+
+def test_runs_are_read_in_pieces_when_asked_for(grid):
+    assert grid.runs["delta1"].chunks == ((1, 1), (1, 1, 1), (1,), (1, 1), (1500,))
+
+
+def test_a_file_may_be_open_many_times(results, grid):
+    """HDF5 ends the process where a file that is open twice holds strings of any length."""
+    code = (
+        "import sys, netCDF4, xarray as xr\n"
+        "kept = [xr.open_dataset(sys.argv[1]).load() for _ in range(3)]\n"
+        "for _ in range(20):\n"
+        "    xr.load_dataset(sys.argv[1])\n"
+        "    kept.append(netCDF4.Dataset(sys.argv[1]))\n"
+        "    kept.append(xr.open_dataset(sys.argv[1]).load())\n"
+        "    netCDF4.Dataset(sys.argv[1]).close()\n"
+    )
+    for name in ("runs", "quantiles"):
+        done = subprocess.run([sys.executable, "-c", code, results / f"e/{name}.nc"], check=False)
+        assert done.returncode == 0
+
+
+def test_without_a_wish_the_tables_are_those_archived(results, grid):
+    for name, table in (("quantiles", grid.quantiles()), ("rates", grid.rates())):
+        xr.testing.assert_identical(table, xr.load_dataset(results / f"e/{name}.nc"))
+
+
+def test_the_archived_levels_asked_for_give_the_archived_tables(grid):
+    xr.testing.assert_identical(grid.quantiles(delta=DELTA, x_norm=X_NORM), grid.quantiles())
+    xr.testing.assert_identical(grid.rates(delta=DELTA), grid.rates())
+
+
+def test_a_part_of_the_grid_has_the_numbers_of_the_whole(grid):
+    part = {"m": [64, 4096], "perturbation": "sphere", "alpha": 2.0, "quantity": ["delta2", "delta1"]}
+    some = grid.quantiles(**part)
+    whole = grid.quantiles().sel({name: np.atleast_1d(value) for name, value in part.items()})
+    xr.testing.assert_equal(some, whole.sel(quantity=["delta1", "delta2"]))
+
+
+def test_new_levels_and_norms_follow_the_definitions(results, grid):
+    table = grid.quantiles(delta=0.04, x_norm=3.0, seeds=1000, quantity="linearization_error")
+    runs = xr.load_dataset(results / "e/runs.nc")["linearization_error"].isel(seed=slice(0, 1000))
+    expected = np.sort(runs.values, axis=-1)[..., 960 - 1]  # the least value that 96 % do not exceed
+    np.testing.assert_array_equal(table["quantile"].values[0, ..., 0], expected)
+    np.testing.assert_allclose(table["mean"].values[0], runs.values.mean(axis=-1), rtol=1e-12)
+    for name in bounds.BOUNDS:
+        limit = table[f"bound_{name}"].isel(quantity=0, delta=0, x_norm=0, drop=True)
+        over = (3.0 * runs > limit * (1.0 + 1e-12)).sum("seed")
+        counted = table["exceedances"].isel(quantity=0, delta=0, x_norm=0, drop=True)
+        xr.testing.assert_equal(counted.sel(bound=name, drop=True), over)
+    assert (table["runs"] == 1000).all()
+
+
+def test_rates_are_those_of_the_part(grid):
+    rates = grid.rates(delta=0.1, alpha=0.5, quantity="delta1")
+    whole = grid.rates().sel(alpha=[0.5], quantity=["delta1"], statistic=["mean", "rms", "0.1"])
+    xr.testing.assert_equal(rates, whole)
+
+
+def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
+    table = grid.bounds(delta=1e-6, x_norm=[2.0, 0.5], m=1 << 40, alpha=[0.1, 3.0])
+    for name in bounds.BOUNDS:
+        value = table[f"bound_{name}"].sel(quantity="delta1", m=1 << 40, alpha=3.0, delta=1e-6, x_norm=0.5)
+        assert float(value) == float(bounds.bound(name, "delta1", 1 << 40, 3.0, 1e-6, 0.5))
+    exact = grid.exact(delta=0.3, quantity="delta1", perturbation="aligned", m=10, d=7, alpha=0.2)
+    assert float(exact["exact_quantile"].item()) == exact_quantile("aligned", "delta1", 10, 7, 0.2, 0.3)
+    assert set(exact["exact_rms"].dims) == {"quantity", "perturbation", "m", "d", "alpha"}
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda g: g.quantiles(m=128), "m is 128; archived: 64, 256, 4096"),
+        (lambda g: g.quantiles(width=64), "width is no axis; archived: perturbation, m, d, alpha"),
+        (lambda g: g.quantiles(seeds=1501), "seeds is 1501; archived: 1 to 1500"),
+        (lambda g: g.quantiles(alpha=[]), "alpha is empty"),
+        (lambda g: g.quantiles(delta=1.0), "delta is 1.0; allowed: numbers above 0 and below 1"),
+        (lambda g: g.quantiles(x_norm=[1.0, 0.0]), "x_norm is .*; allowed: numbers above 0"),
+        (lambda g: g.quantiles(quantity="error"), "quantity is error; there are: linearization_error"),
+        (lambda g: g.exact(m=3), r"m\[0\] is 3; allowed: .* even whole numbers"),
+        (lambda g: g.bounds(alpha=-1.0), r"alpha\[0\] is -1.0; allowed"),
+        (lambda g: g.replay("sphere", 64, 2, 0.5, 1500), "seed is 1500; archived: 0 to 1499"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(grid, ask, message):
+    with pytest.raises(ValueError, match=message):
+        ask(grid)
+
+
+def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):
+    run = ("sphere", 256, 2, 2.0, 77)
+    found = grid.replay(*run, definitions=True)
+    assert found.same
+    assert found.apart < 1e-15
+    assert found.archived.keys() == found.definitions.keys() == set(grid.runs.data_vars)
+    other = made(archived, tmp_path)
+    with netCDF4.Dataset(other / "e/runs.nc", "a") as file:
+        file["delta1"][1, 1, 0, 1, 77] = np.nextafter(file["delta1"][1, 1, 0, 1, 77], 1.0)
+    assert not ntk_core.open_archive(other)["e"].replay(*run).same
+
+
+def test_nothing_there_and_packed_archives_are_refused(tmp_path):
+    with pytest.raises(ArchiveError, match=r"holds no results: there is no <experiment>/runs\.nc in it"):
+        ntk_core.open_archive(tmp_path)
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    with pytest.raises(ArchiveError, match=r"a\.zip is packed; unpack it first"):
+        ntk_core.open_archive(tmp_path / "a.zip")
+
+
+def test_tables_of_other_runs_are_refused(archived, tmp_path):
+    other = made(archived, tmp_path)
+    with netCDF4.Dataset(other / "e/theory.nc", "a") as file:
+        file.spec = file.spec.replace('"entropy": "1"', '"entropy": "2"')
+    grid = ntk_core.open_archive(other)["e"]
+    grid.quantiles()
+    with pytest.raises(ArchiveError, match=r"theory\.nc was not made from the runs beside it"):
+        grid.datasets  # noqa: B018
+
+
+WITHOUT = """
+import sys
+for name in "snakemake dask distributed psutil matplotlib seaborn jinja2 altair rocrate".split():
+    sys.modules[name] = None
+import ntk_core
+archive = ntk_core.open_archive(sys.argv[1])
+grid = archive["e"]
+print(grid.quantiles(delta=0.2)["quantile"].size, grid.rates(delta=0.2)["slope"].size)
+print(grid.replay("sphere", 64, 2, 0.5, 3).same, grid.runs["delta1"].shape)
+"""
+
+
+def test_it_works_without_workflow_workers_and_figures(results):
+    """What `pip install ntk-core` alone brings."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, results], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stdout == "60 60\nTrue (2, 3, 1, 2, 1500)\n", done.stderr

@@ -50,7 +50,10 @@ KEYS = {
     "drawn": ["entropy", "name", "sampler", "perturbation", "m", "d", "alpha", "seeds"],
     "trained": [field.name for field in fields(Training)],
 }
-VICTIMS = {"drawn": [*QUANTITIES, *RUN_DIMS], "trained": [*QUANTITIES, *RUN_VARIABLES, "m", "time", "status"]}
+VICTIMS = {
+    "drawn": [*QUANTITIES, *RUN_DIMS],
+    "trained": [*QUANTITIES, *RUN_VARIABLES, "m", "steps", "status"],
+}
 JUNK: list[Any] = [
     "", "{}", "[]", "null", "nonsense", "[" * 50_000, '{"entropy": "1"}', np.int32(7), np.nan, np.arange(9.0),
     '{"entropy": "' + "9" * 5000 + '"}', "\u0000", "../../../etc/passwd",
@@ -58,7 +61,7 @@ JUNK: list[Any] = [
 
 
 def kind_of(file: netCDF4.Dataset) -> str:
-    return "trained" if "time" in file.dimensions else "drawn"
+    return "trained" if "steps" in file.dimensions else "drawn"
 
 
 def reattributed(path: Path, rng: random.Random) -> None:

@@ -135,23 +135,23 @@ def test_dear_runs_are_cut_into_shards_that_keep_cores_busy_and_cheap_ones_are_n
 
 def test_tables_say_what_the_runs_say(lazy):
     runs, table = (xr.load_dataset(lazy / f"{name}.nc") for name in ("runs", "quantiles"))
-    here = runs["delta2"].sel(m=64, time=4).values
-    at = table.sel(quantity="delta2", m=64, time=4)
+    here = runs["delta2"].sel(m=64, steps=4).values
+    at = table.sel(quantity="delta2", m=64, steps=4)
     assert float(at["mean"]) == pytest.approx(here.mean())
     assert float(at["rms"]) == pytest.approx(math.sqrt((here**2).mean()))
     assert float(at["mean_standard_error"]) == pytest.approx(here.mean(axis=1).std(ddof=1) / math.sqrt(12))
     assert float(at["quantile"].sel(delta=0.1)) == np.sort(here.ravel())[53]
-    alpha = runs["alpha_hat"].sel(m=64, time=4)
+    alpha = runs["alpha_hat"].sel(m=64, steps=4)
     limit = bound("sharp", "delta2", 64, float(alpha.mean()), 0.1, 20.0)
     assert float(at["bound_sharp"].sel(delta=0.1, x_norm=20.0)) == pytest.approx(float(limit))
     ratio = float(at["bound_ratio"].sel(bound="sharp", delta=0.1, x_norm=20.0))
     assert ratio == pytest.approx(float(limit) / (20.0 * float(at["quantile"].sel(delta=0.1))))
-    radius = table.sel(variable="alpha_hat", m=64, time=4)
+    radius = table.sel(variable="alpha_hat", m=64, steps=4)
     for name, value in (("run_mean", alpha.mean()), ("run_min", alpha.min()), ("run_max", alpha.max())):
         assert float(radius[name]) == pytest.approx(float(value))
     assert int(table["exceedances"].sel(quantity="linearization_error").sum()) == 0
     np.testing.assert_array_equal(table["run_status"].values, [[12, 0, 0, 0]] * 3)
-    laws = table["position"].sel(quantity="linearization_error", m=256, time=8)
+    laws = table["position"].sel(quantity="linearization_error", m=256, steps=8)
     assert float(laws.sel(perturbation="aligned")) == pytest.approx(
         2 * float(laws.sel(perturbation="adversarial")), rel=0.1
     )
@@ -160,10 +160,10 @@ def test_tables_say_what_the_runs_say(lazy):
 def test_rounding_around_zero_has_no_slope(lazy):
     """A narrow width at which nothing flips, in some sum that is not exactly 0."""
     table = xr.load_dataset(lazy / "quantiles.nc")
-    at = {"quantity": 0, "m": 0, "time": 1}
+    at = {"quantity": 0, "m": 0, "steps": 1}
     table["rms"][at], table["rms_standard_error"][at] = 1e-17, 1e-18
     rates = rate_dataset(table, LAZY, ENTROPY)
-    slope = rates["slope"].sel(quantity="linearization_error", statistic="rms").isel(time=1)
+    slope = rates["slope"].sel(quantity="linearization_error", statistic="rms").isel(steps=1)
     assert -1.5 < float(slope) < 0.0
 
 
@@ -181,8 +181,8 @@ def test_exceedances_are_counted_at_the_radius_of_each_run(lazy):
     )
     for name in ("exceedances", "runs_exceeding"):
         assert int(over[name].sel(uniform_bound="printed").sum()) == 1
-        assert int(over[name].sel(uniform_bound="printed", m=64).isel(time=2)) == 1
-        assert int(over[name].sel(uniform_bound="sharp", m=64).isel(time=2)) == 2
+        assert int(over[name].sel(uniform_bound="printed", m=64).isel(steps=2)) == 1
+        assert int(over[name].sel(uniform_bound="sharp", m=64).isel(steps=2)) == 2
 
 
 def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_path):
@@ -194,8 +194,8 @@ def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_
     assert runs["status"].attrs["flag_meanings"].split()[3] == "diverged"
     assert int(table["run_status"].sel(status="diverged").sum()) == ended.sum()
     np.testing.assert_array_equal(table["runs"].values, np.isfinite(runs["alpha_hat"].values).sum(axis=1))
-    assert int(table["loss_grew"].isel(time=-1).sum() + ended.sum()) > 0
-    assert rates.sizes["time"] == table.sizes["time"]
+    assert int(table["loss_grew"].isel(steps=-1).sum() + ended.sum()) > 0
+    assert rates.sizes["steps"] == table.sizes["steps"]
     judged = JUDGES["LT"](open_archive([folder], client))
     told = {n.what: n.value for n in judged.evidence}
     assert told["runs that ended with: diverged (wild)".replace("wild", "lazy")] == ended.sum()
@@ -212,7 +212,7 @@ def test_the_verdict_on_lazy_training_follows_ceiling_theorem_and_archive(lazy, 
     assert judge(open_archive([], client)).verdict == UNDECIDED
     item = archive.trainings[0]
     table = item.table.copy(deep=True)
-    table["exceedances"][{"quantity": 0, "m": 1, "time": 3, "uniform_bound": 0, "delta": 0}] = (
+    table["exceedances"][{"quantity": 0, "m": 1, "steps": 3, "uniform_bound": 0, "delta": 0}] = (
         55  # of 60 at δ = 0.1
     )
     spoiled = dataclasses.replace(archive, trainings=(dataclasses.replace(item, table=table),))

@@ -54,7 +54,7 @@ def test_they_are_drawn_alike(tables, tmp_path, figure):
 
 def test_figures_show_the_numbers_of_the_table(tables):
     table, rates = tables["usual"]
-    last, m = table.isel(time=-1), table["m"].values
+    last, m = table.isel(steps=-1), table["m"].values
     left, right = drawn(radius, (table, rates)).axes
     radii = last["run_mean"].sel(variable="alpha_hat")
     assert np.array_equal(curve(left, "8 steps").get_ydata(), radii)
@@ -66,7 +66,7 @@ def test_figures_show_the_numbers_of_the_table(tables):
     error = last.sel(quantity="linearization_error")
     left, right = drawn(training_rate, (table, rates)).axes
     assert np.array_equal(curve(left, "8 steps").get_ydata(), error["rms"])
-    limit = rates["constant_limit"].sel(quantity="linearization_error", statistic="rms", time=8).item()
+    limit = rates["constant_limit"].sel(quantity="linearization_error", statistic="rms", steps=8).item()
     assert any(
         np.allclose(line.get_ydata(), limit * m**-0.75) for line in left.lines if line.get_xydata().size == 6
     )
@@ -97,7 +97,7 @@ def test_figures_say_what_is_not_there(tables):
 def test_rounding_is_not_drawn_as_an_error(tables):
     """In `missed` no sign changes at m = 4: what E has there is rounding, and no fit goes through it."""
     table, _ = tables["missed"]
-    error = table["rms"].sel(quantity="linearization_error", m=4).isel(time=-1).item()
+    error = table["rms"].sel(quantity="linearization_error", m=4).isel(steps=-1).item()
     assert error < 1e-15
     left = drawn(training_rate, tables["missed"]).axes[0]
     assert left.get_ylim()[0] > 1e-12
@@ -109,10 +109,10 @@ def test_the_answer_is_that_of_the_table(tables):
     table, rates = tables["usual"]
     found = answer(table, rates)
     assert (found.time, found.m, found.runs, found.over) == (8, 64, 12, 0)
-    assert found.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, time=8)
+    assert found.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, steps=8)
     assert found.least < found.radius.lower < found.radius.upper < found.ceiling
-    assert found.largest == table["run_max"].sel(variable="alpha_hat", m=64, time=8)
-    row = table.sel(quantity="linearization_error", m=64, time=8)
+    assert found.largest == table["run_max"].sel(variable="alpha_hat", m=64, steps=8)
+    row = table.sel(quantity="linearization_error", m=64, steps=8)
     assert found.position["adversarial"] == row["rms"] / row["law_rms"].sel(perturbation="adversarial")
     assert found.loose == row["bound_ratio"].sel(bound="printed", delta=0.01, x_norm=0.3)
     assert found.stayed
@@ -142,7 +142,7 @@ def test_what_went_wrong_is_said(tables):
 def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):
     table, rates = tables["usual"]
     over = table["runs_exceeding"].copy()
-    over.loc[{"quantity": "linearization_error", "m": 16, "time": 4, "uniform_bound": "printed"}] = 3
+    over.loc[{"quantity": "linearization_error", "m": 16, "steps": 4, "uniform_bound": "printed"}] = 3
     assert answer(table.assign(runs_exceeding=over), rates).over == 3
     far = table.assign(alpha_ceiling=table["alpha_ceiling"] / 100)
     assert not answer(far, rates).stayed

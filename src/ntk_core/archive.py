@@ -182,7 +182,7 @@ class ArchivedTraining(_Archived):
         coords: dict[str, Any] = {
             "m": np.array(grid.m),
             "seed": np.arange(grid.seeds),
-            "time": np.array(grid.times),
+            "steps": np.array(grid.times),
             "input": np.arange(grid.held_out_inputs),
         }
         dims = tuple(coords)

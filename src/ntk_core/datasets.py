@@ -49,7 +49,7 @@ LONG_NAMES = {
     "delta2": "|Delta_2|, Delta_2 = [grad F(w) - grad F(w(0))]^T u",
     "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha |x|/sqrt(m)",
     # trained runs
-    "time": "steps of gradient descent",
+    "steps": "steps of gradient descent",
     "input": "number of the held-out input",
     "target": "target of the held-out input",
     "training_input": "number of the training input",

@@ -51,7 +51,7 @@ def _evidence(item: ArchivedTrained) -> list[Number]:
     a, rates = answer(item.table, item.rates), item.rates
     every, here = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
     point = rf"$\delta={a.delta:g}$, $\|x\|={a.x_norm:g}$"
-    end = rates.sel(time=a.time, variable="alpha_hat")
+    end = rates.sel(steps=a.time, variable="alpha_hat")
     growth = Estimate(*(float(end[f"run_slope{limit}"]) for limit in ("", "_lower", "_upper")))
     over = item.table["runs_exceeding"].sel(uniform_bound="printed", quantity="linearization_error")
     radius = Estimate(a.radius.value, a.least, a.largest)

@@ -18,12 +18,12 @@ PANELS = {
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Fraction of pairs (neuron, training input), and of neurons, that ever flipped, against time."""
     widths = style.spread(table["m"].values, 6)
-    times = table["time"].values[1:]
+    times = table["steps"].values[1:]
     colours = style.width_colours(widths)
     figure, axes = plt.subplots(1, 2, figsize=(10.2, 4.3), sharey=True, layout="constrained")
     for ax, (name, title) in zip(axes, PANELS.items(), strict=True):
         for m in widths:
-            cell = table.sel(variable=name, m=m, time=times)
+            cell = table.sel(variable=name, m=m, steps=times)
             value, low, high = (cell[f"run_{n}"].values for n in ("mean", "min", "max"))
             shown = style.positive(value)
             if shown.any():

@@ -23,7 +23,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 4.4), sharey=True, layout="constrained")
     largest, mean = table.sel(variable="alpha_hat"), table.sel(variable="mean_displacement")
     for time in reversed(times):
-        colour, at = colours[int(time)], {"time": time}
+        colour, at = colours[int(time)], {"steps": time}
         value, low, high = (largest[f"run_{n}"].sel(at).values for n in ("mean", "min", "max"))
         shown = style.positive(value)
         if not shown.any():
@@ -58,8 +58,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             Line2D([], [], color="0.4", linewidth=1.1, label="limit of the mean"),
         ]
         right.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    last = int(times[-1] if times.size else table["time"].values[-1])
-    ceiling = table["alpha_ceiling"].sel(time=last).item()
+    last = int(times[-1] if times.size else table["steps"].values[-1])
+    ceiling = table["alpha_ceiling"].sel(steps=last).item()
     text = (
         r"Left: the radius $\hat\alpha$ that training reached, mean over the runs; bars: least and largest "
         r"run. Dashed: what it stays below as $m\to\infty$; while the loss does not grow it is at most "

@@ -24,12 +24,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     delta, x_norm = float(table["delta"].min()), style.nearest_to_one(table["x_norm"].values)
     error = table.sel(quantity="linearization_error")
     error = error.assign({f"bound_{n}": error[f"bound_{n}"].sel(delta=delta, x_norm=x_norm) for n in _BOUNDS})
-    last = int(times[-1]) if times.size else int(table["time"].values[-1])
-    alive = m[table["runs"].sel(time=last).values > 0]
+    last = int(times[-1]) if times.size else int(table["steps"].values[-1])
+    alive = m[table["runs"].sel(steps=last).values > 0]
     widest = int(alive[-1] if alive.size else m[-1])
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.4), sharey=True, layout="constrained")
-    _curves(left, m.astype(float), error.sel(time=last), x_norm)
-    _curves(right, times.astype(float), error.sel(m=widest, time=times), x_norm)
+    _curves(left, m.astype(float), error.sel(steps=last), x_norm)
+    _curves(right, times.astype(float), error.sel(m=widest, steps=times), x_norm)
     style.width_axis(left, m.astype(float))
     style.time_axis(right, times)
     left.set_title(f"after {style.steps_label(last)}")
@@ -45,7 +45,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Black: Theorem 1 at $\delta$ = {delta:g}, as printed and sharpened. "
         + style.trained_provenance(table)
     )
-    far = error["position"].sel(perturbation="adversarial", m=widest, time=last).item() < FAR
+    far = error["position"].sel(perturbation="adversarial", m=widest, steps=last).item() < FAR
     style.caption(figure, style.trained_claim(CLAIM if far else NEAR, table), text)
     return figure
 

@@ -148,7 +148,7 @@ def spread(values: Array, most: int) -> Array:
 
 def times_left(table: xr.Dataset) -> Array:
     """Times after the start at which a trained experiment has runs that have not diverged."""
-    times, runs = table["time"].values, table["runs"].sum("m").values
+    times, runs = table["steps"].values, table["runs"].sum("m").values
     return times[(times > 0) & (runs > 0)]
 
 

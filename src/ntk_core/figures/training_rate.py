@@ -23,7 +23,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         lowest = np.inf
         for time in reversed(times):
             colour = colours[int(time)]
-            cell, rate = table.sel(quantity=quantity, time=time), rates.sel(quantity=quantity, time=time)
+            cell, rate = table.sel(quantity=quantity, steps=time), rates.sel(quantity=quantity, steps=time)
             rate = rate.sel(statistic="rms")
             value = cell["rms"].values
             bar = style.bars(value, cell["rms_standard_error"].values)

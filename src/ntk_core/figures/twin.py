@@ -41,7 +41,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     colours = style.time_colours(chosen)
     lowest = np.inf
     for time in reversed(chosen):
-        cell = table.sel(time=time)
+        cell = table.sel(steps=time)
         apart = cell.sel(variable="twin_distance")
         value = apart["run_mean"].values
         bar = style.bars(value, apart["run_mean_standard_error"].values)
@@ -70,7 +70,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _losses(ax: Axes, table: xr.Dataset) -> None:
     blue, orange = sns.color_palette("colorblind", 2)
-    times = table["time"].values.astype(float)
+    times = table["steps"].values.astype(float)
     for name, look in LOOKS.items():
         colour = orange if "test" in name else blue
         value, low, high = (table[f"run_{n}"].sel(variable=name).values for n in ("mean", "min", "max"))
@@ -78,4 +78,4 @@ def _losses(ax: Axes, table: xr.Dataset) -> None:
         ax.plot(times[shown], value[shown], color=colour, **look)
         if not name.startswith("twin"):
             ax.fill_between(times[shown], low[shown], high[shown], color=colour, alpha=0.15, linewidth=0)
-    style.time_axis(ax, table["time"].values)
+    style.time_axis(ax, table["steps"].values)

@@ -86,14 +86,14 @@ def table_dataset(
     scales = np.stack([homogeneity(name, np.array(x_norm)) for name in QUANTITIES])
     measured = parts["quantile"][..., None] * scales[:, None, None, None, :]
     ratio = limits / np.where(measured > 0.0, measured, np.nan)
-    point = ("quantity", "m", "time")
+    point = ("quantity", "m", "steps")
     variables: dict[str, Any] = {
         name: (point, parts[name]) for name in ("mean", "mean_standard_error", "rms", "rms_standard_error")
     }
     variables["quantile"] = ((*point, "delta"), parts["quantile"])
-    variables["law_rms"] = (("quantity", "perturbation", "m", "time"), parts["law_rms"])
+    variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), parts["law_rms"])
     variables["position"] = (
-        ("quantity", "perturbation", "m", "time"),
+        ("quantity", "perturbation", "m", "steps"),
         parts["rms"][:, None] / parts["law_rms"],
     )
     for b, bound in enumerate(bounds.BOUNDS):
@@ -102,20 +102,20 @@ def table_dataset(
     variables["exceedances"] = ((*point, "uniform_bound", "delta", "x_norm"), over)
     variables["runs_exceeding"] = ((*point, "uniform_bound", "delta", "x_norm"), runs_over)
     variables |= _numbers(runs, kept)
-    variables["runs"] = (("m", "time"), kept.sum(axis=1))
+    variables["runs"] = (("m", "steps"), kept.sum(axis=1))
     variables["run_status"] = (
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
     ceiling = alpha_ceiling(experiment, data)
-    variables["alpha_ceiling"] = ("time", ceiling)
+    variables["alpha_ceiling"] = ("steps", ceiling)
     loss = runs["training_loss"].values
     grew = np.zeros(loss.shape, bool)
     grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
-    variables["loss_grew"] = (("m", "time"), (grew & kept).sum(axis=1))
+    variables["loss_grew"] = (("m", "steps"), (grew & kept).sum(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.ma.masked_invalid(np.where(grew, np.nan, alpha / ceiling))
-    variables["alpha_hat_over_ceiling"] = (("m", "time"), share.max(axis=1).filled(np.nan))
+    variables["alpha_hat_over_ceiling"] = (("m", "steps"), share.max(axis=1).filled(np.nan))
     dataset = xr.Dataset(
         variables,
         coords={
@@ -126,7 +126,7 @@ def table_dataset(
             "bound": np.array(bounds.BOUNDS, dtype=object),
             "uniform_bound": np.array(UNIFORM, dtype=object),
             "m": np.array(experiment.m, dtype=np.int64),
-            "time": times.astype(np.int64),
+            "steps": times.astype(np.int64),
             "delta": np.array(delta),
             "x_norm": np.array(x_norm),
         },
@@ -161,7 +161,7 @@ def _numbers(runs: xr.Dataset, kept: Array) -> dict[str, Any]:
     count = kept.sum(axis=1)
     masked = np.ma.masked_invalid(values)
     error = masked.std(axis=2, ddof=1).filled(np.nan) if values.shape[2] > 1 else np.nan * values[:, :, 0]
-    dims = ("variable", "m", "time")
+    dims = ("variable", "m", "steps")
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "run_mean": (dims, masked.mean(axis=2).filled(np.nan)),
@@ -187,7 +187,7 @@ def rate_dataset(table: xr.Dataset, experiment: Training, entropy: int) -> xr.Da
     Of the mean and root mean square of each quantity, and of the mean over runs of each variable.
     """
     m = table["m"].values.astype(np.float64)
-    times = table["time"].values
+    times = table["steps"].values
     theory = limit(experiment, load(experiment, entropy), entropy)
     names = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
              "constant_upper", "constant_limit")  # fmt: skip
@@ -195,8 +195,8 @@ def rate_dataset(table: xr.Dataset, experiment: Training, entropy: int) -> xr.Da
     numbers = {name: np.full((len(RUN_VARIABLES), times.size), np.nan) for name in names[:3]}
     for q, s, time in np.ndindex(len(QUANTITIES), 2, times.size):
         name, statistic = QUANTITIES[q], ("mean", "rms")[s]
-        at = table.isel(quantity=q, time=time)
-        alpha = table["run_mean"].sel(variable="alpha_hat").isel(time=time).values
+        at = table.isel(quantity=q, steps=time)
+        alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
         error = at[f"{statistic}_standard_error"].values
         resolved = at[statistic].values > NOISE * quantum(name, m, alpha)
         row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, EXPONENTS[name])
@@ -204,23 +204,23 @@ def rate_dataset(table: xr.Dataset, experiment: Training, entropy: int) -> xr.Da
         for key, value in row.items():
             arrays[key][q, s, time] = value
     for v, time in np.ndindex(len(RUN_VARIABLES), times.size):
-        at = table.isel(variable=v, time=time)
+        at = table.isel(variable=v, steps=time)
         slope = log_slope(m, at["run_mean"].values, at["run_mean_standard_error"].values)
         for key, value in zip(names[:3], (slope.value, slope.lower, slope.upper), strict=True):
             numbers[key][v, time] = value
-    dims = ("quantity", "statistic", "time")
+    dims = ("quantity", "statistic", "steps")
     variables: dict[str, Any] = {name: (dims, value) for name, value in arrays.items()}
-    variables |= {f"run_{name}": (("variable", "time"), value) for name, value in numbers.items()}
+    variables |= {f"run_{name}": (("variable", "steps"), value) for name, value in numbers.items()}
     variables["exponent"] = ("quantity", np.array([EXPONENTS[name] for name in QUANTITIES]))
-    variables["displacement_limit"] = ("time", theory.displacement)
-    variables["alpha_hat_limit_ceiling"] = ("time", theory.ceiling)
+    variables["displacement_limit"] = ("steps", theory.displacement)
+    variables["alpha_hat_limit_ceiling"] = ("steps", theory.ceiling)
     dataset = xr.Dataset(
         variables,
         coords={
             "quantity": table["quantity"].values,
             "statistic": np.array(("mean", "rms"), dtype=object),
             "variable": table["variable"].values,
-            "time": times,
+            "steps": times,
         },
     )
     attrs = attributes(

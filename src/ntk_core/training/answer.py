@@ -124,10 +124,10 @@ class Answer:
 def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     """The answer of one trained experiment, from its quantiles and rates."""
     alive = table["runs"].values > 0  # (m, time)
-    time = int(table["time"].values[np.flatnonzero(alive.any(axis=0))[-1]])
-    m = int(table["m"].values[table["runs"].sel(time=time).values > 0][-1])
-    here = table.sel(time=time, m=m)
-    rate = rates.sel(quantity="linearization_error", statistic="rms", time=time)
+    time = int(table["steps"].values[np.flatnonzero(alive.any(axis=0))[-1]])
+    m = int(table["m"].values[table["runs"].sel(steps=time).values > 0][-1])
+    here = table.sel(steps=time, m=m)
+    rate = rates.sel(quantity="linearization_error", statistic="rms", steps=time)
     error = here.sel(quantity="linearization_error")
     alpha_hat = here.sel(variable="alpha_hat")
     farthest = table["run_max"].sel(variable="alpha_hat").max("m").fillna(0.0)
@@ -150,12 +150,12 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         radius=_mean(here, "alpha_hat"),
         least=float(alpha_hat["run_min"]),
         largest=float(alpha_hat["run_max"]),
-        limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(time=time)),
-        ceiling=float(table["alpha_ceiling"].sel(time=time)),
+        limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),
+        ceiling=float(table["alpha_ceiling"].sel(steps=time)),
         inside=bool((farthest <= table["alpha_ceiling"] * (1.0 + ROUNDING)).all()),
-        grew=int(table["loss_grew"].sel(time=time).sum()),
+        grew=int(table["loss_grew"].sel(steps=time).sum()),
         displacement=Estimate(scale * moved.value, scale * moved.lower, scale * moved.upper),
-        displacement_limit=float(rates["displacement_limit"].sel(time=time)),
+        displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
         rate=_fitted(rate, "slope"),
         last_rate=float(rate["local_slope_last"]),
         exponent=float(rate["exponent"]),

@@ -64,11 +64,11 @@ def _dataset(experiment: Training, entropy: int, m: int, seeds: range, runs: Seq
     quantities = np.stack([run.quantities for run in runs])
     numbers = np.stack([run.numbers for run in runs])
     variables: dict[str, Any] = {
-        name: (("m", "seed", "time", "input"), quantities[None, :, index])
+        name: (("m", "seed", "steps", "input"), quantities[None, :, index])
         for index, name in enumerate(QUANTITIES)
     }
     for index, name in enumerate(RUN_VARIABLES):
-        variables[name] = (("m", "seed", "time"), numbers[None, :, index])
+        variables[name] = (("m", "seed", "steps"), numbers[None, :, index])
     status = np.array([[run.status for run in runs]], dtype=np.int8)
     flags = {"flag_values": np.array(Status, dtype=np.int8), "flag_meanings": _meanings()}
     variables["status"] = (("m", "seed"), status, flags)
@@ -76,7 +76,7 @@ def _dataset(experiment: Training, entropy: int, m: int, seeds: range, runs: Seq
     coords = {
         "m": np.array([m], dtype=np.int64),
         "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
-        "time": np.array(experiment.times, dtype=np.int64),
+        "steps": np.array(experiment.times, dtype=np.int64),
         "input": np.arange(experiment.held_out_inputs, dtype=np.int64),
         "target": ("input", load(experiment, entropy).held_y),
         "training_input": np.arange(experiment.training_inputs, dtype=np.int64),

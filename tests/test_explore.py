@@ -91,10 +91,7 @@ def test_every_run_is_in_its_bin(given, archived, checked, number):
             assert values.max() <= edges[-1]
             upto = np.searchsorted(np.sort(values), edges)[1:]
             on_edges = (np.abs(edges[:, None] - values) < 1e-9).sum()
-            assert (
-                np.abs(np.cumsum(one.counts) - upto[1:]).max()
-                <= (np.abs(edges[:, None] - values) < 1e-9).sum()
-            )
+            assert np.abs(np.cumsum(one.counts) - upto).max() <= on_edges
 
 
 @pytest.mark.parametrize(
@@ -183,7 +180,7 @@ def evil_page(given):
 def test_data_is_escaped(evil_page, page):
     assert evil_page.count("<script") == page.count("<script") == 3
     assert evil_page.count("</script") == 3
-    assert "<img" not in evil_page
+    assert evil_page.count("<img") == page.count("<img")  # the runtime has a word like it
 
 
 def test_the_wheel_holds_the_page(tmp_path):
@@ -304,7 +301,7 @@ def agrees(tab, table, folder):
         same(shown[f"{end} limit of its 99 % interval"][0], scale * float(cell[f"quantile_{end}"]))
 
     # The sentence that is read aloud.
-    told = tab.inner_text("#told")
+    told = tab.inner_text("#told").replace("\u00a0", " ")
     assert told.startswith(f"{list(SYMBOLS.values())[QUANTITIES.index(quantity)][0]} under the ")
     assert f"d = {int(cell['d'])}, α = {alpha:g}, δ = {float(cell['delta']):g}, ‖x‖ = {x_norm:g}" in told
     pattern = r"-quantile of ([\d,]+) runs is (.*?) \("
@@ -331,7 +328,7 @@ def agrees(tab, table, folder):
 
     # The lines stand where the axis says.
     numbers = sorted(parsed(shown[name][0]) for name in LINES.values() if shown[name][0][0].isdigit())
-    where = tab.locator("#beside .mark-rule line").evaluate_all(
+    where = tab.locator("#beside .mark-rule.role-mark line").evaluate_all(
         "lines => lines.map(line => line.transform.baseVal.consolidate().matrix.e).sort((a, b) => a - b)"
     )
     assert len(where) == len(numbers)
@@ -415,7 +412,8 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
             control.labels.length !== 1 || control.labels[0].textContent.trim().length < 5).map(c => c.id)"""
     )
     assert unnamed == []
-    assert tab.locator("select, input").count() == 8
+    assert tab.locator("select:visible, input:visible").count() == 8
+    assert not tab.is_visible("#still")
     assert tab.get_attribute("#told", "aria-live") == "polite"
     for name in ("beside", "close", "widths"):
         assert tab.get_attribute(f"#{name}", "role") == "img"
@@ -469,7 +467,8 @@ def test_no_page_is_wider_than_the_screen(visit, width):
 @in_browser
 def test_without_javascript_the_page_says_so(visit):
     tab = visit(java_script_enabled=False)
-    assert tab.is_visible("text=This page draws with JavaScript")
+    assert tab.is_visible("#still")
+    assert tab.locator("form, figure, table").locator("visible=true").count() == 0
     assert tab.locator("a[href='e/quantiles.nc']").is_visible()
 
 

@@ -50,7 +50,6 @@ _COUNT = "datum.value == 0 ? '0' : format(datum.value, '~s')"
 
 _LOG10 = "log(abs(datum.value)) / LN10"
 _TEN = f"floor({_LOG10} + 1e-9)"
-_DECADE = f"abs({_LOG10} - round({_LOG10})) < 1e-6"
 _VALUE = (
     f"datum.value != 0 && {_LOG10} < -3.001"
     f" ? (abs({_LOG10} - {_TEN}) < 1e-6 ? '' : format(datum.value / pow(10, {_TEN}), '.3~f') + ' × ')"
@@ -109,7 +108,7 @@ def _histogram(scale: alt.Scale) -> dict[str, Any]:
 
 
 def _widths() -> dict[str, Any]:
-    ticks = alt.param(name="ticks", value=[])
+    ticks, levels = (alt.param(name=name, value=[]) for name in ("ticks", "levels"))
     x = alt.X(
         "m:Q",
         scale=alt.Scale(type="log", base=2, nice=False, padding=14),
@@ -118,12 +117,7 @@ def _widths() -> dict[str, Any]:
     y = alt.Y(
         "value:Q",
         scale=alt.Scale(type="log", nice=False, padding=10),
-        axis=alt.Axis(
-            title=None,
-            labelExpr=_VALUE,
-            tickCount=6,
-            gridOpacity=alt.condition(_DECADE, alt.value(1), alt.value(0.3)),
-        ),
+        axis=alt.Axis(title=None, values=alt.expr("levels"), labelExpr=_VALUE),
     )
     colour = alt.Color("colour:N", scale=None)
     chosen = alt.Chart(alt.NamedData("chosen")).mark_rule(strokeWidth=10, opacity=0.13, aria=False)
@@ -135,7 +129,7 @@ def _widths() -> dict[str, Any]:
         lines.encode(x=x, y=y, detail="name:N", **_line_look()),
         points.mark_rule(strokeWidth=2, aria=False).encode(x=x, y="lower:Q", y2="upper:Q", color=colour),
         points.mark_circle(opacity=1, aria=False).encode(x=x, y=y, color=colour, size=size),
-    ).add_params(ticks)
+    ).add_params(ticks, levels)
     return _spec(chart, 300)
 
 

@@ -72,10 +72,11 @@
 
   const choice = () => {
     const parts = [`m = ${width(value("m"))}`, `d = ${whole(value("d"))}`, `α = ${given(value("alpha"))}`];
-    return [...parts, `δ = ${given(value("delta"))}`, `‖x‖ = ${given(value("x_norm"))}`].join(", ");
+    parts.push(`δ = ${given(value("delta"))}`, `‖x‖ = ${given(value("x_norm"))}`);
+    return parts.map((part) => part.replaceAll(" ", "\u00a0")).join(", ");
   };
 
-  const write = (here, symbol, words) => {
+  const write = (here, symbol) => {
     const e = experiment();
     const { lines } = here;
     const level = given(Number((1 - value("delta")).toPrecision(12)));
@@ -83,12 +84,12 @@
     const where = `${symbol} under the ${value("perturbation")} law, ${choice()}`;
     const interval = here.upper === null
       ? `at least ${short(here.lower)}: too few runs for an upper limit`
-      : `${percent} % interval ${short(here.lower)} to ${short(here.upper)}`;
+      : `${percent}\u00a0% interval ${short(here.lower)} to ${short(here.upper)}`;
     const bounds = page.bounds.map((name) => `${page.lines[name]} ${or(lines[name], "not computed", 4)}`);
     at("told").textContent =
       `${where}. The measured ${level}-quantile of ${whole(e.runs)} runs is ${short(lines.quantile)} (${interval}); ` +
       `exact quantile ${or(lines.exact_quantile, "not known", 4)}; ${bounds.join("; ")}.`;
-    at("values-caption").textContent = `${e.name}: ${words} ${where}; ${whole(e.runs)} runs. Quantiles at level ${level}.`;
+    at("values-caption").textContent = `${e.name}: ${where}; ${whole(e.runs)} runs. Quantiles at level ${level}.`;
 
     const ratio = (of) => (of === null || !(lines.quantile > 0) ? "" : short(of / lines.quantile));
     const rows = page.bounds.map((name, i) => {
@@ -108,10 +109,10 @@
   };
 
   const axes = (here, symbol, words, all) => {
-    const x = `${words} ${symbol} at ‖x‖ = ${given(value("x_norm"))}`;
+    const x = `${symbol}, ${words}, at ‖x‖\u00a0=\u00a0${given(value("x_norm"))}`;
     at("beside-axis").textContent = x;
     at("close-axis").textContent = x;
-    at("widths-axis").textContent = `vertical: ${x}, logarithmic; the grey band marks the chosen m`;
+    at("widths-axis").textContent = `vertical: ${x}, logarithmic; the grey band is at the chosen\u00a0m`;
     const [first, last] = [here.bars[0], here.bars[here.bars.length - 1]];
     const fullest = Math.max(...here.bars.map((bar) => bar.runs));
     const runs = `Histogram of ${whole(experiment().runs)} runs of ${symbol} from ${short(first.from)} to ${short(last.to)}, `
@@ -125,6 +126,15 @@
       `Measured quantile of ${symbol} against the width on logarithmic axes, with the exact quantile and the bounds: `
         + `${ends[0]} at m = ${whole(axis("m")[0])}, ${ends[1]} at m = ${whole(axis("m")[all.length - 1])}.`,
     );
+  };
+
+  // Ticks of a logarithmic axis that holds some values: powers of ten, or 1, 2 and 5 times these where they are few.
+  const levels = (all) => {
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const powers = [];
+    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) powers.push(Number(`1e${k}`));
+    const ticks = high < 30 * low ? powers.flatMap((power) => [power, 2 * power, 5 * power]) : powers;
+    return ticks.filter((tick) => low / 1.5 <= tick && tick <= 1.5 * high);
   };
 
   const views = {};
@@ -168,7 +178,7 @@
     const lines = ends.flatMap((end) =>
       drawn.filter(({ name }) => name !== "quantile").map((point) => ({ ...point, m: point.m * end })),
     );
-    const widths = show("widths", { lines, points, chosen: [{ m: m[chosen.m] }] }, { ticks: m });
+    const widths = show("widths", { lines, points, chosen: [{ m: m[chosen.m] }] }, { ticks: m, levels: levels(drawn.map((point) => point.value)) });
     return Promise.all([beside, close, widths]);
   };
   const show = (name, data, signals = {}) => {
@@ -188,7 +198,7 @@
     const [symbol, words] = page.quantities[chosen.quantity];
     const all = axis("m").map((_, i) => cell(i));
     const here = all[chosen.m];
-    write(here, symbol, words);
+    write(here, symbol);
     at("by-width").tBodies[0].replaceChildren(
       ...all.map((c, i) => row([whole(axis("m")[i]), ...Object.keys(page.lines).map((name) => or(c.lines[name], "—"))])),
     );
@@ -244,12 +254,14 @@
       update();
     });
   }
+  at("still").hidden = true;
+  for (const part of [document.forms[0], at("charts"), at("tables")]) part.hidden = false;
   update();
 
   // Expressions are interpreted, so that the page needs no right to make code from text.
   const look = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip: false };
   const drawing = Object.entries(page.charts).map(async ([name, spec]) => {
-    views[name] = (await vegaEmbed(at(name), { ...spec, datasets: shown[name] }, look)).view;
+    views[name] = (await vegaEmbed(at(name).firstElementChild, { ...spec, datasets: shown[name] }, look)).view;
   });
   Promise.all(drawing).then(update);
 })();

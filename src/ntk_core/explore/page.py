@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 SYMBOLS = {
     "linearization_error": ("E", "linearization error"),
     "sign_change_fraction": ("|S(x)|/m", "share of neurons that change sign"),
-    "delta1": ("|Δ₁|", "change of the gradient, along w(0)"),
-    "delta2": ("|Δ₂|", "change of the gradient, along u"),
+    "delta1": ("|Δ₁|", "change of the gradient along w(0)"),
+    "delta2": ("|Δ₂|", "change of the gradient along u"),
     "band_fraction": ("|B|/m", "share of neurons in the band"),
 }
 """How the quantities are written, and what they are in words."""
@@ -50,8 +51,7 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
     """
     data = [experiment_data(table, rows) for table, rows in experiments]
     laws = sorted({law for one in data for law in one["axes"]["perturbation"]})
-    language = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
-    runtime = _script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", language))
+    runtime = _runtime()
     style = asset("ntk_core.findings", "page.css") + asset(__package__, "page.css")
     script = asset(__package__, "page.js")
     first = next((i for i, one in enumerate(data) if one["sampler"] == "band"), 0)
@@ -88,6 +88,9 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
     )
 
 
-def _script(code: str) -> str:
-    """Code as it can stand between script tags, where the closing tag is found before any string is."""
+@cache
+def _runtime() -> str:
+    """Vega, Vega-Lite and Vega-Embed, fit to stand between script tags; the version of Altair."""
+    language = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
+    code: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", language)
     return code.replace("</script", r"<\/script").replace("<!--", r"<\!--")

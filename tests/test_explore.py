@@ -23,6 +23,7 @@ from ntk_core.config import ExecutionModel
 from ntk_core.datasets import RunsReader
 from ntk_core.execution import workers
 from ntk_core.explore import histograms as histograms_module
+from ntk_core.explore.data import experiment_data
 from ntk_core.explore.histograms import BINS, histogram, histograms
 from ntk_core.explore.page import LINES, SYMBOLS, render
 from ntk_core.grid import Experiment, Shard
@@ -115,6 +116,16 @@ def test_bins_fit_counts_of_neurons(units, width, counts):
     if width == 3:
         assert one.start == pytest.approx(-0.005)
         assert set(one.counts[1:-1]) == {3}
+
+
+def test_rounding_around_an_exact_zero_is_zero(given):
+    table, rows = given[1]
+    tiny = table.assign(
+        {name: 0.0 * table[name].fillna(0.0) + 1e-16 for name in ("quantile", "quantile_lower")}
+    )
+    data = experiment_data(tiny, rows)
+    for name in ("quantile", "quantile_lower"):
+        assert not np.any(np.array(data[name]))
 
 
 def test_runs_are_read_once_and_a_cell_at_a_time(archived, monkeypatch):

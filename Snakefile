@@ -1,6 +1,6 @@
 # The whole workflow, in the order of the data:
 #   config -> shards of runs -> runs.nc -> quantiles.nc -> rates.nc -> claims, figures, summary,
-#          -> theory.nc ------------------^                           article, manifest, report
+#          -> theory.nc ------------------^                           article, explorable page, manifest, report
 # What is trained needs no theory.nc: its radius is measured.
 # What each step computes lives in src/ntk_core; every key of the config in config/README.md.
 
@@ -90,12 +90,15 @@ DRAWINGS = [
 CLAIMS = Path("results/claims.json")
 SUMMARY = Path("results/summary.txt")
 FINDINGS = Path("results/findings.html")
+EXPLORE = [Path("results/explore.html")] if GRIDS else []
 MANIFEST = Path("results/manifest.json")
 SEAL = seal_path(MANIFEST)
 REPORT = Path("results/report.html")
 ARCHIVE = [Path("archive.zip"), Path("archive/manifest.json"), Path("archive/manifest.json.sha256")]
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, MANIFEST, SEAL, REPORT, *ARCHIVE])
+KEEPER = Keeper(
+    DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, *EXPLORE, MANIFEST, SEAL, REPORT, *ARCHIVE]
+)
 LIBRARY = library_digest()
 
 

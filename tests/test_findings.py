@@ -204,6 +204,10 @@ def test_every_link_within_the_page_has_its_target(reader):
     assert all(re.fullmatch("[a-z0-9-]+", name) for name in ids)
 
 
+def test_a_page_of_grids_leads_to_the_cells(reader):
+    assert [a["href"] for tag, a in reader.tags if tag == "a"].count("explore.html") == 2
+
+
 def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, shown):
     images = [a for tag, a in reader.tags if tag == "img"]
     assert len(images) == len({a["src"] for a in images}) == len(shown)
@@ -513,6 +517,7 @@ def test_a_page_without_a_grid(claims, with_training, learned, names):
     assert "runs of the experiment" not in reader.text["answer"]
     assert reader.text["answer"].split()[:5] == ["The", "answer", "10", "of", "14"]
     assert 'id="rates-caption"' not in page
+    assert "explore.html" not in page
     assert len([tag for tag, _ in reader.tags if tag == "img"]) == 5 * len(names)
     ids = [a["id"] for _, a in reader.tags if "id" in a]
     assert len(ids) == len(set(ids))

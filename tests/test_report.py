@@ -145,6 +145,27 @@ def test_findings_hold_every_claim_and_the_figures(default_run):
     assert page.count('src="data:image/svg+xml') >= 1
 
 
+@pytest.mark.parametrize("page", ["findings.html", "explore.html"])
+def test_every_link_of_a_page_leads_to_a_file_of_the_manifest(default_run, page):
+    folder = default_run.run.directory / "results"
+    recorded = set(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"])
+    assert page in recorded
+    links = re.findall(r'<a href="([^#"]+)"', (folder / page).read_text(encoding="utf-8"))
+    assert len(links) > 4
+    assert set(links) <= recorded
+
+
+def test_explore_is_small_and_holds_every_cell(default_run):
+    text = (default_run.run.directory / "results/explore.html").read_text(encoding="utf-8")
+    assert len(text.encode()) < 4_000_000
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text)[1])
+    assert [one["name"] for one in data["experiments"]] == ["theorem1", "definitions"]
+    for one in data["experiments"]:
+        bins = np.array(one["histograms"], dtype=object)
+        assert bins.shape == (5, *(len(one["axes"][name]) for name in ("perturbation", "m", "d", "alpha")))
+        assert all(sum(histogram["counts"]) == one["runs"] for histogram in bins.ravel())
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_report_shows_every_figure_and_needs_no_network(default_run):
     from playwright.sync_api import sync_playwright

@@ -177,7 +177,7 @@ def test_tables_name_the_code_that_made_them():
         for path in (ROOT / "workflow/rules").glob("*.smk")
         for rule, text in re.findall(r"^ *rule (\w*):?\n(.*?)(?=^ *rule|\Z)", path.read_text(), re.M | re.S)
     }
-    for rule in ("quantiles", "rates", "summary", "findings"):
+    for rule in ("quantiles", "rates", "summary", "findings", "explore"):
         assert "library=LIBRARY" in rules[rule]
     assert "library=LIBRARY" in (ROOT / "workflow/rules/figures.smk").read_text()
 

@@ -16,16 +16,18 @@ def summarise(
     trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
 ) -> str:
     """The page for pairs of quantiles and rates, one pair an experiment: grids, and what is trained."""
-    parts = [_experiment(table, rates) for table, rates in experiments]
-    parts += [_trained(answer(table, rates)) for table, rates in trainings]
+    grids = [_experiment(table, rates) for table, rates in experiments]
+    learned = [_trained(answer(table, rates)) for table, rates in trainings]
+    explore = "results/explore.html                             runs, quantiles and bounds, cell by cell\n"
     where = (
         "results/<experiment>/{runs,quantiles,rates}.nc   the data\n"
         "results/figures/                                 the figures (SVG, PDF, PNG)\n"
         "results/findings.html                            the article, claim by claim\n"
-        "results/report.html                              the report\n"
+        + (explore if grids else "")
+        + "results/report.html                              the report\n"
         "results/manifest.json                            checksums, for: ntk-core verify"
     )
-    return "\n\n".join([*parts, where]) + "\n"
+    return "\n\n".join([*grids, *learned, where]) + "\n"
 
 
 def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:

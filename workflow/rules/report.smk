@@ -6,6 +6,7 @@ rule results:
         CLAIMS,
         SUMMARY,
         FINDINGS,
+        EXPLORE,
 
 
 # The article a person reads: the question, the answer in one figure, then claim by claim.
@@ -38,6 +39,29 @@ rule findings:
         "Writing the findings"
     script:
         "../scripts/findings.py"
+
+
+# The page on which a reader chooses a cell: its runs, quantiles and bounds. Only grids have cells.
+rule explore:
+    input:
+        runs=expand("results/{experiment}/runs.nc", experiment=GRIDS),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=GRIDS),
+    output:
+        "results/explore.html",
+    log:
+        "logs/explore.log",
+    conda:
+        "../../environment.yml"
+    threads: EXECUTION.threads
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: analysis_memory(PLAN, GRIDS, threads, attempt),
+        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, GRIDS, attempt),
+    params:
+        library=LIBRARY,
+    message:
+        "Writing the explorable page"
+    script:
+        "../scripts/explore.py"
 
 
 # Size and SHA-256 of every file above, for `ntk-core verify`.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +13,7 @@ from markupsafe import Markup
 from ..claims.record import Claim
 from ..figures import FIGURES, TRAINING_FIGURES
 from . import readable, text
+from .embedding import asset, digest
 from .experiments import answer, made
 from .training import trained
 
@@ -73,12 +72,12 @@ def render(
     shown = Figures([*drawn, *(t.answer.name for t in learned)], figures, captions)
     missing = (() if tables else FIGURES) + (() if learned else TRAINING_FIGURES)
     template = _environment().get_template("page.html.jinja")
-    style, script = _file("page.css"), _file("page.js")
+    style, script = asset(__name__, "page.css"), asset(__name__, "page.js")
     return template.render(
         style=Markup(style),
         script=Markup(script),
-        style_digest=_digest(style),
-        script_digest=_digest(script),
+        style_digest=digest(style),
+        script_digest=digest(script),
         main=main,
         answer=answer(main) if main else None,
         answer_figure=shown.show("rate") if main else None,
@@ -190,12 +189,3 @@ def _parameter(name: str, value: float) -> Markup:
     if name in SYMBOLS:
         return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")
     return Markup("{} = {}").format(name, readable.number(value))
-
-
-def _file(name: str) -> str:
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _digest(content: str) -> str:
-    """For the page's content security policy: this very script and style, and nothing else."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

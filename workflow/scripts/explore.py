@@ -1,0 +1,26 @@
+"""Quantiles and runs of the grids in, the page on which a reader chooses a cell out."""
+
+import logging
+
+import xarray as xr
+
+from ntk_core.config import parse_config
+from ntk_core.datasets import replacing
+from ntk_core.execution import workers
+from ntk_core.explore.histograms import histograms
+from ntk_core.explore.page import render
+
+if __name__ == "__main__":  # worker processes import this file and must not run it
+    logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+    config = parse_config(snakemake.config)
+    given = zip(config.grids, snakemake.input.runs, snakemake.input.quantiles, strict=True)
+    with workers(config.execution, snakemake.threads) as client:
+        experiments = [
+            (xr.load_dataset(table), histograms(runs, config.grid(name), client))
+            for name, runs, table in given
+        ]
+    page = render(experiments)
+    with replacing(snakemake.output[0]) as beside:
+        beside.write_text(page, encoding="utf-8")
+    logging.info("%d experiments, %d bytes", len(experiments), len(page.encode()))

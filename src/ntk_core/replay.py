@@ -21,7 +21,8 @@ from scipy.special import ndtr, ndtri
 from . import network
 from .archive import ArchivedRuns, ArchivedTraining
 from .band import QUANTITIES
-from .displacement import LAWS, BandBlock
+from .displacement import BandBlock, sphere
+from .displacement.law import PAIRS, Projection
 from .gaussian import band_probability
 from .grid import Cell
 from .network import Array
@@ -180,14 +181,14 @@ def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, A
     """A network whose band is that of a band run.
 
     Neurons with c = +1 come first, those with c = -1 after them in the same order: pairs that the law drew
-    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest.
+    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest. A law of
+    one's own has drawn all pairs of the band, at either sign; the rest then moves at random.
     """
     rng = streams.generator("replay")
     radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
     pairs = streams.generator("pairs").binomial(half, band_probability(radius), size=cell.block)
     traced = _Traced(pairs, place + 1, radius, cell.d, streams)
-    law = LAWS[cell.perturbation]
-    law.band(traced)
+    cell.law.band(traced)
     position, *projections = traced.last
     others = int(pairs[place]) - position.size
     a = np.concatenate(
@@ -196,7 +197,7 @@ def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, A
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     w0 = a[:, None] * x + _across(rng.standard_normal((half, cell.d)), x)
     w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
-    u = law.weights(rng, x, w0, c, radius)
+    u = (sphere if cell.own else cell.law).weights(rng, x, w0, c, radius)
     for first, projection in zip((0, half), projections, strict=False):
         moved = u[first : first + position.size]
         across = _across(moved, x)
@@ -211,7 +212,7 @@ class _Traced(BandBlock):
     """A block whose laws' draws are kept for its last run instead of summed.
 
     `last` is then the positions of that run and, for random directions, the projections of the neurons
-    with c = +1 and of those with c = -1.
+    with c = +1 and of those with c = -1, as `_matching` takes them: positive is towards a < 0.
     """
 
     last: list[Array] = field(default_factory=list)
@@ -228,6 +229,15 @@ class _Traced(BandBlock):
 
         along = (draw_directions, directions(self.d))
         self._keep(counts, [(draw_positions, positions(self.radius)), along, along])
+        return np.zeros((3, *counts.shape))
+
+    def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
+        before, stop = int(np.sum(counts[:-1])), int(np.sum(counts))
+        kept = [np.empty((3, 0))]
+        for number, (a, t) in enumerate(self.projected(stop, project)):
+            start = number * PAIRS
+            kept.append(np.stack([a, *-t])[:, max(before - start, 0) : stop - start])
+        self.last.extend(np.concatenate(kept, axis=1))
         return np.zeros((3, *counts.shape))
 
     def _keep(self, counts: NDArray[np.int64], draws: list[tuple[Callable[..., None], Any]]) -> None:

@@ -166,7 +166,7 @@ class ArchivedRuns(_Archived):
         laws = self.experiment.laws
         if laws and not given:
             raise ArchiveError(
-                f"{self.path} has laws of its own ({', '.join(law.name for law in laws)}): drawing them again "
+                f"{self.path} has its own laws ({', '.join(law.name for law in laws)}): drawing them again "
                 "runs code from it. Read that (it is in the attribute spec), then add --run-archived-code"
             )
         allowed = tuple(replace(law, may_run=True) for law in laws)

@@ -93,7 +93,7 @@ class BandBlock:
             position = np.empty(PAIRS)
             for start in range(0, PAIRS, CHUNK):
                 draw_positions(at, stream, again, position[start : start + CHUNK])
-            sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8) - 1.0
+            sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
             yield sign * position, project(rng, position, sign, self.d, self.radius)
 
     def _streams(self) -> tuple[Stream, Stream]:

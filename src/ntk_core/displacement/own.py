@@ -30,10 +30,10 @@ LONGER = {"weights": 1e-9, "band": 1e-12}
 """By how much a displacement may be longer than the radius, relatively: rounding."""
 
 PAIR_NS = 400.0
-"""Work of a law for each pair in the band. Steers scheduling only (measured: 160 for a plain law, 420 for the example's)."""
+"""Work of a law for each pair in the band; steers scheduling only (measured: 160 to 420)."""
 
 NEURON_NS = 100.0
-"""Work of a run under it for each dense weight. Steers scheduling only (measured: 160 for the example's)."""
+"""Work of a run for each of its dense weights; steers scheduling only (measured: 160)."""
 
 TRIALS = 3
 """Generators a law is tried with before a run."""

@@ -135,3 +135,10 @@ def test_summaries_of_unusual_grids(tables, grid):
     assert f"{grid}: {GRIDS[grid].runs:,} runs" in text
     assert "Too few runs a cell for an upper limit on the quantile at delta = 0.01" in text
     assert not re.search(r"\bNone\b|Traceback", text)
+
+
+def test_the_summary_says_where_nothing_is_known(tables):
+    text = summarise([tables["own"]])
+    assert re.search(r"a_law-2 .* unknown +\d\.\d{5} +unknown\n", text)
+    assert "a_law-2     its limit is unknown" in text
+    assert "nan" not in text

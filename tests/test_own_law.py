@@ -316,7 +316,7 @@ def test_a_law_that_no_experiment_names_is_not_run(tmp_path):
 
 
 def test_paths_are_relative_to_the_config_file_that_names_the_law(tmp_path, monkeypatch):
-    raw, _ = grid(tmp_path)
+    (tmp_path / "laws").mkdir()
     one, two = tmp_path / "one.yaml", tmp_path / "laws" / "two.yaml"
     one.write_text(yaml.safe_dump({"laws": {"mine": "laws/mine.py", "both": "a.py"}}))
     two.write_text(yaml.safe_dump({"laws": {"both": "b.py", "far": "/c.py", "odd": 3}}))
@@ -433,7 +433,7 @@ def changed_spec(path: Path, **changes: object) -> None:
         ({"noisy": 3}, "has no spec of an experiment"),
         (["noisy"], "has no spec of an experiment"),
         (
-            dict.fromkeys(("noisy", "sphere"), {"sha256": own().sha256, "source": ALIGNED}),
+            {name: {"sha256": own().sha256, "source": ALIGNED} for name in ("noisy", "sphere")},
             "laws.sphere is 'sphere' (a law of the",
         ),
     ],
@@ -521,19 +521,20 @@ def test_whole_networks_are_counted_where_memory_is_planned():
 
 
 def test_the_workflow_makes_anew_only_what_an_edit_changes_and_refuses_before_anything(tmp_path):
-    raw, file = grid(tmp_path)
+    raw, file = grid(tmp_path, m=[64])
+    raw["experiments"]["other"]["m"] = [64]
     raw["laws"] = {"mine": "laws/mine.py"}  # beside the config, wherever the run is
     config = tmp_path / "mine.yaml"
     config.write_text(yaml.safe_dump(raw))
-    targets = ["results/own/rates.nc", "results/other/runs.nc"]
+    targets = ["results/own/runs.nc", "results/other/runs.nc"]
     first = run_snakemake(tmp_path / "out", config, *targets)
     assert first.code == 0, first.output
-    assert first.jobs() == {"simulate": 4, "collect": 2, "theory": 1, "quantiles": 1, "rates": 1}
+    assert first.jobs() == {"simulate": 2, "collect": 2}
 
     file.write_text(file.read_text().replace("NOISE = 0.25", "NOISE = 0.5"))
     edited = run_snakemake(tmp_path / "out", config, "--dry-run", *targets)
-    assert edited.jobs() == {"simulate": 2, "collect": 1, "theory": 1, "quantiles": 1, "rates": 1}
-    assert edited.output.count("rule simulate:") == edited.output.count("output: results/own/shards/")
+    assert edited.jobs() == {"simulate": 1, "collect": 1}
+    assert "output: results/own/shards/" in edited.output
 
     file.write_text("def band(rng, position, sign, c, d, radius):\n    return 1.25 * sign\n")
     refused = run_snakemake(tmp_path / "fresh", config)

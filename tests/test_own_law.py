@@ -479,9 +479,11 @@ def test_an_archive_runs_its_code_only_if_it_is_told_to(marked):
     for arguments in (("replay", *RUN, results), ("verify", results, "--recompute", 1)):
         code, output = call(*arguments)
         assert code == 2
-        told = f"ntk-core: {results / 'own' / 'runs.nc'} has its own laws (noisy)"
+        told = f"ntk-core: {results / 'own' / 'runs.nc'} has laws of its own (noisy), and"
         assert output.splitlines()[-1].startswith(told)
         assert "--run-archived-code" in output
+    built_in = [{"noisy": "adversarial"}.get(argument, argument) for argument in RUN]
+    assert call("replay", *built_in, results)[0] == 0
     assert not trace.exists()
 
     code, output = call("replay", *RUN, results, "--run-archived-code", "--dense")
@@ -544,3 +546,9 @@ def test_the_workflow_makes_anew_only_what_an_edit_changes_and_refuses_before_an
     assert "Traceback" not in refused.output
     assert not (tmp_path / "fresh" / "results").exists()
     assert not (tmp_path / "fresh" / "logs").exists()
+
+
+def test_the_tutorial_shows_the_files_that_are_there():
+    text = (ROOT / "docs/own-law.md").read_text()
+    assert f"```python\n{EXAMPLE.read_text()}```" in text
+    assert f"```yaml\n{(ROOT / 'config/examples/own_law.yaml').read_text()}```" in text

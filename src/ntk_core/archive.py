@@ -165,9 +165,10 @@ class ArchivedRuns(_Archived):
         """See above."""
         laws = self.experiment.laws
         if laws and not given:
+            names = ", ".join(law.name for law in laws)
             raise ArchiveError(
-                f"{self.path} has its own laws ({', '.join(law.name for law in laws)}): drawing them again "
-                "runs code from it. Read that (it is in the attribute spec), then add --run-archived-code"
+                f"{self.path} has laws of its own ({names}), and to draw under them is to run code from the "
+                "archive. Read it (it is in the attribute spec), then add --run-archived-code"
             )
         allowed = tuple(replace(law, may_run=True) for law in laws)
         self.experiment = replace(self.experiment, laws=allowed)

@@ -113,7 +113,8 @@ def replay(
             if perturbation is None or d is None or alpha is None:
                 _refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
             index = runs.index(perturbation, m, d, alpha, seed)
-            runs.allow_code(run_archived_code)
+            if runs.experiment.cell(index).own is not None:
+                runs.allow_code(run_archived_code)
             cell, entropy = runs.experiment.cell(index), runs.entropy
             old = [float(runs.read(quantity, (*index, seed))) for quantity in QUANTITIES]
         columns = {"archived": old, "recomputed": run(entropy, cell, seed).tolist()}

@@ -59,7 +59,7 @@ CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
 
 try:
-    # Here, because jobs get the config and not its files.
+    # In place, because the call that writes the report gets this config in another folder.
     config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
     PLAN = Plan(parse_config(config), Path("results"))
     if workflow.is_main_process:

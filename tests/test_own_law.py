@@ -58,6 +58,19 @@ def band(rng, position, sign, c, d, radius):
     return g / np.sqrt(g**2 + 2 * rng.standard_gamma((d - 1) / 2, position.shape))
 """
 
+TWO_DRAWS = """
+import numpy as np
+
+def weights(rng, x, w0, c, radius):
+    u = rng.standard_normal(w0.shape)
+    u *= radius / np.linalg.norm(u, axis=-1, keepdims=True)
+    return rng.random(c.shape)[..., None] * u
+
+def band(rng, position, sign, c, d, radius):
+    return rng.random(position.shape) * rng.uniform(-1, 1, position.shape)
+"""
+"""Draws all of one variate before the next, so what a run gets depends on how many are drawn with it."""
+
 SOURCES = {"aligned": ALIGNED, "sphere": SPHERE}
 
 
@@ -124,7 +137,7 @@ def test_sums_over_flips_are_those_of_the_definition():
 @pytest.mark.parametrize("sampler", ["band", "dense"])
 @pytest.mark.parametrize(("m", "d"), [(64, 2), (2048, 3), (40, 50)])
 def test_any_stretch_of_seeds_is_the_same_bits(sampler, m, d):
-    cell = Cell(sampler, "noisy", m, d, 1.5, EXAMPLE_LAW)
+    cell = Cell(sampler, "mine", m, d, 1.5, own(TWO_DRAWS))
     block = cell.block
     whole = simulate(9, cell, 0, block + 5)
     for low, high in ((0, 1), (0, 37), (3, 4), (block - 2, block + 3)):

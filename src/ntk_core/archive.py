@@ -162,7 +162,7 @@ class ArchivedRuns(_Archived):
         return tuple(found)
 
     def allow_code(self, given: bool) -> None:
-        """See above."""
+        """As for any archive; trained runs have no laws."""
         laws = self.experiment.laws
         if laws and not given:
             names = ", ".join(law.name for law in laws)

@@ -32,7 +32,7 @@ LONGER = {"weights": 1e-9, "band": 1e-12}
 PAIR_NS = 400.0
 """Work of a law for each pair in the band; steers scheduling only (measured: 160 to 420)."""
 
-NEURON_NS = 100.0
+NEURON_NS = 160.0
 """Work of a run for each of its dense weights; steers scheduling only (measured: 160)."""
 
 TRIALS = 3
@@ -48,10 +48,10 @@ class LawError(ValueError):
 
 @dataclass(frozen=True)
 class OwnLaw:
-    """A law as text: what it is called and the source of its file, which alone say what it is.
+    """A law as text: its name and the source of its file, which alone say what it is.
 
-    `file` is where the source is from, for messages. `may_run` says that it may be run as code: so it is
-    for a file that one's own config names, not for what an archive holds.
+    `file` is where the source is from, for messages. `may_run` says that it may be run as code: true of a
+    file that one's own config names, and of what an archive holds only if the user said so.
     """
 
     name: str

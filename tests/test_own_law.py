@@ -549,7 +549,8 @@ def test_the_workflow_makes_anew_only_what_an_edit_changes_and_refuses_before_an
     file.write_text(file.read_text().replace("NOISE = 0.25", "NOISE = 0.5"))
     edited = run_snakemake(tmp_path / "out", config, "--dry-run", *targets)
     assert edited.jobs() == {"simulate": 1, "collect": 1}
-    assert "output: results/own/shards/" in edited.output
+    assert "Simulating own at m = 64" in edited.output
+    assert "Collecting the runs of own" in edited.output
 
     file.write_text("def band(rng, position, sign, c, d, radius):\n    return 1.25 * sign\n")
     refused = run_snakemake(tmp_path / "fresh", config)

@@ -23,7 +23,7 @@ sys.modules.setdefault("rfc3987_syntax", None)
 from ntk_core.bundle import sources
 from ntk_core.checksums import seal_path
 from ntk_core.config import ConfigError, parse_config
-from ntk_core.config_file import read_config_file
+from ntk_core.config_file import read_config_file, with_law_paths
 from ntk_core.estimate import estimate
 from ntk_core.figures import FIGURES, TRAINING_FIGURES
 from ntk_core.keeping import Keeper, sweep
@@ -60,9 +60,12 @@ CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
 
 try:
+    # In place, because the call that writes the report gets this config in another folder.
+    config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
     PLAN = Plan(parse_config(config), Path("results"))
     if workflow.is_main_process:
         PLAN.check_resources(here=NODES is None)
+        PLAN.check_laws()
         if not os.access(".", os.W_OK):
             raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
         if not LOOKING and (told := recover(Path(".snakemake"))):

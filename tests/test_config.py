@@ -9,6 +9,7 @@ import yaml
 from conftest import ROOT
 
 from ntk_core.config import ConfigError, JobqueueModel, TlsModel, parse_config, schema
+from ntk_core.config_file import with_law_paths
 
 GOOD = {
     "entropy": 1,
@@ -167,12 +168,13 @@ def test_axes_are_sorted_and_analysis_has_defaults():
 
 
 @pytest.mark.parametrize(
-    "file", ["config.yaml", "examples/tiny.yaml", "examples/big.yaml", "examples/widest.yaml"]
+    "file",
+    ["config.yaml", *(f"examples/{name}.yaml" for name in ("tiny", "big", "widest", "lazy", "own_law"))],
 )
 def test_shipped_configs_are_valid_and_name_their_schema(file):
     path = ROOT / "config" / file
     raw = yaml.safe_load(path.read_text())
-    parse_config(raw)
+    parse_config(with_law_paths(raw, [path]))
     published = (ROOT / "workflow/schemas/config.schema.json").read_text()
     jsonschema.validate(raw, json.loads(published))
     first = path.read_text().splitlines()[0]
@@ -199,6 +201,6 @@ def test_default_grid_spans_what_the_theorem_is_shown_on():
 def test_every_key_is_explained():
     text = (ROOT / "config/README.md").read_text()
     for key in ("entropy", "sampler", "perturbation", "alpha", "seeds", "delta", "x_norm", "shard_seeds",
-                "threads", "workers", "scheduler", "dashboard", *JobqueueModel.model_fields,
+                "laws", "threads", "workers", "scheduler", "dashboard", *JobqueueModel.model_fields,
                 *TlsModel.model_fields):  # fmt: skip
         assert key in text

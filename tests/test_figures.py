@@ -12,6 +12,7 @@ from ntk_core import bounds
 from ntk_core.analysis import quantile_dataset
 from ntk_core.band import QUANTITIES
 from ntk_core.config import ExecutionModel
+from ntk_core.displacement import OwnLaw
 from ntk_core.execution import workers
 from ntk_core.figures import FIGURES, save
 from ntk_core.grid import Cell, Experiment, Shard
@@ -20,12 +21,16 @@ from ntk_core.simulation import collect, simulate_shard
 from ntk_core.summary import summarise
 from ntk_core.theory import theory_dataset
 
+OWN = OwnLaw(
+    "a_law-2", "def band(rng, position, sign, c, d, radius):\n    return -sign * (c > 0)\n", "", may_run=True
+)
 GRIDS = {
     "single": Experiment("single", "band", ("sphere",), (64,), (3,), (2.0,), 40),
     "narrow": Experiment("narrow", "dense", ("aligned", "adversarial"), (2, 6), (1,), (0.01,), 30),
     "wide": Experiment(
         "wide", "band", ("adversarial", "sphere"), (100, 4096, 2**40), (2, 9), (0.5, 1.0), 200
     ),
+    "own": Experiment("own", "band", ("a_law-2",), (64, 4096), (2, 9), (0.5, 1.0), 40, (OWN,)),
 }
 
 
@@ -130,3 +135,10 @@ def test_summaries_of_unusual_grids(tables, grid):
     assert f"{grid}: {GRIDS[grid].runs:,} runs" in text
     assert "Too few runs a cell for an upper limit on the quantile at delta = 0.01" in text
     assert not re.search(r"\bNone\b|Traceback", text)
+
+
+def test_the_summary_says_where_nothing_is_known(tables):
+    text = summarise([tables["own"]])
+    assert re.search(r"a_law-2 .* unknown +\d\.\d{5} +unknown\n", text)
+    assert "a_law-2     its limit is unknown" in text
+    assert "nan" not in text

@@ -47,7 +47,7 @@ RUN = {
     "trained": LINE,
 }
 KEYS = {
-    "drawn": ["entropy", "name", "sampler", "perturbation", "m", "d", "alpha", "seeds"],
+    "drawn": ["entropy", "name", "sampler", "perturbation", "m", "d", "alpha", "seeds", "laws"],
     "trained": [field.name for field in fields(Training)],
 }
 VICTIMS = {

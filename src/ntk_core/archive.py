@@ -17,6 +17,7 @@ import numpy as np
 from .band import QUANTITIES
 from .config import ConfigError, parse_config
 from .datasets import RUN_DIMS, RunsReader, run_coordinates
+from .displacement.own import MAX_SOURCE, OwnLaw
 from .grid import Experiment, Work
 from .network import Array
 from .seeding import FORMAT_VERSION
@@ -48,18 +49,28 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Work, int]:
         spec = json.loads(attrs["spec"])
         entropy, name = int(spec["entropy"]), str(spec["name"])
         kind = Training if spec.get("kind") == "trained" else Experiment
-        keys = {field.name: spec[field.name] for field in fields(kind) if field.name != "name"}
+        keys = {field.name: spec[field.name] for field in fields(kind) if field.name not in ("name", "laws")}
+        laws = {law: _archived_law(path, law, told) for law, told in spec.get("laws", {}).items()}
         if kind is Training:
             keys = _as_config(keys)
-    except (KeyError, ValueError, TypeError, RecursionError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         raise ArchiveError(f"{path} has no spec of an experiment") from None
     without_runs = keys["seeds"] == 0  # of theory.nc
     try:
         keys |= {"seeds": 1} if without_runs else {}
-        experiment = parse_config({"entropy": entropy, "experiments": {name: keys}}).experiment(name)
+        config = parse_config({"entropy": entropy, "experiments": {name: keys}, "laws": laws})
+        experiment = config.experiment(name)
     except ConfigError as error:
         raise ArchiveError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
     return replace(experiment, seeds=0) if without_runs else experiment, entropy
+
+
+def _archived_law(path: Path, name: str, told: Any) -> OwnLaw:
+    """A law of the archiver's own out of a spec, as text that may not be run. Raises `ValueError`."""
+    law = OwnLaw(name, str(told["source"]), f"in {path}")
+    if told["sha256"] != law.sha256 or len(law.source) > MAX_SOURCE:
+        raise ValueError(name)
+    return law
 
 
 def _as_config(keys: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +111,12 @@ class _Archived:
             return self._reader.read(quantity, index)
         except (OSError, RuntimeError, ValueError, IndexError) as error:
             raise ArchiveError(f"{self.path} is damaged in {quantity}: {_reason(error)}") from None
+
+    def allow_code(self, given: bool) -> None:
+        """Let laws that the archive has of its own be run as code, if that is `given`.
+
+        Raises `ArchiveError` where there are some and it is not.
+        """
 
     def _check(self) -> None:
         try:
@@ -142,6 +159,18 @@ class ArchivedRuns(_Archived):
         if seed >= grid.seeds:
             raise ArchiveError(f"{self.path}: seed is {seed}; archived: 0 to {grid.seeds - 1}")
         return found
+
+    def allow_code(self, given: bool) -> None:
+        """As for any archive; trained runs have no laws."""
+        laws = self.experiment.laws
+        if laws and not given:
+            names = ", ".join(law.name for law in laws)
+            raise ArchiveError(
+                f"{self.path} has laws of its own ({names}), and to draw under them is to run code from the "
+                "archive. Read it (it is in the attribute spec), then add --run-archived-code"
+            )
+        allowed = tuple(replace(law, may_run=True) for law in laws)
+        self.experiment = replace(self.experiment, laws=allowed)
 
     def _accept(self, experiment: Work) -> None:
         if not isinstance(experiment, Experiment):

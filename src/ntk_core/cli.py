@@ -18,6 +18,10 @@ app = typer.Typer(
 DIFFERENT, UNREADABLE = 1, 2
 """Exit codes: the archive is not what it was; there is no archive to look at, or the call is wrong."""
 
+RunCode = Annotated[
+    bool,
+    typer.Option("--run-archived-code", help="run the code of laws that the archive has of its own"),
+]
 Results = Annotated[Path, typer.Argument(help="the folder of the results", show_default=True)]
 
 
@@ -38,6 +42,7 @@ def verify(
         int,
         typer.Option(min=0, help="compute so many random blocks of runs again, and compare all bits"),
     ] = 0,
+    run_archived_code: RunCode = False,
 ) -> None:
     """Check an archive byte by byte against its manifest: exit code 0 if it is whole, 1 if not, 2 if none.
 
@@ -46,6 +51,7 @@ def verify(
     """
     from .archive import ArchiveError, archived
     from .checksums import NoManifestError, check
+    from .displacement import LawError
     from .replay import random_blocks
 
     try:
@@ -61,7 +67,7 @@ def verify(
         try:
             archives = [archived(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
             for runs in archives:
-                stack.enter_context(runs)
+                stack.enter_context(runs).allow_code(run_archived_code)
             if recompute and not archives:
                 _refuse(f"{path} holds no runs.nc")
             for block in random_blocks(archives, recompute):
@@ -69,7 +75,7 @@ def verify(
                 whole = whole and not differing
                 told = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
                 typer.echo(f"recomputed {block}: {told or 'the same bits'}")
-        except ArchiveError as error:
+        except (ArchiveError, LawError) as error:
             _refuse(error)
         except MemoryError:
             _refuse(f"{path}: a run of a runs.nc needs more memory than there is")
@@ -87,6 +93,7 @@ def replay(
     dense: Annotated[
         bool, typer.Option("--dense", help="also evaluate the definitions on a network that matches the run")
     ] = False,
+    run_archived_code: RunCode = False,
     path: Results = Path("results"),
 ) -> None:
     """Compute one run again: every stored quantity, archived and recomputed, bit for bit.
@@ -112,7 +119,7 @@ def replay(
             elif perturbation is None or d is None or alpha is None:
                 _refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
             else:
-                found = again(runs, perturbation, m, d, alpha, seed, dense)
+                found = again(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
                 _show_drawn(found, alpha / m)
     except (ArchiveError, ValueError) as error:
         _refuse(error)

@@ -11,6 +11,8 @@ import json
 import re
 import reprlib
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,16 +22,18 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainValidator,
     StringConstraints,
     Tag,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from . import grid
-from .displacement import LAWS
+from .displacement import LAWS, OwnLaw, read_law
 from .training.data import PIXELS, available
 from .training.spec import Training
 
@@ -60,10 +64,25 @@ def _even(value: int) -> int:
     return value
 
 
-def _law(name: str) -> str:
-    if name not in LAWS:
+def _law(name: str, info: ValidationInfo) -> str:
+    if name not in LAWS and name not in (info.context or {}).get("laws", {}):
         raise ValueError("unknown law")
     return name
+
+
+def _law_name(name: str) -> str:
+    if name in LAWS:
+        raise ValueError("a law of the package")
+    return name
+
+
+def _law_file(value: Any) -> OwnLaw:
+    """The law in the file that a config names; one that is already read stays."""
+    if isinstance(value, OwnLaw):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("no path")
+    return read_law(Path(value))
 
 
 def _private(address: str) -> str:
@@ -86,6 +105,7 @@ class _Section(BaseModel):
 
 _Axis = AfterValidator(_unique)
 _EXPERIMENT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+_LAW_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
 class ExperimentModel(_Section):
@@ -97,7 +117,7 @@ class ExperimentModel(_Section):
     sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
     perturbation: Annotated[
         list[Annotated[str, AfterValidator(_law)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
-    ] = Field(description=f"a list, each once, from: {', '.join(LAWS)}")
+    ] = Field(description=f"a list, each once, from: {', '.join(LAWS)}, and names under laws")
     m: Annotated[
         list[Annotated[int, Field(ge=2, le=2**40), AfterValidator(_even)]],
         Field(min_length=1, max_length=MAX_AXIS),
@@ -342,6 +362,17 @@ class Config(_Section):
         default=ExecutionModel(),
         description=f"a mapping with the keys {', '.join(ExecutionModel.model_fields)}",
     )
+    laws: Annotated[
+        dict[
+            Annotated[str, StringConstraints(pattern=_LAW_NAME), AfterValidator(_law_name)],
+            Annotated[OwnLaw, PlainValidator(_law_file), WithJsonSchema({"type": "string", "minLength": 1})],
+        ],
+        Field(max_length=MAX_AXIS),
+    ] = Field(
+        default={},
+        description="a mapping of names (a letter, then letters, digits, '_' and '-', at most 64; not "
+        f"{', '.join(LAWS)}) to Python files, one displacement law of your own each",
+    )
 
     @property
     def grids(self) -> list[str]:
@@ -385,14 +416,16 @@ class Config(_Section):
         model = self.experiments[name]
         if not isinstance(model, ExperimentModel):
             raise KeyError(name)
+        own = sorted(set(model.perturbation).difference(LAWS))
         return grid.Experiment(
             name=name,
             sampler=model.sampler,
-            perturbation=tuple(law for law in LAWS if law in model.perturbation),
+            perturbation=(*(law for law in LAWS if law in model.perturbation), *own),
             m=tuple(sorted(model.m)),
             d=tuple(sorted(model.d)),
             alpha=tuple(sorted(model.alpha)),
             seeds=model.seeds,
+            laws=tuple(replace(self.laws[law], name=law) for law in own),
         )
 
     @property
@@ -409,12 +442,14 @@ class Config(_Section):
 def parse_config(raw: Any) -> Config:
     """A checked `Config` from the plain mapping a YAML file holds.
 
-    Raises `ConfigError` listing the faults, one line each.
+    The files of a user's own laws are read, and not run; a path is relative to the working directory (see
+    `config_file.with_law_paths`). Raises `ConfigError` listing the faults, one line each.
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f"config is {shorten(raw)}; allowed: {_allowed([])}")
+    laws = raw.get("laws")
     try:
-        return Config.model_validate(dict(raw))
+        return Config.model_validate(dict(raw), context={"laws": laws if isinstance(laws, Mapping) else {}})
     except ValidationError as error:
         faults = error.errors(include_url=False)
         lines = list(dict.fromkeys(_explain(fault) for fault in faults[: 10 * MAX_FAULTS]))
@@ -441,7 +476,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
     if location[:1] == ["experiments"] and len(location) > 2 and location[2] in _KINDS:
         kind = _KINDS[location.pop(2)]  # pydantic's word for which of the two it tried
     if location[-1:] == ["[key]"] and len(location) == 3 and fault["type"] != "extra_forbidden":
-        location.pop()  # pydantic's word for the name of an experiment itself
+        location.pop()  # pydantic's word for the name of an experiment or law itself
     if fault["type"] == "invalid_key":
         where = "".join(_step(part) for part in location[:-1]).removeprefix(".") or "config"
         return f"{where} has the key {shorten(fault['input'])}; allowed: keys that are text"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,24 @@ def read_config_file(path: Path) -> Any:
     except _TextError as error:
         fault = error
     raise ConfigError(f"{path}{fault}") from None
+
+
+def with_law_paths(raw: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """The config with absolute paths of the user's own laws, each relative to the config file that names it.
+
+    `files` are those that `raw` was read from: of several that name a law the last counts, as it does for
+    Snakemake. What is no path stays as it is, for `parse_config` to refuse.
+    """
+    laws = raw.get("laws")
+    if not isinstance(laws, Mapping):
+        return dict(raw)
+    folders = dict.fromkeys(laws, Path())
+    for file in files:
+        content = read_config_file(file)
+        named = content.get("laws") if isinstance(content, Mapping) else None
+        folders |= dict.fromkeys(named if isinstance(named, Mapping) else (), file.absolute().parent)
+    paths = {k: str(folders[k] / v) if isinstance(v, str) and v else v for k, v in laws.items()}
+    return {**raw, "laws": paths}
 
 
 _Mark = Any  # None, or a place in the text: PyYAML has two classes for it

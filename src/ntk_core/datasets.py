@@ -12,7 +12,6 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ import numpy as np
 from . import __version__
 from .band import QUANTITIES
 from .grid import Experiment, Work
+from .grid import spec as plain_spec
 from .network import Array
 from .seeding import FORMAT_VERSION
 
@@ -145,7 +145,7 @@ def attributes(title: str, summary: str, experiment: Work, entropy: int, **spec:
         "processing_level": "numerical simulation",
         "standard_name_vocabulary": "CF Standard Name Table v93",
         "experiment": experiment.name,
-        "spec": json.dumps({"entropy": str(entropy), **asdict(experiment), **spec}, sort_keys=True),
+        "spec": json.dumps({"entropy": str(entropy), **plain_spec(experiment), **spec}, sort_keys=True),
         "entropy": str(entropy),
         "format_version": np.int32(FORMAT_VERSION),
         "ntk_core_version": __version__,

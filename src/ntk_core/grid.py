@@ -12,10 +12,11 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from .displacement import LAWS
+from .displacement import LAWS, DisplacementLaw, OwnLaw
+from .displacement.own import NEURON_NS, PAIR_NS
 from .gaussian import band_probability
 from .seeding import FORMAT_VERSION
 from .training.spec import Training
@@ -29,6 +30,9 @@ RUN_BYTES = 40
 SHARD_UNIT = 1024
 """Shards are planned in multiples of this many seeds, so that few blocks are cut by two shards."""
 
+OWN_COPIES = 8
+"""Arrays as large as a network's weights that a dense run under a law of one's own may hold, its too."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -39,6 +43,12 @@ class Cell:
     m: int
     d: int
     alpha: float
+    own: OwnLaw | None = None
+
+    @property
+    def law(self) -> DisplacementLaw:
+        """The law of the displacements. Raises `LawError` for a law of one's own that cannot be run."""
+        return LAWS[self.perturbation] if self.own is None else self.own.law()
 
     @property
     def block(self) -> int:
@@ -58,14 +68,18 @@ class Cell:
     def cost(self) -> float:
         """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
         if self.sampler == "dense":
-            return 3000.0 + 6.0 * self.m * self.d
+            return 3000.0 + (6.0 if self.own is None else NEURON_NS) * self.m * self.d
         pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
-        return 300.0 + LAWS[self.perturbation].pair_cost(self.d) * pairs
+        pair = PAIR_NS if self.own is not None else LAWS[self.perturbation].pair_cost(self.d)
+        return 300.0 + pair * pairs
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A full grid: the product of its axes, with `seeds` runs in every cell."""
+    """A full grid: the product of its axes, with `seeds` runs in every cell.
+
+    `laws` are those of its perturbations that are a user's own.
+    """
 
     name: str
     sampler: str
@@ -74,16 +88,20 @@ class Experiment:
     d: tuple[int, ...]
     alpha: tuple[float, ...]
     seeds: int
+    laws: tuple[OwnLaw, ...] = field(default=(), repr=False)
 
     def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
         """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
+        own = {law.name: law for law in self.laws}
         for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
-            yield Cell(self.sampler, *point)
+            yield Cell(self.sampler, *point, own=own.get(point[0]))
 
     def cell(self, index: tuple[int, ...]) -> Cell:
         """The cell at `index` into the axes (perturbation, m, d, alpha)."""
         p, q, r, s = index
-        return Cell(self.sampler, self.perturbation[p], self.m[q], self.d[r], self.alpha[s])
+        law = self.perturbation[p]
+        own = next((own for own in self.laws if own.name == law), None)
+        return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], own)
 
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
         """Index of a cell into the axes (perturbation, m, d, alpha).
@@ -112,6 +130,7 @@ class Experiment:
                 told = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
                 raise ValueError(f"{name} is {told}; archived: {', '.join(map(str, self.axes[name]))}")
         parts: dict[str, Any] = {name: tuple(v for v in self.axes[name] if v in kept[name]) for name in kept}
+        parts["laws"] = tuple(law for law in self.laws if law.name in parts.get("perturbation", self.perturbation))
         return replace(self, seeds=self.seeds if seeds is None else seeds, **parts)
 
     @property
@@ -149,8 +168,11 @@ class Experiment:
         return sum(cell.cost() for cell in self.cells([m]))
 
     def memory(self, m: int) -> int:
-        """Bytes one task holds beside the runs themselves: parts of a fixed size, whatever the width."""
-        return 0
+        """Bytes one task holds beside the runs themselves: parts of a fixed size, whatever the width.
+
+        But a law of one's own is shown dense networks whole.
+        """
+        return 8 * OWN_COPIES * m * max(self.d) if self.laws and self.sampler == "dense" else 0
 
     def shard_seeds(self, m: int, most: int) -> int:
         """Seeds of one shard at a width: as many as are allowed."""
@@ -161,7 +183,7 @@ class Experiment:
 
         Shards live in a folder of this name, so files of another grid are never mistaken for one's own.
         """
-        content = {
+        content: dict[str, Any] = {
             "format": FORMAT_VERSION,
             "entropy": entropy,
             "sampler": self.sampler,
@@ -169,11 +191,22 @@ class Experiment:
             "d": self.d,
             "alpha": [alpha.hex() for alpha in self.alpha],
         }
+        if self.laws:
+            content["laws"] = {law.name: law.sha256 for law in self.laws}
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
 
 
 AnyKind = TypeVar("AnyKind", bound="Experiment | Training")
 Work: TypeAlias = "Experiment | Training"
+
+
+def spec(work: Work) -> dict[str, Any]:
+    """All that a work is, as plain data for a file; laws of one's own with source and digest, by name."""
+    content = asdict(work)
+    content.pop("laws", None)
+    if isinstance(work, Experiment) and work.laws:
+        content["laws"] = {law.name: {"sha256": law.sha256, "source": law.source} for law in work.laws}
+    return content
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -150,28 +151,40 @@ class DrawnResults(_Results[Experiment]):
         )
 
     def replay(
-        self, perturbation: str, m: int, d: int, alpha: float, seed: int, definitions: bool = False
+        self,
+        perturbation: str,
+        m: int,
+        d: int,
+        alpha: float,
+        seed: int,
+        definitions: bool = False,
+        run_archived_code: bool = False,
     ) -> Replayed:
         """One run computed again, beside what is archived of it; the bits are to be the same.
 
         With `definitions` the definitions of the notes are evaluated as well, on a network that matches the
-        run. Raises `ArchiveError` for a run that is not there, `ValueError` for a network too large to hold.
+        run. A law that came with the archive is code of whoever made it: it is run only with
+        `run_archived_code`. Raises `ArchiveError` where it is not allowed or the run is not there, `ValueError`
+        for a network too large to hold.
         """
         from .replay import replay  # compiled code, slow to import
 
         with ArchivedRuns(self.folder / "runs.nc") as runs:
-            return replay(runs, perturbation, m, d, alpha, seed, definitions)
+            return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
 
     def _elsewhere(self, **axes: Any) -> Experiment:
         """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
-        asked = {name: values for name, values in axes.items() if values is not None}
-        keys = {name: list(values) for name, values in (self.spec.axes | _several(asked)).items()}
+        asked = _several({name: values for name, values in axes.items() if values is not None})
+        keys = {name: list(values) for name, values in (self.spec.axes | asked).items()}
+        own = [law for law in keys["perturbation"] if law in self.spec.perturbation]
+        keys["perturbation"] = [law for law in keys["perturbation"] if law not in own] or ["adversarial"]
         model = {"sampler": "band", **keys, "seeds": self.spec.seeds}
         try:
-            config = parse_config({"entropy": 0, "experiments": {self.spec.name: model}})
+            known = parse_config({"entropy": 0, "experiments": {self.spec.name: model}}).grid(self.spec.name)
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        return config.grid(self.spec.name)
+        laws = tuple(own) + (known.perturbation if len(asked.get("perturbation", own)) > len(own) else ())
+        return replace(self.spec, perturbation=laws, m=known.m, d=known.d, alpha=known.alpha)
 
 
 class TrainedResults(_Results[Training]):

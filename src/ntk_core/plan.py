@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from . import __version__
 from .config import Config, ConfigError
+from .displacement import LawError
+from .displacement.own import TRIAL_WIDTH
 from .execution import check
 from .grid import Experiment, Shard, Work, seed_ranges
 from .seeding import FORMAT_VERSION
@@ -25,6 +28,8 @@ MAX_PIECES = 1_000_000
 
 ENTRY_BYTES = 480
 """Bytes of a cell at one δ and ‖x‖ while tables are made: 3 float64 for 4 bounds of 5 quantities."""
+
+Number = TypeVar("Number", int, float)
 
 _SHARD_NAME = re.compile(r"m(\d+)_seeds(\d+)-(\d+)\.nc")
 
@@ -85,11 +90,15 @@ class Plan:
 
     def spec(self, name: str) -> str:
         """All that the runs of an experiment depend on, as text."""
-        return f"{self.experiment(name)}, {self._versions}"
+        return f"{self.experiment(name)}, {self._laws(name)}{self._versions}"
 
     def grid(self, name: str) -> str:
         """All of it but the number of runs: what theory depends on."""
-        return f"{replace(self.config.grid(name), seeds=0)}, {self._versions}"
+        return f"{replace(self.config.grid(name), seeds=0)}, {self._laws(name)}{self._versions}"
+
+    def _laws(self, name: str) -> str:
+        laws = self.config.grid(name).laws if name in self.config.grids else ()
+        return "".join(f"law {law.name} {law.sha256}, " for law in laws)
 
     @property
     def _versions(self) -> str:
@@ -106,6 +115,22 @@ class Plan:
     def all_shards(self) -> list[Shard[Any]]:
         """The shards of all experiments."""
         return [shard for name in self.config.experiments for shard in self.shards(name)]
+
+    def check_laws(self) -> None:
+        """Try each law of the user's own that an experiment names. Raises `ConfigError`; writes nothing.
+
+        It is asked for draws at the edges of the experiment's grid, but for dense ones at a small width. In a
+        run every draw is checked.
+        """
+        for grid in map(self.config.grid, self.config.grids):
+            widths = grid.m if grid.sampler == "band" else (TRIAL_WIDTH,)
+            edges = itertools.product(_edges(widths), _edges(grid.d), _edges(grid.alpha))
+            for law, (m, d, alpha) in itertools.product(grid.laws, edges):
+                try:
+                    law.try_out(grid.sampler, m, d, alpha)
+                except LawError as error:
+                    where = f"tried at m = {m}, d = {d}, alpha = {alpha:g} for experiment {grid.name}"
+                    raise ConfigError(f"laws.{law.name}: {error}; {where}") from None
 
     def check_resources(self, here: bool = True) -> None:
         """Refuse what cannot fit or cannot be reached. Raises `ConfigError` with the numbers; writes nothing.
@@ -184,6 +209,11 @@ class Plan:
         ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
         there = sum(stop - start for start, stop in ranges if stop <= experiment.seeds)
         return max(experiment.runs - experiment.cells_per_width * there, 0)
+
+
+def _edges(axis: tuple[Number, ...]) -> list[Number]:
+    """The least and the largest of an ascending axis, once where they are one."""
+    return sorted({axis[0], axis[-1]})
 
 
 def library_digest() -> str:

@@ -21,7 +21,8 @@ from scipy.special import ndtr, ndtri
 from . import network
 from .archive import ArchivedRuns, ArchivedTraining
 from .band import QUANTITIES
-from .displacement import LAWS, BandBlock
+from .displacement import BandBlock, sphere
+from .displacement.law import PAIRS, Projection
 from .gaussian import band_probability
 from .grid import Cell
 from .network import Array
@@ -69,13 +70,23 @@ class Replayed:
 
 
 def replay(
-    runs: ArchivedRuns, perturbation: str, m: int, d: int, alpha: float, seed: int, dense: bool
+    runs: ArchivedRuns,
+    perturbation: str,
+    m: int,
+    d: int,
+    alpha: float,
+    seed: int,
+    dense: bool,
+    run_archived_code: bool,
 ) -> Replayed:
     """A run of an open archive, computed again; with `dense` also by the definitions.
 
-    Raises `ArchiveError` where there is no such run, `ValueError` where its network is too large to hold.
+    A law that came with the archive is code of whoever made it, and is run only if that is allowed. Raises
+    `ArchiveError` where it is not or there is no such run, `ValueError` for a network too large to hold.
     """
     index = runs.index(perturbation, m, d, alpha, seed)
+    if runs.experiment.cell(index).own is not None:
+        runs.allow_code(run_archived_code)
     cell, entropy = runs.experiment.cell(index), runs.entropy
     block = f"block {seed // cell.block}, place {seed % cell.block}"
     old = [runs.read(quantity, (*index, seed)) for quantity in QUANTITIES]
@@ -243,14 +254,14 @@ def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, A
     """A network whose band is that of a band run.
 
     Neurons with c = +1 come first, those with c = -1 after them in the same order: pairs that the law drew
-    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest.
+    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest. A law of
+    one's own has drawn all pairs of the band, at either sign; the rest then moves at random.
     """
     rng = streams.generator("replay")
     radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
     pairs = streams.generator("pairs").binomial(half, band_probability(radius), size=cell.block)
     traced = _Traced(pairs, place + 1, radius, cell.d, streams)
-    law = LAWS[cell.perturbation]
-    law.band(traced)
+    cell.law.band(traced)
     position, *projections = traced.last
     others = int(pairs[place]) - position.size
     a = np.concatenate(
@@ -259,7 +270,7 @@ def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, A
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     w0 = a[:, None] * x + _across(rng.standard_normal((half, cell.d)), x)
     w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
-    u = law.weights(rng, x, w0, c, radius)
+    u = (sphere if cell.own else cell.law).weights(rng, x, w0, c, radius)
     for first, projection in zip((0, half), projections, strict=False):
         moved = u[first : first + position.size]
         across = _across(moved, x)
@@ -274,7 +285,7 @@ class _Traced(BandBlock):
     """A block whose laws' draws are kept for its last run instead of summed.
 
     `last` is then the positions of that run and, for random directions, the projections of the neurons
-    with c = +1 and of those with c = -1.
+    with c = +1 and of those with c = -1, as `_matching` takes them: positive is towards a < 0.
     """
 
     last: list[Array] = field(default_factory=list)
@@ -291,6 +302,15 @@ class _Traced(BandBlock):
 
         along = (draw_directions, directions(self.d))
         self._keep(counts, [(draw_positions, positions(self.radius)), along, along])
+        return np.zeros((3, *counts.shape))
+
+    def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
+        before, stop = int(np.sum(counts[:-1])), int(np.sum(counts))
+        kept = [np.empty((3, 0))]
+        for number, (a, t) in enumerate(self.projected(stop, project)):
+            start = number * PAIRS
+            kept.append(np.stack([a, *-t])[:, max(before - start, 0) : stop - start])
+        self.last.extend(np.concatenate(kept, axis=1))
         return np.zeros((3, *counts.shape))
 
     def _keep(self, counts: NDArray[np.int64], draws: list[tuple[Callable[..., None], Any]]) -> None:

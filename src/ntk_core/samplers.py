@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .band import run_quantities, summed_quantities
-from .displacement import LAWS, BandBlock
+from .displacement import BandBlock, LawError
 from .gaussian import band_probability
 from .grid import Cell
 from .network import Array
@@ -27,13 +27,18 @@ def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
     """Quantities of the runs with seeds `start` … `stop - 1` of a cell; shape `(5, stop - start)`.
 
     The result of a seed depends on `entropy`, the cell and the seed only. Blocks are drawn from
-    their first seed on, so a `start` inside a block costs the seeds before it.
+    their first seed on, so a `start` inside a block costs the seeds before it. Raises `LawError` where a
+    law of one's own leaves the ball.
     """
     sampler = {"band": band_block, "dense": dense_block}[cell.sampler]
     parts = []
     for block in range(start // cell.block, -(-stop // cell.block)):
         first = block * cell.block
-        runs = sampler(cell, min(cell.block, stop - first), Streams(entropy, cell.key, block))
+        try:
+            runs = sampler(cell, min(cell.block, stop - first), Streams(entropy, cell.key, block))
+        except LawError as error:
+            seeds = f"seeds {first} to {first + cell.block - 1}"
+            raise LawError(f"{error}; in the block of {seeds} of {cell.name}") from None
         parts.append(runs[:, max(start - first, 0) :])
     return np.concatenate(parts, axis=1)
 
@@ -50,7 +55,7 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
         d=cell.d,
         streams=streams,
     )
-    return run_quantities(cell.m, cell.alpha, pairs[:runs], LAWS[cell.perturbation].band(block))
+    return run_quantities(cell.m, cell.alpha, pairs[:runs], cell.law.band(block))
 
 
 def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
@@ -84,24 +89,28 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     """The networks of the first `runs` runs of a dense block, weights and all.
 
     The input is x = (1, …, 1)/√d. Runs are taken together while they fit the budget; a network that
-    does not fit alone comes in blocks of pairs.
+    does not fit alone comes in blocks of pairs. A law of one's own may look at all of a network and draw in
+    any order, so it gets whole networks, and as many together as if the block were drawn whole.
     """
     from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
     from .kernels.ziggurat import ziggurat
 
     weights, again = streams.words("weights"), streams.words("again")
     signs, displacement = streams.generator("signs"), streams.generator("displacement")
-    law, normal, radius = LAWS[cell.perturbation], ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
+    law, normal, radius = cell.law, ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     half = cell.m // 2
-    pairs_at_once = max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
+    pairs_at_once = half if cell.own else max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
     runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
     for first in range(0, runs, runs_at_once):
         some = slice(first, min(first + runs_at_once, runs))
+        drawn = min(first + runs_at_once, cell.block) - first if cell.own else some.stop - first
         for low in range(0, half, pairs_at_once):
-            shape = (some.stop - some.start, min(pairs_at_once, half - low))
+            shape = (drawn, min(pairs_at_once, half - low))
             w0 = np.empty((shape[0], 2 * shape[1], cell.d))
             symmetric_weights(normal, weights, again, w0)
             sign = 2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0
             c = np.concatenate([sign, -sign], axis=-1)
-            yield Networks(some, x, w0, c, law.weights(displacement, x, w0, c, radius))
+            u = law.weights(displacement, x, w0, c, radius)
+            wanted = slice(0, some.stop - first)
+            yield Networks(some, x, w0[wanted], c[wanted], u[wanted])

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from .band import QUANTITIES
 from .checksums import broken, seal
 from .datasets import CACHE, RunsWriter, attributes, replacing, run_coordinates
 from .execution import TASK_COST, compute
-from .grid import Experiment, Piece, Shard, Work, tasks
+from .grid import Experiment, Piece, Shard, Work, spec, tasks
 from .network import Array
 from .samplers import simulate
 from .seeding import FORMAT_VERSION
@@ -140,11 +140,12 @@ class _Shards:
         self._parts: dict[int, list[tuple[int, int, str]]] = {m: [] for m in experiment.m}
         for path in map(str, paths):
             file = self._file(path)
-            spec = json.loads(file.spec)
-            expected = {**asdict(experiment), "entropy": str(entropy)}
+            found, expected = json.loads(file.spec), {**spec(experiment), "entropy": str(entropy)}
             for key in ("sampler", "perturbation", "d", "alpha", "entropy"):
-                if spec[key] != json.loads(json.dumps(expected[key])):
-                    raise ValueError(f"{path} holds {key} {spec[key]}, not {expected[key]}")
+                if found[key] != json.loads(json.dumps(expected[key])):
+                    raise ValueError(f"{path} holds {key} {found[key]}, not {expected[key]}")
+            if found.get("laws") != expected.get("laws"):
+                raise ValueError(f"{path} was made with other laws of the same names")
             if file.format_version != FORMAT_VERSION:
                 raise ValueError(f"{path} has format {file.format_version}, not {FORMAT_VERSION}")
             seeds = file["seed"]

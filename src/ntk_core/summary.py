@@ -81,8 +81,9 @@ def _estimate(estimate: Estimate) -> str:
 
 def _rates(rates: xr.Dataset) -> list[str]:
     """Slope and constant of the error for every law, d and α: the mean where theory has its mean."""
+    wide = _widest(rates)
     header = (
-        f"  {'law':<12}{'d':>5}{'alpha':>8}  {'statistic':<10}{'slope':>9}  {'99 % interval':<20}"
+        f"  {'law':<{wide}}{'d':>5}{'alpha':>8}  {'statistic':<10}{'slope':>9}  {'99 % interval':<20}"
         f"{'theory':>7}   {'constant':>10}{'limit':>10}{'off by':>9}"
     )
     lines = [
@@ -99,11 +100,13 @@ def _rates(rates: xr.Dataset) -> list[str]:
                 )
                 value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
                 interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
-                off = value["constant"] / value["constant_limit"] - 1
+                measured, limit = value["constant"], value["constant_limit"]
+                known = np.isfinite(limit)  # not so for a law of one's own
                 lines.append(
-                    f"  {law:<12}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
-                    f"{-value['exponent']:>7.2f}   {value['constant']:>10.5f}{value['constant_limit']:>10.5f}"
-                    f"{off:>+9.2%}"
+                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
+                    + (f"{-value['exponent']:>7.2f}   " if known else f"{'unknown':>7}   ")
+                    + f"{measured:>10.5f}"
+                    + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if known else f"{'unknown':>10}")
                 )
     lines += _follows(rates)
     return lines
@@ -112,20 +115,26 @@ def _rates(rates: xr.Dataset) -> list[str]:
 def _follows(rates: xr.Dataset) -> list[str]:
     """From which width on mean and quantiles are within 5 % of their limit."""
     lines = ["", "  The error is within 5 % of its limit from which width on (over all d and alpha):"]
+    wide = _widest(rates)
     for law in rates["perturbation"].values:
         words = []
+        error = rates.sel(quantity="linearization_error", perturbation=law)
+        if not np.isfinite(error["constant_limit"]).any():
+            lines.append(f"  {law:<{wide}}its limit is unknown")
+            continue
         for statistic in rates["statistic"].values:
-            where = (
-                rates["follows_from"]
-                .sel(quantity="linearization_error", perturbation=law, statistic=statistic)
-                .values
-            )
+            where = error["follows_from"].sel(statistic=statistic).values
             label = statistic if statistic in ("mean", "rms") else f"quantile {1 - float(statistic):.4g}"
             words.append(
                 f"{label}: {_width(where.max()) if np.isfinite(where).all() else 'not on this grid'}"
             )
-        lines.append(f"  {law:<12}" + "; ".join(words))
+        lines.append(f"  {law:<{wide}}" + "; ".join(words))
     return lines
+
+
+def _widest(rates: xr.Dataset) -> int:
+    """Characters of the column of laws."""
+    return 1 + max(len(law) for law in ("adversarial", *rates["perturbation"].values))
 
 
 def _width(m: float) -> str:

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from ntk_core.config import parse_config
+from ntk_core.displacement import LawError
 from ntk_core.execution import workers
 from ntk_core.plan import Plan
 from ntk_core.progress import note
@@ -14,9 +15,12 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     plan = Plan(parse_config(snakemake.config), Path("results"))
     shard = plan.shard(snakemake.wildcards.experiment, Path(snakemake.output[0]))
-    with (
-        workers(plan.config.execution, snakemake.threads) as client,
-        note(snakemake.output[0]) as report,
-    ):
-        make_shard(shard, snakemake.output[0], client, report)
+    try:
+        with (
+            workers(plan.config.execution, snakemake.threads) as client,
+            note(snakemake.output[0]) as report,
+        ):
+            make_shard(shard, snakemake.output[0], client, report)
+    except LawError as error:
+        raise SystemExit(f"{shard.experiment.name} cannot be drawn: {error}") from None
     logging.info("%d runs", shard.runs)

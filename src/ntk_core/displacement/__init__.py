@@ -3,9 +3,16 @@
 from .adversarial import adversarial
 from .aligned import aligned
 from .law import BandBlock, DisplacementLaw
+from .own import LawError, OwnLaw, read_law
 from .sphere import sphere
 
 LAWS: dict[str, DisplacementLaw] = {law.name: law for law in (adversarial, aligned, sphere)}
-"""The laws a config may name. To add one: a file like its neighbours, and its name here."""
+"""The laws every config may name. To add one: a file like its neighbours, and its name here.
 
-__all__ = ["LAWS", "BandBlock", "DisplacementLaw", "adversarial", "aligned", "sphere"]
+A law of a user's own is in none of this: its cell carries it (`OwnLaw`).
+"""
+
+__all__ = [
+    "LAWS", "BandBlock", "DisplacementLaw", "LawError", "OwnLaw", "adversarial", "aligned", "read_law",
+    "sphere",
+]  # fmt: skip

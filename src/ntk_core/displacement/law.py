@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,15 @@ from ..seeding import Streams
 
 if TYPE_CHECKING:
     from ..kernels.words import Stream
+
+PAIRS = 4096
+"""Pairs of the band that a law of one's own is asked about at once. Part of the format, as a block is."""
+
+Weights: TypeAlias = Callable[[np.random.Generator, Array, Array, Array, float], Array]
+"""u `(..., m, d)` from a generator, x, w(0), c and the radius."""
+
+Projection: TypeAlias = Callable[[np.random.Generator, Array, Array, int, float], Array]
+"""u·x/(r‖x‖) of both neurons of pairs, `(2, pairs)`, from a generator, |a|/(r‖x‖), sign of a, d and r."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,42 @@ class BandBlock:
 
         return direction_sums(counts, positions(self.radius), directions(self.d), *self._streams())
 
+    def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
+        """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
+
+        A neuron flips where 1{a ≥ 0} is another at a + u·x, as in `band.flip_sums`.
+        """
+        sums = np.zeros((3, counts.size))
+        edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        for number, (a, t) in enumerate(self.projected(int(edges[-1]), project)):
+            inside = np.clip(edges - number * PAIRS, 0, PAIRS)
+            runs = np.flatnonzero(np.diff(inside))
+            plus, minus = (a >= 0.0) != (a + t >= 0.0)
+            terms = [
+                1.0 * plus + minus,
+                (1.0 * plus - minus) * np.abs(a),
+                plus * np.abs(t[0]) - minus * np.abs(t[1]),
+            ]
+            sums[:, runs] += np.add.reduceat(np.stack(terms)[:, : inside[-1]], inside[runs], axis=1)
+        return sums
+
+    def projected(self, pairs: int, project: Projection) -> Iterator[tuple[Array, Array]]:
+        """a/(r‖x‖) and what `project` gives, `(PAIRS,)` and `(2, PAIRS)`, until there are so many `pairs`.
+
+        Pairs go on across runs. What is drawn is always whole, so it does not depend on how many are wanted.
+        """
+        from ..kernels.position import draw_positions, positions
+        from ..kernels.words import CHUNK
+
+        at, (stream, again) = positions(self.radius), self._streams()
+        signs, rng = self.streams.generator("sign"), self.streams.generator("displacement")
+        for _ in range(0, pairs, PAIRS):
+            position = np.empty(PAIRS)
+            for start in range(0, PAIRS, CHUNK):
+                draw_positions(at, stream, again, position[start : start + CHUNK])
+            sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
+            yield sign * position, project(rng, position, sign, self.d, self.radius)
+
     def _streams(self) -> tuple[Stream, Stream]:
         return self.streams.words("band"), self.streams.words("again")
 
@@ -66,6 +111,6 @@ class DisplacementLaw:
     """
 
     name: str
-    weights: Callable[[np.random.Generator, Array, Array, Array, float], Array]
+    weights: Weights
     band: Callable[[BandBlock], FlipSums]
     pair_cost: Callable[[int], float]

@@ -42,7 +42,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             ax.plot(m[known], exact[known], color=colour, linewidth=1.2)
         style.width_axis(ax, m)
         ax.set_ylim(-k - 0.32, -k + 0.12)  # what is further off says only that the run has few sign changes
-        ax.set_title(rf"{law}: limit $-{'3/4' if k == 0.75 else '1/2'}$")
+        known = np.isfinite(here["constant_limit"].values).any()
+        ax.set_title(rf"{law}: {'limit' if known else 'Theorem 1:'} $-{'3/4' if k == 0.75 else '1/2'}$")
         ax.legend(loc="best")
     axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (

@@ -86,14 +86,15 @@ def answer(experiment: Made) -> Answer:
         centred = float(error["exponent"].max()) == 0.75
         statistic = "rms" if centred else "mean"
         row = error.sel(statistic=statistic)
+        limit = float(row["constant_limit"])  # NaN for a law of one's own, whose exponent nobody knows either
         found.append(
             Rate(
                 str(law),
                 statistic,
                 _estimate(row, "slope"),
-                float(row["exponent"]),
+                float(row["exponent"]) if np.isfinite(limit) else np.nan,
                 _estimate(row, "constant"),
-                float(row["constant_limit"]),
+                limit,
             )
         )
     most = int(over.sum(["perturbation", "m", "d", "alpha"]).max())

@@ -95,8 +95,8 @@ and more as a CycloneDX bill of materials, `sbom.json`.
 
 ntk-core is MIT and distributes none of these packages: they are installed beside it. No package is under GPL,
 and none that a run needs is under LGPL; the checkers of archives that the tests use bring
-{lesser}. All others are permissive except those under MPL-2.0, which want changes to their own files kept open and
-which we use unchanged, so nothing follows for what you make with ntk-core. These are:
+{lesser}. All others are permissive except those under MPL-2.0, which want changes to their own
+files kept open and which we use unchanged, so nothing follows for what you make with ntk-core. These are:
 {weak}.
 
 Wheels also carry libraries under licences of their own, named in their licence files: among them run-time
@@ -180,7 +180,12 @@ def licences() -> str:
         (entry,) = component["licenses"]
         by_name[canonicalize_name(component["name"])] = entry.get("expression") or entry["license"]["id"]
     for name, expression in by_name.items():
-        if unknown := set(re.split(r" AND | OR ", re.sub("[()]", "", expression))) - PERMISSIVE - WEAK - LESSER:
+        if (
+            unknown := set(re.split(r" AND | OR ", re.sub("[()]", "", expression)))
+            - PERMISSIVE
+            - WEAK
+            - LESSER
+        ):
             raise SystemExit(f"{name} is under {', '.join(unknown)}: judge it, in PERMISSIVE or WEAK")
     uses = _uses()
     lesser = [f"{name} ({by_name[name]})" for name in uses if by_name[name] in LESSER]

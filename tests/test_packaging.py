@@ -1,4 +1,4 @@
-"""The library as installed: a wheel that works away from the checkout, and without the packages of the workflow."""
+"""The wheel, away from the checkout and without the packages of the workflow; the recipe of the container."""
 
 from __future__ import annotations
 

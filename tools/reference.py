@@ -88,7 +88,7 @@ def _type(value: dict[str, Any]) -> str:
     for choice in _choices(value):
         kind = choice.get("type", "mapping")
         if kind == "array":
-            kind = f"list of {_type(choice['items'])}"
+            kind = f"list of {re.sub('number$', 'numbers', _type(choice['items']))}"
         elif kind == "object":
             kind = "mapping"
         elif "const" in choice or "enum" in choice:
@@ -138,7 +138,7 @@ def _range(choice: dict[str, Any]) -> Iterator[str]:
 def _number(value: float) -> str:
     if isinstance(value, int) and value >= 1 << 16 and value & (value - 1) == 0:
         return f"2^{value.bit_length() - 1}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else re.sub("e([+-])0", r"e\1", f"{value:g}")
 
 
 def _default(value: dict[str, Any]) -> str:

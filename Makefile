@@ -86,7 +86,7 @@ sbom: $(READY)
 
 # The pages as a site that opens from disk, site/index.html; a broken link fails.
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)

@@ -9,7 +9,7 @@ AUTODIFF_BIN := .venv-autodiff/bin
 AUTODIFF_READY := .venv-autodiff/.ready
 REFERENCE ?= benchmarks/results/bench.json
 
-.PHONY: run test test-autodiff bench bench-compare bench-pipeline lint format lock bench-lock autodiff-lock \
+.PHONY: run test test-autodiff docs bench bench-compare bench-pipeline lint format lock bench-lock autodiff-lock \
 	licences sbom schema clean
 
 run: $(READY)
@@ -84,12 +84,16 @@ licences: $(READY)
 sbom: $(READY)
 	$(BIN)/python -m tools.supply sbom
 
+# The pages as a site that opens from disk, site/index.html; a broken link fails.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)
 	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-autodiff
+	rm -rf $(VENV) .venv-bench .venv-autodiff site
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -29,7 +29,18 @@ from ntk_core.theory import theory_dataset
 
 ROOT = Path(__file__).parents[1]
 
-LONGEST = ("slurm", "faults", "workflow", "workers", "verify", "hostile", "jobqueue", "figures", "findings")
+LONGEST = (
+    "slurm",
+    "faults",
+    "workflow",
+    "workers",
+    "verify",
+    "hostile",
+    "jobqueue",
+    "figures",
+    "findings",
+    "docs",
+)
 """Files that take a minute and more. They go first, so that no process is left alone with one at the end."""
 
 

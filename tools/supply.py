@@ -95,9 +95,8 @@ and more as a CycloneDX bill of materials, `sbom.json`.
 
 ntk-core is MIT and distributes none of these packages: they are installed beside it. No package is under GPL,
 and none that a run needs is under LGPL; the checkers of archives that the tests use bring
-{lesser}. All others are permissive except those under MPL-2.0,
-which want changes to their own files kept open and which we use unchanged, so nothing follows for what you
-make with ntk-core. These are:
+{lesser}. All others are permissive except those under MPL-2.0, which want changes to their own
+files kept open and which we use unchanged, so nothing follows for what you make with ntk-core. These are:
 {weak}.
 
 Wheels also carry libraries under licences of their own, named in their licence files: among them run-time

@@ -176,14 +176,13 @@ class DrawnResults(_Results[Experiment]):
         """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
         asked = _several({name: values for name, values in axes.items() if values is not None})
         keys = {name: list(values) for name, values in (self.spec.axes | asked).items()}
-        own = [law for law in keys["perturbation"] if law in self.spec.perturbation]
-        keys["perturbation"] = [law for law in keys["perturbation"] if law not in own] or ["adversarial"]
+        laws = tuple(keys["perturbation"])
+        keys["perturbation"] = [law for law in laws if law not in self.spec.perturbation] or ["adversarial"]
         model = {"sampler": "band", **keys, "seeds": self.spec.seeds}
         try:
             known = parse_config({"entropy": 0, "experiments": {self.spec.name: model}}).grid(self.spec.name)
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        laws = tuple(own) + (known.perturbation if len(asked.get("perturbation", own)) > len(own) else ())
         return replace(self.spec, perturbation=laws, m=known.m, d=known.d, alpha=known.alpha)
 
 

@@ -11,22 +11,28 @@ from . import STATEMENTS, claim, open_archive
 from .record import Claim, Number
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    found = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
+    found.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
+    found.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
+    return found
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the judgement on each statement named, or on all. 2 for an unknown one, or no archive."""
-    parser = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
-    parser.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
-    options = parser.parse_args(arguments)
+    command = parser()
+    options = command.parse_args(arguments)
     unknown = [name for name in options.id if name not in STATEMENTS]
     if unknown:
-        parser.error(f"no statement {', '.join(unknown)}; allowed: {', '.join(STATEMENTS)}")
+        command.error(f"no statement {', '.join(unknown)}; allowed: {', '.join(STATEMENTS)}")
     try:
         _judge(options.id or list(STATEMENTS), options.results)
     except ArchiveError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{command.prog}: {error}", file=sys.stderr)
         return 2
     except (KeyError, IndexError, ValueError) as error:
-        print(f"{parser.prog}: {options.results} lacks what this version writes: {error}", file=sys.stderr)
+        print(f"{command.prog}: {options.results} lacks what this version writes: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -99,9 +99,7 @@ SEAL = seal_path(MANIFEST)
 REPORT = Path("results/report.html")
 ARCHIVE = [Path("archive.zip"), Path("archive/manifest.json"), Path("archive/manifest.json.sha256")]
 MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(
-    DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, *EXPLORE, MANIFEST, SEAL, REPORT, *ARCHIVE]
-)
+KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, *EXPLORE, MANIFEST, SEAL, REPORT, *ARCHIVE])
 LIBRARY = library_digest()
 
 

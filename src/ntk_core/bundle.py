@@ -53,6 +53,8 @@ MEANINGS = {
     "claims.json": "Each statement of the notes with its verdict, the numbers it rests on, a counterexample "
     "where it fails, and what holds instead.",
     "findings.html": "The article: the question, the answer in one figure, then claim by claim.",
+    "explore.html": "The same numbers to explore: choose law, width, radius and level.",
+    "laws/*": "A displacement law of the archiver's own, named in the config.",
     "summary.txt": "The answer in some lines of text.",
     "figures/*": "A figure of an experiment, named by both.",
     "*/runs.nc": "The runs: one value a run of each quantity.",
@@ -112,6 +114,9 @@ def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, 
         _put(checkout / name, beside / name)
     for path in sources(checkout):
         _put(checkout / path, beside / "code" / path)
+    for name, law in config.laws.items():
+        (beside / "laws").mkdir(exist_ok=True)
+        (beside / f"laws/{name}.py").write_text(law.source, encoding="utf-8")
     (beside / "config.yaml").write_text(_config_text(config), encoding="utf-8")
     (beside / "config.schema.json").write_text(schema(), encoding="utf-8")
     (beside / "README.md").write_text(_readme(config, beside), encoding="utf-8")
@@ -137,7 +142,9 @@ def _contents(folder: Path) -> list[Path]:
 
 def _config_text(config: Config) -> str:
     """The config without what results do not depend on; `parse_config` gives the same experiments."""
-    plain = config.model_dump(mode="json", exclude={"execution"}, exclude_none=True)
+    plain = config.model_dump(mode="json", exclude={"execution", "laws"}, exclude_none=True)
+    if config.laws:
+        plain["laws"] = {name: f"laws/{name}.py" for name in config.laws}
     return "# yaml-language-server: $schema=config.schema.json\n" + yaml.safe_dump(plain, sort_keys=False)
 
 

@@ -130,7 +130,9 @@ class Experiment:
                 told = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
                 raise ValueError(f"{name} is {told}; archived: {', '.join(map(str, self.axes[name]))}")
         parts: dict[str, Any] = {name: tuple(v for v in self.axes[name] if v in kept[name]) for name in kept}
-        parts["laws"] = tuple(law for law in self.laws if law.name in parts.get("perturbation", self.perturbation))
+        parts["laws"] = tuple(
+            law for law in self.laws if law.name in parts.get("perturbation", self.perturbation)
+        )
         return replace(self, seeds=self.seeds if seeds is None else seeds, **parts)
 
     @property

@@ -164,8 +164,8 @@ class DrawnResults(_Results[Experiment]):
 
         With `definitions` the definitions of the notes are evaluated as well, on a network that matches the
         run. A law that came with the archive is code of whoever made it: it is run only with
-        `run_archived_code`. Raises `ArchiveError` where it is not allowed or the run is not there, `ValueError`
-        for a network too large to hold.
+        `run_archived_code`. Raises `ArchiveError` where it is not allowed or the run is not there,
+        `ValueError` for a network too large to hold.
         """
         from .replay import replay  # compiled code, slow to import
 

@@ -20,17 +20,12 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 # of internet addresses that nobody asks for: two seconds a call.
 sys.modules.setdefault("rfc3987_syntax", None)
 
-from ntk_core.bundle import sources
-from ntk_core.checksums import seal_path
-from ntk_core.config import ConfigError, parse_config
-from ntk_core.config_file import read_config_file, with_law_paths
-from ntk_core.estimate import estimate
-from ntk_core.figures import FIGURES, TRAINING_FIGURES
+from ntk_core.config import ConfigError
+from ntk_core.config_file import read_config_file
 from ntk_core.keeping import Keeper, sweep
 from ntk_core.ownership import OccupiedError, claim, recover
-from ntk_core.plan import Plan, library_digest
-from ntk_core.progress import Job, Monitor
-from ntk_core.resources import analysis_memory, analysis_minutes, shard_memory, shard_minutes
+from ntk_core.plan import library_digest
+from ntk_core.progress import Monitor
 
 min_version("9.0")
 
@@ -38,13 +33,14 @@ DEFAULT_CONFIG = Path(workflow.basedir) / "config" / "config.yaml"
 
 # Before Snakemake reads the default file. One of the command line it has read already, but not checked.
 try:
-    for file in workflow.overwrite_configfiles or [DEFAULT_CONFIG] if workflow.is_main_process else []:
+    named = workflow.overwrite_configfiles or ([] if "archive" in config else [DEFAULT_CONFIG])
+    for file in named if workflow.is_main_process else []:
         read_config_file(Path(file))
 except ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
-# A config file given on the command line replaces the default one whole.
-if not workflow.overwrite_configfiles:
+# A config file given on the command line replaces the default one whole, and so does an archive to look at anew.
+if not workflow.overwrite_configfiles and "archive" not in config:
 
     configfile: DEFAULT_CONFIG
 
@@ -59,64 +55,29 @@ LOOKING = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
 CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
 
+# Which rules there are: those that make results from a config, or those that look at an archive anew. Either names
+# what is KEPT while it runs, its SUMMARY, and a MONITOR of its progress.
+LIBRARY = library_digest()
 try:
-    # In place, because the call that writes the report gets this config in another folder.
-    config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
-    PLAN = Plan(parse_config(config), Path("results"))
-    if workflow.is_main_process:
-        PLAN.check_resources(here=NODES is None)
-        PLAN.check_laws()
-        if not os.access(".", os.W_OK):
-            raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
-        if not LOOKING and (told := recover(Path(".snakemake"))):
-            print(told, file=sys.stderr)
-        print(estimate(PLAN, NODES or CORES), file=sys.stderr)
+    if "archive" in config:
+
+        include: "workflow/rules/reanalyse.smk"
+
+    elif "reanalyse" in sys.argv:
+        raise ConfigError("reanalyse needs an archive: snakemake reanalyse --config archive=PATH")
+    else:
+
+        include: "workflow/rules/run.smk"
+
+    if workflow.is_main_process and not os.access(".", os.W_OK):
+        raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
 except ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
-EXPERIMENTS = list(PLAN.config.experiments)
-GRIDS = PLAN.config.grids
-TRAININGS = PLAN.config.trainings
-# As patterns for wildcards; the last matches nothing.
-DRAWN = "|".join(GRIDS) or "(?!)"
-TRAINED = "|".join(TRAININGS) or "(?!)"
-EXECUTION = PLAN.config.execution
-DATA = [Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "quantiles", "rates")]
-DATA += [Path(f"results/{e}/theory.nc") for e in GRIDS]
-DRAWINGS = [
-    Path(f"results/figures/{e}-{figure}.{suffix}")
-    for names, figures in ((GRIDS, FIGURES), (TRAININGS, TRAINING_FIGURES))
-    for e in names
-    for figure in figures
-    for suffix in ("svg", "pdf", "png")
-]
-CLAIMS = Path("results/claims.json")
-SUMMARY = Path("results/summary.txt")
-FINDINGS = Path("results/findings.html")
-EXPLORE = [Path("results/explore.html")] if GRIDS else []
-MANIFEST = Path("results/manifest.json")
-SEAL = seal_path(MANIFEST)
-REPORT = Path("results/report.html")
-ARCHIVE = [Path("archive.zip"), Path("archive/manifest.json"), Path("archive/manifest.json.sha256")]
-MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
-KEEPER = Keeper(DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, *EXPLORE, MANIFEST, SEAL, REPORT, *ARCHIVE])
-LIBRARY = library_digest()
+if workflow.is_main_process and not LOOKING and (told := recover(Path(".snakemake"))):
+    print(told, file=sys.stderr)
 
-
-include: "workflow/rules/simulate.smk"
-include: "workflow/rules/analyse.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/archive.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        rules.results.input,
-        rules.manifest.output,
-        rules.report.output,
+KEEPER = Keeper(KEPT)
 
 
 onstart:
@@ -124,7 +85,7 @@ onstart:
         claim(Path(".snakemake"))
     except OccupiedError as error:
         raise WorkflowError(str(error)) from None
-    sweep(Path("results"))
+    sweep(SUMMARY.parent)
     KEEPER.restore()
     KEEPER.keep()
     MONITOR.start()

@@ -80,11 +80,17 @@ def test_it_is_whole_and_a_changed_byte_is_seen(results, tmp_path):
     found = check(folder)
     assert found.files > 150
     assert not found.faults
-    page = folder / "code/docs/theory.md"
-    text = page.read_text()
-    page.unlink()  # it is a link to the checkout's
-    page.write_text(text + " ")
-    assert [str(fault.path) for fault in check(folder).faults] == ["code/docs/theory.md"]
+    with (folder / "code/docs/theory.md").open("a") as page:
+        page.write(" ")
+    assert [fault.path for fault in check(folder).faults] == ["code/docs/theory.md"]
+
+
+def test_only_datasets_are_links(archive, results):
+    """The sources go on being edited, in place too; a dataset is replaced as a whole or not at all."""
+    linked = {
+        p.relative_to(archive).as_posix() for p in archive.rglob("*") if p.is_file() and p.stat().st_nlink > 1
+    }
+    assert linked == {p.relative_to(results).as_posix() for p in results.glob("*/*.nc")}
 
 
 def test_the_same_results_give_the_same_bytes(archive, results, tmp_path):

@@ -74,7 +74,7 @@ def test_without_a_wish_the_tables_are_those_archived(results, grid):
 
 def test_the_archived_levels_asked_for_give_the_archived_tables(grid):
     xr.testing.assert_identical(grid.quantiles(delta=DELTA, x_norm=X_NORM), grid.quantiles())
-    xr.testing.assert_identical(grid.rates(delta=DELTA), grid.rates())
+    xr.testing.assert_identical(grid.rates(grid.quantiles(delta=DELTA)), grid.rates())
 
 
 def test_a_part_of_the_grid_has_the_numbers_of_the_whole(grid):
@@ -99,7 +99,7 @@ def test_new_levels_and_norms_follow_the_definitions(results, grid):
 
 
 def test_rates_are_those_of_the_part(grid):
-    rates = grid.rates(delta=0.1, alpha=0.5, quantity="delta1")
+    rates = grid.rates(grid.quantiles(delta=0.1, alpha=0.5, quantity="delta1"))
     whole = grid.rates().sel(alpha=[0.5], quantity=["delta1"], statistic=["mean", "rms", "0.1"])
     xr.testing.assert_equal(rates, whole)
 
@@ -171,7 +171,8 @@ for name in "snakemake dask distributed psutil matplotlib seaborn jinja2 altair 
 import ntk_core
 archive = ntk_core.open_archive(sys.argv[1])
 grid = archive["e"]
-print(grid.quantiles(delta=0.2)["quantile"].size, grid.rates(delta=0.2)["slope"].size)
+table = grid.quantiles(delta=0.2)
+print(table["quantile"].size, grid.rates(table)["slope"].size)
 print(grid.replay("sphere", 64, 2, 0.5, 3).same, grid.runs["delta1"].shape)
 """
 

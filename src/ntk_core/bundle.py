@@ -4,11 +4,12 @@ In: the files of a run, its config, and the sources it was made with. Out: a fol
 the places they have in `results/`, so that whatever reads those reads it too, and beside them config, schema,
 lock, licence, citation, the sources, a README that says what each file is, RO-Crate metadata (Workflow Run
 Crate) and a manifest over all. The same results give the same bytes: nothing here knows a time, a host or a
-user. Results are linked, not copied, where the file system can.
+user. Datasets are linked, not copied, where the file system can.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -129,11 +130,13 @@ def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, 
 
 
 def _put(source: Path, target: Path) -> None:
+    """Copy a file; link a dataset, which is large, and which the workflow replaces but never changes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+    if source.suffix == ".nc":
+        with contextlib.suppress(OSError):  # another file system, or one without links
+            os.link(source, target)
+            return
+    shutil.copyfile(source, target)
 
 
 def _contents(folder: Path) -> list[Path]:

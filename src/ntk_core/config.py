@@ -49,7 +49,8 @@ MAX_FAULTS = 20
 """Faults of one config that are printed; the others are counted."""
 
 
-def _unique(values: list[Any]) -> list[Any]:
+def unique(values: list[Any]) -> list[Any]:
+    """The values, if each is there once; else `ValueError`."""
     seen = set()
     for value in values:
         if value in seen:
@@ -99,16 +100,18 @@ def _private(address: str) -> str:
     return address
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A mapping of a config: no key but its own, no value but of its type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-_Axis = AfterValidator(_unique)
+_Axis = AfterValidator(unique)
 _EXPERIMENT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 _LAW_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
-class ExperimentModel(_Section):
+class ExperimentModel(Section):
     """A full grid of runs: the product of its axes."""
 
     kind: Literal["drawn"] = Field(
@@ -138,7 +141,7 @@ class ExperimentModel(_Section):
         return self
 
 
-class TrainedModel(_Section):
+class TrainedModel(Section):
     """Runs of gradient descent on one data set, from a symmetric start, at several widths."""
 
     kind: Literal["trained"] = Field(description="'drawn' or 'trained'")
@@ -224,7 +227,7 @@ AnyExperiment = Annotated[
 ]
 
 
-class AnalysisModel(_Section):
+class AnalysisModel(Section):
     """Where runs are looked at: levels and input norms. Neither enters a run."""
 
     delta: Annotated[
@@ -241,7 +244,7 @@ class AnalysisModel(_Section):
     )
 
 
-class TlsModel(_Section):
+class TlsModel(Section):
     """Who we are to a Dask scheduler, and who it must be; the scheduler needs files of the same authority."""
 
     ca_file: Annotated[str, Field(min_length=1)] = Field(
@@ -251,7 +254,7 @@ class TlsModel(_Section):
     key: Annotated[str, Field(min_length=1)] = Field(description="a file: private key of this client, PEM")
 
 
-class JobqueueModel(_Section):
+class JobqueueModel(Section):
     """Dask workers that are jobs of a batch system. They and their scheduler speak TLS, always."""
 
     system: Literal["slurm", "pbs", "sge", "lsf"] = Field(
@@ -292,7 +295,7 @@ class JobqueueModel(_Section):
         return self
 
 
-class ExecutionModel(_Section):
+class ExecutionModel(Section):
     """How the work is spread. Changing it changes no result and reruns nothing."""
 
     shard_seeds: Annotated[int, Field(ge=grid.SHARD_UNIT, le=2**40, multiple_of=grid.SHARD_UNIT)] = Field(
@@ -345,7 +348,7 @@ class ExecutionModel(_Section):
         return value
 
 
-class Config(_Section):
+class Config(Section):
     """A whole config file."""
 
     entropy: Annotated[int, Field(ge=0, lt=2**128)] = Field(
@@ -464,15 +467,15 @@ def _step(part: str | int) -> str:
     return f".{part}" if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else f".{shorten(part)}"
 
 
-_SECTIONS: tuple[type[_Section], ...] = (
+_SECTIONS: tuple[type[Section], ...] = (
     Config, AnalysisModel, ExecutionModel, JobqueueModel, TlsModel,
 )  # fmt: skip
-_KINDS: dict[Any, type[_Section]] = {"drawn": ExperimentModel, "trained": TrainedModel}
+_KINDS: dict[Any, type[Section]] = {"drawn": ExperimentModel, "trained": TrainedModel}
 
 
 def _explain(fault: Mapping[str, Any]) -> str:
     location = list(fault["loc"])
-    kind: type[_Section] = ExperimentModel
+    kind: type[Section] = ExperimentModel
     if location[:1] == ["experiments"] and len(location) > 2 and location[2] in _KINDS:
         kind = _KINDS[location.pop(2)]  # pydantic's word for which of the two it tried
     if location[-1:] == ["[key]"] and len(location) == 3 and fault["type"] != "extra_forbidden":
@@ -499,7 +502,7 @@ def _explain(fault: Mapping[str, Any]) -> str:
     return f"{path or 'config'} is {value}; allowed: {allowed}"
 
 
-def _section(location: list[str | int], kind: type[_Section]) -> type[_Section]:
+def _section(location: list[str | int], kind: type[Section]) -> type[Section]:
     """The section at a key path."""
     match location:
         case ["experiments", _]:
@@ -515,15 +518,13 @@ def _section(location: list[str | int], kind: type[_Section]) -> type[_Section]:
     return Config
 
 
-def _allowed(location: list[str | int], kind: type[_Section] = ExperimentModel) -> str:
+def _allowed(location: list[str | int], kind: type[Section] = ExperimentModel) -> str:
     if not location:
         return "a mapping with the keys " + ", ".join(Config.model_fields)
     if location[0] == "experiments" and len(location) == 2:
         names = "named by letters, digits, '_' and '-' (at most 64)"
         return f"a mapping with the keys {', '.join(kind.model_fields)}, {names}"
-    sections: list[type[_Section]] = (
-        [kind, Config] if location[0] == "experiments" else [*reversed(_SECTIONS)]
-    )
+    sections: list[type[Section]] = [kind, Config] if location[0] == "experiments" else [*reversed(_SECTIONS)]
     for part in reversed(location):
         for section in sections:
             if part in section.model_fields:

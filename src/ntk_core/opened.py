@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from .analysis import quantile_dataset
-from .archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived, load_table
+from .archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived, load_table, read_spec
 from .band import QUANTITIES
 from .checksums import Checked, check
 from .config import ConfigError, parse_config
@@ -66,6 +66,18 @@ class _Results(Generic[Kind]):
         """All its files by name, `runs`, `quantiles`, `rates` and so on, as they are."""
         return {"runs": self.runs, **{name: self._table(name) for name in self.FILES}}
 
+    def rates(self, table: xr.Dataset | None = None) -> xr.Dataset:
+        """Slopes against m and the constants in front, as in `rates.nc`, of a table that `quantiles` gave.
+
+        The archived rates where none is given.
+        """
+        if table is None:
+            return self._table("rates")
+        experiment, entropy = read_spec(self.folder, table.attrs)
+        if isinstance(experiment, Training):
+            return trained_analysis.rate_dataset(table, experiment, entropy)
+        return rate_dataset(table, experiment, entropy)
+
     def _table(self, name: str) -> xr.Dataset:
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)
 
@@ -111,19 +123,17 @@ class DrawnResults(_Results[Experiment]):
         """
         if not axes and all(asked is None for asked in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")
-        experiment = self.spec.select(seeds, **_several(axes))
-        quantities, levels = _quantities(quantity), self._levels(delta, x_norm)
+        experiment, quantities = self.part(quantity, seeds, **axes)
+        levels = self._levels(delta, x_norm)
         theory = theory_dataset(experiment, self.entropy, *levels, client, quantities)
         runs = self.folder / "runs.nc"
         return quantile_dataset(runs, theory, experiment, self.entropy, client, self.spec)
 
-    def rates(self, **asked: Any) -> xr.Dataset:
-        """Slopes against m and the constants in front: see `rates.nc`; of `quantiles(**asked)`."""
-        if not asked:
-            return self._table("rates")
-        table = self.quantiles(**asked)
-        seeds, axes = asked.get("seeds"), {name: asked[name] for name in self.spec.axes if name in asked}
-        return rate_dataset(table, self.spec.select(seeds, **_several(axes)), self.entropy)
+    def part(
+        self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
+    ) -> tuple[Experiment, tuple[str, ...]]:
+        """A part of the grid, and some quantities. Raises `ValueError` for what is not there."""
+        return self.spec.select(seeds, **_several(axes)), _quantities(quantity)
 
     def bounds(
         self, delta: Levels = None, x_norm: Levels = None, m: Any = None, alpha: Any = None
@@ -191,21 +201,23 @@ class TrainedResults(_Results[Training]):
 
     FILES = ("quantiles", "rates")
 
-    def quantiles(self, delta: Levels = None, x_norm: Levels = None) -> xr.Dataset:
+    def quantiles(
+        self, delta: Levels = None, x_norm: Levels = None, m: Any = None, seeds: int | None = None
+    ) -> xr.Dataset:
         """Moments, quantiles, bounds and exceedances at every width and time: see `quantiles.nc`.
 
-        As archived where nothing is asked for; else computed from the runs at new levels δ and norms ‖x‖.
+        As archived where nothing is asked for; else computed from the runs at new levels δ and norms ‖x‖, of
+        some widths, and of the first `seeds` runs of each. Raises `ValueError` for what is not there.
         """
-        if delta is x_norm is None:
+        if all(asked is None for asked in (delta, x_norm, m, seeds)):
             return self._table("quantiles")
-        runs = xr.load_dataset(self.folder / "runs.nc", engine="netcdf4")
-        return trained_analysis.table_dataset(runs, self.spec, self.entropy, *self._levels(delta, x_norm))
+        part = self.part(m, seeds)
+        runs = self.runs.sel(m=list(part.m), seed=range(part.seeds)).load()
+        return trained_analysis.table_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
 
-    def rates(self, **asked: Any) -> xr.Dataset:
-        """Slopes against m and the constants in front: see `rates.nc`; of `quantiles(**asked)`."""
-        if not asked:
-            return self._table("rates")
-        return trained_analysis.rate_dataset(self.quantiles(**asked), self.spec, self.entropy)
+    def part(self, m: Any = None, seeds: int | None = None) -> Training:
+        """A part of the experiment. Raises `ValueError` for what is not there."""
+        return self.spec.select(seeds, self.spec.m if m is None else np.atleast_1d(m).tolist())
 
     def replay(self, m: int, seed: int, definitions: bool = False) -> Replayed:
         """One run trained again, beside what is archived of it; the bits are to be the same.

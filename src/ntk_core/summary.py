@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -14,19 +15,26 @@ from .training.answer import Answer, Estimate, answer
 def summarise(
     experiments: Iterable[tuple[xr.Dataset, xr.Dataset]],
     trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
+    folder: Path = Path("results"),
 ) -> str:
-    """The page for pairs of quantiles and rates, one pair an experiment: grids, and what is trained."""
+    """The page for pairs of quantiles and rates, one pair an experiment: grids, and what is trained.
+
+    It ends by saying what else is in `folder`, the one of a run or of a reanalysis.
+    """
     grids = [_experiment(table, rates) for table, rates in experiments]
     learned = [_trained(answer(table, rates)) for table, rates in trainings]
-    explore = "results/explore.html                             runs, quantiles and bounds, cell by cell\n"
-    where = (
-        "results/<experiment>/{runs,quantiles,rates}.nc   the data\n"
-        "results/figures/                                 the figures (SVG, PDF, PNG)\n"
-        "results/findings.html                            the article, claim by claim\n"
-        + (explore if grids else "")
-        + "results/report.html                              the report\n"
-        "results/manifest.json                            checksums, for: ntk-core verify"
-    )
+    files = {
+        "<experiment>/{runs,quantiles,rates}.nc": "the data",
+        "figures/": "the figures (SVG, PDF, PNG)",
+        "findings.html": "the article, claim by claim",
+        "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",
+        "report.html": "the report",
+        "manifest.json": "checksums, for: ntk-core verify",
+    }
+    if folder.name == "reanalysis":
+        files = {name: files[name] for name in ("figures/", "manifest.json")}
+        files = {"<experiment>/{quantiles,rates}.nc": "the data", **files}
+    where = "\n".join(f"{f'{folder}/{name}':<47}  {what}" for name, what in files.items() if what)
     return "\n\n".join([*grids, *learned, where]) + "\n"
 
 

@@ -11,7 +11,7 @@ logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 given = snakemake.input
 experiments = load_pairs(given.quantiles, given.rates)
 trainings = load_pairs(given.trained_quantiles, given.trained_rates)
-text = summarise(experiments, trainings)
+text = summarise(experiments, trainings, Path(snakemake.output[0]).parent)
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(text, encoding="utf-8")
 logging.info("%d experiments", len(experiments) + len(trainings))

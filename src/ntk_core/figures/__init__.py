@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,15 @@ FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slop
 
 TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
 """Those of a trained experiment."""
+
+
+NEEDS: dict[str, set[str]] = {"collapse": {"linearization_error", "delta1", "delta2"}, "failure": set()}
+"""Quantities that a figure of a grid cannot do without, where that is not the linearization error alone."""
+
+
+def drawable(quantities: Collection[str]) -> tuple[str, ...]:
+    """The figures of a grid that can be drawn of some quantities."""
+    return tuple(name for name in FIGURES if NEEDS.get(name, {"linearization_error"}) <= set(quantities))
 
 
 def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path]) -> None:

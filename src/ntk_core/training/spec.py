@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 
 from ..band import QUANTITIES
 from ..seeding import FORMAT_VERSION
@@ -44,6 +45,20 @@ class Training:
     m: tuple[int, ...]
     seeds: int
     kind: str = "trained"
+
+    def select(self, seeds: int | None, m: Iterable[int]) -> Training:
+        """The part with these widths and the first `seeds` runs of each.
+
+        Raises `ValueError` for a width or seeds that are not there.
+        """
+        widths = set(m)
+        if seeds is not None and not 0 < seeds <= self.seeds:
+            raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
+        if not widths or widths - set(self.m):
+            told = ", ".join(map(str, sorted(widths - set(self.m)))) or "empty"
+            raise ValueError(f"m is {told}; archived: {', '.join(map(str, self.m))}")
+        kept = tuple(width for width in self.m if width in widths)
+        return replace(self, seeds=self.seeds if seeds is None else seeds, m=kept)
 
     @property
     def times(self) -> tuple[int, ...]:

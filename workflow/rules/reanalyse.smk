@@ -1,0 +1,125 @@
+# `snakemake reanalyse --config archive=PATH`: an archive is verified, then its runs are looked at anew. No run is made.
+# All of it lands in `reanalysis/`; nothing is written into the archive.
+from ntk_core.checksums import digest, seal_path
+from ntk_core.reanalysis import parse_reanalysis
+
+REANALYSIS = parse_reanalysis(config)
+SUMMARY = Path("reanalysis/summary.txt")
+MANIFEST = Path("reanalysis/manifest.json")
+SEAL = seal_path(MANIFEST)
+MADE = [Path(f"reanalysis/{e}/{kind}.nc") for e in REANALYSIS.asked for kind in ("quantiles", "rates")]
+MADE += [
+    Path(f"reanalysis/figures/{e}-{figure}.{suffix}")
+    for e, figures in REANALYSIS.figures.items()
+    for figure in figures
+    for suffix in ("svg", "pdf", "png")
+]
+MADE += [Path("reanalysis/archive.json"), SUMMARY]
+KEPT = [*MADE, MANIFEST, SEAL]
+MONITOR = Monitor([])
+
+
+rule reanalyse:
+    default_target: True
+    input:
+        MANIFEST,
+
+
+# Every byte of the archive against its manifest, before a number is taken from it.
+rule verified:
+    output:
+        "reanalysis/archive.json",
+    log:
+        "logs/verified.log",
+    conda:
+        "../../environment.yml"
+    params:
+        manifest=digest(REANALYSIS.path / "manifest.json"),
+    message:
+        "Verifying the archive"
+    script:
+        "../scripts/verified.py"
+
+
+# Quantiles, moments, bounds and rates of what is selected.
+rule reanalysed:
+    input:
+        "reanalysis/archive.json",
+    output:
+        quantiles="reanalysis/{experiment}/quantiles.nc",
+        rates="reanalysis/{experiment}/rates.nc",
+    log:
+        "logs/{experiment}/reanalysed.log",
+    conda:
+        "../../environment.yml"
+    threads: REANALYSIS.execution.threads
+    params:
+        asked=lambda wildcards: str(REANALYSIS.asked[wildcards.experiment]),
+        library=LIBRARY,
+    message:
+        "Reanalysing {wildcards.experiment}"
+    script:
+        "../scripts/reanalysed.py"
+
+
+rule redrawn:
+    input:
+        quantiles="reanalysis/{experiment}/quantiles.nc",
+        rates="reanalysis/{experiment}/rates.nc",
+    output:
+        "reanalysis/figures/{experiment}-{figure}.svg",
+        "reanalysis/figures/{experiment}-{figure}.pdf",
+        "reanalysis/figures/{experiment}-{figure}.png",
+    log:
+        "logs/{experiment}/redrawn_{figure}.log",
+    wildcard_constraints:
+        figure="[a-z_]+",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Drawing {wildcards.figure} of {wildcards.experiment}"
+    script:
+        "../scripts/figures.py"
+
+
+rule resummarised:
+    input:
+        quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.summarised("drawn")),
+        rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.summarised("drawn")),
+        trained_quantiles=expand(
+            "reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.summarised("trained")
+        ),
+        trained_rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.summarised("trained")),
+    output:
+        SUMMARY,
+    log:
+        "logs/resummarised.log",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Writing the summary"
+    script:
+        "../scripts/summary.py"
+
+
+# Size and SHA-256 of every file above, for `ntk-core verify reanalysis`.
+rule remanifest:
+    input:
+        MADE,
+    output:
+        MANIFEST,
+        SEAL,
+    log:
+        "logs/remanifest.log",
+    conda:
+        "../../environment.yml"
+    params:
+        library=LIBRARY,
+    message:
+        "Writing the manifest"
+    script:
+        "../scripts/manifest.py"

@@ -1,0 +1,61 @@
+# What a config asks for: the plan, the files, and the rules that make them.
+from ntk_core.bundle import sources
+from ntk_core.checksums import seal_path
+from ntk_core.config import parse_config
+from ntk_core.config_file import with_law_paths
+from ntk_core.estimate import estimate
+from ntk_core.figures import FIGURES, TRAINING_FIGURES
+from ntk_core.plan import Plan
+from ntk_core.progress import Job
+from ntk_core.resources import analysis_memory, analysis_minutes, shard_memory, shard_minutes
+
+# In place, because the call that writes the report gets this config in another folder.
+config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
+PLAN = Plan(parse_config(config), Path("results"))
+if workflow.is_main_process:
+    PLAN.check_resources(here=NODES is None)
+    PLAN.check_laws()
+    print(estimate(PLAN, NODES or CORES), file=sys.stderr)
+
+EXPERIMENTS = list(PLAN.config.experiments)
+GRIDS = PLAN.config.grids
+TRAININGS = PLAN.config.trainings
+# As patterns for wildcards; the last matches nothing.
+DRAWN = "|".join(GRIDS) or "(?!)"
+TRAINED = "|".join(TRAININGS) or "(?!)"
+EXECUTION = PLAN.config.execution
+DATA = [Path(f"results/{e}/{kind}.nc") for e in EXPERIMENTS for kind in ("runs", "quantiles", "rates")]
+DATA += [Path(f"results/{e}/theory.nc") for e in GRIDS]
+DRAWINGS = [
+    Path(f"results/figures/{e}-{figure}.{suffix}")
+    for names, figures in ((GRIDS, FIGURES), (TRAININGS, TRAINING_FIGURES))
+    for e in names
+    for figure in figures
+    for suffix in ("svg", "pdf", "png")
+]
+CLAIMS = Path("results/claims.json")
+SUMMARY = Path("results/summary.txt")
+FINDINGS = Path("results/findings.html")
+EXPLORE = [Path("results/explore.html")] if GRIDS else []
+MANIFEST = Path("results/manifest.json")
+SEAL = seal_path(MANIFEST)
+REPORT = Path("results/report.html")
+ARCHIVE = [Path("archive.zip"), Path("archive/manifest.json"), Path("archive/manifest.json.sha256")]
+MONITOR = Monitor([Job(PLAN.path(s), s.runs, s.cost()) for s in PLAN.all_shards])
+KEPT = DATA + DRAWINGS + [CLAIMS, SUMMARY, FINDINGS, *EXPLORE, MANIFEST, SEAL, REPORT, *ARCHIVE]
+
+
+include: "simulate.smk"
+include: "analyse.smk"
+include: "training.smk"
+include: "figures.smk"
+include: "report.smk"
+include: "archive.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.results.input,
+        rules.manifest.output,
+        rules.report.output,

@@ -1,0 +1,26 @@
+"""An archive in, the digest of its manifest out, if every byte of it is as it was."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from ntk_core.checksums import NoManifestError, check
+from ntk_core.datasets import replacing
+from ntk_core.reanalysis import parse_reanalysis
+
+logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+path = parse_reanalysis(snakemake.config).path
+try:
+    found = check(path)
+except NoManifestError as error:
+    sys.exit(f"The archive cannot be verified: {error}")
+for fault in found.faults:
+    logging.error("%s: %s", fault.kind, fault.path)
+if found.faults:
+    told = ", ".join(f"{fault.path} ({fault.kind})" for fault in found.faults[:5])
+    sys.exit(f"The archive {path} is not what it was: {told}")
+with replacing(snakemake.output[0]) as beside:
+    Path(beside).write_text(json.dumps({"manifest": snakemake.params.manifest, "files": found.files}) + "\n")
+logging.info("%d files", found.files)

@@ -56,7 +56,7 @@ CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
 
 # Which rules there are: those that make results from a config, or those that look at an archive anew. Either names
-# what is KEPT while it runs, its SUMMARY, and a MONITOR of its progress.
+# its TARGETS, what is KEPT while it runs, its SUMMARY, and a MONITOR of its progress.
 LIBRARY = library_digest()
 try:
     if "archive" in config:
@@ -78,6 +78,12 @@ if workflow.is_main_process and not LOOKING and (told := recover(Path(".snakemak
     print(told, file=sys.stderr)
 
 KEEPER = Keeper(KEPT)
+
+
+rule all:
+    default_target: True
+    input:
+        TARGETS,
 
 
 onstart:

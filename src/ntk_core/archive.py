@@ -33,6 +33,10 @@ MOST_PACKED = 1100
 """Zeros take at most so many times as much space as when packed (deflate: 1032)."""
 
 
+OPTIONAL = ("name", "laws", "first_seed")
+"""Fields of an experiment that a spec has elsewhere, or only where they say something."""
+
+
 class ArchiveError(ValueError):
     """A file that is no archive of ours; the message names the file and what is wrong with it."""
 
@@ -49,7 +53,8 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Work, int]:
         spec = json.loads(attrs["spec"])
         entropy, name = int(spec["entropy"]), str(spec["name"])
         kind = Training if spec.get("kind") == "trained" else Experiment
-        keys = {field.name: spec[field.name] for field in fields(kind) if field.name not in ("name", "laws")}
+        keys = {field.name: spec[field.name] for field in fields(kind) if field.name not in OPTIONAL}
+        keys |= {"first_seed": spec["first_seed"]} if "first_seed" in spec else {}
         laws = {law: _archived_law(path, law, told) for law, told in spec.get("laws", {}).items()}
         if kind is Training:
             keys = _as_config(keys)
@@ -62,7 +67,9 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Work, int]:
         experiment = config.experiment(name)
     except ConfigError as error:
         raise ArchiveError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
-    return replace(experiment, seeds=0) if without_runs else experiment, entropy
+    if without_runs and isinstance(experiment, Experiment):
+        experiment = experiment.without_runs()
+    return experiment, entropy
 
 
 def _archived_law(path: Path, name: str, told: Any) -> OwnLaw:
@@ -156,8 +163,9 @@ class ArchivedRuns(_Archived):
             found = grid.place(perturbation, m, d, alpha)
         except ValueError as error:
             raise ArchiveError(f"{self.path}: {error}") from None
-        if seed >= grid.seeds:
-            raise ArchiveError(f"{self.path}: seed is {seed}; archived: 0 to {grid.seeds - 1}")
+        if seed not in grid.numbers:
+            held = f"{grid.numbers.start} to {grid.numbers.stop - 1}"
+            raise ArchiveError(f"{self.path}: seed is {seed}; archived: {held}")
         return found
 
     def allow_code(self, given: bool) -> None:
@@ -184,7 +192,7 @@ class ArchivedRuns(_Archived):
             expected[name] = ((name,), (size,), "f8" if name == "alpha" else "i8")
         longest = max(map(len, self.experiment.perturbation))
         expected["perturbation"] = (("perturbation", f"string{longest}"), (shape[0], longest), "S1")
-        coords = run_coordinates(self.experiment, self.experiment.m, range(self.experiment.seeds))
+        coords = run_coordinates(self.experiment, self.experiment.m, self.experiment.numbers)
         return 8 * PLAIN_QUANTITIES * self.experiment.runs, expected, coords
 
 
@@ -246,7 +254,9 @@ def load_table(path: Path, experiment: Work, entropy: int) -> xr.Dataset:
 
     if not path.is_file():
         raise ArchiveError(f"{path} is not there, or no file")
-    expected = replace(experiment, seeds=0) if path.name == "theory.nc" else experiment
+    expected = experiment
+    if path.name == "theory.nc" and isinstance(experiment, Experiment):
+        expected = experiment.without_runs()
     try:
         with xr.open_dataset(path, engine="netcdf4", cache=False) as table:
             if read_spec(path, table.attrs) != (expected, entropy):

@@ -133,6 +133,9 @@ class ExperimentModel(Section):
         list[Annotated[float, Field(ge=1e-9, le=1e6)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
     ] = Field(description="a list, each once, of numbers, 1.0e-9 to 1.0e+6")
     seeds: Annotated[int, Field(ge=1, le=2**40)] = Field(description="a whole number, 1 to 2^40: runs a cell")
+    first_seed: Annotated[int, Field(ge=0, le=2**40)] = Field(
+        default=0, description="a whole number, 0 to 2^40: number of the first run, to make a part of a whole"
+    )
 
     @model_validator(mode="after")
     def _dense_width(self) -> ExperimentModel:
@@ -428,6 +431,7 @@ class Config(Section):
             d=tuple(sorted(model.d)),
             alpha=tuple(sorted(model.alpha)),
             seeds=model.seeds,
+            first_seed=model.first_seed,
             laws=tuple(replace(self.laws[law], name=law) for law in own),
         )
 

@@ -76,7 +76,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A full grid: the product of its axes, with `seeds` runs in every cell.
+    """A full grid: the product of its axes, with `seeds` runs in every cell, numbered from `first_seed` on.
 
     `laws` are those of its perturbations that are a user's own.
     """
@@ -89,6 +89,11 @@ class Experiment:
     alpha: tuple[float, ...]
     seeds: int
     laws: tuple[OwnLaw, ...] = field(default=(), repr=False)
+    first_seed: int = 0
+
+    def without_runs(self) -> Experiment:
+        """The grid alone: what theory is about."""
+        return replace(self, seeds=0, first_seed=0)
 
     def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
         """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
@@ -151,6 +156,11 @@ class Experiment:
         return len(self.perturbation) * len(self.d) * len(self.alpha)
 
     @property
+    def numbers(self) -> range:
+        """Numbers of the runs of a cell."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
     def runs(self) -> int:
         """Runs in the whole grid."""
         return self.cells_per_width * len(self.m) * self.seeds
@@ -206,6 +216,8 @@ def spec(work: Work) -> dict[str, Any]:
     """All that a work is, as plain data for a file; laws of one's own with source and digest, by name."""
     content = asdict(work)
     content.pop("laws", None)
+    if not content.get("first_seed"):
+        content.pop("first_seed", None)
     if isinstance(work, Experiment) and work.laws:
         content["laws"] = {law.name: {"sha256": law.sha256, "source": law.source} for law in work.laws}
     return content

@@ -8,7 +8,8 @@ import math
 import os
 import re
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,8 +73,16 @@ class Plan:
         return [
             Shard(experiment, self.config.entropy, m, start, stop)
             for m in experiment.m
-            for start, stop in seed_ranges(experiment.seeds, experiment.shard_seeds(m, most), existing[m])
+            for start, stop in self._ranges(experiment, existing[m], experiment.shard_seeds(m, most))
         ]
+
+    @staticmethod
+    def _ranges(experiment: Work, existing: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+        """Ranges of seeds that cover the experiment, those already on disk first."""
+        first = experiment.numbers.start
+        there = [(start - first, stop - first) for start, stop in existing if start >= first]
+        for start, stop in seed_ranges(experiment.seeds, size, there):
+            yield first + start, first + stop
 
     def shard(self, name: str, path: Path) -> Shard[Any]:
         """The shard of an experiment that belongs in the file at `path`.
@@ -94,7 +103,7 @@ class Plan:
 
     def grid(self, name: str) -> str:
         """All of it but the number of runs: what theory depends on."""
-        return f"{replace(self.config.grid(name), seeds=0)}, {self._laws(name)}{self._versions}"
+        return f"{self.config.grid(name).without_runs()}, {self._laws(name)}{self._versions}"
 
     def _laws(self, name: str) -> str:
         laws = self.config.grid(name).laws if name in self.config.grids else ()
@@ -207,7 +216,8 @@ class Plan:
 
     def _missing(self, experiment: Work) -> int:
         ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
-        there = sum(stop - start for start, stop in ranges if stop <= experiment.seeds)
+        wanted = experiment.numbers
+        there = sum(stop - start for start, stop in ranges if wanted.start <= start < stop <= wanted.stop)
         return max(experiment.runs - experiment.cells_per_width * there, 0)
 
 

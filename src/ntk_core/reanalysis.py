@@ -116,7 +116,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None
     drawn = [name for name in names if isinstance(opened[name], DrawnResults)]
     asked: dict[str, dict[str, Any]] = {}
-    figures = {}
+    figures, possible = {}, {}
     for name in names:
         part = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
         levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
@@ -128,12 +128,12 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         except ValueError as error:
             raise ConfigError(f"select.{error} (experiment {name})") from None
         quantities = part.get("quantity", QUANTITIES)
-        possible = drawable(quantities) if name in drawn else TRAINING_FIGURES
+        possible[name] = drawable(quantities) if name in drawn else TRAINING_FIGURES
         wanted = model.select.figure
-        figures[name] = tuple(f for f in possible if wanted is None or f in wanted)
+        figures[name] = tuple(f for f in possible[name] if wanted is None or f in wanted)
     for figure in model.select.figure or []:
-        if not any(figure in drawn for drawn in figures.values()):
-            allowed = ", ".join(dict.fromkeys(f for name in names for f in figures[name])) or "none of these"
+        if not any(figure in there for there in possible.values()):
+            allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
     return Reanalysis(path, asked, figures, model.execution)
 

@@ -89,7 +89,8 @@ def replay(
         runs.allow_code(run_archived_code)
     cell, entropy = runs.experiment.cell(index), runs.entropy
     block = f"block {seed // cell.block}, place {seed % cell.block}"
-    old = [runs.read(quantity, (*index, seed)) for quantity in QUANTITIES]
+    place = seed - runs.experiment.first_seed
+    old = [runs.read(quantity, (*index, place)) for quantity in QUANTITIES]
     by_definition = definitions(entropy, cell, seed) if dense else None
     return Replayed(
         f"{runs.experiment.name}: {cell.name}, seed {seed} ({block}), at |x| = 1",
@@ -125,9 +126,9 @@ class Block:
 
     @property
     def seeds(self) -> slice:
-        """Its seeds; the last block of a cell may be cut."""
-        first = self.number * self.cell.block
-        return slice(first, min(first + self.cell.block, self.runs.experiment.seeds))
+        """Its seeds; the first and the last block of a cell may be cut."""
+        first, held = self.number * self.cell.block, self.runs.experiment.numbers
+        return slice(max(first, held.start), min(first + self.cell.block, held.stop))
 
     def __str__(self) -> str:
         seeds = f"seeds {self.seeds.start} to {self.seeds.stop - 1}"
@@ -136,7 +137,9 @@ class Block:
     def differing(self) -> dict[str, int]:
         """How many runs differ in any bit from what is archived, by quantity; empty if none does."""
         anew = simulate(self.runs.entropy, self.cell, self.seeds.start, self.seeds.stop)
-        old = np.stack([self.runs.read(quantity, (*self.index, self.seeds)) for quantity in QUANTITIES])
+        first = self.runs.experiment.first_seed
+        places = slice(self.seeds.start - first, self.seeds.stop - first)
+        old = np.stack([self.runs.read(quantity, (*self.index, places)) for quantity in QUANTITIES])
         counts = np.count_nonzero(anew.view(np.uint64) != old.view(np.uint64), axis=1)
         return {quantity: int(n) for quantity, n in zip(QUANTITIES, counts, strict=True) if n}
 
@@ -183,15 +186,16 @@ def random_blocks(
     if count == 0:
         return
     random = Random()  # not seeded: other blocks every time
-    cells: list[tuple[ArchivedRuns | ArchivedTraining, tuple[int, ...], int]] = []
+    cells: list[tuple[ArchivedRuns | ArchivedTraining, tuple[int, ...], range]] = []
     for runs in archives:
         if isinstance(runs, ArchivedTraining):
-            cells += [(runs, (at,), runs.experiment.seeds) for at in range(len(runs.experiment.m))]
+            cells += [(runs, (at,), runs.experiment.numbers) for at in range(len(runs.experiment.m))]
         else:
-            blocks = -(-runs.experiment.seeds // next(runs.experiment.cells()).block)
+            size, held = next(runs.experiment.cells()).block, runs.experiment.numbers
+            blocks = range(held.start // size, -(-held.stop // size))
             cells += [(runs, index, blocks) for index in np.ndindex(runs.experiment.shape)]
-    for runs, index, blocks in random.choices(cells, weights=[cell[2] for cell in cells], k=count):
-        number = random.randrange(blocks)
+    for runs, index, blocks in random.choices(cells, weights=[len(cell[2]) for cell in cells], k=count):
+        number = random.choice(blocks)
         if isinstance(runs, ArchivedTraining):
             yield TrainedRun(runs, (index[0], number))
         else:

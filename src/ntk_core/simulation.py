@@ -55,7 +55,7 @@ def simulate_shard(
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: one shard of {experiment.name}",
         f"Runs {shard.start} to {shard.stop - 1} of every cell at width {shard.m}.",
-        replace(experiment, m=(shard.m,), seeds=seeds),
+        replace(experiment, m=(shard.m,), seeds=seeds, first_seed=shard.start),
         shard.entropy,
     )
     coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
@@ -105,15 +105,8 @@ def collect(experiment: Work, entropy: int, shards: Sequence[str | Path], path: 
 
         collect_trained(experiment, entropy, shards, path)
         return
-    attrs = attributes(
-        f"Linearization error of two-layer ReLU networks: runs of {experiment.name}",
-        "One value a run for the linearization error, its two parts, the fraction of sign changes and "
-        "the fraction of neurons in the band, over a full grid of displacement law, width, input "
-        "dimension and radius.",
-        experiment,
-        entropy,
-    )
-    coords = run_coordinates(experiment, experiment.m, range(experiment.seeds))
+    attrs = runs_attributes(experiment, entropy)
+    coords = run_coordinates(experiment, experiment.m, experiment.numbers)
     with (
         _Shards(shards, experiment, entropy) as source,
         replacing(path) as beside,
@@ -125,8 +118,21 @@ def collect(experiment: Work, entropy: int, shards: Sequence[str | Path], path: 
             for cell in np.ndindex(experiment.shape):
                 for low in range(0, experiment.seeds, chunk):
                     high = min(low + chunk, experiment.seeds)
-                    runs = source.read(quantity, experiment.m[cell[1]], cell, low, high)
+                    first = experiment.first_seed
+                    runs = source.read(quantity, experiment.m[cell[1]], cell, first + low, first + high)
                     writer.put(quantity, cell, slice(low, high), runs)
+
+
+def runs_attributes(experiment: Experiment, entropy: int) -> dict[str, Any]:
+    """Global attributes of a `runs.nc`."""
+    return attributes(
+        f"Linearization error of two-layer ReLU networks: runs of {experiment.name}",
+        "One value a run for the linearization error, its two parts, the fraction of sign changes and "
+        "the fraction of neurons in the band, over a full grid of displacement law, width, input "
+        "dimension and radius.",
+        experiment,
+        entropy,
+    )
 
 
 class _Shards:
@@ -152,10 +158,11 @@ class _Shards:
             self._parts[int(file["m"][0])].append((int(seeds[0]), int(seeds[-1]) + 1, path))
         for m, parts in self._parts.items():
             parts.sort()
-            edges = [0, *(stop for _, stop, _ in parts)]
-            if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != experiment.seeds:
+            first, last = experiment.numbers.start, experiment.numbers.stop
+            edges = [first, *(stop for _, stop, _ in parts)]
+            if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != last:
                 held = [part[:2] for part in parts]
-                raise ValueError(f"shards of m = {m} hold the seeds {held}, not 0 to {experiment.seeds}")
+                raise ValueError(f"shards of m = {m} hold the seeds {held}, not {first} to {last}")
 
     def __enter__(self) -> _Shards:
         return self

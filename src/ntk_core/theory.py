@@ -6,7 +6,6 @@ their number grows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,7 @@ def theory_dataset(
         f"Linearization error of two-layer ReLU networks: theory for {experiment.name}",
         "Exact quantiles and moments of every cell of the grid, and the bounds of the notes, as printed and "
         "sharpened. No run enters.",
-        replace(experiment, seeds=0),
+        experiment.without_runs(),
         entropy,
         delta=delta,
         x_norm=x_norm,

@@ -16,11 +16,11 @@ MADE += [
 ]
 MADE += [Path("reanalysis/archive.json"), SUMMARY]
 KEPT = [*MADE, MANIFEST, SEAL]
+TARGETS = [MANIFEST]
 MONITOR = Monitor([])
 
 
 rule reanalyse:
-    default_target: True
     input:
         MANIFEST,
 

@@ -52,10 +52,4 @@ include: "figures.smk"
 include: "report.smk"
 include: "archive.smk"
 
-
-rule all:
-    default_target: True
-    input:
-        rules.results.input,
-        rules.manifest.output,
-        rules.report.output,
+TARGETS = [*rules.results.input, *rules.manifest.output, *rules.report.output]

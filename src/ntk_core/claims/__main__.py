@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..archive import ArchiveError
 from . import STATEMENTS, claim, open_archive
-from .record import Claim, Number
+from .wording import as_text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,25 +49,7 @@ def _judge(names: list[str], results: Path) -> None:
         found = ", ".join(there)
         print(f"Archived experiments: {found or f'none in {results}; exact laws and draws only'}")
         for name in names:
-            print("\n" + _text(claim(name, archive)))
-
-
-def _text(judged: Claim) -> str:
-    lines = [f"{judged.id}  {judged.title}: {judged.verdict.upper()}", f"  {judged.statement}", ""]
-    lines += [_number(number) for number in judged.evidence]
-    if judged.counterexample:
-        point = ", ".join(f"{k} = {v:g}" for k, v in judged.counterexample.parameters.items())
-        lines += ["", f"  Counterexample: {point}", f"  {judged.counterexample.text}"]
-        lines += [_number(number) for number in judged.counterexample.evidence]
-    if judged.corrected:
-        lines += ["", f"  Instead, or sharper: {judged.corrected}"]
-    return "\n".join(lines)
-
-
-def _number(number: Number) -> str:
-    interval = "" if number.lower is None else f" [{number.lower:.6g}, {number.upper:.6g}]"
-    value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
-    return f"  {value:>12}{interval}  {number.what}"
+            print("\n" + as_text(claim(name, archive)))
 
 
 if __name__ == "__main__":

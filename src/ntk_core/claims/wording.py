@@ -1,8 +1,10 @@
-"""Numbers inside formulas."""
+"""Numbers inside formulas, and a judged statement as plain text."""
 
 from __future__ import annotations
 
 import math
+
+from .record import Claim, Number
 
 
 def power_of_ten(value: float) -> str:
@@ -16,3 +18,22 @@ def width(m: int) -> str:
     """A width as LaTeX, large powers of two as such."""
     power = m.bit_length() - 1
     return f"2^{{{power}}}" if m == 1 << power and m > 64 else str(m)
+
+
+def as_text(judged: Claim) -> str:
+    """A statement with its verdict and evidence, for a terminal."""
+    lines = [f"{judged.id}  {judged.title}: {judged.verdict.upper()}", f"  {judged.statement}", ""]
+    lines += [_number(number) for number in judged.evidence]
+    if judged.counterexample:
+        point = ", ".join(f"{k} = {v:g}" for k, v in judged.counterexample.parameters.items())
+        lines += ["", f"  Counterexample: {point}", f"  {judged.counterexample.text}"]
+        lines += [_number(number) for number in judged.counterexample.evidence]
+    if judged.corrected:
+        lines += ["", f"  Instead, or sharper: {judged.corrected}"]
+    return "\n".join(lines)
+
+
+def _number(number: Number) -> str:
+    interval = "" if number.lower is None else f" [{number.lower:.6g}, {number.upper:.6g}]"
+    value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
+    return f"  {value:>12}{interval}  {number.what}"

@@ -67,6 +67,11 @@ class Training:
         return tuple(sorted({0, *powers, self.steps}))
 
     @property
+    def numbers(self) -> range:
+        """Numbers of the runs of a width."""
+        return range(self.seeds)
+
+    @property
     def runs(self) -> int:
         """Runs in the whole experiment."""
         return len(self.m) * self.seeds

@@ -1,38 +1,24 @@
-"""The command `ntk-core`: check an archive of results, and compute any single run of it again."""
+"""`verify` and `replay`: is an archive what it was, and does a run come out the same."""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .common import DIFFERENT, Json, Results, app, print_json, refuse
+
 if TYPE_CHECKING:
-    from .replay import Replayed
-
-app = typer.Typer(
-    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None
-)
-
-DIFFERENT, UNREADABLE = 1, 2
-"""Exit codes: the archive is not what it was; there is no archive to look at, or the call is wrong."""
+    from ..replay import Replayed
 
 RunCode = Annotated[
     bool,
     typer.Option("--run-archived-code", help="run the code of laws that the archive has of its own"),
 ]
-Results = Annotated[Path, typer.Argument(help="the folder of the results", show_default=True)]
-
-
-def _refuse(error: object) -> NoReturn:
-    typer.echo(f"ntk-core: {error}", err=True)
-    raise typer.Exit(UNREADABLE)
-
-
-@app.callback()
-def main() -> None:
-    """Look into an archive of results without running the workflow."""
 
 
 @app.command()
@@ -43,42 +29,55 @@ def verify(
         typer.Option(min=0, help="compute so many random blocks of runs again, and compare all bits"),
     ] = 0,
     run_archived_code: RunCode = False,
+    json: Json = False,
 ) -> None:
     """Check an archive byte by byte against its manifest: exit code 0 if it is whole, 1 if not, 2 if none.
 
     Every file that is changed, truncated, missing or extra is named. `report.html` is not covered: it
     carries run times.
+
+    \b
+    Examples:
+      ntk-core verify results
+      ntk-core verify archive --recompute 10
+      ntk-core verify archive --json | jq .faults
     """
-    from .archive import ArchiveError, archived
-    from .checksums import NoManifestError, check
-    from .displacement import LawError
-    from .replay import random_blocks
+    from ..archive import ArchiveError, archived
+    from ..checksums import NoManifestError, check
+    from ..displacement import LawError
+    from ..replay import random_blocks
 
     try:
         found = check(path)
     except NoManifestError as error:
-        _refuse(error)
+        refuse(error)
+    told = (lambda _: None) if json else typer.echo
     for fault in found.faults:
-        typer.echo(f"{fault.kind}: {path / fault.path}")
+        told(f"{fault.kind}: {path / fault.path}")
     whole = not found.faults
     if whole:
-        typer.echo(f"ok: {found.files} files of the manifest, {found.shards} shards")
+        told(f"ok: {found.files} files of the manifest, {found.shards} shards")
+    recomputed = {}
     with contextlib.ExitStack() as stack:
         try:
             archives = [archived(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
             for runs in archives:
                 stack.enter_context(runs).allow_code(run_archived_code)
             if recompute and not archives:
-                _refuse(f"{path} holds no runs.nc")
+                refuse(f"{path} holds no runs.nc")
             for block in random_blocks(archives, recompute):
                 differing = block.differing()
                 whole = whole and not differing
-                told = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
-                typer.echo(f"recomputed {block}: {told or 'the same bits'}")
+                recomputed[str(block)] = differing
+                how = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
+                told(f"recomputed {block}: {how or 'the same bits'}")
         except (ArchiveError, LawError) as error:
-            _refuse(error)
+            refuse(error)
         except MemoryError:
-            _refuse(f"{path}: a run of a runs.nc needs more memory than there is")
+            refuse(f"{path}: a run of a runs.nc needs more memory than there is")
+    if json:
+        faults = [asdict(fault) for fault in found.faults]
+        print_json({"files": found.files, "shards": found.shards, "faults": faults, "recomputed": recomputed})
     raise typer.Exit(0 if whole else DIFFERENT)
 
 
@@ -95,18 +94,24 @@ def replay(
     ] = False,
     run_archived_code: RunCode = False,
     path: Results = Path("results"),
+    json: Json = False,
 ) -> None:
     """Compute one run again: every stored quantity, archived and recomputed, bit for bit.
 
     Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
+
+    \b
+    Examples:
+      ntk-core replay --experiment theorem1 --perturbation sphere --m 64 --d 2 --alpha 1 --seed 77 --dense
+      ntk-core replay --experiment lazy --m 256 --seed 3
     """
-    from .archive import ArchivedTraining, ArchiveError, archived
-    from .plan import size_text
-    from .replay import replay as again
-    from .replay import replay_trained
+    from ..archive import ArchivedTraining, ArchiveError, archived
+    from ..plan import size_text
+    from ..replay import replay as again
+    from ..replay import replay_trained
 
     if "/" in experiment or experiment.startswith("."):
-        _refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
+        refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
     try:
         with archived(path / experiment / "runs.nc") as runs:
             if isinstance(runs, ArchivedTraining):
@@ -114,15 +119,19 @@ def replay(
                     found = replay_trained(runs, m, seed, dense)
                 except MemoryError:
                     need = size_text(runs.experiment.memory(m))
-                    _refuse(f"seed {seed} of m = {m} needs {need} of memory and more")
-                _show_trained(found, runs.experiment.times)
+                    refuse(f"seed {seed} of m = {m} needs {need} of memory and more")
+                show = partial(_show_trained, found, runs.experiment.times)
             elif perturbation is None or d is None or alpha is None:
-                _refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
+                refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
             else:
                 found = again(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
-                _show_drawn(found, alpha / m)
+                show = partial(_show_drawn, found, alpha / m)
     except (ArchiveError, ValueError) as error:
-        _refuse(error)
+        refuse(error)
+    if json:
+        print_json(asdict(found) | {"same": found.same, "apart": found.apart})
+    else:
+        show()
     raise typer.Exit(0 if found.same else DIFFERENT)
 
 

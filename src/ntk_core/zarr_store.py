@@ -1,0 +1,29 @@
+"""An archive as a Zarr store: the same datasets, a group for each file, for places that hold objects."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from .opened import open_archive
+
+
+def export_zarr(path: Path, to: Path) -> list[str]:
+    """Write all datasets of the archive at `path` into a new Zarr store `to`; returns its groups.
+
+    Runs are copied chunk by chunk where Dask is installed, and whole otherwise. Raises `ModuleNotFoundError`
+    without the package zarr, `FileExistsError` where there is something at `to`, `ArchiveError` where there
+    is no archive.
+    """
+    if importlib.util.find_spec("zarr") is None:
+        raise ModuleNotFoundError("export needs the package zarr: pip install zarr")
+    if to.exists():
+        raise FileExistsError(f"{to} is there already; allowed: a place where nothing is")
+    groups = []
+    for name, opened in open_archive(path).items():
+        for file, dataset in opened.datasets.items():
+            for variable in dataset.variables.values():
+                variable.encoding = {}
+            dataset.to_zarr(to, group=f"{name}/{file}", mode="w", consolidated=False)
+            groups.append(f"{name}/{file}")
+    return groups

@@ -1,0 +1,146 @@
+"""Two archives as one: the bytes of the whole, or one error that says where they disagree."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from conftest import DELTA, X_NORM
+from typer.testing import CliRunner
+
+import ntk_core
+from ntk_core.analysis import quantile_dataset
+from ntk_core.checksums import check, write_manifest
+from ntk_core.cli import app
+from ntk_core.config import ExecutionModel
+from ntk_core.datasets import write
+from ntk_core.execution import workers
+from ntk_core.grid import Experiment, Shard
+from ntk_core.merging import MergeError, merge_archives
+from ntk_core.rates import rate_dataset
+from ntk_core.simulation import collect, simulate_shard
+from ntk_core.theory import theory_dataset
+
+WHOLE = Experiment("e", "band", ("adversarial", "sphere"), (64, 256), (2,), (0.5, 2.0), 3000)
+FILES = ("runs.nc", "theory.nc", "quantiles.nc", "rates.nc")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with workers(ExecutionModel(), 2) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def make(client, tmp_path_factory):
+    """An archive of one experiment, as the workflow would make it."""
+
+    def made(experiment: Experiment, entropy: int = 1) -> Path:
+        root = tmp_path_factory.mktemp("part")
+        shards = []
+        for m in experiment.m:
+            shards.append(root / f"{m}.nc")
+            numbers = experiment.numbers
+            shard = Shard(experiment, entropy, m, numbers.start, numbers.stop)
+            simulate_shard(shard, shards[-1], client, lambda _: None)
+        folder = root / "archive" / experiment.name
+        collect(experiment, entropy, shards, folder / "runs.nc")
+        theory = theory_dataset(experiment, entropy, DELTA, X_NORM, client)
+        table = quantile_dataset(folder / "runs.nc", theory, experiment, entropy, client)
+        for name, data in (("theory", theory), ("quantiles", table)):
+            write(data, folder / f"{name}.nc")
+        write(rate_dataset(table, experiment, entropy), folder / "rates.nc")
+        write_manifest(folder.parent, sorted(folder.glob("*.nc")))
+        return folder.parent
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(make):
+    return make(WHOLE)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / "e" / name).read_bytes()).hexdigest() for name in FILES}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"m": (64,)}, {"m": (256,)}],
+        [{"alpha": (2.0,)}, {"alpha": (0.5,)}],
+        [{"perturbation": ("sphere",)}, {"perturbation": ("adversarial", "sphere")}],
+        [{"seeds": 1700}, {"seeds": 1300, "first_seed": 1700}],
+        [{"seeds": 900, "first_seed": 2100}, {"seeds": 2200}],
+    ],
+    ids=["widths", "radii", "overlapping laws", "seeds", "overlapping seeds"],
+)
+def test_the_parts_give_the_bytes_of_the_whole(make, whole, tmp_path, parts):
+    first, second = (make(replace(WHOLE, **part)) for part in parts)
+    merged = merge_archives(first, second, tmp_path / "both")
+    assert merged == {"e": WHOLE}
+    assert digests(tmp_path / "both") == digests(whole)
+    assert not check(tmp_path / "both").faults
+
+
+def test_a_part_with_later_seeds_is_replayed_and_checked_block_by_block(make):
+    part = make(replace(WHOLE, m=(64,), seeds=1300, first_seed=1700))
+    grid = ntk_core.open_archive(part)["e"]
+    assert grid.runs["seed"].values.tolist() == list(range(1700, 3000))
+    assert grid.replay("sphere", 64, 2, 0.5, 1700).same
+    assert grid.replay("sphere", 64, 2, 0.5, 2999).same
+    with pytest.raises(ValueError, match="seed is 1699; archived: 1700 to 2999"):
+        grid.replay("sphere", 64, 2, 0.5, 1699)
+    done = CliRunner().invoke(app, ["verify", str(part), "--recompute", "12"])
+    assert done.exit_code == 0, done.output
+    assert "seeds 1700 to 2047" in done.output or "seeds 2048 to 2999" in done.output
+
+
+def changed(archive: Path, to: Path) -> Path:
+    """The archive with one run one bit off, and a manifest that says so."""
+    shutil.copytree(archive, to)
+    with netCDF4.Dataset(to / "e/runs.nc", "a") as file:
+        file["delta1"][1, 0, 0, 0, 77] = np.nextafter(file["delta1"][1, 0, 0, 0, 77], 1.0)
+    write_manifest(to, sorted(to.glob("e/*.nc")))
+    return to
+
+
+def test_what_is_no_part_of_one_whole_is_refused_with_the_place(make, whole, tmp_path):
+    both = tmp_path / "both"
+    narrow = make(replace(WHOLE, m=(64,)))
+    cases = [
+        (make(replace(WHOLE, m=(256,)), 2), "entropy is 1 in one archive, 2 in the other"),
+        (make(replace(WHOLE, m=(256,), alpha=(2.0,))), "neither archive holds .*256, .*= 0.5, seed 0"),
+        (make(replace(WHOLE, m=(64,), seeds=100, first_seed=3100)), "neither archive holds .*, seed 3000"),
+        (make(replace(WHOLE, sampler="dense", m=(64,), seeds=64)), "sampler is band in one archive, dense"),
+        (changed(whole, tmp_path / "changed"), "delta1 of band, sphere, .*, alpha = 0.5, seed 77, is "),
+    ]  # fmt: skip
+    for other, message in cases:
+        with pytest.raises(MergeError, match=message):
+            merge_archives(narrow, other, both)
+        assert not list(tmp_path.glob("*both*"))
+
+
+def test_a_damaged_part_is_refused(make, whole, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(whole, other)
+    with (other / "e/rates.nc").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(MergeError, match=r"is not what it was: e/rates\.nc \(changed\)"):
+        merge_archives(whole, other, tmp_path / "both")
+
+
+def test_the_command_says_what_it_made_and_never_overwrites(make, tmp_path):
+    parts = [make(replace(WHOLE, m=(m,), seeds=100)) for m in (64, 256)]
+    call = ["merge", *map(str, parts), "--to", str(tmp_path / "both")]
+    done = CliRunner().invoke(app, call)
+    assert (done.exit_code, done.output) == (0, f"{tmp_path / 'both/e'}: 800 runs\n")
+    again = CliRunner().invoke(app, call)
+    assert again.exit_code == 2
+    assert "is there already" in again.output

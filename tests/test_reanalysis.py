@@ -1,0 +1,123 @@
+"""An archive looked at anew: verified first, nothing simulated, nothing written into it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from conftest import run_snakemake
+
+import ntk_core
+from ntk_core.checksums import check, write_manifest
+from ntk_core.config import ConfigError
+from ntk_core.figures import FIGURES
+from ntk_core.reanalysis import parse_reanalysis
+
+
+@pytest.fixture(scope="module")
+def archive(archived, tmp_path_factory) -> Path:
+    """A folder of results with one experiment, `e`, and its manifest."""
+    root = tmp_path_factory.mktemp("old") / "archive"
+    (root / "e").mkdir(parents=True)
+    for name in ("runs", "theory", "quantiles", "rates"):
+        shutil.copy(archived / f"{name}.nc", root / "e")
+    write_manifest(root, sorted(root.glob("e/*.nc")))
+    return root
+
+
+def state(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        str(path): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+ASKED = ["analysis={delta: [0.05, 0.3], x_norm: [3.0]}", "select={perturbation: [sphere], figure: [rate]}"]
+
+
+def test_new_levels_of_an_old_archive(archive, tmp_path):
+    before = state(archive)
+    command = ("reanalyse", "--config", f"archive={archive}", *ASKED)
+    run = run_snakemake(tmp_path / "out", None, *command)
+    assert run.code == 0, run.output
+    jobs = {"verified": 1, "reanalysed": 1, "redrawn": 1, "resummarised": 1, "remanifest": 1, "reanalyse": 1}
+    assert run.jobs() == jobs
+    made = run.directory / "reanalysis"
+    e = ntk_core.open_archive(archive)["e"]
+    table = e.quantiles(delta=[0.05, 0.3], x_norm=3.0, perturbation="sphere")
+    xr.testing.assert_identical(xr.load_dataset(made / "e/quantiles.nc"), table)
+    xr.testing.assert_identical(xr.load_dataset(made / "e/rates.nc"), e.rates(table))
+    assert {path.name for path in (made / "figures").iterdir()} == {
+        f"e-rate.{s}" for s in ("svg", "pdf", "png")
+    }
+    assert "sphere" in (made / "summary.txt").read_text()
+    assert "reanalysis/manifest.json" in run.output
+    assert not check(made).faults
+    assert not (run.directory / "results").exists()
+    assert state(archive) == before
+    assert "Nothing to be done" in run_snakemake(tmp_path / "out", None, *command).output
+
+
+def test_a_changed_archive_is_refused_before_a_number_is_taken_from_it(archive, tmp_path):
+    other = tmp_path / "changed"
+    shutil.copytree(archive, other)
+    with (other / "e/runs.nc").open("r+b") as file:
+        file.seek(-9, 2)
+        file.write(b"\x01")
+    run = run_snakemake(tmp_path / "out", None, "reanalyse", "--config", f"archive={other}")
+    assert run.code != 0
+    assert "is not what it was: e/runs.nc (changed)" in run.output
+    assert not list((run.directory / "reanalysis").rglob("*.nc"))
+
+
+def test_without_an_archive_there_is_one_clear_error(tmp_path):
+    run = run_snakemake(tmp_path / "out", None, "reanalyse")
+    assert run.code != 0
+    assert "reanalyse needs an archive: snakemake reanalyse --config archive=PATH" in run.output
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"archive": "nowhere"}, "archive is 'nowhere': .*nowhere holds no results"),
+        ({"archive": 3}, "archive is 3; allowed: the folder of an archive"),
+        (
+            {"analysis": {"delta": [1.5]}},
+            r"analysis\.delta\.0 is 1\.5; allowed: a list, each once, of numbers",
+        ),
+        ({"analysis": {"level": [0.5]}}, r"analysis\.level: unknown key; allowed here: delta, x_norm"),
+        ({"select": {"experiment": ["f"]}}, r"select\.experiment is 'f'; allowed: e"),
+        ({"select": {"m": [128]}}, r"select\.m is 128; archived: 64, 256, 4096 \(experiment e\)"),
+        ({"select": {"m": ["wide"]}}, r"select\.m\.0 is 'wide'; allowed: a list of archived widths"),
+        ({"select": {"quantity": ["error"]}}, r"select\.quantity is \['error'\]; there are"),
+        ({"select": {"seeds": 10**6}}, r"select\.seeds is 1000000; archived: 1 to 1500"),
+        ({"select": {"figure": ["pie"]}}, r"select\.figure is 'pie'; allowed with this selection: rate"),
+        (
+            {"select": {"figure": ["rate"], "quantity": ["delta1"]}},
+            r"select\.figure is 'rate'; allowed with this selection: failure",
+        ),
+        ({"entropy": 3}, "entropy: unknown key; allowed here: archive, analysis, select, execution"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_key(archive, raw, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_reanalysis({"archive": str(archive)} | raw)
+
+
+def test_results_are_not_written_into_the_archive(archive, monkeypatch):
+    monkeypatch.chdir(archive / "e")
+    with pytest.raises(ConfigError, match="allowed: a folder that nothing is written in"):
+        parse_reanalysis({"archive": str(archive)})
+
+
+def test_numbers_of_the_command_line_are_numbers(archive):
+    """Snakemake hands on the text inside a list."""
+    found = parse_reanalysis(
+        {"archive": str(archive), "select": {"m": ["64"], "alpha": ["0.5"], "seeds": "10"}}
+    )
+    assert found.asked == {"e": {"m": [64], "alpha": [0.5], "seeds": 10}}
+    assert found.figures == {"e": FIGURES}

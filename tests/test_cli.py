@@ -1,0 +1,201 @@
+"""`ntk-core describe`, `claims`, `exact`, `export`, and their JSON: what they say is what the files hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import ROOT
+from typer.testing import CliRunner
+
+from ntk_core.bounds import bound
+from ntk_core.checksums import write_manifest
+from ntk_core.claims.record import from_json
+from ntk_core.cli import app
+from ntk_core.exact import exact_quantile
+
+RUN = (
+    "--experiment",
+    "e",
+    "--perturbation",
+    "sphere",
+    "--m",
+    "64",
+    "--d",
+    "2",
+    "--alpha",
+    "0.5",
+    "--seed",
+    "7",
+)
+
+
+@pytest.fixture(scope="module")
+def results(archived, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("cli") / "results"
+    (root / "e").mkdir(parents=True)
+    for name in ("runs", "theory", "quantiles", "rates"):
+        shutil.copy(archived / f"{name}.nc", root / "e")
+    shutil.copy(ROOT / "tests/claims.json", root)
+    write_manifest(root, [*root.glob("e/*.nc"), root / "claims.json"])
+    return root
+
+
+def call(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return done.exit_code, done.output
+
+
+def as_json(*arguments: object) -> object:
+    code, output = call(*arguments, "--json")
+    assert code == 0, output
+    return json.loads(output)
+
+
+def test_describe_tells_what_is_inside(results):
+    told = as_json("describe", results)
+    e = told["experiments"]["e"]
+    runs = xr.load_dataset(results / "e/runs.nc")
+    assert e["runs"] == runs["delta1"].size
+    assert {axis: e["axes"][axis] for axis in ("m", "d", "alpha", "perturbation")} == {
+        axis: runs[axis].values.tolist() for axis in ("m", "d", "alpha", "perturbation")
+    }
+    assert e["axes"]["delta"] == xr.load_dataset(results / "e/quantiles.nc")["delta"].values.tolist()
+    assert e["files"]["runs.nc"]["bytes"] == (results / "e/runs.nc").stat().st_size
+    assert e["files"]["runs.nc"]["variables"]["delta1"] == dict(runs["delta1"].sizes)
+    verdicts = {claim.id: claim.verdict for claim in from_json((results / "claims.json").read_text())}
+    assert {name: verdict for verdict, names in told["verdicts"].items() for name in names} == verdicts
+    code, text = call("describe", results)
+    assert code == 0
+    for word in ("e: 18,000 runs", "64, 256, 4096", "adversarial, sphere", "runs.nc", "true, loose:"):
+        assert word in text
+
+
+def test_claims_are_shown_as_archived(results):
+    archived = from_json((results / "claims.json").read_text())
+    assert [claim["id"] for claim in as_json("claims", results)] == [claim.id for claim in archived]
+    code, text = call("claims", results)
+    assert code == 0
+    for claim, line in zip(archived, text.splitlines(), strict=True):
+        assert line.startswith(claim.id)
+        assert claim.verdict in line
+    code, text = call("claims", results, "T1")
+    assert code == 0
+    assert text.startswith("T1  ")
+    assert next(c for c in archived if c.id == "T1").evidence[0].what in text
+    code, text = call("claims", results, "T9")
+    assert code == 2
+    assert "there is no statement T9; archived: " in text
+
+
+def test_exact_needs_no_archive():
+    options = ("--perturbation", "aligned", "--m", 64, "--d", 3, "--alpha", 0.5, "--x-norm", 2.0)
+    rows = as_json("exact", *options, "--delta", 0.1, "--delta", 0.5)
+    assert len(rows) == 10
+    for row in rows:
+        scale = 1.0 if row["quantity"].endswith("_fraction") else 2.0
+        value = exact_quantile("aligned", row["quantity"], 64, 3, 0.5, row["delta"])
+        assert row["exact_quantile"] == scale * value
+        assert row["bound_sharp"] == float(bound("sharp", row["quantity"], 64, 0.5, row["delta"], 2.0))
+    code, text = call("exact", *options, "--delta", 0.1)
+    assert code == 0
+    assert f"{rows[0]['exact_quantile']:.8g}" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--m", "63"), "m[0] is 63; allowed: "),
+        (("--alpha", "-1"), "alpha[0] is -1.0; allowed: "),
+        (("--delta", "1"), "delta[0] is 1.0; allowed: "),
+        (("--perturbation", "odd"), "perturbation[0] is 'odd'; allowed: "),
+        (("--x-norm", "0"), "x_norm[0] is 0.0; allowed: "),
+    ],
+)
+def test_exact_refuses_what_has_no_law(change, message):
+    options = {"--m": "64", "--alpha": "1", "--delta": "0.1"} | dict([change])
+    code, text = call("exact", *(part for item in options.items() for part in item))
+    assert code == 2
+    assert message in text
+
+
+def test_verify_and_replay_speak_json(results, tmp_path):
+    told = as_json("verify", results, "--recompute", 2)
+    assert (told["files"], told["faults"]) == (5, [])
+    assert all(differing == {} for differing in told["recomputed"].values())
+    assert told["recomputed"]
+    told = as_json("replay", *RUN, results, "--dense")
+    assert told["same"] is True
+    assert told["archived"] == told["recomputed"]
+    assert told["apart"] < 1e-15
+    other = tmp_path / "other"
+    shutil.copytree(results, other)
+    (other / "claims.json").write_text("[]")
+    code, output = call("verify", other, "--json")
+    assert code == 1
+    assert json.loads(output)["faults"] == [{"path": "claims.json", "kind": "truncated"}]
+
+
+def test_export_to_zarr_keeps_every_value(results, tmp_path):
+    store = tmp_path / "store.zarr"
+    code, output = call("export", results, "--to", store)
+    assert code == 0, output
+    for name in ("runs", "theory", "quantiles", "rates"):
+        assert f"e/{name}" in output
+        there = xr.open_zarr(store, group=f"e/{name}", consolidated=False).load()
+        xr.testing.assert_equal(there, xr.load_dataset(results / f"e/{name}.nc"))
+        assert there.attrs["spec"] == xr.load_dataset(results / f"e/{name}.nc").attrs["spec"]
+    code, output = call("export", results, "--to", store)
+    assert (code, "is there already" in output) == (2, True)
+
+
+def test_export_without_zarr_says_what_it_needs(results, tmp_path):
+    code = "import sys; sys.modules['zarr'] = None; from ntk_core.cli import app; app()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "export", results, "--to", tmp_path / "z"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "ntk-core: export needs the package zarr: pip install zarr\n"
+
+
+@pytest.mark.parametrize("command", ["describe", "claims", "exact", "verify", "replay", "export", "merge"])
+def test_help_shows_an_example(command):
+    code, text = call(command, "--help")
+    assert code == 0
+    assert f"\n    ntk-core {command} " in text.replace("      ntk-core", "    ntk-core")
+
+
+@pytest.mark.parametrize("command", ["describe", "claims", "verify", "export"])
+def test_where_there_is_no_archive_there_is_one_line(command, tmp_path):
+    options = ("--to", tmp_path / "z") if command == "export" else ()
+    code, text = call(command, tmp_path, *options)
+    assert code == 2
+    assert text.startswith("ntk-core: ")
+    assert text.count("\n") == 1
+
+
+def test_infinite_numbers_are_null_in_json():
+    from ntk_core.cli.common import _plain
+
+    assert _plain({"a": np.array([1.0, np.inf]), "b": (np.float64("nan"), 2)}) == {
+        "a": [1.0, None],
+        "b": [None, 2],
+    }
+
+
+def test_the_shell_completes_commands():
+    done = subprocess.run(
+        [sys.executable, "-c", "from ntk_core.cli import app; app(prog_name='ntk-core')"],
+        env={"PATH": "", "PYTHONPATH": str(ROOT / "src"), "_NTK_CORE_COMPLETE": "complete_bash",
+             "COMP_WORDS": "ntk-core de", "COMP_CWORD": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["describe"]

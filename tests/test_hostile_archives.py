@@ -105,6 +105,8 @@ def rebuilt(path: Path, rng: random.Random) -> None:
     source = path.with_suffix(".old")
     path.rename(source)
     with netCDF4.Dataset(source) as old, netCDF4.Dataset(path, "w") as new:
+        old.set_auto_chartostring(False)
+        new.set_auto_chartostring(False)
         victim = rng.choice(VICTIMS[kind_of(old)])
         new.setncatts({name: old.getncattr(name) for name in old.ncattrs()})
         for name, dim in old.dimensions.items():
@@ -122,8 +124,9 @@ def rebuilt(path: Path, rng: random.Random) -> None:
             if fault == "huge" or (hit and fault in ("dims", "text", "type")):
                 continue
             made[...] = variable[...]
-            if hit and fault == "values" and kind is not str:
-                made[...] = np.roll(variable[...], 1) if name in QUANTITIES else variable[...] + 1
+            if hit and fault == "values":
+                rolled = name in QUANTITIES or kind == "S1"
+                made[...] = np.roll(variable[...], 1, axis=0) if rolled else variable[...] + 1
     source.unlink()
 
 

@@ -337,7 +337,7 @@ def test_a_dashboard_needs_its_package_or_is_on_loopback(caplog):
 
 
 def test_no_code_of_ours_unpickles_or_evaluates():
-    """Dask's messages are pickled; what is read from files never is."""
+    """Dask's messages are pickled; what is read from files never is. A user's own law is run, by one."""
     modules = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
     files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")]
     assert len(files) > 40
@@ -349,7 +349,8 @@ def test_no_code_of_ours_unpickles_or_evaluates():
                 assert not {part for name in names for part in name.split(".")} & modules, where
             elif isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                assert called not in {"eval", "exec", "compile", "__import__", "yaml.load"}, where
+                allowed = {"exec", "compile"} if file.parts[-2:] == ("displacement", "own.py") else set()
+                assert called not in {"eval", "exec", "compile", "__import__", "yaml.load"} - allowed, where
                 assert not called.endswith(("np.load", "read_pickle", "unsafe_load", "full_load")), where
                 assert "allow_pickle" not in {keyword.arg for keyword in node.keywords}, where
 

@@ -55,25 +55,19 @@ LOOKING = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
 CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
 
+LIBRARY = library_digest()
+
+if "reanalyse" in sys.argv and "archive" not in config:
+    raise WorkflowError("reanalyse needs an archive: snakemake reanalyse --config archive=PATH")
+
+
 # Which rules there are: those that make results from a config, or those that look at an archive anew. Either names
 # its TARGETS, what is KEPT while it runs, its SUMMARY, and a MONITOR of its progress.
-LIBRARY = library_digest()
-try:
-    if "archive" in config:
+include: f"workflow/rules/{'reanalyse' if 'archive' in config else 'run'}.smk"
 
-        include: "workflow/rules/reanalyse.smk"
 
-    elif "reanalyse" in sys.argv:
-        raise ConfigError("reanalyse needs an archive: snakemake reanalyse --config archive=PATH")
-    else:
-
-        include: "workflow/rules/run.smk"
-
-    if workflow.is_main_process and not os.access(".", os.W_OK):
-        raise ConfigError(f"nothing can be written in {Path.cwd()}: choose another --directory")
-except ConfigError as error:
-    raise WorkflowError(f"The config cannot be run:\n{error}") from None
-
+if workflow.is_main_process and not os.access(".", os.W_OK):
+    raise WorkflowError(f"nothing can be written in {Path.cwd()}: choose another --directory")
 if workflow.is_main_process and not LOOKING and (told := recover(Path(".snakemake"))):
     print(told, file=sys.stderr)
 

@@ -416,6 +416,25 @@ def test_every_control_shows_the_numbers_of_the_datasets(visit, given, archived,
 
 
 @in_browser
+def test_every_number_on_an_axis_is_inside_its_chart(visit):
+    tab = visit()
+    for quantity in ("0", "1"):
+        tab.select_option("#quantity", quantity)
+        drawn(tab)
+        outside = tab.evaluate(
+            """() => ["beside", "close", "widths"].flatMap(name => {
+                const chart = document.querySelector(`#${name} svg`);
+                const box = chart.getBoundingClientRect();
+                const texts = [...chart.querySelectorAll(".role-axis-label text")];
+                const shown = texts.filter(text => getComputedStyle(text).opacity > 0 && text.textContent);
+                const out = shown.filter(text => text.getBoundingClientRect().left < box.left - 1);
+                return [[name, shown.length > 5, out.map(text => text.textContent)]];
+            })"""
+        )
+        assert outside == [[name, True, []] for name in ("beside", "close", "widths")]
+
+
+@in_browser
 def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
     tab = visit()
     unnamed = tab.evaluate(

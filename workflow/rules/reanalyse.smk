@@ -3,7 +3,11 @@
 from ntk_core.checksums import digest, seal_path
 from ntk_core.reanalysis import parse_reanalysis
 
-REANALYSIS = parse_reanalysis(config)
+try:
+    REANALYSIS = parse_reanalysis(config)
+except ConfigError as error:
+    raise WorkflowError(f"The archive cannot be reanalysed:\n{error}") from None
+
 SUMMARY = Path("reanalysis/summary.txt")
 MANIFEST = Path("reanalysis/manifest.json")
 SEAL = seal_path(MANIFEST)

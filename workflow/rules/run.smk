@@ -9,13 +9,16 @@ from ntk_core.plan import Plan
 from ntk_core.progress import Job
 from ntk_core.resources import analysis_memory, analysis_minutes, shard_memory, shard_minutes
 
-# In place, because the call that writes the report gets this config in another folder.
-config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
-PLAN = Plan(parse_config(config), Path("results"))
-if workflow.is_main_process:
-    PLAN.check_resources(here=NODES is None)
-    PLAN.check_laws()
-    print(estimate(PLAN, NODES or CORES), file=sys.stderr)
+try:
+    # In place, because the call that writes the report gets this config in another folder.
+    config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
+    PLAN = Plan(parse_config(config), Path("results"))
+    if workflow.is_main_process:
+        PLAN.check_resources(here=NODES is None)
+        PLAN.check_laws()
+        print(estimate(PLAN, NODES or CORES), file=sys.stderr)
+except ConfigError as error:
+    raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
 EXPERIMENTS = list(PLAN.config.experiments)
 GRIDS = PLAN.config.grids
@@ -51,5 +54,6 @@ include: "training.smk"
 include: "figures.smk"
 include: "report.smk"
 include: "archive.smk"
+
 
 TARGETS = [*rules.results.input, *rules.manifest.output, *rules.report.output]

@@ -136,7 +136,7 @@ def _widths() -> dict[str, Any]:
 def _spec(chart: alt.LayerChart | alt.FacetChart, height: int) -> dict[str, Any]:
     font = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Roboto, sans-serif"
     chart = chart.properties(
-        width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True)
     ).configure(
         background="transparent",
         font=font,

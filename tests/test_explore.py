@@ -428,7 +428,7 @@ def test_every_number_on_an_axis_is_inside_its_chart(visit):
                 const texts = [...chart.querySelectorAll(".role-axis-label text")];
                 const shown = texts.filter(text => getComputedStyle(text).opacity > 0 && text.textContent);
                 const out = shown.filter(text => text.getBoundingClientRect().left < box.left - 1);
-                return [[name, shown.length > 5, out.map(text => text.textContent)]];
+                return [[name, shown.length > 3, out.map(text => text.textContent)]];
             })"""
         )
         assert outside == [[name, True, []] for name in ("beside", "close", "widths")]

@@ -135,9 +135,8 @@ def _widths() -> dict[str, Any]:
 
 def _spec(chart: alt.LayerChart | alt.FacetChart, height: int) -> dict[str, Any]:
     font = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Roboto, sans-serif"
-    chart = chart.properties(
-        width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True)
-    ).configure(
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding", resize=True)
+    chart = chart.properties(width="container", height=height, autosize=fit).configure(
         background="transparent",
         font=font,
         view=alt.ViewConfig(stroke=None),

@@ -31,9 +31,10 @@ def verify(
     run_archived_code: RunCode = False,
     json: Json = False,
 ) -> None:
-    """Check an archive byte by byte against its manifest: exit code 0 if it is whole, 1 if not, 2 if none.
+    """Check an archive byte by byte against its manifest.
 
-    Every file that is changed, truncated, missing or extra is named. `report.html` is not covered: it
+    Exit code 0 if it is whole, 1 if not, 2 if there is none. Every file that is changed, truncated,
+    missing or extra is named. `report.html` is not covered: it
     carries run times.
 
     \b
@@ -96,9 +97,10 @@ def replay(
     path: Results = Path("results"),
     json: Json = False,
 ) -> None:
-    """Compute one run again: every stored quantity, archived and recomputed, bit for bit.
+    """Compute one run again, and compare it bit for bit.
 
-    Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
+    Shows every stored quantity, archived and recomputed. Exit code 0 if all bits are the same, 1 if not,
+    2 if there is no such run.
 
     \b
     Examples:

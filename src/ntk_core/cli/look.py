@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @app.command()
 def describe(path: Results = Path("results"), json: Json = False) -> None:
-    """Say what is inside an archive: experiments, axes, runs, files, verdicts.
+    """Say what is inside an archive.
+
+    Experiments, axes, runs, files, verdicts.
 
     \b
     Examples:
@@ -93,9 +95,10 @@ def claims(
     id: Annotated[list[str] | None, typer.Argument(help="statements, such as T1; all by default")] = None,
     json: Json = False,
 ) -> None:
-    """Show each statement of the notes with its archived verdict; with an id, the evidence too.
+    """Show the archived verdict on each statement of the notes.
 
-    `python -m ntk_core.claims` judges anew, from the archived runs and the exact laws.
+    With an id, the evidence too. `python -m ntk_core.claims` judges anew, from the archived runs and the
+    exact laws.
 
     \b
     Examples:
@@ -133,9 +136,9 @@ def exact(
     x_norm: Annotated[float, typer.Option(help="norm of the input, for bounds and quantiles")] = 1.0,
     json: Json = False,
 ) -> None:
-    """Exact quantiles of every quantity, and the four bounds above them; needs no archive and no run.
+    """Exact quantiles and bounds; needs no archive and no run.
 
-    `nan` where no exact law is known.
+    Every quantity, and the four bounds above it; `nan` where no exact law is known.
 
     \b
     Examples:

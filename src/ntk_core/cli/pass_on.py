@@ -15,9 +15,10 @@ def export(
     to: Annotated[Path, typer.Option(help="where the Zarr store goes; must not be there yet")],
     path: Results = Path("results"),
 ) -> None:
-    """Write all datasets of an archive as one Zarr store, a group for each, for object stores.
+    """Write all datasets of an archive as one Zarr store.
 
-    Read it with `xarray.open_zarr(store, group="theorem1/runs")`. Needs the package zarr (the extra `zarr`).
+    A group for each, for object stores. Read it with `xarray.open_zarr(store, group="theorem1/runs")`.
+    Needs the package zarr (the extra `zarr`).
 
     \b
     Example:
@@ -40,9 +41,10 @@ def merge(
     second: Annotated[Path, typer.Argument(help="another, of the same experiments")],
     to: Annotated[Path, typer.Option(help="the folder of the merged archive; must not be there yet")],
 ) -> None:
-    """Join two archives of the same experiments, whose cells or seeds add up to a whole grid.
+    """Join two archives that are parts of one whole.
 
-    Both are verified first. Runs that both hold must agree in every bit. Figures, claims and pages are left
+    Their cells or seeds must add up to a full grid. Both are verified first. Runs that both hold must
+    agree in every bit. Figures, claims and pages are left
     out: `snakemake reanalyse` draws new ones.
 
     \b

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import shutil
 from collections import namedtuple
 
@@ -79,3 +80,21 @@ def test_quantiles_take_a_core_for_every_ten_million_runs_of_those_there_are(sma
         make(small, tmp_path, seeds=seeds).sorting_threads("grid", 4) for seeds in (1000, 10**7, 10**9)
     ]
     assert threads == [1, 4, 4]
+
+
+def test_a_part_of_a_whole_has_its_own_seeds_and_shards(small, tmp_path):
+    whole = make(small, tmp_path)
+    small["experiments"]["grid"] |= {"first_seed": 1000, "seeds": 2000}
+    part = make(small, tmp_path)
+    ranges = sorted({(shard.start, shard.stop) for shard in part.shards("grid")})
+    assert ranges[0][0] == 1000
+    assert ranges[-1][1] == 3000
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(ranges))
+    folder = part.folder(part.experiment("grid"))
+    folder.mkdir(parents=True)
+    for start, stop in ((0, 1000), (1000, 1700), (2500, 3500)):
+        (folder / f"m64_seeds{start}-{stop}.nc").touch()
+    there = [(s.start, s.stop) for s in part.shards("grid") if s.m == 64]
+    assert there == [(1000, 1700), (1700, 3000)]
+    assert part.spec("grid") != whole.spec("grid")
+    assert part.grid("grid") == whole.grid("grid")

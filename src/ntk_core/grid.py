@@ -89,7 +89,7 @@ class Experiment:
     alpha: tuple[float, ...]
     seeds: int
     laws: tuple[OwnLaw, ...] = field(default=(), repr=False)
-    first_seed: int = 0
+    first_seed: int = field(default=0, repr=False)
 
     def without_runs(self) -> Experiment:
         """The grid alone: what theory is about."""

@@ -99,7 +99,9 @@ class Plan:
 
     def spec(self, name: str) -> str:
         """All that the runs of an experiment depend on, as text."""
-        return f"{self.experiment(name)}, {self._laws(name)}{self._versions}"
+        first = self.experiment(name).numbers.start
+        later = f"from seed {first}, " if first else ""
+        return f"{self.experiment(name)}, {later}{self._laws(name)}{self._versions}"
 
     def grid(self, name: str) -> str:
         """All of it but the number of runs: what theory depends on."""

@@ -101,6 +101,7 @@ def test_the_same_results_give_the_same_bytes(archive, results, tmp_path):
 
 def test_the_zip_file_holds_the_folder(archive, tmp_path):
     with zipfile.ZipFile(archive.with_suffix(".zip")) as file:
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         file.extractall(tmp_path)
     whole = check(tmp_path / NAME)
     assert not whole.faults

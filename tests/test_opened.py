@@ -62,7 +62,9 @@ def test_a_file_may_be_open_many_times(results, grid):
         "    kept.append(xr.open_dataset(sys.argv[1]).load())\n"
         "    netCDF4.Dataset(sys.argv[1]).close()\n"
     )
-    for name in ("runs", "quantiles"):
+    for name in TABLES:
+        with netCDF4.Dataset(results / f"e/{name}.nc") as file:
+            assert not [v.name for v in file.variables.values() if v.dtype is str]
         done = subprocess.run([sys.executable, "-c", code, results / f"e/{name}.nc"], check=False)
         assert done.returncode == 0
 
@@ -121,6 +123,7 @@ def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
         (lambda g: g.quantiles(width=64), "width is no axis; archived: perturbation, m, d, alpha"),
         (lambda g: g.quantiles(seeds=1501), "seeds is 1501; archived: 1 to 1500"),
         (lambda g: g.quantiles(alpha=[]), "alpha is empty"),
+        (lambda g: g.quantiles(delta=[]), r"delta is \[\]; allowed: numbers above 0"),
         (lambda g: g.quantiles(delta=1.0), "delta is 1.0; allowed: numbers above 0 and below 1"),
         (lambda g: g.quantiles(x_norm=[1.0, 0.0]), "x_norm is .*; allowed: numbers above 0"),
         (lambda g: g.quantiles(quantity="error"), "quantity is error; there are: linearization_error"),

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -209,6 +210,14 @@ def archived(tmp_path_factory):
     write(table, folder / "quantiles.nc")
     write(rate_dataset(table, EXPERIMENT, 1), folder / "rates.nc")
     return folder
+
+
+def results_of(archived: Path, root: Path) -> Path:
+    """A folder of results with that one experiment, `e`."""
+    (root / "e").mkdir(parents=True)
+    for name in ("runs", "theory", "quantiles", "rates"):
+        shutil.copy(archived / f"{name}.nc", root / "e")
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 import rocrate
 import yaml
 from compliance_checker.runner import CheckSuite, ComplianceChecker
-from conftest import ROOT
+from conftest import ROOT, results_of
 from rocrate_validator import services
 from rocrate_validator.models import Severity, ValidationSettings
 from rocrate_validator.utils.http import HttpRequester
@@ -47,10 +47,7 @@ CONFIG = {
 @pytest.fixture(scope="module")
 def results(archived, tmp_path_factory):
     """Finished results: a grid, a trained experiment, and stand-ins for what is drawn and written."""
-    root = tmp_path_factory.mktemp("bundled") / "results"
-    (root / "e").mkdir(parents=True)
-    for name in ("runs", "theory", "quantiles", "rates"):
-        shutil.copy(archived / f"{name}.nc", root / "e")
+    root = results_of(archived, tmp_path_factory.mktemp("bundled") / "results")
     with workers(ExecutionModel(), 1) as client:
         made(LAZY, root.parent / "trained", client, 12)
     (root / "lazy").mkdir()

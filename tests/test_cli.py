@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import ROOT
+from conftest import ROOT, results_of
 from typer.testing import CliRunner
 
 from ntk_core.bounds import bound
@@ -38,10 +38,7 @@ RUN = (
 
 @pytest.fixture(scope="module")
 def results(archived, tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("cli") / "results"
-    (root / "e").mkdir(parents=True)
-    for name in ("runs", "theory", "quantiles", "rates"):
-        shutil.copy(archived / f"{name}.nc", root / "e")
+    root = results_of(archived, tmp_path_factory.mktemp("cli") / "results")
     shutil.copy(ROOT / "tests/claims.json", root)
     write_manifest(root, [*root.glob("e/*.nc"), root / "claims.json"])
     return root

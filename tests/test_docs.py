@@ -20,8 +20,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from browsing import chromium, in_browser
 from conftest import ROOT
-from test_report import CHROMIUM
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -303,15 +303,11 @@ def test_the_command_line_reference_has_every_command(site):
         assert f"Usage: ntk-core {command.callback.__name__.replace('_', '-')} " in text
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@in_browser
 def test_the_site_opens_from_disk_with_search_and_formulas(site):
-    from playwright.sync_api import sync_playwright
-
     troubles: list[str] = []
     requests: list[str] = []
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         page.on("console", lambda m: troubles.append(m.text) if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -347,6 +343,5 @@ def test_the_site_opens_from_disk_with_search_and_formulas(site):
             page.set_viewport_size({"width": 360, "height": 740})
             page.goto((site / f"{name}.html").as_uri())
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-        browser.close()
     assert troubles == []
     assert not [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
+from browsing import chromium, in_browser, visits
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
 
 from ntk_core.analysis import NOISE, homogeneity, quantile_dataset
@@ -29,9 +29,6 @@ from ntk_core.explore.page import LINES, SYMBOLS, render
 from ntk_core.grid import Experiment, Shard
 from ntk_core.simulation import collect, simulate_shard
 from ntk_core.theory import theory_dataset
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 DENSE = Experiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3), (1.0,), 200)
 """By the definitions, so that zeros come with rounding; too few runs for every upper limit."""
@@ -213,41 +210,26 @@ def test_only_a_config_with_grids_has_the_page(snakemake, small):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser, page, tmp_path):
     """Opens a page from disk with no network; at the end nothing must have gone wrong or been asked for."""
-    troubles: list[str] = []
     requests: list[str] = []
-    contexts = []
+    opened = []
 
-    def open_(content=page, **options):
-        context = browser.new_context(offline=True, **options)
-        contexts.append(context)
-        file = tmp_path / "explore.html"
-        file.write_text(content, encoding="utf-8")
-        tab = context.new_page()
-        tab.on("console", lambda message: troubles.append(message.text))
-        tab.on("pageerror", lambda error: troubles.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(file.as_uri())
+    def open_(*content, **options):
+        tab = visit(*content, **options)
+        opened.append(tab)
         if options.get("java_script_enabled", True):
             drawn(tab)
         return tab
 
-    yield open_
-    for context in contexts:
-        context.close()
-    assert troubles == []
-    assert requests == [(tmp_path / "explore.html").as_uri()] * len(contexts)
+    with visits(browser, page, tmp_path / "explore.html", requests) as visit:
+        yield open_
+    assert requests == [(tmp_path / "explore.html").as_uri()] * len(opened)
 
 
 def drawn(tab):

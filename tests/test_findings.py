@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import trained
+from browsing import chromium, in_browser, visits
 from conftest import ROOT
 from pydantic import ValidationError
 
@@ -27,8 +28,6 @@ from ntk_core.findings.readable import interval, number, tex, times, value
 from ntk_core.findings.text import TextError, block, inline
 from ntk_core.training.answer import answer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 PROOFS = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
 VOID = {"meta", "link", "img", "input", "br", "hr", "mspace"}
 
@@ -550,39 +549,16 @@ def test_figures_of_training_that_claims_name_are_shown_where_there_are_any(clai
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser, page, tmp_path):
     """Opens a page from disk with no network; at the end nothing must have gone wrong or been asked for."""
-    troubles: list[str] = []
     requests: list[str] = []
-    contexts = []
-
-    def open_(content=page, **options):
-        context = browser.new_context(offline=True, **options)
-        contexts.append(context)
-        file = tmp_path / "findings.html"
-        file.write_text(content, encoding="utf-8")
-        tab = context.new_page()
-        tab.on("console", lambda message: troubles.append(message.text))
-        tab.on("pageerror", lambda error: troubles.append(str(error)))
-        tab.on("requestfailed", lambda request: troubles.append(request.url[:100]))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(file.as_uri())
-        return tab
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    with visits(browser, page, tmp_path / "findings.html", requests) as visit:
+        yield visit
     assert requests
     assert all(url.startswith(("file:", "data:")) for url in requests)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
+from conftest import DELTA, EXPERIMENT, ROOT, X_NORM, results_of
 
 import ntk_core
 from ntk_core import bounds
@@ -21,17 +19,9 @@ from ntk_core.exact import exact_quantile
 TABLES = ("runs", "theory", "quantiles", "rates")
 
 
-def made(archived: Path, root: Path) -> Path:
-    """A folder of results with one experiment, `e`."""
-    (root / "e").mkdir(parents=True)
-    for name in TABLES:
-        shutil.copy(archived / f"{name}.nc", root / "e")
-    return root
-
-
 @pytest.fixture(scope="module")
 def results(archived, tmp_path_factory):
-    return made(archived, tmp_path_factory.mktemp("opened"))
+    return results_of(archived, tmp_path_factory.mktemp("opened"))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +133,7 @@ def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):
     assert found.same
     assert found.apart < 1e-15
     assert found.archived.keys() == found.definitions.keys() == set(grid.runs.data_vars)
-    other = made(archived, tmp_path)
+    other = results_of(archived, tmp_path)
     with netCDF4.Dataset(other / "e/runs.nc", "a") as file:
         file["delta1"][1, 1, 0, 1, 77] = np.nextafter(file["delta1"][1, 1, 0, 1, 77], 1.0)
     assert not ntk_core.open_archive(other)["e"].replay(*run).same
@@ -158,7 +148,7 @@ def test_nothing_there_and_packed_archives_are_refused(tmp_path):
 
 
 def test_tables_of_other_runs_are_refused(archived, tmp_path):
-    other = made(archived, tmp_path)
+    other = results_of(archived, tmp_path)
     with netCDF4.Dataset(other / "e/theory.nc", "a") as file:
         file.spec = file.spec.replace('"entropy": "1"', '"entropy": "2"')
     grid = ntk_core.open_archive(other)["e"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import run_snakemake
+from conftest import results_of, run_snakemake
 
 import ntk_core
 from ntk_core.checksums import check, write_manifest
@@ -20,10 +20,7 @@ from ntk_core.reanalysis import parse_reanalysis
 @pytest.fixture(scope="module")
 def archive(archived, tmp_path_factory) -> Path:
     """A folder of results with one experiment, `e`, and its manifest."""
-    root = tmp_path_factory.mktemp("old") / "archive"
-    (root / "e").mkdir(parents=True)
-    for name in ("runs", "theory", "quantiles", "rates"):
-        shutil.copy(archived / f"{name}.nc", root / "e")
+    root = results_of(archived, tmp_path_factory.mktemp("old") / "archive")
     write_manifest(root, sorted(root.glob("e/*.nc")))
     return root
 

@@ -6,17 +6,15 @@ import html
 import json
 import math
 import re
-import shutil
 
 import numpy as np
 import pytest
 import xarray as xr
+from browsing import chromium, in_browser
 from scipy.stats import binom, norm
 
 from ntk_core.figures import FIGURES, TRAINING_FIGURES
 from ntk_core.statistics import Z
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -166,16 +164,12 @@ def test_explore_is_small_and_holds_every_cell(default_run):
         assert all(sum(histogram["counts"]) == one["runs"] for histogram in bins.ravel())
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@in_browser
 def test_report_shows_every_figure_and_needs_no_network(default_run):
-    from playwright.sync_api import sync_playwright
-
     report = default_run.run.directory / "results/report.html"
     troubles: list[str] = []
     requests: list[str] = []
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -207,6 +201,5 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
         image = page.wait_for_selector("img[src*='theorem1-rate.svg']")
         page.wait_for_function("image => image.naturalWidth > 0", arg=image)
         assert image.bounding_box()["width"] > 300
-        browser.close()
     assert troubles == []
     assert not [url for url in requests if url.startswith(("http:", "https:"))]

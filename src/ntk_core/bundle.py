@@ -202,7 +202,7 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
     outputs = []
     for path in _contents(folder):
         name = path.relative_to(folder).as_posix()
-        what = {
+        what: dict[str, Any] = {
             "name": name,
             "description": meaning(name),
             "encodingFormat": MEDIA.get(path.suffix, "text/plain"),
@@ -210,7 +210,12 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
             "sha256": digest(path),
         }
         if name == "code/Snakefile":
-            crate.add_workflow(path, name, main=True, lang="snakemake", properties=what | _workflow())
+            what |= {
+                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+                "version": __version__,
+                "conformsTo": {"@id": BIOSCHEMAS},
+            }
+            crate.add_workflow(path, name, main=True, lang="snakemake", properties=what)
             continue
         file = crate.add_file(path, name, properties=what)
         if name == "README.md":
@@ -230,14 +235,6 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
     run["agent"] = group
     crate.root_dataset["mentions"] = run
     return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _workflow() -> dict[str, Any]:
-    return {
-        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
-        "version": __version__,
-        "conformsTo": {"@id": BIOSCHEMAS},
-    }
 
 
 def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:

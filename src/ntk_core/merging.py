@@ -18,7 +18,7 @@ import netCDF4
 import numpy as np
 
 from .analysis import quantile_dataset
-from .archive import ArchivedRuns, archived
+from .archive import ArchivedRuns
 from .band import QUANTITIES
 from .checksums import check, write_manifest
 from .datasets import RunsWriter, replacing, run_coordinates, write
@@ -79,8 +79,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> Experiment:
     whole, entropy = _whole(parts), parts[0].entropy
     folder.mkdir(parents=True)
     with ExitStack() as stack:
-        files = [stack.enter_context(archived(part.folder / "runs.nc")) for part in parts]
-        sources = [_Source(file) for file in files if isinstance(file, ArchivedRuns)]
+        sources = [_Source(stack.enter_context(ArchivedRuns(part.folder / "runs.nc"))) for part in parts]
         _check_overlap(sources)
         _write(whole, entropy, sources, folder / "runs.nc")
     table = parts[0].quantiles()

@@ -19,7 +19,7 @@ from .archive import ArchiveError
 from .band import QUANTITIES
 from .config import AnalysisModel, ConfigError, ExecutionModel, Section, shorten, unique
 from .figures import TRAINING_FIGURES, drawable
-from .opened import Archive, DrawnResults, open_archive
+from .opened import DrawnResults, open_archive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,30 +62,29 @@ class ReanalysisModel(Section):
 
 @dataclass(frozen=True)
 class Reanalysis:
-    """An archive, and for each experiment what is asked of it and which figures are drawn."""
+    """An archive, and for each experiment what is asked of it and which figures are drawn.
+
+    `drawn` are those whose displacements are drawn, not trained.
+    """
 
     path: Path
     asked: dict[str, dict[str, Any]]
     figures: dict[str, tuple[str, ...]]
+    drawn: frozenset[str]
     execution: ExecutionModel
-
-    @property
-    def archive(self) -> Archive:
-        """The archive, opened."""
-        return open_archive(self.path)
 
     def summarised(self, kind: str) -> list[str]:
         """Experiments of a kind, drawn or trained, whose error is looked at: a summary is about that."""
         return [
             name
             for name, ask in self.asked.items()
-            if ("drawn" if isinstance(self.archive[name], DrawnResults) else "trained") == kind
+            if ("drawn" if name in self.drawn else "trained") == kind
             and "linearization_error" in ask.get("quantity", QUANTITIES)
         ]
 
     def tables(self, name: str, client: Client) -> tuple[xr.Dataset, xr.Dataset]:
         """Quantiles and rates of an experiment as asked for."""
-        opened, asked = self.archive[name], self.asked[name]
+        opened, asked = open_archive(self.path)[name], self.asked[name]
         if isinstance(opened, DrawnResults):
             quantiles = opened.quantiles(**asked, client=client)
         else:
@@ -135,7 +134,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         if not any(figure in there for there in possible.values()):
             allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
-    return Reanalysis(path, asked, figures, model.execution)
+    return Reanalysis(path, asked, figures, frozenset(drawn), model.execution)
 
 
 def _numbers(value: Any) -> Any:

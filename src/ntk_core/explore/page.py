@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import vl_convert
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from ..band import QUANTITIES
 from ..bounds import BOUNDS
 from ..findings import DISPLACEMENTS
-from ..findings.embedding import asset, digest
+from ..findings.embedding import asset, digest, templates
 from .charts import DASHES, EXACT, INK, charts, colours
 from .data import experiment_data
 from .histograms import Histogram
@@ -65,26 +64,23 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
         "colours": {"laws": colours(laws), "exact_quantile": EXACT, "ink": INK},
         "charts": charts(),
     }
-    environment = Environment(
-        loader=PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.jinja").render(
-        style=Markup(style),
-        runtime=Markup(runtime),
-        script=Markup(script),
-        style_digest=digest(style),
-        script_digests=[digest(runtime), digest(script)],
-        data=htmlsafe_json_dumps(known, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
-        names=[one["name"] for one in data],
-        lines=LINES,
-        bounds=BOUNDS,
-        dashes=DASHES,
-        exact=EXACT,
-        ink=INK,
+    return (
+        templates(__package__)
+        .get_template("page.html.jinja")
+        .render(
+            style=Markup(style),
+            runtime=Markup(runtime),
+            script=Markup(script),
+            style_digest=digest(style),
+            script_digests=[digest(runtime), digest(script)],
+            data=htmlsafe_json_dumps(known, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+            names=[one["name"] for one in data],
+            lines=LINES,
+            bounds=BOUNDS,
+            dashes=DASHES,
+            exact=EXACT,
+            ink=INK,
+        )
     )
 
 

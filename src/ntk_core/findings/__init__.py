@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from ..claims.record import Claim
 from ..figures import FIGURES, TRAINING_FIGURES
 from . import readable, text
-from .embedding import asset, digest
+from .embedding import asset, digest, templates
 from .experiments import answer, made
 from .training import trained
 
@@ -164,13 +164,7 @@ def _letters(name: str) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__name__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(__name__)
     environment.filters.update(
         markdown=text.block,
         inline=text.inline,

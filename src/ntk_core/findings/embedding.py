@@ -1,10 +1,23 @@
-"""What a page holds instead of naming it, and how its content security policy knows it."""
+"""How a page is filled, what it holds instead of naming it, and how its security policy knows that."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def templates(package: str) -> Environment:
+    """The templates beside the code of a package; what they are given is escaped, and must be there."""
+    return Environment(
+        loader=PackageLoader(package, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def asset(package: str, name: str) -> str:

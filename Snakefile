@@ -22,8 +22,7 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 from ntk_core.config import ConfigError
 from ntk_core.config_file import read_config_file
-from ntk_core.keeping import Keeper, sweep
-from ntk_core.ownership import OccupiedError, claim, recover
+from ntk_core.ownership import OccupiedError, cancel_jobs, claim, sweep
 from ntk_core.plan import library_digest
 from ntk_core.progress import Monitor
 
@@ -48,30 +47,20 @@ if not workflow.overwrite_configfiles and "archive" not in config:
 report: "workflow/report/workflow.rst"
 
 
-# Snakemake knows whether it only looks when it has read this file, not before.
-LOOKING = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
-
 # Jobs at once: on this machine, and on a cluster.
 CORES = workflow.resource_settings.cores or 1
 NODES = workflow.resource_settings.nodes
 
 LIBRARY = library_digest()
 
-if "reanalyse" in sys.argv and "archive" not in config:
-    raise WorkflowError("reanalyse needs an archive: snakemake reanalyse --config archive=PATH")
-
 
 # Which rules there are: those that make results from a config, or those that look at an archive anew. Either names
-# its TARGETS, what is KEPT while it runs, its SUMMARY, and a MONITOR of its progress.
+# its TARGETS, its SUMMARY, and a MONITOR of its progress.
 include: f"workflow/rules/{'reanalyse' if 'archive' in config else 'run'}.smk"
 
 
 if workflow.is_main_process and not os.access(".", os.W_OK):
     raise WorkflowError(f"nothing can be written in {Path.cwd()}: choose another --directory")
-if workflow.is_main_process and not LOOKING and (told := recover(Path(".snakemake"))):
-    print(told, file=sys.stderr)
-
-KEEPER = Keeper(KEPT)
 
 
 rule all:
@@ -80,24 +69,23 @@ rule all:
         TARGETS,
 
 
+# Only where jobs are about to start: a dry run, --summary, --lint or --report never gets here.
 onstart:
     try:
-        claim(Path(".snakemake"))
-    except OccupiedError as error:
+        claim()
+    except (OccupiedError, PermissionError) as error:
         raise WorkflowError(str(error)) from None
+    if jobs := cancel_jobs(Path(".snakemake")):
+        print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
     sweep(SUMMARY.parent)
-    KEEPER.restore()
-    KEEPER.keep()
     MONITOR.start()
 
 
 onsuccess:
     MONITOR.stop()
-    KEEPER.forget()
     if SUMMARY.exists():
         print(SUMMARY.read_text())
 
 
 onerror:
     MONITOR.stop()
-    KEEPER.restore()

@@ -82,7 +82,12 @@ class Run:
 Snakemake = Callable[..., Run]
 
 
-def run_snakemake(directory: Path, config: dict[str, Any] | Path | None, *arguments: str) -> Run:
+def run_snakemake(
+    directory: Path,
+    config: dict[str, Any] | Path | None,
+    *arguments: str,
+    snakefile: Path = ROOT / "Snakefile",
+) -> Run:
     """`snakemake --directory` with a config given as mapping or file; None for the default config."""
     if isinstance(config, dict):
         file = directory.with_suffix(".yaml")
@@ -91,7 +96,7 @@ def run_snakemake(directory: Path, config: dict[str, Any] | Path | None, *argume
     chosen = () if config is None else ("--configfile", str(config))
     if not any(argument.startswith("--cores") for argument in arguments):
         arguments = ("--cores", "2", *arguments)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     done = subprocess.run(
         [*command, "--directory", str(directory), *chosen, *arguments],
         stdout=subprocess.PIPE,

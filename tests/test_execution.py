@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import threading
+import time
 
 import psutil
 import pytest
@@ -23,48 +25,63 @@ def listening() -> set[str]:
     return found
 
 
-def who(_: int) -> int:
-    return threading.get_ident()
+def slow_first(number: int) -> int:
+    time.sleep(0.2 if number == 0 else 0.0)
+    return -number
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_nothing_listens_beyond_loopback(kind):
-    with workers(ExecutionModel(workers=kind), 2) as client:
-        assert dict(compute(client, abs, [-3, 4, -5])) == {0: 3, 1: 4, 2: 5}
+def thread_and_process(_: int) -> tuple[int, int]:
+    time.sleep(0.05)  # so that no thread does them all
+    return threading.get_ident(), os.getpid()
+
+
+@pytest.mark.parametrize("kind", ["without Dask", "one thread", "threads", "processes"])
+def test_results_are_in_the_order_of_the_tasks_and_reported_as_they_come(kind):
+    settings = ExecutionModel(workers="processes" if kind == "processes" else "threads")
+    with workers(settings, 1 if kind == "one thread" else 2) as executors:
+        reported: list[int] = []
+        chosen = None if kind == "without Dask" else executors
+        assert compute(chosen, slow_first, range(5), reported.append) == [0, -1, -2, -3, -4]
+        assert compute(chosen, slow_first, []) == []
+    assert sorted(reported) == [-4, -3, -2, -1, 0]
+    if kind in ("threads", "processes"):
+        assert reported != [0, -1, -2, -3, -4]  # the first task was done last
+
+
+def test_tasks_run_on_as_many_threads_or_processes_as_asked():
+    def used(kind: str, number: int) -> tuple[int, int, bool]:
+        with workers(ExecutionModel(workers=kind), number) as executors:
+            done = compute(executors, thread_and_process, range(20))
+        pids = {pid for _, pid in done}
+        return len({thread for thread, _ in done}), len(pids), os.getpid() in pids
+
+    assert used("threads", 1) == (1, 1, True)
+    assert used("threads", 3) == (3, 1, True)
+    assert used("processes", 2)[1:] == (2, False)
+
+
+def test_threads_need_no_server_and_processes_listen_on_loopback_only():
+    with workers(ExecutionModel(), 2) as executors:
+        assert compute(executors, abs, [-3, 4]) == [3, 4]
+        assert listening() == set()
+    with workers(ExecutionModel(workers="processes"), 2) as executors:
+        assert compute(executors, abs, [-3, 4]) == [3, 4]
         assert listening() == {"127.0.0.1"}
+        assert executors.scheduler.address.startswith("tls://")
 
 
-def test_threads_are_as_many_as_asked():
-    with workers(ExecutionModel(), 3) as client:
-        assert sum(client.nthreads().values()) == 3
-    with workers(ExecutionModel(workers="processes"), 2) as client:
-        assert sorted(client.nthreads().values()) == [1, 1]
-
-
-def test_an_existing_scheduler_is_used():
-    from distributed import LocalCluster
-
-    with (
-        LocalCluster(
-            n_workers=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        workers(ExecutionModel(scheduler=cluster.scheduler_address), 7) as client,
-    ):
-        assert client.scheduler.address == cluster.scheduler_address
-        assert dict(compute(client, abs, [-3])) == {0: 3}
-
-
-def test_workers_elsewhere_find_the_files(tmp_path, monkeypatch):
-    """A scheduler's workers run in a folder of their own; a relative path still reaches them."""
+def test_workers_behind_an_address_find_the_files(tmp_path, monkeypatch):
+    """They run in a folder of their own; a relative path still reaches them."""
     from distributed import LocalCluster
 
     grid = Experiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 50)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     loopback = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(n_workers=1, processes=True, **loopback) as cluster:
+    with LocalCluster(n_workers=1, local_directory=str(tmp_path), **loopback) as cluster:
         monkeypatch.chdir(tmp_path)
-        with workers(ExecutionModel(scheduler=cluster.scheduler_address), 1) as client:
+        with workers(ExecutionModel(scheduler=cluster.scheduler_address), 7) as client:
+            assert client.scheduler.address == cluster.scheduler_address
             simulate_shard(Shard(grid, 1, 64, 0, 50), "shard.nc", client, lambda _: None)
             collect(grid, 1, ["shard.nc"], "runs.nc")
             theory = theory_dataset(grid, 1, (0.5,), (1.0,), client)
@@ -72,6 +89,11 @@ def test_workers_elsewhere_find_the_files(tmp_path, monkeypatch):
     assert table["runs"].item() == 50
 
 
-def test_an_error_in_a_task_is_raised_here():
-    with workers(ExecutionModel(), 1) as client, pytest.raises(TypeError):
-        list(compute(client, abs, ["not a number"]))
+@pytest.mark.parametrize("kind", ["one thread", "threads", "processes"])
+def test_an_error_in_a_task_is_raised_to_the_caller(kind):
+    settings = ExecutionModel(workers="processes" if kind == "processes" else "threads")
+    with (
+        workers(settings, 2 - (kind == "one thread")) as executors,
+        pytest.raises(TypeError, match="bad oper"),
+    ):
+        compute(executors, abs, [1, "not a number"])

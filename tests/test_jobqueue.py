@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 from conftest import ROOT, run_snakemake
@@ -69,38 +70,45 @@ def simulated(path: Path, client) -> str:
 def test_workers_are_jobs_that_speak_tls_and_come_and_go(at_slurm, tmp_path):
     """More of them while work waits; killed and cancelled ones are replaced; no result changes."""
     with workers(execution(), 1) as client:
-        (keys,) = tmp_path.glob(".workers-*")
-        assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+        (folder,) = (tmp_path / ".ntk-core").iterdir()
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)} == {0o700}
         client.wait_for_workers(1, timeout=60)
         assert len(workers_of(client)) == 1
 
-        results = compute(client, time.sleep, [0.3] * 60)  # enough that a second worker comes
-        next(results)
-        until(lambda: len(workers_of(client)) == 2)
-        assert client.scheduler.address.startswith("tls://")
-        ours = [psutil.Process(), *(p for p in at_slurm.processes() if p.name() not in DAEMONS)]
-        found = set(listening(ours))
-        time.sleep(0.5)
-        found &= set(listening(ours))  # what only passes by cannot be asked
-        beyond = {(address, port) for address, port in found if address not in LOOPBACK}
-        assert len(beyond) >= 5  # a scheduler, two nannies, two workers
-        assert [one for one in beyond if not asks_for_certificate(*one)] == []
+        done: list[None] = []
 
-        os.kill(dask_workers(at_slurm)[0].pid, signal.SIGKILL)
-        at_slurm.call("scancel", jobs(at_slurm)[0])
-        assert sum(1 for _ in results) == 59
+        def disturb(result: None) -> None:
+            done.append(result)
+            if len(done) > 1:
+                return
+            until(lambda: len(workers_of(client)) == 2)
+            assert client.scheduler.address.startswith("tls://")
+            folders = client.run(lambda dask_worker: dask_worker.local_directory)
+            assert all(Path(path).is_relative_to(folder) for path in folders.values())
+            ours = [psutil.Process(), *(p for p in at_slurm.processes() if p.name() not in DAEMONS)]
+            ports = set(listening(ours))
+            time.sleep(0.5)
+            ports &= set(listening(ours))  # what only passes by cannot be asked
+            beyond = {(address, port) for address, port in ports if address not in LOOPBACK}
+            assert len(beyond) >= 5  # a scheduler, two nannies, two workers
+            assert [one for one in beyond if not asks_for_certificate(*one)] == []
+            os.kill(dask_workers(at_slurm)[0].pid, signal.SIGKILL)
+            at_slurm.call("scancel", jobs(at_slurm)[0])
+
+        compute(client, time.sleep, [0.3] * 60, disturb)  # enough that a second worker comes
+        assert len(done) == 60
 
         digest = simulated(tmp_path / "there.nc", client)
     with workers(ExecutionModel(), 2) as client:
         assert simulated(tmp_path / "here.nc", client) == digest
-    assert not list(tmp_path.glob(".workers-*"))
+    assert not any((tmp_path / ".ntk-core").iterdir())
     until(lambda: not jobs(at_slurm))
 
 
 def test_a_refusal_of_the_batch_system_is_an_error(at_slurm, tmp_path):
     with pytest.raises(RuntimeError, match="slurm takes no workers:"), workers(execution(queue="none"), 1):
         pass
-    assert not list(tmp_path.glob(".workers-*"))
+    assert not any((tmp_path / ".ntk-core").iterdir())
     assert not jobs(at_slurm)
 
 
@@ -183,8 +191,12 @@ def test_other_batch_systems_are_given_the_same(system, command, reply, tmp_path
     check(settings)
     with workers(settings, 1):
         text = kept.read_text()
-    keys = rf"{re.escape(str(tmp_path))}/\.workers-\w+"
-    assert re.search(rf"tls://\S+ .*--tls-ca-file {keys}/cert.pem --tls-cert {keys}/cert.pem", text)
+    folder = rf"{re.escape(str(tmp_path))}/\.ntk-core/tmp-\w+"
+    keys = [rf"--tls-{name} {folder}/\S+" for name in ("ca-file", "cert", "key")]
+    assert re.search(rf"tls://\S+ .*{' '.join(keys)}", text)
+    settings = re.search(r"DASK_INTERNAL_INHERIT_CONFIG=(\S+)", text)
+    assert settings
+    assert re.fullmatch(folder, dask.config.deserialize(settings[1])["temporary-directory"])
     assert "--dashboard-address 127.0.0.1:0" in text
     assert f"PYTHONPATH={ROOT / 'src'}" in text
     assert "short" in text

@@ -1,90 +1,103 @@
 from __future__ import annotations
 
-import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from ntk_core.ownership import claim, recover
+from ntk_core.ownership import OccupiedError, cancel_jobs, claim, sweep
+from ntk_core.private_folder import private_folder
+
+CLAIM = "from ntk_core.ownership import claim; claim(); print('held', flush=True); input()"
 
 
 @pytest.fixture
-def state(tmp_path):
-    (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "0.input.lock").touch()
+def directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def locked(state) -> bool:
-    return any((state / "locks").iterdir())
+@pytest.fixture
+def owner(directory):
+    """Another process that holds the directory."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", CLAIM], text=True, **pipes) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
 
 
-def test_the_lock_of_a_living_process_stays_and_the_user_is_told(state):
-    claim(state)
-    assert recover(state).startswith(f"Process {os.getpid()} is at work in this directory")
-    assert locked(state)
+def test_a_directory_has_one_run_at_a_time(owner):
+    with pytest.raises(OccupiedError, match=rf"^Process {owner.pid} of \S+ is at work in this directory"):
+        claim()
 
 
-def test_a_directory_has_one_run_at_a_time(state):
-    """Even where no lock of Snakemake's says so, and whatever the other works on."""
-    claim(state)
-    claim(state)  # by the same process again
-    code = f"from pathlib import Path; from ntk_core.ownership import claim; claim(Path({str(state)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert f"OccupiedError: Process {os.getpid()} is at work" in done.stderr
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_lock_ends_with_its_process_however_that_ends(owner, number):
+    owner.send_signal(number)
+    owner.wait()
+    claim()
 
 
-def test_the_lock_of_a_dead_process_goes_and_the_user_is_told(state):
-    code = f"from pathlib import Path; from ntk_core.ownership import claim; claim(Path({str(state)!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    pid = json.loads((state / "owner.json").read_text())["pid"]
-    assert f"process {pid}) was killed" in recover(state)
-    assert not locked(state)
+def test_of_many_claims_at_once_one_succeeds(directory):
+    """Twenty processes wait for one pipe to close, then claim; the winner holds on until all have tried."""
+    start, go = os.pipe()
+    code = f"import os; os.read({start}, 1); {CLAIM}"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    contenders = [
+        subprocess.Popen([sys.executable, "-c", code], pass_fds=[start], text=True, **pipes)
+        for _ in range(20)
+    ]
+    os.close(go)
+    first_lines = [contender.stdout.readline() for contender in contenders]
+    for contender in contenders:
+        contender.communicate("\n")
+    assert sorted(first_lines) == [""] * 19 + ["held\n"]
 
 
-def test_another_process_with_the_same_number_is_not_the_owner(state):
-    claim(state)
-    note = json.loads((state / "owner.json").read_text())
-    note["started"] -= 100.0
-    (state / "owner.json").write_text(json.dumps(note))
-    assert note["pid"] == os.getpid()
-    assert recover(state)
+def test_what_a_killed_run_left_is_removed(directory):
+    results = directory / "results/e"
+    results.mkdir(parents=True)
+    left = [
+        results / ".runs.nc.x1.part",
+        results / "m64_seeds0-9.nc.progress",
+        private_folder() / "tmp-x1/key",
+    ]
+    left[2].parent.mkdir()
+    kept = [results / "runs.nc", private_folder() / "lock"]
+    for path in left + kept:
+        path.touch()
+    sweep(directory / "results")
+    assert [path.exists() for path in left] == [False, False, False]
+    assert not left[2].parent.exists()
+    assert all(path.exists() for path in kept)
 
 
 QUEUE = """#!{python}
 import sys, pathlib
-here = pathlib.Path({folder!r})
-left = [line for line in (here / "queue").read_text().splitlines()]
+folder = pathlib.Path({folder!r})
+left = (folder / "queue").read_text().splitlines()
 if sys.argv[0].endswith("scancel"):
     kept = [line for line in left if line.split()[0] not in sys.argv[1:]]
-    (here / "queue").write_text("\\n".join(kept))
+    (folder / "queue").write_text("\\n".join(kept))
 else:
     print("\\n".join(left))
 """
 
 
-def test_the_jobs_of_a_dead_owner_are_cancelled_and_no_others(state, tmp_path_factory, monkeypatch):
-    """As `squeue` tells of them; a real one is asked in test_slurm.py."""
-    tools = tmp_path_factory.mktemp("tools")
+def test_jobs_of_an_earlier_run_are_cancelled_and_no_others(directory, monkeypatch):
+    """As `squeue` lists them; a real one is asked in test_slurm.py."""
+    tools = directory / "tools"
+    tools.mkdir()
     for name in ("squeue", "scancel"):
         (tools / name).write_text(QUEUE.format(python=sys.executable, folder=str(tools)))
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    ours, beside = state / "slurm_logs/rule_simulate", state.parent / "slurm_logs"
+    ours, beside = directory / ".snakemake/slurm_logs/rule_simulate", directory / "slurm_logs"
     others = [f"13  {beside}/13.log", "14"]
     (tools / "queue").write_text("\n".join([f"11  {ours}/11.log", f"12  {ours}/a b/12.log", *others]))
-    code = f"from pathlib import Path; from ntk_core.ownership import claim; claim(Path({str(state)!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert recover(state).endswith("Its jobs 11, 12 were cancelled.")
+    assert cancel_jobs(directory / ".snakemake") == ["11", "12"]
     assert (tools / "queue").read_text().splitlines() == others
-
-
-@pytest.mark.parametrize(
-    "note", ['{"host": "elsewhere", "pid": 999999, "started": 1.0}', "", "[]", '{"pid": 1}']
-)
-def test_without_proof_the_lock_stays(state, note):
-    (state / "owner.json").write_text(note)
-    assert recover(state) is None
-    assert locked(state)
+    assert cancel_jobs(directory / ".snakemake") == []

@@ -26,7 +26,7 @@ from ntk_core.datasets import write
 from ntk_core.execution import workers
 from ntk_core.grid import Shard
 from ntk_core.plan import Plan
-from ntk_core.simulation import collect, make_shard, mend
+from ntk_core.simulation import DamagedShardError, collect, discard_damaged, make_shard
 from ntk_core.training import Training
 from ntk_core.training.analysis import rate_dataset, table_dataset
 from ntk_core.training.spec import RUN_VARIABLES, SHARD_COST
@@ -92,13 +92,17 @@ def test_shards_of_other_runs_and_gaps_are_refused(lazy, client, tmp_path):
     assert not (tmp_path / "r.nc").exists()
 
 
-def test_a_damaged_shard_is_found_and_trained_again(client, tmp_path):
+def test_a_damaged_shard_is_removed_and_comes_out_the_same_when_trained_again(client, tmp_path):
     shard = Shard(LAZY, ENTROPY, 16, 0, 3)
     path = tmp_path / "shard.nc"
     make_shard(shard, path, client, lambda _: None)
+    discard_damaged([path])
     before = digest(path)
     path.write_bytes(path.read_bytes()[:-100])
-    mend({path: shard}, lambda: workers(ExecutionModel(), 1))
+    with pytest.raises(DamagedShardError, match=r"shard\.nc is changed and was removed"):
+        discard_damaged([path])
+    assert not list(tmp_path.glob("shard.nc*"))
+    make_shard(shard, path, client, lambda _: None)
     assert digest(path) == before
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import http.client
 import os
 import pickle
 import shutil
@@ -21,7 +22,7 @@ import pytest
 import xarray as xr
 import yaml
 from conftest import ROOT, run_snakemake
-from dask_processes import LOOPBACK, Processes, Tls, listening, until, workers_of
+from dask_processes import LOOPBACK, Processes, Tls, asks_for_certificate, listening, until, workers_of
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
 
@@ -29,7 +30,6 @@ from ntk_core.config import ConfigError, ExecutionModel, parse_config
 from ntk_core.datasets import RunsReader
 from ntk_core.execution import MismatchError, check, compute, workers
 from ntk_core.grid import Experiment, Shard
-from ntk_core.keeping import sweep
 from ntk_core.plan import Plan
 from ntk_core.simulation import collect, simulate_shard
 
@@ -125,12 +125,12 @@ def end_this_worker(_: int) -> None:
 def test_a_task_that_kills_its_workers_ends_in_an_error(monkeypatch):
     import ntk_core.execution as execution
 
-    monkeypatch.setattr(execution, "PATIENCE", 0)  # else a minute
+    monkeypatch.setitem(execution._SETTINGS, "distributed.scheduler.allowed-failures", 2)  # else a minute
     with (
         workers(ExecutionModel(workers="processes"), 1) as client,
-        pytest.raises(KilledWorker, match="4 different workers"),
+        pytest.raises(KilledWorker, match="3 different workers"),
     ):
-        list(compute(client, end_this_worker, [0]))
+        compute(client, end_this_worker, [0])
 
 
 # Schedulers that die
@@ -189,7 +189,7 @@ def test_a_scheduler_over_tls(tmp_path, processes):
     execution = ExecutionModel(scheduler=address, tls=tls.keys)
     check(execution)
     with workers(execution, 1) as client:
-        assert dict(compute(client, abs, [-3, 4])) == {0: 3, 1: 4}
+        assert compute(client, abs, [-3, 4]) == [3, 4]
     stranger = ExecutionModel(scheduler=address, tls=Tls(tmp_path / "stranger").keys)
     with (
         pytest.raises(ConnectionError, match=f"the Dask scheduler at {address} does not answer"),
@@ -256,7 +256,7 @@ def test_workers_of_other_versions_are_refused_before_a_task_goes_out(differs, t
     with workers(ExecutionModel(scheduler=address), 1) as client:
         client.wait_for_workers(1, timeout=60)
         with pytest.raises(MismatchError, match=SAID[differs]):
-            next(compute(client, abs, [-1]))
+            compute(client, abs, [-1])
         assert not client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
 
 
@@ -266,7 +266,7 @@ def test_a_scheduler_of_another_version_is_refused(tmp_path, processes):
         workers(ExecutionModel(scheduler=address), 1) as client,
         pytest.raises(MismatchError, match="the Dask scheduler has ntk_core"),
     ):
-        next(compute(client, abs, [-1]))
+        compute(client, abs, [-1])
 
 
 def test_a_worker_of_another_version_is_refused_when_it_joins_later(tmp_path, processes):
@@ -274,24 +274,53 @@ def test_a_worker_of_another_version_is_refused_when_it_joins_later(tmp_path, pr
     processes.worker(address)
     with workers(ExecutionModel(scheduler=address), 1) as client:
         client.wait_for_workers(1, timeout=60)
-        results = compute(client, time.sleep, [0.2] * 100)
-        next(results)
-        processes.worker(address, library=library(tmp_path / "other", "numpy"))
+        other = library(tmp_path / "other", "numpy")
+        joined = []
+
+        def join(_: None) -> None:
+            if not joined:
+                joined.append(processes.worker(address, library=other))
+
         with pytest.raises(MismatchError, match=SAID["numpy"]):
-            list(results)
+            compute(client, time.sleep, [0.2] * 100, join)
+
+
+def test_a_worker_or_scheduler_whose_folder_others_can_fill_is_refused(tmp_path, processes, monkeypatch):
+    """Dask looks for modules there first."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    _, address = processes.scheduler()
+    processes.worker(address, f"--local-directory={shared}")
+    with workers(ExecutionModel(scheduler=address), 1) as client:
+        client.wait_for_workers(1, timeout=60)
+        with pytest.raises(
+            MismatchError, match=rf"the worker \S+ has its temporary folder in {shared}, where"
+        ):
+            compute(client, abs, [-1])
+    monkeypatch.setenv("TMPDIR", str(shared))
+    _, address = processes.scheduler()
+    with (
+        workers(ExecutionModel(scheduler=address), 1) as client,
+        pytest.raises(
+            MismatchError, match=rf"the Dask scheduler has its temporary folder in {shared}, where"
+        ),
+    ):
+        compute(client, abs, [-1])
 
 
 # What listens
 
 
-@pytest.mark.parametrize(("kind", "target"), [("threads", "quantiles"), ("processes", "runs")])
-def test_a_whole_run_listens_on_loopback_only(kind, target, tmp_path, small):
+def test_a_whole_run_with_processes_listens_on_loopback_only_and_its_dask_ports_want_a_certificate(
+    tmp_path, small
+):
     del small["experiments"]["grid"]
     file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump({**small, "execution": {"workers": kind}}))
+    file.write_text(yaml.safe_dump({**small, "execution": {"workers": "processes"}}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(tmp_path / "out"), "--configfile", str(file), "--cores", "2"]
-    command += [f"results/check/{target}.nc"]
+    command += ["results/check/runs.nc"]
     found = set()
     log = tmp_path / "log"
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
@@ -301,26 +330,41 @@ def test_a_whole_run_listens_on_loopback_only(kind, target, tmp_path, small):
                 found.update(listening([tree, *tree.children(recursive=True)]))
             time.sleep(0.05)
     assert run.returncode == 0, log.read_text()
-    assert len(found) >= {"threads": 6, "processes": 4}[kind]  # two web servers a job; or four ports of one
+    assert len(found) >= 4  # scheduler, nanny, worker and their web server, of one job
     assert {address for address, _ in found} <= LOOPBACK
 
 
-def test_no_dashboard_unless_asked():
-    import urllib.error
-    import urllib.request
+def pages(address: str, port: int) -> list[int]:
+    """Status codes of the pages Dask would show; none where the port does not speak plain HTTP."""
+    connection = http.client.HTTPConnection(address, port, timeout=10)
+    codes = []
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        for page in ("status", "health", "info/main/workers.html", "metrics"):
+            connection.request("GET", f"/{page}")
+            answer = connection.getresponse()
+            answer.read()
+            codes.append(answer.status)
+    return codes
 
-    with workers(ExecutionModel(), 1):
-        for address, port in listening([psutil.Process()]):
-            for page in ("status", "health", "info/main/workers.html", "metrics"):
-                with pytest.raises(urllib.error.HTTPError, match="404"):
-                    urllib.request.urlopen(f"http://{address}:{port}/{page}", timeout=10)
+
+def test_the_ports_of_processes_want_a_certificate_or_show_no_page():
+    """The Dask ports speak TLS; the web servers, which Dask always starts, have no page."""
+    with workers(ExecutionModel(workers="processes"), 1):
+        ports = set(listening([psutil.Process(), *psutil.Process().children(recursive=True)]))
+        codes = {one: pages(*one) for one in ports}
+        secure = {one for one in ports if not codes[one]}
+        assert len(secure) >= 3  # scheduler, nanny, worker
+        assert all(asks_for_certificate(*one) for one in secure)
+        assert {code for one in ports for code in codes[one]} == {404}
 
 
-def test_a_dashboard_needs_its_package_or_is_on_loopback(caplog):
+def test_a_dashboard_needs_its_package_and_a_server_and_is_on_loopback(caplog):
     import importlib.util
     import urllib.request
 
-    execution = ExecutionModel(dashboard=True)
+    with pytest.raises(ConfigError, match="dashboard is true; allowed: only where execution.workers is"):
+        check(ExecutionModel(dashboard=True))
+    execution = ExecutionModel(dashboard=True, workers="processes")
     if importlib.util.find_spec("bokeh") is None:
         with pytest.raises(ConfigError, match=r"dashboard is true; allowed: only with .* bokeh"):
             check(execution)
@@ -386,13 +430,3 @@ def test_a_hostile_archive_is_read_as_data(tmp_path, archived):
     with pytest.raises(ValueError, match="Expecting value"):
         collect(other, 1, [runs], tmp_path / "new.nc")
     assert not mark.exists()
-
-
-def test_keys_a_killed_run_left_are_removed(tmp_path):
-    left = tmp_path / ".workers-x1"
-    left.mkdir()
-    (left / "key.pem").touch()
-    (tmp_path / "results").mkdir()
-    sweep(tmp_path / "results")
-    assert not left.exists()
-    assert (tmp_path / "results").exists()

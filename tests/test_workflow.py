@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import shutil
 import subprocess
@@ -153,21 +154,67 @@ def test_nothing_is_written_where_a_bad_config_is_tried_first(snakemake, small):
     assert not (run.directory / "logs").exists()
 
 
-def test_reading_calls_leave_what_a_run_keeps_to_that_run(snakemake, small):
-    """A call that makes nothing (another may be running) neither restores nor forgets."""
-    from ntk_core.keeping import Keeper
+def test_neither_a_clone_nor_a_touch_of_the_sources_makes_anything_again(tmp_path, small):
+    """A change of branch gives scripts a new time stamp and may give rules another text."""
+    targets = ["results/grid/rates.nc", "results/check/runs.nc"]
+    out = tmp_path / "out"
+    first = run_snakemake(out, small, *targets)
+    assert first.code == 0, first.output
+    clone = tmp_path / "clone"
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.splitlines():
+        if (ROOT / name).is_file() and name.split("/")[0] in (
+            "Snakefile",
+            "config",
+            "profiles",
+            "src",
+            "workflow",
+        ):
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, clone / name)  # a new time stamp for each
+    rules = clone / "workflow/rules/simulate.smk"
+    rules.write_text(rules.read_text().replace("Simulating", "Drawing"))
+    again = run_snakemake(out, small, *targets, snakefile=clone / "Snakefile")
+    assert "Nothing to be done" in again.output, again.output
 
-    first = snakemake(small, "results/grid/runs.nc")
-    runs = first.directory / "results/grid/runs.nc"
-    Keeper([runs]).keep()
-    for arguments in (["--summary"], ["--dry-run"], ["--report", "report.html"]):
-        snakemake(small, *arguments, "results/grid/runs.nc")
-        assert (runs.parent / ".kept" / "runs.nc").exists()
-    runs.unlink()  # as a killed run would have left it
-    again = snakemake(small, "results/grid/runs.nc")
-    assert again.code == 0, again.output
-    assert again.digests("results/grid/runs.nc") == first.digests("results/grid/runs.nc")
-    assert not (runs.parent / ".kept").exists()
+
+LOOKING: list[list[str]] = [
+    ["-n"], ["-np"], ["--dry-run", "--quiet"], ["--summary"], ["--lint"], ["--dag"], ["--report", "../r.html"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=" ".join)
+def test_a_call_that_only_looks_changes_and_cancels_nothing(arguments, tmp_path, small, monkeypatch):
+    """Beside a run at work, or after one that was killed: its jobs, files and lock stay."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("squeue", "scancel"):
+        (tools / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    out = tmp_path / "out"
+    left = [
+        out / name
+        for name in ("results/grid/.runs.nc.x.part", "results/grid/m64.nc.progress", ".ntk-core/lock")
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("left")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    run_snakemake(out, small, *arguments)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    new = {path.relative_to(out).parts[0] for path in out.rglob("*")} - {".snakemake"}
+    assert new == {"results", ".ntk-core"}
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_folder_may_be_called_as_a_target(tmp_path, small):
+    run = run_snakemake(tmp_path / "reanalyse", small, "--dry-run")
+    assert run.code == 0, run.output
+    assert run.jobs()["simulate"] == 3
+    refused = run_snakemake(tmp_path / "reanalyse", small, "--dry-run", "reanalyse")
+    assert refused.code != 0
+    assert "reanalyse needs an archive: snakemake reanalyse --config archive=PATH" in refused.output
 
 
 def test_tables_name_the_code_that_made_them():

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,13 +14,10 @@ import xarray as xr
 from . import bounds
 from .band import quantum
 from .datasets import RunsReader, attributes, describe
-from .execution import compute
+from .execution import Workers, compute
 from .grid import Experiment
 from .network import Array
 from .statistics import CONFIDENCE, quantiles, rate_upper_limit, sample_moments
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 Index = tuple[int, ...]
 
@@ -43,7 +40,7 @@ def quantile_dataset(
     theory: xr.Dataset,
     experiment: Experiment,
     entropy: int,
-    client: Client | None,
+    workers: Workers | None,
     within: Experiment | None = None,
 ) -> xr.Dataset:
     """Quantiles, moments and exceedances of every cell, beside what `theory` holds of the same grid.
@@ -65,8 +62,8 @@ def quantile_dataset(
     thresholds = _thresholds(experiment, quantities, limits, theory["x_norm"].values)
     path, delta = str(Path(runs).resolve()), theory["delta"].values
     task = partial(_cells, path, quantities, experiment.seeds, delta, thresholds)
-    for number, results in compute(client, task, work):
-        for (index, _), statistics in zip(work[number], results, strict=True):
+    for cells_of_task, results in zip(work, compute(workers, task, work), strict=True):
+        for (index, _), statistics in zip(cells_of_task, results, strict=True):
             for name, value in statistics.items():
                 full = parts.setdefault(
                     name, np.empty((len(quantities), *shape, *value.shape[1:]), value.dtype)

@@ -1,7 +1,13 @@
-"""How tasks reach workers. Results come back by index, so nothing depends on order or workers.
+"""How tasks reach workers: one Dask graph of independent tasks, and three ways to run it.
 
-Nothing listens beyond this machine's loopback interface unless it speaks TLS with certificates on both sides,
-and no task is done by a worker whose versions could change a bit.
+1. In this process, on Dask's single-machine schedulers: one task after another, or on threads.
+2. On `distributed`, with a scheduler in this process: workers are processes, or jobs of a batch system.
+3. On a Dask scheduler that runs already, by its address.
+
+Results come back in the order of the tasks, so nothing depends on who did which. Nothing listens beyond this
+machine's loopback interface unless it speaks TLS with certificates on both sides. No task is done by a worker
+whose versions could change a bit, or whose folder another user could fill with code: Dask looks there for
+modules first.
 """
 
 from __future__ import annotations
@@ -16,35 +22,35 @@ import platform
 import shlex
 import shutil
 import sys
-import tempfile
-from collections import Counter
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import __version__
+from .private_folder import temporary_folder, writable_by_others
 from .seeding import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from distributed import Client, Security, SpecCluster
+    from distributed import Client, LocalCluster, Security, SpecCluster
 
     from .config import ExecutionModel, JobqueueModel
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+Workers: TypeAlias = "int | Client"
+"""Who does the tasks: so many threads of this process, or the workers behind a Dask client."""
+
 TASK_COST = 3e8
 """Work of one task in nanoseconds: long against Dask's 1-2 ms a task, short against a progress line."""
 
-PATIENCE = 5
-"""How often a task is handed out anew after Dask gave it up, which it does when four workers died with it."""
-
-KEYS = ".workers-"
-"""How the folder begins, in the working directory, that holds the temporary keys of batch workers."""
+ALLOWED_FAILURES = 20
+"""How many workers may be lost with one task before the task is given up."""
 
 
 class MismatchError(RuntimeError):
-    """A worker whose results could differ in bits from those of this process."""
+    """A worker whose results could differ in bits, or whose code another user could replace."""
 
 
 def check(execution: ExecutionModel) -> None:
@@ -56,9 +62,14 @@ def check(execution: ExecutionModel) -> None:
             raise ConfigError(f"execution.tls.{name} is {path!r}; allowed: a file that can be read")
     if execution.scheduler is not None:
         return
+    if execution.dashboard and execution.workers == "threads":
+        raise ConfigError(
+            "execution.dashboard is true; allowed: only where execution.workers is processes or jobqueue"
+        )
     needs = {"execution.dashboard is true": ["bokeh"]} if execution.dashboard else {}
-    if execution.workers == "jobqueue":
-        needs["execution.workers is 'jobqueue'"] = ["dask_jobqueue", "cryptography"]
+    if execution.workers != "threads":
+        packages = ["cryptography", "dask_jobqueue"][: 1 + (execution.workers == "jobqueue")]
+        needs[f"execution.workers is {execution.workers!r}"] = packages
     for fault, packages in needs.items():
         if lacking := [name for name in packages if importlib.util.find_spec(name) is None]:
             raise ConfigError(f"{fault}; allowed: only with the package {' and '.join(lacking)} installed")
@@ -74,42 +85,92 @@ def check(execution: ExecutionModel) -> None:
             )
 
 
-@contextlib.contextmanager
-def workers(execution: ExecutionModel, threads: int) -> Iterator[Client]:
-    """A Dask client on the workers the execution settings ask for, closed on leaving.
+def compute(
+    workers: Workers | None,
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    each: Callable[[Result], object] = lambda _: None,
+) -> list[Result]:
+    """`function` of each task, in the order of the tasks. A task that fails raises its error here.
 
-    By default a local cluster of `threads` threads in this process; with `workers: processes` as many
-    processes; with `workers: jobqueue` jobs of a batch system, as many as there is work for; with `scheduler`
-    set, the cluster behind that address. Raises `ConnectionError` if the scheduler is not there or lost.
+    `each` is called here with every result as soon as its task is done. Without workers (None) the tasks are
+    done one after the other, and Dask need not be installed. A task whose worker was killed is done again by
+    another. Raises `MismatchError` where the workers' versions differ from those of this process.
     """
+    if workers is None:
+        results = []
+        for task in tasks:
+            results.append(function(task))
+            each(results[-1])
+        return results
+    if not isinstance(workers, int):
+        return _compute_distributed(workers, function, tasks, each)
+    from dask import local, threaded
+    from dask.callbacks import Callback
+
+    get = local.get_sync if workers == 1 else threaded.get
+    graph = {str(i): (functools.partial(function, task),) for i, task in enumerate(tasks)}
+    with Callback(posttask=lambda _key, result, *_: each(result)):
+        return list(get(graph, list(graph), num_workers=workers))
+
+
+def _compute_distributed(
+    client: Client,
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    each: Callable[[Result], object],
+) -> list[Result]:
+    from distributed import CancelledError, as_completed
+
+    _check_versions(client)
+    call = functools.partial(_checked, environment(), function)
+    name = uuid.uuid4().hex
+    graph = {f"{name}-{i}": (functools.partial(call, task),) for i, task in enumerate(tasks)}
+    futures = client.get(graph, list(graph), sync=False)
+    results: dict[str, Result] = {}
+    done = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
+    for future, result in done:
+        if isinstance(result, CancelledError):
+            raise result
+        # Not by the future's status: that is "pending" again if the worker was lost after it gave its result.
+        if len(result) != 1:
+            _, error, trace = result
+            raise error.with_traceback(trace)
+        results[future.key] = result[0]
+        each(result[0])
+        future.release()
+    return [results[key] for key in graph]
+
+
+@contextlib.contextmanager
+def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
+    """The workers the execution settings ask for, gone on leaving.
+
+    By default `threads` threads of this process; with `workers: processes` as many processes; with
+    `workers: jobqueue` jobs of a batch system, as many as there is work for; with `scheduler` set, those of
+    the scheduler at that address. Raises `ConnectionError` if that scheduler does not answer or is lost.
+    """
+    if execution.scheduler is None and execution.workers == "threads":
+        yield threads
+        return
     import dask
     from distributed import CancelledError, Client  # half a second to import, and wanted here alone
     from distributed.comm.core import CommClosedError
 
-    settings: dict[str, Any] = {
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.http.routes": [],
-        # Dask has its processes give freed memory back at once: arrays of megabytes then cost twice the time.
-        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
-        "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
-    }
-    dashboard = {
-        "dashboard": execution.dashboard,
-        "dashboard_address": f"127.0.0.1:{8787 if execution.dashboard else 0}",
-    }
     with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set(settings))
         if execution.scheduler is not None:
             cluster: Any = execution.scheduler
-        elif execution.workers == "jobqueue":
-            assert execution.jobqueue is not None
-            cluster = stack.enter_context(_batch_cluster(execution.jobqueue, settings, dashboard))
         else:
-            stack.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "5s"}))
-            local = _local_cluster(execution.workers == "processes", threads, dashboard)
-            cluster = stack.enter_context(local)
-            if execution.workers == "processes":
-                cluster.adapt(minimum=threads, maximum=threads)  # anew if a nanny goes, too
+            folder = stack.enter_context(temporary_folder())
+            settings = {**_SETTINGS, "temporary-directory": str(folder)}
+            stack.enter_context(dask.config.set(settings))
+            address = f"127.0.0.1:{8787 if execution.dashboard else 0}"
+            if execution.workers == "jobqueue":
+                assert execution.jobqueue is not None
+                batch = _batch_cluster(execution.jobqueue, settings, execution.dashboard, address)
+                cluster = stack.enter_context(batch)
+            else:
+                cluster = stack.enter_context(_local_cluster(threads, address))
         if execution.dashboard and execution.scheduler is None:
             port = cluster.scheduler.http_server.port  # Dask itself names a host where nothing listens
             logging.info("dashboard: http://127.0.0.1:%d/status", port)
@@ -127,6 +188,17 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Client]:
             ) from None
 
 
+_SETTINGS: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    "distributed.deploy.lost-worker-timeout": "5s",
+    # Dask has its processes give freed memory back at once: arrays of megabytes then cost twice the time.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
+}
+
+
 def _security(execution: ExecutionModel) -> Security | None:
     from distributed import Security
 
@@ -140,30 +212,23 @@ def _security(execution: ExecutionModel) -> Security | None:
     )
 
 
-def _local_cluster(processes: bool, threads: int, dashboard: dict[str, Any]) -> SpecCluster:
-    """Not `LocalCluster`: with no dashboard that leaves web servers listening on every interface."""
-    from distributed import Nanny, Scheduler, SpecCluster, Worker
+@contextlib.contextmanager
+def _local_cluster(processes: int, dashboard_address: str) -> Iterator[LocalCluster]:
+    from distributed import LocalCluster, Security
 
-    common = {
-        "protocol": "tcp://" if processes else "inproc://",
-        "host": "127.0.0.1" if processes else None,
-    }
-    worker = {
-        "cls": Nanny if processes else Worker,
-        "options": {
-            **common,
-            "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",
-            "nthreads": 1 if processes else threads,
-            "memory_limit": 0,
-        },
-    }
-    return SpecCluster(
-        scheduler={"cls": Scheduler, "options": {**common, **dashboard, "port": 0}},
-        workers=dict.fromkeys(range(threads if processes else 1), worker),
-        worker=worker,
+    with LocalCluster(
+        n_workers=processes,
+        threads_per_worker=1,
+        memory_limit=0,
+        host="127.0.0.1",
+        protocol="tls://",
+        security=Security.temporary(),  # other users of the machine reach its ports too
+        dashboard_address=dashboard_address,  # with None, web servers would listen on every interface
+        worker_dashboard_address="127.0.0.1:0",
         silence_logs=logging.ERROR,
-    )
+    ) as cluster:
+        cluster.adapt(minimum=processes, maximum=processes)  # anew where a nanny dies with its worker
+        yield cluster
 
 
 def _cluster_class(jobqueue: JobqueueModel) -> Any:
@@ -174,61 +239,50 @@ def _cluster_class(jobqueue: JobqueueModel) -> Any:
 
 @contextlib.contextmanager
 def _batch_cluster(
-    jobqueue: JobqueueModel, settings: dict[str, Any], dashboard: dict[str, Any]
+    jobqueue: JobqueueModel, settings: dict[str, Any], dashboard: bool, dashboard_address: str
 ) -> Iterator[SpecCluster]:
     """A scheduler in this process, its workers jobs of a batch system.
 
-    They speak TLS with a key made for this cluster alone, in a folder that only this user can read. The first
-    workers are asked for here, so that a refusal of the batch system is an error and not an endless wait.
+    They speak TLS with a key made for this cluster alone, in the temporary folder that `settings` name. The
+    first workers are asked for here, so that a refusal of the batch system is an error, not an endless wait.
     """
     import dask
-
-    here = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix=KEYS, dir=here) as keys:
-        cluster = _cluster_class(jobqueue)(
-            cores=jobqueue.cores,
-            processes=1,
-            memory=jobqueue.memory,
-            walltime=jobqueue.walltime,
-            queue=jobqueue.queue,
-            interface=jobqueue.interface,
-            job_extra_directives=jobqueue.directives,
-            python=sys.executable,
-            job_script_prologue=[
-                # The library and the settings of this process, which a batch system need not hand on.
-                f"export PYTHONPATH={shlex.quote(str(Path(__file__).parents[1]))}",
-                f"export DASK_INTERNAL_INHERIT_CONFIG={dask.config.serialize(settings)}",
-            ],
-            worker_extra_args=["--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
-            log_directory=str(here / "logs" / "workers"),
-            protocol="tls://",
-            security=_temporary_security(Path(keys)),
-            scheduler_options=dashboard,
-            silence_logs=logging.ERROR,
-        )
-        with cluster:
-            for _ in range(jobqueue.minimum):
-                cluster.worker_spec.update(cluster.new_worker_spec())
-            try:
-                cluster.sync(cluster._correct_state)
-            except RuntimeError as error:
-                cluster._created.clear()  # Dask insists on closing them, also those that never were
-                raise RuntimeError(f"{jobqueue.system} takes no workers: {error}") from None
-            cluster.adapt(minimum=jobqueue.minimum, maximum=jobqueue.maximum)
-            yield cluster
-
-
-def _temporary_security(folder: Path) -> Security:
-    """A new key and its certificate, for all roles, in files that jobs on other machines read."""
     from distributed import Security
 
-    made = Security.temporary()
-    for name, text in (("cert", made.tls_client_cert), ("key", made.tls_client_key)):
-        (folder / f"{name}.pem").write_text(text)
-    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    roles = {f"tls_{role}": {"cert": cert, "key": key} for role in ("client", "scheduler", "worker")}
-    files = {f"{role}_{name}": file for role, pair in roles.items() for name, file in pair.items()}
-    return Security(require_encryption=True, tls_ca_file=cert, **files)
+    async def started(cluster: Any) -> None:
+        await cluster
+
+    cluster = _cluster_class(jobqueue)(
+        cores=jobqueue.cores,
+        processes=1,
+        memory=jobqueue.memory,
+        walltime=jobqueue.walltime,
+        queue=jobqueue.queue,
+        interface=jobqueue.interface,
+        job_extra_directives=jobqueue.directives,
+        python=sys.executable,
+        job_script_prologue=[
+            # The library and the settings of this process, which a batch system need not hand on.
+            f"export PYTHONPATH={shlex.quote(str(Path(__file__).parents[1]))}",
+            f"export DASK_INTERNAL_INHERIT_CONFIG={dask.config.serialize(settings)}",
+        ],
+        worker_extra_args=["--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
+        shared_temp_directory=settings["temporary-directory"],
+        log_directory=str(Path.cwd() / "logs" / "workers"),
+        protocol="tls://",
+        security=Security.temporary(),
+        scheduler_options={"dashboard": dashboard, "dashboard_address": dashboard_address},
+        silence_logs=logging.ERROR,
+    )
+    with cluster:
+        cluster.scale(jobqueue.minimum)
+        try:
+            cluster.sync(started, cluster)
+        except RuntimeError as error:
+            cluster._created.clear()  # Dask insists on closing them, also those that never were
+            raise RuntimeError(f"{jobqueue.system} takes no workers: {error}") from None
+        cluster.adapt(minimum=jobqueue.minimum, maximum=jobqueue.maximum)
+        yield cluster
 
 
 @functools.cache
@@ -246,72 +300,48 @@ def environment() -> dict[str, str]:
     }
 
 
-def _refuse_others(process: str, found: dict[str, str], expected: dict[str, str]) -> None:
+def _report(dask_worker: Any = None, dask_scheduler: Any = None) -> tuple[dict[str, str], Path | None]:
+    """What a Dask process is, and what of the path of its folder another user could replace."""
+    return environment(), writable_by_others(Path((dask_worker or dask_scheduler).local_directory))
+
+
+def _refuse_others(
+    process: str, report: tuple[dict[str, str], Path | None], expected: dict[str, str]
+) -> None:
+    versions, exposed = report
     for name, version in expected.items():
-        if found.get(name) != version:
+        if versions.get(name) != version:
             raise MismatchError(
-                f"the {process} has {name} {found.get(name)}, this process {name} {version}: "
+                f"the {process} has {name} {versions.get(name)}, this process {name} {version}: "
                 "bits could differ. Start scheduler and workers from the environment of this process"
             )
+    if exposed is not None:
+        raise MismatchError(
+            f"the {process} has its temporary folder in {exposed}, where another user could put code that it "
+            "runs. Start it with --local-directory and a folder that only you can write"
+        )
 
 
 def _check_versions(client: Client) -> None:
     """Refuse a scheduler (tasks pass through it unpacked) or workers other than this process."""
-    expected = environment()
-    found: dict[str, Any] = client.run(environment, on_error="return")
-    found = {f"worker {address}": it for address, it in found.items() if not isinstance(it, OSError)}  # lost
+    reports: dict[str, Any] = client.run(_report, on_error="return")
+    reports = {
+        f"worker {address}": it for address, it in reports.items() if not isinstance(it, OSError)
+    }  # lost
     try:
-        found["Dask scheduler"] = client.run_on_scheduler(environment)
+        reports["Dask scheduler"] = client.run_on_scheduler(_report)
     except (ImportError, AttributeError) as error:
-        found["Dask scheduler"] = error
-    for process, it in found.items():
-        if isinstance(it, Exception):
-            raise MismatchError(f"the {process} does not have this version of ntk_core: {it}")
-        _refuse_others(process, it, expected)
+        reports["Dask scheduler"] = error
+    for process, report in reports.items():
+        if isinstance(report, Exception):
+            raise MismatchError(f"the {process} does not have this version of ntk_core: {report}")
+        _refuse_others(process, report, environment())
 
 
 def _checked(expected: dict[str, str], function: Callable[[Task], Result], task: Task) -> tuple[Result]:
     """One task, on a worker that may have joined after all others were looked at."""
-    if environment() != expected:
-        from distributed import get_worker
+    from distributed import get_worker
 
-        _refuse_others(f"worker {get_worker().address}", environment(), expected)
+    worker = get_worker()
+    _refuse_others(f"worker {worker.address}", _report(worker), expected)
     return (function(task),)
-
-
-def compute(
-    client: Client | None, function: Callable[[Task], Result], tasks: Sequence[Task]
-) -> Iterator[tuple[int, Result]]:
-    """`(index, function(tasks[index]))` as they complete. A task that fails raises its error here.
-
-    Without a client they are done here, one after the other. With one, a task whose worker was killed is done
-    again, by another worker; only a task that took some twenty workers with it is given up. Raises
-    `MismatchError` where versions differ from those of this process.
-    """
-    if client is None:
-        yield from ((i, function(task)) for i, task in enumerate(tasks))
-        return
-    from distributed import CancelledError, KilledWorker, as_completed
-
-    _check_versions(client)
-    call = functools.partial(_checked, environment(), function)
-    futures = client.map(call, tasks, pure=False)
-    index = {future.key: i for i, future in enumerate(futures)}
-    given_up: Counter[int] = Counter()
-    done = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
-    for future, result in done:
-        i = index[future.key]
-        if isinstance(result, CancelledError):
-            raise result
-        # Not by the future's status: that is "pending" again if the worker was lost after it gave its result.
-        if len(result) == 1:
-            yield i, result[0]
-        else:
-            _, error, trace = result
-            if not isinstance(error, KilledWorker) or given_up[i] == PATIENCE:
-                raise error.with_traceback(trace)
-            given_up[i] += 1
-            again = client.submit(call, tasks[i], pure=False)
-            index[again.key] = i
-            done.add(again)
-        future.release()

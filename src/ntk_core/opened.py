@@ -31,9 +31,8 @@ from .training import analysis as trained_analysis
 from .training.spec import Training
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from .claims import Claim
+    from .execution import Workers
     from .replay import Replayed
 
 Kind = TypeVar("Kind", Experiment, Training)
@@ -112,22 +111,22 @@ class DrawnResults(_Results[Experiment]):
         x_norm: Levels = None,
         quantity: Iterable[str] | str | None = None,
         seeds: int | None = None,
-        client: Client | None = None,
+        workers: Workers | None = None,
         **axes: Any,
     ) -> xr.Dataset:
         """Quantiles at levels 1 - δ, intervals, moments, bounds, exact values, exceedances (`quantiles.nc`).
 
         As archived where nothing is asked for; else computed from the runs, cell by cell, at new levels δ in
         (0, 1) and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds` runs of a
-        cell. `client` is a Dask client to spread the work over. Raises `ValueError` for what is not there.
+        cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for what is not there.
         """
         if not axes and all(asked is None for asked in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")
         experiment, quantities = self.part(quantity, seeds, **axes)
         levels = self._levels(delta, x_norm)
-        theory = theory_dataset(experiment, self.entropy, *levels, client, quantities)
+        theory = theory_dataset(experiment, self.entropy, *levels, workers, quantities)
         runs = self.folder / "runs.nc"
-        return quantile_dataset(runs, theory, experiment, self.entropy, client, self.spec)
+        return quantile_dataset(runs, theory, experiment, self.entropy, workers, self.spec)
 
     def part(
         self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any

@@ -1,23 +1,22 @@
-"""Who works in a directory, so that the lock of a killed run does not outlive it.
+"""One run at a time works in a directory, and cleans up after one that was killed.
 
-Snakemake locks its working directory, and a run that is killed leaves the lock behind. A run
-therefore notes who it is; the next one removes the lock if that process is known to be dead. A note
-from another host, or none, proves nothing: then the lock stays and Snakemake refuses as it always does.
+The lock is the kernel's: it goes with the process that holds it, however that ends.
 
 On a cluster the jobs of a killed run live on, and each, when it starts or fails, removes the file it was to
-make, even if the next run has made it by then. So they are cancelled together with the lock.
+make, even if the next run has made it by then. So a run that begins cancels them.
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
+import logging
 import os
 import shutil
-import socket
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from .private_folder import private_folder
 
 PATIENCE = 120.0
 """Seconds to wait for cancelled jobs to end: SLURM gives them 30 before it kills."""
@@ -27,48 +26,42 @@ class OccupiedError(RuntimeError):
     """Another run is at work in the directory; the message says which."""
 
 
-@dataclass(frozen=True)
-class _Owner:
-    pid: int
-    alive: bool
+def claim() -> None:
+    """Hold the working directory until this process ends.
 
-
-def claim(state: Path) -> None:
-    """Note in the folder `state` (`.snakemake`) that this process works here.
-
-    Raises `OccupiedError` while another process of this host does: Snakemake's lock is on files, so it
-    lets two runs of different files into one directory, but they would sweep up each other's.
+    Raises `OccupiedError` while another process does, on this or, on a shared disk, another machine.
     """
-    owner = _owner(state)
-    if owner and owner.alive and owner.pid != os.getpid():
-        raise OccupiedError(_at_work(owner))
-    note = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
-    state.mkdir(exist_ok=True)
-    (state / "owner.json").write_text(json.dumps(note))
+    path = private_folder() / "lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # open to the end of the process, so never closed
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(lock, 100).decode(errors="replace").strip()
+        os.close(lock)
+        raise OccupiedError(
+            f"{owner} is at work in this directory: wait for it, or stop it and call again."
+        ) from None
+    except OSError as error:  # a network disk without locks
+        reason = f"{path} cannot be locked ({error.strerror})"
+        logging.getLogger(__name__).warning("%s: let one run at a time work in this directory", reason)
+    os.ftruncate(lock, 0)
+    os.write(lock, f"Process {os.getpid()} of {os.uname().nodename}\n".encode())
 
 
-def recover(state: Path) -> str | None:
-    """Remove the locks in `state`, and cancel the cluster's jobs of their owner, if it is dead.
+def sweep(results: Path) -> None:
+    """Remove what killed jobs left: half-written files and notes below `results`, temporary folders."""
+    for pattern in (".*.part", "*.nc.progress"):
+        for path in results.rglob(pattern):
+            path.unlink(missing_ok=True)
+    for folder in private_folder().glob("tmp-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
-    Returns what to tell the user, or None.
+
+def cancel_jobs(state: Path) -> list[str]:
+    """Cancel the jobs that SLURM still has of earlier runs, and wait until they have ended; returns the jobs.
+
+    They are those that log below `state` (`.snakemake`).
     """
-    locks = [path for path in (state / "locks").glob("*") if path.is_file()]
-    owner = _owner(state)
-    if not locks or not owner:
-        return None
-    if owner.alive:
-        return _at_work(owner)
-    jobs = _cancel(state)
-    for path in locks:
-        path.unlink(missing_ok=True)
-    told = (
-        f"The run before this one (process {owner.pid}) was killed; its lock is removed and its work goes on."
-    )
-    return f"{told} Its jobs {', '.join(jobs)} were cancelled." if jobs else told
-
-
-def _cancel(state: Path) -> list[str]:
-    """Cancel what SLURM still has of the runs of `state`, and wait until it has ended; returns the jobs."""
     left = jobs = _jobs_of(state)
     if jobs:
         subprocess.run(["scancel", *jobs], capture_output=True, check=False)
@@ -80,10 +73,7 @@ def _cancel(state: Path) -> list[str]:
 
 
 def _jobs_of(state: Path) -> list[str]:
-    """Jobs in SLURM that log below `state`.
-
-    Not from Snakemake's notes of unfinished files: those lose the job's number when the job starts.
-    """
+    """Not from Snakemake's notes of unfinished files: those lose the job's number when the job starts."""
     if not shutil.which("squeue"):
         return []
     states = "pending,configuring,running,suspended,completing"  # it hides suspended ones unless asked
@@ -92,28 +82,3 @@ def _jobs_of(state: Path) -> list[str]:
     lines = (line.split(maxsplit=1) for line in done.stdout.splitlines())
     logs = state.resolve() / "slurm_logs"
     return [line[0] for line in lines if len(line) == 2 and Path(line[1].strip()).is_relative_to(logs)]
-
-
-def _at_work(owner: _Owner) -> str:
-    return f"Process {owner.pid} is at work in this directory: wait for it, or stop it and call again."
-
-
-def _owner(state: Path) -> _Owner | None:
-    """Who claimed the folder last, if that was on this host."""
-    try:
-        note = json.loads((state / "owner.json").read_text())
-        host, pid, started = str(note["host"]), int(note["pid"]), float(note["started"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return _Owner(pid, _started(pid) == started) if host == socket.gethostname() else None
-
-
-def _started(pid: int) -> float:
-    """When a process started, in seconds since the epoch; 0 if there is none."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
-        return 0.0

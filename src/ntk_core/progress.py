@@ -29,19 +29,22 @@ class Job:
 
 @contextlib.contextmanager
 def note(path: str | Path) -> Iterator[Callable[[int], None]]:
-    """A function that notes the runs done on the shard at `path`; the note goes on leaving.
+    """A function that adds runs to those noted as done on the shard at `path`; the note goes on leaving.
 
     A note that cannot be written is left out: no run fails for it.
     """
     beside = _note_path(Path(path))
     beside.parent.mkdir(parents=True, exist_ok=True)
+    done = 0
 
-    def write(runs: int) -> None:
+    def add(runs: int) -> None:
+        nonlocal done
+        done += runs
         with contextlib.suppress(OSError):
-            beside.write_text(str(runs))
+            beside.write_text(str(done))
 
     try:
-        yield write
+        yield add
     finally:
         beside.unlink(missing_ok=True)
 

@@ -23,7 +23,8 @@ from .opened import DrawnResults, open_archive
 
 if TYPE_CHECKING:
     import xarray as xr
-    from distributed import Client
+
+    from .execution import Workers
 
 Whole = Annotated[list[int], Field(min_length=1), AfterValidator(unique)]
 Numbers = Annotated[list[float], Field(min_length=1), AfterValidator(unique)]
@@ -82,11 +83,11 @@ class Reanalysis:
             and "linearization_error" in ask.get("quantity", QUANTITIES)
         ]
 
-    def tables(self, name: str, client: Client) -> tuple[xr.Dataset, xr.Dataset]:
+    def tables(self, name: str, workers: Workers) -> tuple[xr.Dataset, xr.Dataset]:
         """Quantiles and rates of an experiment as asked for."""
         opened, asked = open_archive(self.path)[name], self.asked[name]
         if isinstance(opened, DrawnResults):
-            quantiles = opened.quantiles(**asked, client=client)
+            quantiles = opened.quantiles(**asked, workers=workers)
         else:
             quantiles = opened.quantiles(**asked)
         return quantiles, opened.rates(quantiles)

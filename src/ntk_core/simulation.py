@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import netCDF4
 import numpy as np
 
 from .band import QUANTITIES
-from .checksums import broken, seal
+from .checksums import broken, seal, seal_path
 from .datasets import CACHE, RunsWriter, attributes, replacing, run_coordinates
-from .execution import TASK_COST, compute
+from .execution import TASK_COST, Workers, compute
 from .grid import Experiment, Piece, Shard, Work, spec, tasks
 from .network import Array
 from .samplers import simulate
 from .seeding import FORMAT_VERSION
 from .training.spec import Training
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 
 def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
@@ -35,23 +29,23 @@ def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
 
 
 def simulate_shard(
-    shard: Shard[Experiment], path: str | Path, client: Client, report: Callable[[int], None]
+    shard: Shard[Experiment], path: str | Path, workers: Workers, report: Callable[[int], None]
 ) -> None:
-    """Draw all runs of a shard on the client's workers and write them to `path`, and seal the file.
+    """Draw all runs of a shard on the workers and write them to `path`, and seal the file.
 
-    `report` is told the number of runs done, now and then.
+    `report` is called with the number of runs of each task that is done.
     """
     experiment = shard.experiment
     shape = (len(experiment.perturbation), 1, len(experiment.d), len(experiment.alpha))
     seeds = shard.stop - shard.start
-    values = np.empty((len(QUANTITIES), int(np.prod(shape)), seeds))
     work = tasks(shard, TASK_COST)
-    done = 0
-    for index, arrays in compute(client, partial(simulate_pieces, shard.entropy), work):
-        for piece, array in zip(work[index], arrays, strict=True):
-            values[:, piece.index, piece.start - shard.start : piece.stop - shard.start] = array
-            done += array.shape[1]
-        report(done)
+    arrays = compute(
+        workers, partial(simulate_pieces, shard.entropy), work, lambda done: report(_number_of_runs(done))
+    )
+    cells: list[list[Array]] = [[] for _ in np.ndindex(shape)]
+    for pieces, drawn in zip(work, arrays, strict=True):
+        for piece, runs in zip(pieces, drawn, strict=True):  # ascending seeds in every cell
+            cells[piece.index].append(runs)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: one shard of {experiment.name}",
         f"Runs {shard.start} to {shard.stop - 1} of every cell at width {shard.m}.",
@@ -61,36 +55,42 @@ def simulate_shard(
     coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
     with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
         writer = RunsWriter(file, coords, attrs, archival=False)
-        for quantity, cells in zip(QUANTITIES, values, strict=True):
-            for cell, runs in zip(np.ndindex(shape), cells, strict=True):
-                writer.put(quantity, cell, slice(0, seeds), runs)
+        for row, quantity in enumerate(QUANTITIES):
+            for cell, drawn in zip(np.ndindex(shape), cells, strict=True):
+                writer.put(quantity, cell, slice(0, seeds), np.concatenate([runs[row] for runs in drawn]))
     seal(Path(path))
 
 
-def make_shard(shard: Shard[Any], path: str | Path, client: Client, report: Callable[[int], None]) -> None:
+def _number_of_runs(arrays: list[Array]) -> int:
+    return sum(array.shape[1] for array in arrays)
+
+
+def make_shard(shard: Shard[Any], path: str | Path, workers: Workers, report: Callable[[int], None]) -> None:
     """`simulate_shard`, or for a trained experiment `training.runs.train_shard`."""
     if isinstance(shard.experiment, Training):
         from .training.runs import train_shard  # xarray is slow to import, and wanted there alone
 
-        train_shard(shard, path, client, report)
+        train_shard(shard, path, workers, report)
     else:
-        simulate_shard(shard, path, client, report)
+        simulate_shard(shard, path, workers, report)
 
 
-def mend(shards: Mapping[Path, Shard[Any]], workers: Callable[[], AbstractContextManager[Client]]) -> None:
-    """Compute again each shard whose file is not as it was sealed, and say so.
+class DamagedShardError(RuntimeError):
+    """Shards whose bytes are not those that were sealed; the message names them."""
 
-    `workers` is entered only where there is something to mend.
+
+def discard_damaged(shards: Iterable[Path]) -> None:
+    """Remove each shard whose file is not as it was sealed, for the next run to make it again.
+
+    Raises `DamagedShardError` where there was one.
     """
-    faults = {path: fault for path in shards if (fault := broken(path))}
-    if not faults:
-        return
-    with workers() as client:
-        for path, fault in faults.items():
-            message = f"{path} is {fault}: it is computed again"
-            logging.getLogger(__name__).warning(message)
-            print(message, file=sys.stderr, flush=True)
-            make_shard(shards[path], path, client, lambda _: None)
+    damaged = {path: fault for path in shards if (fault := broken(path))}
+    for path in damaged:
+        path.unlink(missing_ok=True)
+        seal_path(path).unlink(missing_ok=True)
+    if damaged:
+        faults = "\n".join(f"{path} is {fault} and was removed." for path, fault in damaged.items())
+        raise DamagedShardError(f"{faults}\nCall again: the runs in it are made again, all others are kept.")
 
 
 def collect(experiment: Work, entropy: int, shards: Sequence[str | Path], path: str | Path) -> None:

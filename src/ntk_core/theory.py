@@ -7,7 +7,7 @@ their number grows.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,12 +16,9 @@ from . import bounds, moments
 from .band import QUANTITIES
 from .datasets import attributes, describe
 from .exact import exact_quantile
-from .execution import compute
+from .execution import Workers, compute
 from .grid import Cell, Experiment
 from .network import Array
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 
 def theory_dataset(
@@ -29,14 +26,14 @@ def theory_dataset(
     entropy: int,
     delta: tuple[float, ...],
     x_norm: tuple[float, ...],
-    client: Client | None,
+    workers: Workers | None,
     quantities: tuple[str, ...] = QUANTITIES,
 ) -> xr.Dataset:
     """Exact quantiles, means and root mean squares of every cell, and every bound, on the experiment's grid.
 
     `entropy` is only noted in the file.
     """
-    variables: dict[str, Any] = exact_arrays(experiment, delta, client, quantities)
+    variables: dict[str, Any] = exact_arrays(experiment, delta, workers, quantities)
     for name, value in bound_arrays(experiment, delta, x_norm, quantities).items():
         variables[f"bound_{name}"] = (("quantity", "m", "alpha", "delta", "x_norm"), value)
     dataset = xr.Dataset(
@@ -66,15 +63,13 @@ def theory_dataset(
 def exact_arrays(
     experiment: Experiment,
     delta: tuple[float, ...],
-    client: Client | None,
+    workers: Workers | None,
     quantities: tuple[str, ...] = QUANTITIES,
 ) -> dict[str, tuple[tuple[str, ...], Array]]:
     """Exact quantiles and moments of every cell: dimensions and values, by variable."""
     shape = (len(quantities), *experiment.shape)
     cells = list(experiment.cells())
-    exact = np.empty((len(cells), len(quantities), len(delta)))
-    for number, value in compute(client, partial(_exact, quantities, delta), cells):
-        exact[number] = value
+    exact = np.array(compute(workers, partial(_exact, quantities, delta), cells))
     cell: tuple[str, ...] = ("quantity", "perturbation", "m", "d", "alpha")
     variables = {"exact_quantile": ((*cell, "delta"), np.moveaxis(exact, 0, 1).reshape(*shape, len(delta)))}
     for name, moment in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):

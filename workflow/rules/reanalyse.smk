@@ -19,7 +19,6 @@ MADE += [
     for suffix in ("svg", "pdf", "png")
 ]
 MADE += [Path("reanalysis/archive.json"), SUMMARY]
-KEPT = [*MADE, MANIFEST, SEAL]
 TARGETS = [MANIFEST]
 MONITOR = Monitor([])
 

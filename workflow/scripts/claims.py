@@ -13,8 +13,8 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     execution = parse_config(snakemake.config).execution
     folders = [Path(path).parent for path in snakemake.input.rates]
-    with workers(execution, snakemake.threads) as client:
-        archive = open_archive(folders, client)
+    with workers(execution, snakemake.threads) as executors:
+        archive = open_archive(folders, executors)
         claims = [claim(name, archive) for name in STATEMENTS]
     with replacing(snakemake.output[0]) as beside:
         beside.write_text(to_json(claims), encoding="utf-8")

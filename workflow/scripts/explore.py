@@ -15,9 +15,9 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     config = parse_config(snakemake.config)
     given = zip(config.grids, snakemake.input.runs, snakemake.input.quantiles, strict=True)
-    with workers(config.execution, snakemake.threads) as client:
+    with workers(config.execution, snakemake.threads) as executors:
         experiments = [
-            (xr.load_dataset(table), histograms(runs, config.grid(name), client))
+            (xr.load_dataset(table), histograms(runs, config.grid(name), executors))
             for name, runs, table in given
         ]
     page = render(experiments)

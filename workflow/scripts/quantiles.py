@@ -15,8 +15,8 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     config = parse_config(snakemake.config)
     experiment = config.grid(snakemake.wildcards.experiment)
     theory = xr.load_dataset(snakemake.input.theory)
-    with workers(config.execution, snakemake.threads) as client:
-        table = quantile_dataset(snakemake.input.runs, theory, experiment, config.entropy, client)
+    with workers(config.execution, snakemake.threads) as executors:
+        table = quantile_dataset(snakemake.input.runs, theory, experiment, config.entropy, executors)
     write(table, snakemake.output.quantiles)
     for level in config.delta:
         if not (table["quantile_upper"].sel(delta=level) < float("inf")).all():

@@ -11,8 +11,8 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     reanalysis = parse_reanalysis(snakemake.config)
     name = snakemake.wildcards.experiment
-    with workers(reanalysis.execution, snakemake.threads) as client:
-        quantiles, rates = reanalysis.tables(name, client)
+    with workers(reanalysis.execution, snakemake.threads) as executors:
+        quantiles, rates = reanalysis.tables(name, executors)
     write(quantiles, snakemake.output.quantiles)
     write(rates, snakemake.output.rates)
     logging.info("%s of %s", reanalysis.asked[name] or "all", name)

@@ -17,10 +17,10 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     shard = plan.shard(snakemake.wildcards.experiment, Path(snakemake.output[0]))
     try:
         with (
-            workers(plan.config.execution, snakemake.threads) as client,
+            workers(plan.config.execution, snakemake.threads) as executors,
             note(snakemake.output[0]) as report,
         ):
-            make_shard(shard, snakemake.output[0], client, report)
+            make_shard(shard, snakemake.output[0], executors, report)
     except LawError as error:
         raise SystemExit(f"{shard.experiment.name} cannot be drawn: {error}") from None
     logging.info("%d runs", shard.runs)

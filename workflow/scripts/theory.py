@@ -12,7 +12,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     config = parse_config(snakemake.config)
     experiment = config.grid(snakemake.wildcards.experiment)
-    with workers(config.execution, snakemake.threads) as client:
-        theory = theory_dataset(experiment, config.entropy, config.delta, config.x_norm, client)
+    with workers(config.execution, snakemake.threads) as executors:
+        theory = theory_dataset(experiment, config.entropy, config.delta, config.x_norm, executors)
     write(theory, snakemake.output.theory)
     logging.info("%d exact quantiles", theory["exact_quantile"].size)

@@ -42,8 +42,8 @@ def _judge(names: list[str], results: Path) -> None:
     from ..execution import workers
 
     folders = [path.parent for path in results.glob("*/rates.nc")]
-    with workers(ExecutionModel(), 2) as client:
-        archive = open_archive(folders, client)
+    with workers(ExecutionModel(), 2) as executors:
+        archive = open_archive(folders, executors)
         there = [item.experiment.name for item in archive.experiments]
         there += [item.experiment.name for item in archive.trainings]
         found = ", ".join(there)

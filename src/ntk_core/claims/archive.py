@@ -6,20 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from ..archive import ArchivedRuns, archived, load_table
 from ..datasets import RunsReader
-from ..execution import compute
+from ..execution import Workers, compute
 from ..grid import Cell, Experiment
 from ..network import Array
 from ..training import Training
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 CHUNK = 1 << 17
 """Runs of a cell that a task holds at once."""
@@ -57,7 +53,7 @@ class Archive:
     """All experiments of a results folder, and the workers that read their runs."""
 
     experiments: tuple[Archived, ...]
-    client: Client
+    workers: Workers
     trainings: tuple[ArchivedTrained, ...] = ()
 
     def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
@@ -76,9 +72,7 @@ class Archive:
             ]
             path = str(item.runs.resolve())
             groups += [(path, pieces[i : i + 16]) for i in range(0, len(pieces), 16)]
-        results: list[list[Array]] = [[] for _ in groups]
-        for number, result in compute(self.client, partial(_scan, test, quantities), groups):
-            results[number] = result
+        results = compute(self.workers, partial(_scan, test, quantities), groups)
         return [piece for group in results for piece in group]
 
 
@@ -89,14 +83,14 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
         return [test(cell, np.stack([runs.read(q, index) for q in quantities])) for cell, index in pieces]
 
 
-def open_archive(folders: Iterable[Path], client: Client) -> Archive:
+def open_archive(folders: Iterable[Path], workers: Workers) -> Archive:
     """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name.
 
     Raises `ArchiveError` where one cannot be read or is not what its spec says.
     """
     found = [_archived(folder) for folder in sorted(folders)]
     drawn = tuple(item for item in found if isinstance(item, Archived))
-    return Archive(drawn, client, tuple(item for item in found if isinstance(item, ArchivedTrained)))
+    return Archive(drawn, workers, tuple(item for item in found if isinstance(item, ArchivedTrained)))
 
 
 def _archived(folder: Path) -> Archived | ArchivedTrained:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,9 @@ from numpy.typing import NDArray
 from ..analysis import NOISE, TASK_RUNS, Index
 from ..band import QUANTITIES, quantum
 from ..datasets import RunsReader
-from ..execution import compute
+from ..execution import Workers, compute
 from ..grid import Experiment
 from ..network import Array
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 BINS = 40
 """Most bins of a histogram."""
@@ -36,7 +32,7 @@ class Histogram:
     counts: NDArray[np.int64]
 
 
-def histograms(runs: str | Path, experiment: Experiment, client: Client) -> list[list[Histogram]]:
+def histograms(runs: str | Path, experiment: Experiment, workers: Workers) -> list[list[Histogram]]:
     """A histogram at ‖x‖ = 1 of each quantity of each cell of a runs file: by quantity, then by cell.
 
     Cells are in the order of the file. A task holds one quantity of one cell at a time.
@@ -44,9 +40,7 @@ def histograms(runs: str | Path, experiment: Experiment, client: Client) -> list
     indices = iter(np.ndindex(experiment.shape))
     size = max(1, TASK_RUNS // experiment.seeds)
     work = list(iter(lambda: list(islice(indices, size)), []))
-    done: list[list[list[Histogram]]] = [[] for _ in work]
-    for number, cells in compute(client, partial(_cells, str(Path(runs).resolve()), experiment), work):
-        done[number] = cells
+    done = compute(workers, partial(_cells, str(Path(runs).resolve()), experiment), work)
     return [list(row) for row in zip(*(cell for cells in done for cell in cells), strict=True)]
 
 

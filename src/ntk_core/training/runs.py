@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,15 +15,12 @@ import xarray as xr
 from ..band import QUANTITIES
 from ..checksums import seal
 from ..datasets import attributes, describe, write
-from ..execution import TASK_COST, compute
+from ..execution import TASK_COST, Workers, compute
 from ..grid import Shard
 from ..seeding import FORMAT_VERSION
 from .data import load
 from .descent import Status, Trained, train
 from .spec import RUN_VARIABLES, Training
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 TITLE = "Lazy training of two-layer ReLU networks"
 
@@ -35,20 +32,19 @@ def train_seeds(experiment: Training, entropy: int, m: int, seeds: range) -> lis
 
 
 def train_shard(
-    shard: Shard[Training], path: str | Path, client: Client, report: Callable[[int], None]
+    shard: Shard[Training], path: str | Path, workers: Workers, report: Callable[[int], None]
 ) -> None:
-    """Train all runs of a shard on the client's workers and write them to `path`, and seal the file.
+    """Train all runs of a shard on the workers and write them to `path`, and seal the file.
 
-    `report` is told the number of runs done, now and then.
+    `report` is called with the number of runs of each task that is done.
     """
     experiment = shard.experiment
     size = max(1, int(TASK_COST / experiment.seed_cost(shard.m)))
     work = [range(low, min(low + size, shard.stop)) for low in range(shard.start, shard.stop, size)]
-    results: list[list[Trained]] = [[] for _ in work]
-    for number, trained in compute(client, partial(train_seeds, experiment, shard.entropy, shard.m), work):
-        results[number] = trained
-        report(sum(map(len, results)))
-    runs = [run for task in results for run in task]
+    task = partial(train_seeds, experiment, shard.entropy, shard.m)
+    runs = [
+        run for trained in compute(workers, task, work, lambda done: report(len(done))) for run in trained
+    ]
     attrs = attributes(
         f"{TITLE}: one shard of {experiment.name}",
         f"Runs {shard.start} to {shard.stop - 1} at width {shard.m}.",

@@ -198,7 +198,7 @@ def test_no_room_for_a_file(tmp_path, whole, stage, before, limit):
 
 
 def test_a_failing_job_leaves_the_shards(tmp_path):
-    """There is no room for the table of a larger grid: that of the smaller one is made again from its shards."""
+    """There is no room for the runs of a larger grid: those of the smaller one come back from its shards."""
     out = tmp_path / "out"
     first = run_snakemake(out, CONFIG, "results/grid/runs.nc")
     assert first.code == 0, first.output

@@ -192,8 +192,7 @@ def test_other_batch_systems_are_given_the_same(system, command, reply, tmp_path
     with workers(settings, 1):
         text = kept.read_text()
     folder = rf"{re.escape(str(tmp_path))}/\.ntk-core/tmp-\w+"
-    keys = [rf"--tls-{name} {folder}/\S+" for name in ("ca-file", "cert", "key")]
-    assert re.search(rf"tls://\S+ .*{' '.join(keys)}", text)
+    assert re.search(rf"tls://\S+ .*--tls-ca-file {folder}/cert.pem --tls-cert {folder}/cert.pem", text)
     settings = re.search(r"DASK_INTERNAL_INHERIT_CONFIG=(\S+)", text)
     assert settings
     assert re.fullmatch(folder, dask.config.deserialize(settings[1])["temporary-directory"])

@@ -60,18 +60,19 @@ def test_of_many_claims_at_once_one_succeeds(directory):
 def test_what_a_killed_run_left_is_removed(directory):
     results = directory / "results/e"
     results.mkdir(parents=True)
+    temporary = private_folder() / "tmp-x1/key"
     left = [
         results / ".runs.nc.x1.part",
         results / "m64_seeds0-9.nc.progress",
-        private_folder() / "tmp-x1/key",
+        temporary,
     ]
-    left[2].parent.mkdir()
+    temporary.parent.mkdir()
     kept = [results / "runs.nc", private_folder() / "lock"]
     for path in left + kept:
         path.touch()
     sweep(directory / "results")
     assert [path.exists() for path in left] == [False, False, False]
-    assert not left[2].parent.exists()
+    assert not temporary.parent.exists()
     assert all(path.exists() for path in kept)
 
 

@@ -179,7 +179,7 @@ def test_neither_a_clone_nor_a_touch_of_the_sources_makes_anything_again(tmp_pat
 
 
 LOOKING: list[list[str]] = [
-    ["-n"], ["-np"], ["--dry-run", "--quiet"], ["--summary"], ["--lint"], ["--dag"], ["--report", "../r.html"],
+    ["-n"], ["-np"], ["--dryrun", "--quiet"], ["--summary"], ["--lint"], ["--dag"], ["--report", "../r.html"],
 ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from .private_folder import temporary_folder, writable_by_others
 from .seeding import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster, Security, SpecCluster
+    from distributed import Client, Security, SpecCluster
 
     from .config import ExecutionModel, JobqueueModel
 
@@ -164,13 +164,16 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
             folder = stack.enter_context(temporary_folder())
             settings = {**_SETTINGS, "temporary-directory": str(folder)}
             stack.enter_context(dask.config.set(settings))
-            address = f"127.0.0.1:{8787 if execution.dashboard else 0}"
+            dashboard = {
+                "dashboard": execution.dashboard,
+                "dashboard_address": f"127.0.0.1:{8787 if execution.dashboard else 0}",
+            }
             if execution.workers == "jobqueue":
                 assert execution.jobqueue is not None
-                batch = _batch_cluster(execution.jobqueue, settings, execution.dashboard, address)
+                batch = _batch_cluster(execution.jobqueue, settings, dashboard)
                 cluster = stack.enter_context(batch)
             else:
-                cluster = stack.enter_context(_local_cluster(threads, address))
+                cluster = stack.enter_context(_local_cluster(threads, dashboard))
         if execution.dashboard and execution.scheduler is None:
             port = cluster.scheduler.http_server.port  # Dask itself names a host where nothing listens
             logging.info("dashboard: http://127.0.0.1:%d/status", port)
@@ -213,18 +216,20 @@ def _security(execution: ExecutionModel) -> Security | None:
 
 
 @contextlib.contextmanager
-def _local_cluster(processes: int, dashboard_address: str) -> Iterator[LocalCluster]:
-    from distributed import LocalCluster, Security
+def _local_cluster(processes: int, dashboard: dict[str, Any]) -> Iterator[SpecCluster]:
+    """Not `LocalCluster`: its workers show a dashboard, or listen on every interface with a web server."""
+    from distributed import Nanny, Scheduler, Security, SpecCluster
 
-    with LocalCluster(
-        n_workers=processes,
-        threads_per_worker=1,
-        memory_limit=0,
-        host="127.0.0.1",
-        protocol="tls://",
-        security=Security.temporary(),  # other users of the machine reach its ports too
-        dashboard_address=dashboard_address,  # with None, web servers would listen on every interface
-        worker_dashboard_address="127.0.0.1:0",
+    security = Security.temporary()  # other users of the machine reach its ports too
+    common = {"protocol": "tls://", "host": "127.0.0.1", "security": security}
+    web = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    worker = {"cls": Nanny, "options": {**common, **web, "nthreads": 1, "memory_limit": 0}}
+    scheduler = {"cls": Scheduler, "options": {**common, **dashboard, "port": 0}}
+    with SpecCluster(
+        scheduler=scheduler,
+        workers=dict.fromkeys(range(processes), worker),
+        worker=worker,
+        security=security,
         silence_logs=logging.ERROR,
     ) as cluster:
         cluster.adapt(minimum=processes, maximum=processes)  # anew where a nanny dies with its worker
@@ -239,7 +244,7 @@ def _cluster_class(jobqueue: JobqueueModel) -> Any:
 
 @contextlib.contextmanager
 def _batch_cluster(
-    jobqueue: JobqueueModel, settings: dict[str, Any], dashboard: bool, dashboard_address: str
+    jobqueue: JobqueueModel, settings: dict[str, Any], dashboard: dict[str, Any]
 ) -> Iterator[SpecCluster]:
     """A scheduler in this process, its workers jobs of a batch system.
 
@@ -247,7 +252,6 @@ def _batch_cluster(
     first workers are asked for here, so that a refusal of the batch system is an error, not an endless wait.
     """
     import dask
-    from distributed import Security
 
     async def started(cluster: Any) -> None:
         await cluster
@@ -267,11 +271,10 @@ def _batch_cluster(
             f"export DASK_INTERNAL_INHERIT_CONFIG={dask.config.serialize(settings)}",
         ],
         worker_extra_args=["--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
-        shared_temp_directory=settings["temporary-directory"],
         log_directory=str(Path.cwd() / "logs" / "workers"),
         protocol="tls://",
-        security=Security.temporary(),
-        scheduler_options={"dashboard": dashboard, "dashboard_address": dashboard_address},
+        security=_temporary_security(Path(settings["temporary-directory"])),
+        scheduler_options=dashboard,
         silence_logs=logging.ERROR,
     )
     with cluster:
@@ -283,6 +286,24 @@ def _batch_cluster(
             raise RuntimeError(f"{jobqueue.system} takes no workers: {error}") from None
         cluster.adapt(minimum=jobqueue.minimum, maximum=jobqueue.maximum)
         yield cluster
+
+
+def _temporary_security(folder: Path) -> Security:
+    """A new key and its certificate, for all roles, in files that jobs on other machines read.
+
+    Dask-jobqueue's own files of the kind are gone only when Python collects them as garbage.
+    """
+    from distributed import Security
+
+    made = Security.temporary()
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    cert.write_text(made.tls_client_cert)
+    key.write_text(made.tls_client_key)
+    roles = ("client", "scheduler", "worker")
+    files = {f"tls_{role}_cert": str(cert) for role in roles} | {
+        f"tls_{role}_key": str(key) for role in roles
+    }
+    return Security(require_encryption=True, tls_ca_file=str(cert), **files)
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import contextlib
+import copy
 import fcntl
 import hashlib
 import json
@@ -8,8 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import psutil
 import pytest
 import xarray as xr
 import yaml
+from snakemake_calls import Call
 
 from ntk_core.analysis import quantile_dataset
 from ntk_core.config import ExecutionModel
@@ -30,24 +30,13 @@ from ntk_core.theory import theory_dataset
 
 ROOT = Path(__file__).parents[1]
 
-LONGEST = (
-    "slurm",
-    "faults",
-    "workflow",
-    "workers",
-    "verify",
-    "hostile",
-    "jobqueue",
-    "figures",
-    "findings",
-    "docs",
-)
-"""Files that take a minute and more. They go first, so that no process is left alone with one at the end."""
+WAITING = {"cluster", "default_run"}
+"""Fixtures that are waited for longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+    """Files that wait long go first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: WAITING.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @dataclass(frozen=True)
@@ -82,26 +71,48 @@ class Run:
 Snakemake = Callable[..., Run]
 
 
-def run_snakemake(directory: Path, config: dict[str, Any] | Path | None, *arguments: str) -> Run:
-    """`snakemake --directory` with a config given as mapping or file; None for the default config."""
+def arguments_of(directory: Path, config: dict[str, Any] | Path | None, *arguments: str) -> list[str]:
+    """What `snakemake` is called with for a config given as mapping or file; None is the default config."""
     if isinstance(config, dict):
         file = directory.with_suffix(".yaml")
         file.write_text(yaml.safe_dump(config))
         config = file
     chosen = () if config is None else ("--configfile", str(config))
-    if not any(argument.startswith("--cores") for argument in arguments):
+    if not any(argument.startswith(("--cores", "--workflow-profile")) for argument in arguments):
         arguments = ("--cores", "2", *arguments)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    done = subprocess.run(
-        [*command, "--directory", str(directory), *chosen, *arguments],
+    return ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory), *chosen, *arguments]
+
+
+def start_snakemake(
+    directory: Path,
+    config: dict[str, Any] | Path | None,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], Any] | None = None,
+) -> Call:
+    """A call of snakemake that is under way, in a session of its own; `before` is its `preexec_fn`."""
+    return Call(arguments_of(directory, config, *arguments), directory.parent, environment, before)
+
+
+def run_snakemake(directory: Path, config: dict[str, Any] | Path | None, *arguments: str) -> Run:
+    """`snakemake --directory`, to its end."""
+    call = start_snakemake(directory, config, *arguments)
+    output, _ = call.communicate()
+    return Run(directory, call.wait(), output)
+
+
+def snakemake_process(
+    directory: Path, config: dict[str, Any] | Path | None, *arguments: str, **environment: str
+) -> subprocess.Popen[str]:
+    """The same by a command line, for the few tests of what only a new interpreter shows."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments_of(directory, config, *arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=directory.parent,
-        env={**os.environ, "PYTHONPATH": ""},
-        check=False,
+        env={**os.environ, "PYTHONPATH": "", **environment},
     )
-    return Run(directory, done.returncode, done.stdout)
 
 
 @pytest.fixture
@@ -114,31 +125,34 @@ def snakemake(tmp_path: Path) -> Snakemake:
     return call
 
 
+SMALL: dict[str, Any] = {
+    "entropy": 11,
+    "experiments": {
+        "grid": {
+            "sampler": "band",
+            "perturbation": ["adversarial", "sphere"],
+            "m": [64, 4096],
+            "d": [2],
+            "alpha": [1.0],
+            "seeds": 2500,
+        },
+        "check": {
+            "sampler": "dense",
+            "perturbation": ["aligned"],
+            "m": [16],
+            "d": [3],
+            "alpha": [0.5],
+            "seeds": 70,
+        },
+    },
+    "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0, 2.0]},
+}
+"""A band and a dense experiment that run in seconds."""
+
+
 @pytest.fixture
 def small() -> dict[str, Any]:
-    """A config with a band and a dense experiment that runs in seconds."""
-    return {
-        "entropy": 11,
-        "experiments": {
-            "grid": {
-                "sampler": "band",
-                "perturbation": ["adversarial", "sphere"],
-                "m": [64, 4096],
-                "d": [2],
-                "alpha": [1.0],
-                "seeds": 2500,
-            },
-            "check": {
-                "sampler": "dense",
-                "perturbation": ["aligned"],
-                "m": [16],
-                "d": [3],
-                "alpha": [0.5],
-                "seeds": 70,
-            },
-        },
-        "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0, 2.0]},
-    }
+    return copy.deepcopy(SMALL)
 
 
 @dataclass(frozen=True)
@@ -168,25 +182,21 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
 def watched_run(directory: Path) -> tuple[Run, int]:
     """A run of the default config, and the most memory its processes had together."""
     peak = 0
-    done = threading.Event()
+    with snakemake_process(directory, None) as process:
+        main = psutil.Process(process.pid)
+        while True:
+            try:
+                output, _ = process.communicate(timeout=0.2)
+                return Run(directory, process.returncode, output), peak
+            except subprocess.TimeoutExpired:
+                peak = max(peak, sum(map(resident_bytes, (main, *main.children(recursive=True)))))
 
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.2):
-            total = 0
-            for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    total += process.memory_info().rss
-            peak = max(peak, total)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+def resident_bytes(process: psutil.Process) -> int:
     try:
-        run = run_snakemake(directory, None)
-    finally:
-        done.set()
-        watcher.join()
-    return run, peak
+        return process.memory_info().rss
+    except psutil.Error:  # it has ended
+        return 0
 
 
 EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 256, 4096), (2,), (0.5, 2.0), 1500)

@@ -9,8 +9,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,8 +17,7 @@ import netCDF4
 import psutil
 import pytest
 import xarray as xr
-import yaml
-from conftest import ROOT, run_snakemake
+from conftest import ROOT, run_snakemake, start_snakemake
 from dask_processes import LOOPBACK, Processes, Tls, listening, until, workers_of
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
@@ -287,20 +284,16 @@ def test_a_worker_of_another_version_is_refused_when_it_joins_later(tmp_path, pr
 @pytest.mark.parametrize(("kind", "target"), [("threads", "quantiles"), ("processes", "runs")])
 def test_a_whole_run_listens_on_loopback_only(kind, target, tmp_path, small):
     del small["experiments"]["grid"]
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump({**small, "execution": {"workers": kind}}))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(tmp_path / "out"), "--configfile", str(file), "--cores", "2"]
-    command += [f"results/check/{target}.nc"]
+    config = {**small, "execution": {"workers": kind}}
     found = set()
-    log = tmp_path / "log"
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
+    with start_snakemake(tmp_path / "out", config, f"results/check/{target}.nc") as run:
         tree = psutil.Process(run.pid)
         while run.poll() is None:
             with contextlib.suppress(psutil.Error):
                 found.update(listening([tree, *tree.children(recursive=True)]))
             time.sleep(0.05)
-    assert run.returncode == 0, log.read_text()
+        output, _ = run.communicate()
+    assert run.returncode == 0, output
     assert len(found) >= {"threads": 6, "processes": 4}[kind]  # two web servers a job; or four ports of one
     assert {address for address, _ in found} <= LOOPBACK
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -155,6 +154,41 @@ def small() -> dict[str, Any]:
     return copy.deepcopy(SMALL)
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Run]) -> Run:
+    """The run that `make` gives for a folder of that name; the first process of the tests makes it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    directory, note = root / name, root / f"{name}.txt"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            run = make(directory)
+            assert run.code == 0, run.output
+            note.write_text(run.output)
+    return Run(directory, 0, note.read_text())
+
+
+SMALL_TARGETS = ("results/grid/rates.nc", "results/check/runs.nc")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """`SMALL_TARGETS` of the small config, made on one core. Nobody changes it: see `continued`."""
+    return once(
+        tmp_path_factory,
+        "small",
+        lambda directory: run_snakemake(directory, SMALL, "--cores", "1", *SMALL_TARGETS),
+    )
+
+
+@pytest.fixture
+def continued(finished: Run, tmp_path: Path) -> Run:
+    """A copy of it where the fixture `snakemake` goes on."""
+    shutil.copytree(finished.directory, tmp_path / "out")
+    return Run(tmp_path / "out", 0, finished.output)
+
+
 @dataclass(frozen=True)
 class DefaultRun:
     run: Run
@@ -164,32 +198,24 @@ class DefaultRun:
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
-    """The default config, run once as `make run` does; a minute or two, for all processes that test."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    directory, note = root / "default", root / "default.json"
-    with (root / "default.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not note.exists():
-            run, peak = watched_run(directory)
-            assert run.code == 0, run.output
-            note.write_text(json.dumps({"output": run.output, "peak": peak}))
-    told = json.loads(note.read_text())
-    return DefaultRun(Run(directory, 0, told["output"]), told["peak"])
+    """The default config, run as `make run` does; a minute or two."""
+    run = once(tmp_path_factory, "default", watched_run)
+    return DefaultRun(run, int(run.directory.with_suffix(".peak").read_text()))
 
 
-def watched_run(directory: Path) -> tuple[Run, int]:
-    """A run of the default config, and the most memory its processes had together."""
+def watched_run(directory: Path) -> Run:
+    """A run of the default config; the most memory its processes had together goes into a file beside it."""
     peak = 0
     with snakemake_process(directory, None) as process:
         main = psutil.Process(process.pid)
         while True:
             try:
                 output, _ = process.communicate(timeout=0.2)
-                return Run(directory, process.returncode, output), peak
+                break
             except subprocess.TimeoutExpired:
                 peak = max(peak, sum(map(resident_bytes, (main, *main.children(recursive=True)))))
+    directory.with_suffix(".peak").write_text(str(peak))
+    return Run(directory, process.returncode, output)
 
 
 def resident_bytes(process: psutil.Process) -> int:

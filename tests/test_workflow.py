@@ -13,28 +13,11 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import ROOT, SMALL, Run, run_snakemake, snakemake_process
+from conftest import ROOT, SMALL, SMALL_TARGETS, Run, run_snakemake, snakemake_process
 from snakemake_calls import Call
 
 from ntk_core.band import QUANTITIES
 from ntk_core.figures import FIGURES
-
-TARGETS = ["results/grid/rates.nc", "results/check/runs.nc"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Run:
-    """A run of the small config on one core. Nobody changes it: see `continued`."""
-    run = run_snakemake(tmp_path_factory.mktemp("finished") / "out", SMALL, "--cores", "1", *TARGETS)
-    assert run.code == 0, run.output
-    return run
-
-
-@pytest.fixture
-def continued(finished, tmp_path) -> Run:
-    """A copy of it where the fixture `snakemake` goes on."""
-    shutil.copytree(finished.directory, tmp_path / "out")
-    return Run(tmp_path / "out", finished.code, finished.output)
 
 
 def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small):
@@ -45,7 +28,7 @@ def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small)
     ]
     assert len(list(finished.directory.glob("results/grid/shards/*/*.nc"))) == 2
     for number, execution in enumerate(ways):
-        run = snakemake({**small, "execution": execution}, *TARGETS, to=str(number))
+        run = snakemake({**small, "execution": execution}, *SMALL_TARGETS, to=str(number))
         assert run.code == 0, run.output
         shards = list(run.directory.glob("results/grid/shards/*/*.nc"))
         assert len(shards) == 2 * -(-2500 // execution["shard_seeds"])
@@ -57,16 +40,16 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
     assert continued.jobs() == {"simulate": 3, "collect": 2, "theory": 1, "quantiles": 1, "rates": 1}
     before = continued.digests()
 
-    again = snakemake(small, *TARGETS)
+    again = snakemake(small, *SMALL_TARGETS)
     assert "Nothing to be done" in again.output
-    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *TARGETS)
+    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *SMALL_TARGETS)
     assert "Nothing to be done" in other_shards.output
 
     with xr.open_dataset(continued.directory / "results/grid/runs.nc") as runs:
         old = runs.load()
     grown = copy.deepcopy(small)
     grown["experiments"]["grid"] |= {"m": [64, 256, 4096], "seeds": 3000}
-    more = snakemake(grown, *TARGETS)
+    more = snakemake(grown, *SMALL_TARGETS)
     assert more.code == 0, more.output
     # the new width, and seeds 2500 to 3000 of the two old ones; the other experiment is left alone
     assert more.jobs() == {"simulate": 3, "collect": 1, "theory": 1, "quantiles": 1, "rates": 1}
@@ -76,13 +59,17 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
         for name in QUANTITIES:
             assert (same[name] == old[name]).all()
 
-    back = snakemake(small, *TARGETS)
+    back = snakemake(small, *SMALL_TARGETS)
     assert back.code == 0, back.output
     assert back.digests() == before
 
     analysis = copy.deepcopy(small)
     analysis["analysis"]["delta"] = [0.25]
-    assert snakemake(analysis, "--dry-run", *TARGETS).jobs() == {"theory": 1, "quantiles": 1, "rates": 1}
+    assert snakemake(analysis, "--dry-run", *SMALL_TARGETS).jobs() == {
+        "theory": 1,
+        "quantiles": 1,
+        "rates": 1,
+    }
 
 
 def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_path):

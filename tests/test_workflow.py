@@ -27,13 +27,14 @@ def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small)
         {"shard_seeds": 2048, "threads": 2, "workers": "processes"},
     ]
     assert len(list(finished.directory.glob("results/grid/shards/*/*.nc"))) == 2
+    targets = ["results/grid/quantiles.nc", "results/check/runs.nc"]
     for number, execution in enumerate(ways):
-        run = snakemake({**small, "execution": execution}, *SMALL_TARGETS, to=str(number))
+        run = snakemake({**small, "execution": execution}, *targets, to=str(number))
         assert run.code == 0, run.output
         shards = list(run.directory.glob("results/grid/shards/*/*.nc"))
         assert len(shards) == 2 * -(-2500 // execution["shard_seeds"])
-        assert run.digests() == finished.digests()
-    assert len(finished.digests()) == 4
+        assert len(run.digests()) == 3
+        assert run.digests().items() <= finished.digests().items()
 
 
 def test_only_what_is_new_is_computed(continued, snakemake, small):

@@ -15,7 +15,7 @@ REFERENCE ?= benchmarks/results/bench.json
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
-# Three processes on two cores: many tests wait for something, as for a queue or a browser. conftest.py has the order.
+# Three processes on two cores: many tests wait for something, as for a queue or a browser.
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import contextlib
+import copy
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import psutil
 import pytest
 import xarray as xr
 import yaml
+from snakemake_calls import Call
 
 from ntk_core.analysis import quantile_dataset
 from ntk_core.config import ExecutionModel
@@ -30,24 +29,13 @@ from ntk_core.theory import theory_dataset
 
 ROOT = Path(__file__).parents[1]
 
-LONGEST = (
-    "slurm",
-    "faults",
-    "workflow",
-    "workers",
-    "verify",
-    "hostile",
-    "jobqueue",
-    "figures",
-    "findings",
-    "docs",
-)
-"""Files that take a minute and more. They go first, so that no process is left alone with one at the end."""
+WAITING = {"cluster", "default_run"}
+"""Fixtures that are waited for longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+    """Files that wait long go first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: WAITING.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @dataclass(frozen=True)
@@ -82,31 +70,64 @@ class Run:
 Snakemake = Callable[..., Run]
 
 
+def arguments_of(
+    directory: Path,
+    config: dict[str, Any] | Path | None,
+    *arguments: str,
+    snakefile: Path = ROOT / "Snakefile",
+) -> list[str]:
+    """What `snakemake` is called with for a config given as mapping or file; None is the default config."""
+    if isinstance(config, dict):
+        file = directory.with_suffix(".yaml")
+        file.write_text(yaml.safe_dump(config))
+        config = file
+    chosen = () if config is None else ("--configfile", str(config))
+    if not any(argument.startswith(("--cores", "--workflow-profile")) for argument in arguments):
+        arguments = ("--cores", "2", *arguments)
+    return ["--snakefile", str(snakefile), "--directory", str(directory), *chosen, *arguments]
+
+
+def start_snakemake(
+    directory: Path,
+    config: dict[str, Any] | Path | None,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], Any] | None = None,
+    snakefile: Path = ROOT / "Snakefile",
+) -> Call:
+    """A call of snakemake that is under way, in a session of its own; `before` is its `preexec_fn`."""
+    return Call(
+        arguments_of(directory, config, *arguments, snakefile=snakefile),
+        directory.parent,
+        environment,
+        before,
+    )
+
+
 def run_snakemake(
     directory: Path,
     config: dict[str, Any] | Path | None,
     *arguments: str,
     snakefile: Path = ROOT / "Snakefile",
 ) -> Run:
-    """`snakemake --directory` with a config given as mapping or file; None for the default config."""
-    if isinstance(config, dict):
-        file = directory.with_suffix(".yaml")
-        file.write_text(yaml.safe_dump(config))
-        config = file
-    chosen = () if config is None else ("--configfile", str(config))
-    if not any(argument.startswith("--cores") for argument in arguments):
-        arguments = ("--cores", "2", *arguments)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
-    done = subprocess.run(
-        [*command, "--directory", str(directory), *chosen, *arguments],
+    """`snakemake --directory`, to its end."""
+    call = start_snakemake(directory, config, *arguments, snakefile=snakefile)
+    output, _ = call.communicate()
+    return Run(directory, call.wait(), output)
+
+
+def snakemake_process(
+    directory: Path, config: dict[str, Any] | Path | None, *arguments: str, **environment: str
+) -> subprocess.Popen[str]:
+    """The same by a command line, for the few tests of what only a new interpreter shows."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments_of(directory, config, *arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=directory.parent,
-        env={**os.environ, "PYTHONPATH": ""},
-        check=False,
+        env={**os.environ, "PYTHONPATH": "", **environment},
     )
-    return Run(directory, done.returncode, done.stdout)
 
 
 @pytest.fixture
@@ -119,31 +140,69 @@ def snakemake(tmp_path: Path) -> Snakemake:
     return call
 
 
+SMALL: dict[str, Any] = {
+    "entropy": 11,
+    "experiments": {
+        "grid": {
+            "sampler": "band",
+            "perturbation": ["adversarial", "sphere"],
+            "m": [64, 4096],
+            "d": [2],
+            "alpha": [1.0],
+            "seeds": 2500,
+        },
+        "check": {
+            "sampler": "dense",
+            "perturbation": ["aligned"],
+            "m": [16],
+            "d": [3],
+            "alpha": [0.5],
+            "seeds": 70,
+        },
+    },
+    "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0, 2.0]},
+}
+"""A band and a dense experiment that run in seconds."""
+
+
 @pytest.fixture
 def small() -> dict[str, Any]:
-    """A config with a band and a dense experiment that runs in seconds."""
-    return {
-        "entropy": 11,
-        "experiments": {
-            "grid": {
-                "sampler": "band",
-                "perturbation": ["adversarial", "sphere"],
-                "m": [64, 4096],
-                "d": [2],
-                "alpha": [1.0],
-                "seeds": 2500,
-            },
-            "check": {
-                "sampler": "dense",
-                "perturbation": ["aligned"],
-                "m": [16],
-                "d": [3],
-                "alpha": [0.5],
-                "seeds": 70,
-            },
-        },
-        "analysis": {"delta": [0.5, 0.1], "x_norm": [1.0, 2.0]},
-    }
+    return copy.deepcopy(SMALL)
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Run]) -> Run:
+    """The run that `make` gives for a folder of that name; the first process of the tests makes it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    directory, note = root / name, root / f"{name}.txt"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            run = make(directory)
+            assert run.code == 0, run.output
+            note.write_text(run.output)
+    return Run(directory, 0, note.read_text())
+
+
+SMALL_TARGETS = ("results/grid/rates.nc", "results/check/runs.nc")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """`SMALL_TARGETS` of the small config, made on one core. Nobody changes it: see `continued`."""
+    return once(
+        tmp_path_factory,
+        "small",
+        lambda directory: run_snakemake(directory, SMALL, "--cores", "1", *SMALL_TARGETS),
+    )
+
+
+@pytest.fixture
+def continued(finished: Run, tmp_path: Path) -> Run:
+    """A copy of it where the fixture `snakemake` goes on."""
+    shutil.copytree(finished.directory, tmp_path / "out")
+    return Run(tmp_path / "out", 0, finished.output)
 
 
 @dataclass(frozen=True)
@@ -155,43 +214,31 @@ class DefaultRun:
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
-    """The default config, run once as `make run` does; a minute or two, for all processes that test."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    directory, note = root / "default", root / "default.json"
-    with (root / "default.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not note.exists():
-            run, peak = watched_run(directory)
-            assert run.code == 0, run.output
-            note.write_text(json.dumps({"output": run.output, "peak": peak}))
-    told = json.loads(note.read_text())
-    return DefaultRun(Run(directory, 0, told["output"]), told["peak"])
+    """The default config, run as `make run` does; a minute or two."""
+    run = once(tmp_path_factory, "default", watched_run)
+    return DefaultRun(run, int(run.directory.with_suffix(".peak").read_text()))
 
 
-def watched_run(directory: Path) -> tuple[Run, int]:
-    """A run of the default config, and the most memory its processes had together."""
+def watched_run(directory: Path) -> Run:
+    """A run of the default config; the most memory its processes had together goes into a file beside it."""
     peak = 0
-    done = threading.Event()
+    with snakemake_process(directory, None) as process:
+        main = psutil.Process(process.pid)
+        while True:
+            try:
+                output, _ = process.communicate(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                peak = max(peak, sum(map(resident_bytes, (main, *main.children(recursive=True)))))
+    directory.with_suffix(".peak").write_text(str(peak))
+    return Run(directory, process.returncode, output)
 
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.2):
-            total = 0
-            for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    total += process.memory_info().rss
-            peak = max(peak, total)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+def resident_bytes(process: psutil.Process) -> int:
     try:
-        run = run_snakemake(directory, None)
-    finally:
-        done.set()
-        watcher.join()
-    return run, peak
+        return process.memory_info().rss
+    except psutil.Error:  # it has ended
+        return 0
 
 
 EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 256, 4096), (2,), (0.5, 2.0), 1500)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import os
 import re
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +23,8 @@ import netCDF4
 import psutil
 import pytest
 import yaml
-from conftest import ROOT, Run, run_snakemake
+from conftest import Run, run_snakemake, start_snakemake
+from snakemake_calls import Call
 
 from ntk_core.checksums import seal_path
 
@@ -60,24 +61,13 @@ def start(
     directory: Path,
     *arguments: str,
     config: dict[str, Any] = CONFIG,
-    limit: Callable[[], None] | None = None,
-) -> subprocess.Popen[str]:
+    limit: Callable[[], Any] | None = None,
+) -> Call:
     """A run in a session of its own, under way."""
-    file = directory.with_suffix(".yaml")
-    file.write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    return subprocess.Popen(
-        [*command, "--directory", str(directory), *arguments, "--configfile", str(file)],
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=limit,
-        env={**os.environ, "PYTHONPATH": ""},
-    )
+    return start_snakemake(directory, config, *arguments, before=limit)
 
 
-def wait_for(process: subprocess.Popen[str], there: Callable[[], bool]) -> None:
+def wait_for(process: Call, there: Callable[[], bool]) -> None:
     """Until something is there; it looks every millisecond, because some things are there for a few only."""
     deadline = time.monotonic() + 120
     while not there():
@@ -136,7 +126,7 @@ def test_being_asked_to_stop(tmp_path, whole, name):
     """
     out = tmp_path / "out"
     number = getattr(signal, name)
-    process = start(out, RATES, limit=lambda: signal.signal(number, signal.SIG_DFL))
+    process = start(out, RATES, limit=functools.partial(signal.signal, number, signal.SIG_DFL))
     wait_for(process, lambda: bool(shards(out)))
     process.send_signal(number)
     assert process.wait(timeout=60) != 0
@@ -164,9 +154,9 @@ def test_two_runs_at_once(tmp_path, whole):
     assert Run(out, 0, output).digests("results/**/*.nc") == whole
 
 
-def file_size(bytes_: int) -> Callable[[], None]:
+def file_size(bytes_: int) -> Callable[[], Any]:
     """A limit on every file the run writes, as a quota sets it."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, bytes_))
+    return functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (bytes_, bytes_))
 
 
 @pytest.mark.parametrize(

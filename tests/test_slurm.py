@@ -1,4 +1,5 @@
-"""The workflow on a real SLURM with the project's own profile, and what becomes of it when things fail.
+"""On a real SLURM: the workflow with the project's own profile, what becomes of it when things fail, and Dask
+workers that are jobs.
 
 Nothing is played: jobs are cancelled, run out of time and lose their node, and the session they were sent
 from is killed. What comes out is compared with a run on this machine, byte by byte.
@@ -7,10 +8,12 @@ from is killed. What comes out is compared with a run on this machine, byte by b
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,10 +23,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
-from conftest import ROOT, Run, run_snakemake
-from slurm_cluster import Cluster, missing
+from conftest import ROOT, Run, run_snakemake, start_snakemake
+from dask_processes import LOOPBACK, asks_for_certificate, listening, until, workers_of
+from hasty_snakemake import ask_every_half_second
+from slurm_cluster import DAEMONS, Cluster, missing
+from snakemake_calls import Call
+from test_jobqueue import JOBS, execution
+
+from ntk_core.config import ExecutionModel
+from ntk_core.execution import compute, workers
+from ntk_core.grid import Experiment, Shard
+from ntk_core.simulation import simulate_shard
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 LACKING = missing() + ([] if importlib.util.find_spec(PLUGIN) else [PLUGIN])
@@ -33,7 +46,7 @@ PROFILE = ROOT / "profiles/slurm"
 HASTE = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
 """A cluster of one machine answers at once; see also hasty_snakemake.py."""
 
-RUNS = "results/slow/runs.nc"
+RUNS, RATES, DENSE_RUNS = "results/slow/runs.nc", "results/small/rates.nc", "results/small_dense/runs.nc"
 SLOW: dict[str, Any] = {
     "entropy": 3,
     "experiments": {
@@ -48,6 +61,8 @@ SLOW: dict[str, Any] = {
     },
 }
 """Three shards of three seconds each: long enough to be hit."""
+
+DEAR = Experiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
 
 
 @dataclass(frozen=True)
@@ -82,34 +97,22 @@ def jobs(cluster: Cluster) -> list[SlurmJob]:
 
 
 @contextlib.contextmanager
-def calling(
-    cluster: Cluster, directory: Path, config: Path, *targets: str
-) -> Iterator[subprocess.Popen[str]]:
-    """`snakemake` as from a login node, in a session of its own, its words in a file."""
-    command = [sys.executable, str(ROOT / "tests/hasty_snakemake.py"), "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(directory), "--configfile", str(config)]
-    command += ["--workflow-profile", str(PROFILE), *HASTE, *targets]
-    with (
-        open(directory.with_suffix(".log"), "w") as log,
-        subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            text=True,
-            cwd=directory.parent,
-            env={**os.environ, **cluster.environment, "PYTHONPATH": ""},
-            start_new_session=True,
-        ) as process,
-    ):
+def calling(cluster: Cluster, directory: Path, config: Path, *targets: str) -> Iterator[Call]:
+    """`snakemake` as from a login node."""
+    arguments = ("--workflow-profile", str(PROFILE), *HASTE, *targets)
+    with start_snakemake(
+        directory, config, *arguments, environment=cluster.environment, before=ask_every_half_second
+    ) as call:
         try:
-            yield process
+            yield call
         finally:
-            process.kill()
+            call.kill()
 
 
-def finish(process: subprocess.Popen[str], directory: Path) -> Run:
+def finish(call: Call, directory: Path) -> Run:
     """Wait for the end of a call."""
-    return Run(directory, process.wait(timeout=600), directory.with_suffix(".log").read_text())
+    output, _ = call.communicate()
+    return Run(directory, call.wait(), output)
 
 
 def call(cluster: Cluster, directory: Path, config: Path, *targets: str) -> Run:
@@ -118,7 +121,7 @@ def call(cluster: Cluster, directory: Path, config: Path, *targets: str) -> Run:
         return finish(process, directory)
 
 
-def wait(condition: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> Any:
+def wait(condition: Callable[[], Any], process: Call | None = None) -> Any:
     """What `condition` gives once it is true; `process` has to live until then."""
     deadline = time.monotonic() + 240
     while not (value := condition()):
@@ -145,26 +148,30 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     return folder / "local.yaml", run.digests("results/**/*.nc")
 
 
-def test_the_tiny_grid_comes_out_the_same_as_on_one_machine(cluster, tmp_path):
-    """Less of it: the start of a job on the cluster takes longer than what it does."""
-    tiny = yaml.safe_load((ROOT / "config/examples/tiny.yaml").read_text())
-    tiny["experiments"]["small"]["m"] = [64, 16384]
-    tiny["experiments"]["small_dense"]["m"] = [64]
-    config = tmp_path / "tiny.yaml"
-    config.write_text(yaml.safe_dump(tiny))
-    targets = ["results/small/rates.nc", "results/small_dense/runs.nc"]
-    with calling(cluster, tmp_path / "slurm", config, *targets) as process:
-        local = run_snakemake(tmp_path / "local", config, *targets)
-        run = finish(process, tmp_path / "slurm")
-    assert local.code == 0, local.output
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Run]:
+    """Less of the tiny grid, as a job on the cluster takes longer to start than to work; and a local run."""
+    config = yaml.safe_load((ROOT / "config/examples/tiny.yaml").read_text())
+    config["experiments"]["small"]["m"] = [64, 16384]
+    config["experiments"]["small_dense"]["m"] = [64]
+    run = run_snakemake(tmp_path_factory.mktemp("tiny") / "local", config, RATES, DENSE_RUNS)
     assert run.code == 0, run.output
-    data = local.digests("results/*/*.nc")
-    assert len(data) == 4 + 1
+    return config, run
+
+
+def test_the_tiny_grid_comes_out_the_same_as_on_one_machine(cluster, tiny, tmp_path):
+    config, local = tiny
+    before = {job.number for job in jobs(cluster)}
+    file = tmp_path / "tiny.yaml"
+    file.write_text(yaml.safe_dump(config))
+    run = call(cluster, tmp_path / "slurm", file, RATES)
+    assert run.code == 0, run.output
+    data = local.digests("results/small/*.nc")
+    assert len(data) == 4
     assert run.digests("results/*/*.nc") == data
-    done = jobs(cluster)
+    done = [job for job in jobs(cluster) if job.number not in before]
     assert {job.state for job in done} == {"COMPLETED"}
-    # three shards, a theory, a group that collects, sorts and fits, and one that collects only
-    assert len(done) == 3 + 1 + 2
+    assert len(done) == 4  # two shards, a theory, and a group that collects, sorts and fits
 
 
 @dataclass(frozen=True)
@@ -184,9 +191,7 @@ class Struck:
         return next(job.state for job in self.after if job.number == self.hit[fault].number)
 
 
-def strike(
-    cluster: Cluster, directory: Path, process: subprocess.Popen[str], before: set[int]
-) -> dict[str, SlurmJob]:
+def strike(cluster: Cluster, directory: Path, process: Call, before: set[int]) -> dict[str, SlurmJob]:
     """Let a fault of each kind happen to a job that is at work; returns the jobs by fault."""
 
     def placed() -> list[SlurmJob] | None:
@@ -253,7 +258,6 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
     with calling(cluster, directory, config, RUNS) as process:
         wait(lambda: drawing(cluster, directory), process)
         os.killpg(process.pid, signal.SIGKILL)
-    assert any((directory / ".snakemake/locks").iterdir())
     left = [job for job in jobs(cluster) if job.number not in before]
     # one is held, so that some have ended and one has not when the next call comes
     held = wait(lambda: [job for job in drawing(cluster, directory) if job.number not in before])[0]
@@ -261,20 +265,17 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
     wait(lambda: [job for job in jobs(cluster) if job.number not in before and job.state == "COMPLETED"])
     run = call(cluster, directory, config, RUNS)
     assert run.code == 0, run.output
-    assert "was killed; its lock is removed" in run.output
     now = {job.number: job.state for job in jobs(cluster)}
     assert {now[job.number] for job in left} <= {"COMPLETED", "CANCELLED"}
-    told = re.search(r"Its jobs ([\d, ]+) were cancelled", run.output)
-    assert told
+    cancelled = re.search(r"The jobs ([\d, ]+) of an earlier run were cancelled", run.output)
+    assert cancelled
     assert now[held.number] == "CANCELLED"
-    assert str(held.number) in told.group(1).split(", ")
+    assert str(held.number) in cancelled.group(1).split(", ")
     assert run.digests("results/**/*.nc") == digests
     assert [*(directory / "results").rglob(".*"), *(directory / "results").rglob("*.progress")] == []
 
 
 def test_the_cluster_is_on_the_loopback_interface_alone(cluster):
-    import psutil
-
     addresses = [
         connection.laddr.ip
         for process in cluster.processes()
@@ -282,3 +283,113 @@ def test_the_cluster_is_on_the_loopback_interface_alone(cluster):
         if connection.status == psutil.CONN_LISTEN
     ]
     assert set(addresses) == {"127.0.0.1"}
+
+
+@pytest.fixture
+def at_cluster(cluster, tmp_path, monkeypatch):
+    """The cluster, and this process on its login node."""
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return cluster
+
+
+def queued(cluster: Cluster) -> list[str]:
+    return cluster.call("squeue", "--noheader", "--format=%i").split()
+
+
+def dask_workers(cluster: Cluster) -> list[psutil.Process]:
+    found = []
+    for process in cluster.processes():
+        with contextlib.suppress(psutil.Error):
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+def simulated(path: Path, client) -> str:
+    simulate_shard(Shard(DEAR, 1, DEAR.m[0], 0, DEAR.seeds), path, client, lambda _: None)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_workers_are_jobs_that_speak_tls_and_come_and_go(at_cluster, tmp_path):
+    """More of them while work waits; killed and cancelled ones are replaced; no result changes."""
+    with workers(execution(), 1) as client:
+        (folder,) = (tmp_path / ".ntk-core").iterdir()
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)} == {0o700}
+        client.wait_for_workers(1, timeout=60)
+        assert len(workers_of(client)) == 1
+
+        done: list[None] = []
+
+        def disturb(result: None) -> None:
+            done.append(result)
+            if len(done) > 1:
+                return
+            until(lambda: len(workers_of(client)) == 2)
+            assert client.scheduler.address.startswith("tls://")
+            folders = client.run(lambda dask_worker: dask_worker.local_directory)
+            assert all(Path(path).is_relative_to(folder) for path in folders.values())
+            ours = [psutil.Process(), *(p for p in at_cluster.processes() if p.name() not in DAEMONS)]
+            ports = set(listening(ours))
+            time.sleep(0.5)
+            ports &= set(listening(ours))  # what only passes by cannot be asked
+            beyond = {(address, port) for address, port in ports if address not in LOOPBACK}
+            assert len(beyond) >= 5  # a scheduler, two nannies, two workers
+            assert [one for one in beyond if not asks_for_certificate(*one)] == []
+            os.kill(dask_workers(at_cluster)[0].pid, signal.SIGKILL)
+            at_cluster.call("scancel", queued(at_cluster)[0])
+
+        compute(client, time.sleep, [0.3] * 60, disturb)  # enough that a second worker comes
+        assert len(done) == 60
+
+        digest = simulated(tmp_path / "there.nc", client)
+    with workers(ExecutionModel(), 2) as client:
+        assert simulated(tmp_path / "here.nc", client) == digest
+    assert not any((tmp_path / ".ntk-core").iterdir())
+    until(lambda: not queued(at_cluster))
+
+
+def test_a_refusal_of_the_batch_system_is_an_error(at_cluster, tmp_path):
+    with pytest.raises(RuntimeError, match="slurm takes no workers:"), workers(execution(queue="none"), 1):
+        pass
+    assert not any((tmp_path / ".ntk-core").iterdir())
+    assert not queued(at_cluster)
+
+
+def test_workers_end_with_a_killed_job(at_cluster, tmp_path):
+    """The process with the scheduler is killed: its workers see that and end, long before their time."""
+    code = (
+        "import sys\n"
+        "from test_jobqueue import execution\n"
+        "from ntk_core.execution import workers\n"
+        "if __name__ == '__main__':\n"
+        "    with workers(execution(), 1) as client:\n"
+        "        client.wait_for_workers(1)\n"
+        "        print('ready', flush=True)\n"
+        "        sys.stdin.read()\n"
+    )
+    (tmp_path / "job.py").write_text(code)
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    with subprocess.Popen(
+        [sys.executable, "job.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as job:
+        assert job.stdout
+        assert job.stdout.readline() == "ready\n"
+        assert queued(at_cluster)
+        job.kill()
+    until(lambda: not queued(at_cluster), 30)
+
+
+def test_a_workflow_with_batch_workers_gives_the_same_bytes(at_cluster, tiny, tmp_path):
+    config, local = tiny
+    jobqueue = {"workers": "jobqueue", "jobqueue": {**JOBS, "interface": "lo"}}
+    run = run_snakemake(tmp_path / "out", {**config, "execution": jobqueue}, DENSE_RUNS)
+    assert run.code == 0, run.output
+    assert list(tmp_path.glob("out/logs/workers/*.err"))
+    assert run.digests() == local.digests(DENSE_RUNS) != {}

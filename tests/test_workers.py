@@ -10,8 +10,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,8 +18,7 @@ import netCDF4
 import psutil
 import pytest
 import xarray as xr
-import yaml
-from conftest import ROOT, run_snakemake
+from conftest import ROOT, run_snakemake, start_snakemake
 from dask_processes import LOOPBACK, Processes, Tls, asks_for_certificate, listening, until, workers_of
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
@@ -312,20 +309,16 @@ def test_a_whole_run_with_processes_listens_on_loopback_only_and_its_dask_ports_
     tmp_path, small
 ):
     del small["experiments"]["grid"]
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump({**small, "execution": {"workers": "processes"}}))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(tmp_path / "out"), "--configfile", str(file), "--cores", "2"]
-    command += ["results/check/runs.nc"]
+    config = {**small, "execution": {"workers": "processes"}}
     found = set()
-    log = tmp_path / "log"
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
+    with start_snakemake(tmp_path / "out", config, "results/check/runs.nc") as run:
         tree = psutil.Process(run.pid)
         while run.poll() is None:
             with contextlib.suppress(psutil.Error):
                 found.update(listening([tree, *tree.children(recursive=True)]))
             time.sleep(0.05)
-    assert run.returncode == 0, log.read_text()
+        output, _ = run.communicate()
+    assert run.returncode == 0, output
     assert len(found) >= 4  # scheduler, nanny, worker and their web server, of one job
     assert {address for address, _ in found} <= LOOPBACK
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import re
 import shutil
@@ -12,64 +13,64 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import ROOT, run_snakemake
+from conftest import ROOT, SMALL, SMALL_TARGETS, Run, run_snakemake, snakemake_process
+from snakemake_calls import Call
 
 from ntk_core.band import QUANTITIES
 from ntk_core.figures import FIGURES
 
 
-def test_same_bytes_for_any_cores_shards_and_workers(snakemake, small):
+def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small):
     """The promise of the project: how the work is spread is not in the data."""
     ways = [
-        (["--cores", "1"], {"shard_seeds": 8192}),
-        (["--cores", "2"], {"shard_seeds": 1024, "threads": 2}),
-        (["--cores", "2"], {"shard_seeds": 2048, "threads": 2, "workers": "processes"}),
+        {"shard_seeds": 1024, "threads": 2},
+        {"shard_seeds": 2048, "threads": 2, "workers": "processes"},
     ]
+    assert len(list(finished.directory.glob("results/grid/shards/*/*.nc"))) == 2
     targets = ["results/grid/quantiles.nc", "results/check/runs.nc"]
-    digests = []
-    for number, (cores, execution) in enumerate(ways):
-        run = snakemake({**small, "execution": execution}, *cores, *targets, to=str(number))
+    for number, execution in enumerate(ways):
+        run = snakemake({**small, "execution": execution}, *targets, to=str(number))
         assert run.code == 0, run.output
-        digests.append(run.digests())
         shards = list(run.directory.glob("results/grid/shards/*/*.nc"))
         assert len(shards) == 2 * -(-2500 // execution["shard_seeds"])
-    assert len(digests[0]) == 3
-    assert digests[0] == digests[1] == digests[2]
+        assert len(run.digests()) == 3
+        assert run.digests().items() <= finished.digests().items()
 
 
-def test_only_what_is_new_is_computed(snakemake, small):
-    targets = ["results/grid/rates.nc", "results/check/runs.nc"]
-    first = snakemake(small, *targets)
-    assert first.code == 0, first.output
-    assert first.jobs() == {"simulate": 3, "collect": 2, "theory": 1, "quantiles": 1, "rates": 1}
-    before = first.digests()
+def test_only_what_is_new_is_computed(continued, snakemake, small):
+    assert continued.jobs() == {"simulate": 3, "collect": 2, "theory": 1, "quantiles": 1, "rates": 1}
+    before = continued.digests()
 
-    again = snakemake(small, *targets)
+    again = snakemake(small, *SMALL_TARGETS)
     assert "Nothing to be done" in again.output
-    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *targets)
+    other_shards = snakemake({**small, "execution": {"shard_seeds": 1024, "threads": 2}}, *SMALL_TARGETS)
     assert "Nothing to be done" in other_shards.output
 
-    with xr.open_dataset(first.directory / "results/grid/runs.nc") as runs:
+    with xr.open_dataset(continued.directory / "results/grid/runs.nc") as runs:
         old = runs.load()
     grown = copy.deepcopy(small)
     grown["experiments"]["grid"] |= {"m": [64, 256, 4096], "seeds": 3000}
-    more = snakemake(grown, *targets)
+    more = snakemake(grown, *SMALL_TARGETS)
     assert more.code == 0, more.output
     # the new width, and seeds 2500 to 3000 of the two old ones; the other experiment is left alone
     assert more.jobs() == {"simulate": 3, "collect": 1, "theory": 1, "quantiles": 1, "rates": 1}
-    with xr.open_dataset(first.directory / "results/grid/runs.nc") as new:
+    with xr.open_dataset(continued.directory / "results/grid/runs.nc") as new:
         assert new.sizes["seed"] == 3000
         same = new.sel({name: old[name] for name in old.dims})
         for name in QUANTITIES:
             assert (same[name] == old[name]).all()
 
-    back = snakemake(small, *targets)
+    back = snakemake(small, *SMALL_TARGETS)
     assert back.code == 0, back.output
     assert back.digests() == before
 
     analysis = copy.deepcopy(small)
     analysis["analysis"]["delta"] = [0.25]
-    assert snakemake(analysis, "--dry-run", *targets).jobs() == {"theory": 1, "quantiles": 1, "rates": 1}
+    assert snakemake(analysis, "--dry-run", *SMALL_TARGETS).jobs() == {
+        "theory": 1,
+        "quantiles": 1,
+        "rates": 1,
+    }
 
 
 def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_path):
@@ -83,26 +84,30 @@ def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_pa
     assert again.digests("results/figures/theorem1-*") == drawn
 
 
-def test_dry_run_writes_no_results(snakemake, small):
-    run = snakemake(small, "--dry-run")
-    assert run.code == 0
-    assert run.jobs()["simulate"] == 3
-    assert not (run.directory / "results").exists()
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory) -> Run:
+    """A dry run from the command line, with the time that each import takes."""
+    out = tmp_path_factory.mktemp("dry") / "out"
+    with snakemake_process(out, SMALL, "--dry-run", PYTHONPROFILEIMPORTTIME="1") as process:
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return Run(out, 0, output)
 
 
-def test_a_call_loads_no_grammars(snakemake, small, monkeypatch):
+def test_dry_run_writes_no_results(dry):
+    assert dry.jobs()["simulate"] == 3
+    assert not (dry.directory / "results").exists()
+
+
+def test_a_call_loads_no_grammars(dry):
     """Those of internet addresses: two seconds, by way of the reader of notebooks that Snakemake loads."""
-    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    run = snakemake(small, "--dry-run")
-    assert run.code == 0, run.output
-    loaded = set(re.findall(r"\| +([\w.]+)$", run.output, re.M))
+    loaded = set(re.findall(r"\| +([\w.]+)$", dry.output, re.M))
     assert "jsonschema" in loaded
     assert "lark" not in loaded
 
 
-def test_a_config_file_replaces_the_default_one_and_keys_override(snakemake, small):
-    run = snakemake(small, "--dry-run")
-    assert "theorem1" not in run.output
+def test_a_config_file_replaces_the_default_one_and_keys_override(dry, snakemake):
+    assert "theorem1" not in dry.output
     default = snakemake(None, "--dry-run")
     assert "theorem1" in default.output
     key = snakemake(None, "--dry-run", "--config", "entropy=5")
@@ -123,11 +128,9 @@ BAD = [
 ]
 
 
-def test_a_bad_config_stops_with_one_message_and_touches_nothing(snakemake, small):
-    good = snakemake(small, "results/grid/runs.nc")
-    assert good.code == 0, good.output
-    before = sorted(p for p in good.directory.rglob("*") if ".snakemake" not in p.parts)
-    digests = good.digests("results/**/*.nc")
+def test_a_bad_config_stops_with_one_message_and_touches_nothing(continued, snakemake, small):
+    before = sorted(p for p in continued.directory.rglob("*") if ".snakemake" not in p.parts)
+    digests = continued.digests("results/**/*.nc")
     cases = []
     for change, message in BAD:
         config = copy.deepcopy(small)
@@ -142,8 +145,8 @@ def test_a_bad_config_stops_with_one_message_and_touches_nothing(snakemake, smal
         assert message in run.output
         assert "Traceback" not in run.output
         assert not run.jobs()
-    assert sorted(p for p in good.directory.rglob("*") if ".snakemake" not in p.parts) == before
-    assert good.digests("results/**/*.nc") == digests
+    assert sorted(p for p in continued.directory.rglob("*") if ".snakemake" not in p.parts) == before
+    assert continued.digests("results/**/*.nc") == digests
 
 
 def test_nothing_is_written_where_a_bad_config_is_tried_first(snakemake, small):
@@ -154,27 +157,20 @@ def test_nothing_is_written_where_a_bad_config_is_tried_first(snakemake, small):
     assert not (run.directory / "logs").exists()
 
 
-def test_neither_a_clone_nor_a_touch_of_the_sources_makes_anything_again(tmp_path, small):
+def test_neither_a_clone_nor_a_touch_of_the_sources_makes_anything_again(continued, small, tmp_path):
     """A change of branch gives scripts a new time stamp and may give rules another text."""
-    targets = ["results/grid/rates.nc", "results/check/runs.nc"]
-    out = tmp_path / "out"
-    first = run_snakemake(out, small, *targets)
-    assert first.code == 0, first.output
     clone = tmp_path / "clone"
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in names.splitlines():
-        if (ROOT / name).is_file() and name.split("/")[0] in (
-            "Snakefile",
-            "config",
-            "profiles",
-            "src",
-            "workflow",
-        ):
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, clone / name)  # a new time stamp for each
+    for name in ("Snakefile", "config", "profiles", "src", "workflow"):
+        source, target = ROOT / name, clone / name
+        if source.is_dir():  # a new time stamp for each file
+            shutil.copytree(source, target, copy_function=shutil.copyfile)
+        else:
+            target.parent.mkdir()
+            shutil.copyfile(source, target)
     rules = clone / "workflow/rules/simulate.smk"
     rules.write_text(rules.read_text().replace("Simulating", "Drawing"))
-    again = run_snakemake(out, small, *targets, snakefile=clone / "Snakefile")
+    targets = ["results/grid/rates.nc", "results/check/runs.nc"]
+    again = run_snakemake(continued.directory, small, *targets, snakefile=clone / "Snakefile")
     assert "Nothing to be done" in again.output, again.output
 
 
@@ -229,11 +225,31 @@ def test_tables_name_the_code_that_made_them():
     assert "library=LIBRARY" in (ROOT / "workflow/rules/figures.smk").read_text()
 
 
-def test_lint_is_clean():
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True, check=False
+SHOW = """
+import json, os, signal, sys
+signals = {number: str(signal.getsignal(number)) for number in (2, 13, 15, 17)}
+path = [one for one in sys.path if os.path.isabs(one)]
+state = [path, sys.argv, os.getcwd(), dict(os.environ), os.getsid(0) == os.getpid(), signals]
+print("shown", json.dumps(state))
+"""
+
+
+def test_a_forked_call_of_these_tests_is_like_a_process_of_its_own(tmp_path):
+    (tmp_path / "Snakefile").write_text(SHOW)
+    process = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--quiet"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": "", "ONLY": "here"},
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    call = Call(["--quiet"], tmp_path, {"ONLY": "here"})
+    output, _ = call.communicate()
+    (one,), (other,) = (re.findall("^shown (.*)$", text, re.M) for text in (process.stdout, output))
+    assert json.loads(one) == json.loads(other)
+    assert call.returncode == process.returncode != 0  # there is no rule
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "workflow/scripts").iterdir()))

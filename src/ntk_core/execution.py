@@ -253,9 +253,6 @@ def _batch_cluster(
     """
     import dask
 
-    async def started(cluster: Any) -> None:
-        await cluster
-
     cluster = _cluster_class(jobqueue)(
         cores=jobqueue.cores,
         processes=1,
@@ -278,9 +275,10 @@ def _batch_cluster(
         silence_logs=logging.ERROR,
     )
     with cluster:
-        cluster.scale(jobqueue.minimum)
+        for _ in range(jobqueue.minimum):
+            cluster.worker_spec.update(cluster.new_worker_spec())
         try:
-            cluster.sync(started, cluster)
+            cluster.sync(cluster._correct_state)
         except RuntimeError as error:
             cluster._created.clear()  # Dask insists on closing them, also those that never were
             raise RuntimeError(f"{jobqueue.system} takes no workers: {error}") from None

@@ -1,0 +1,119 @@
+"""Calls of snakemake, each in a process forked from one that has imported what every call imports.
+
+That import is most of a call's CPU time. Apart from that, a call is what `python -m snakemake` is: a session
+of its own, with the folder, environment and search path of a new process. What an interpreter reads from the
+environment when it starts, such as PYTHONHASHSEED, has no effect.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import functools
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["snakemake.cli", "snakemake.report.html_reporter", "netCDF4"])
+
+
+class Call:
+    """A call under way, to be waited for or killed as a `subprocess.Popen` is.
+
+    `before` is called in the new process, as a `preexec_fn` is. It has to be picklable.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        before: Callable[[], Any] | None = None,
+    ) -> None:
+        reading, writing = FORKS.Pipe(duplex=False)
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)  # it is read at the end
+        everything = {**os.environ, "PYTHONPATH": "", **(environment or {})}
+        self._process = FORKS.Process(
+            target=_main, args=([*arguments], str(folder), everything, _search_path(), writing, before)
+        )
+        self._process.start()
+        writing.close()
+        self._output = os.fdopen(os.dup(reading.fileno()), encoding="utf-8")
+        reading.close()
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("snakemake", timeout or 0)
+        return self.returncode
+
+    def communicate(self) -> tuple[str, None]:
+        """All that it and its jobs have written, once the last of them has ended."""
+        with self._output:
+            output = self._output.read()
+        self.wait()
+        return output, None
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._output.close()
+        self.wait()
+
+
+@functools.cache
+def _search_path() -> list[str]:
+    """Where a new interpreter looks for modules, after the folder it is called in."""
+    code = "import json, sys; print(json.dumps(sys.path[1:]))"
+    environment = {**os.environ, "PYTHONPATH": ""}
+    return json.loads(subprocess.check_output([sys.executable, "-c", code], env=environment))
+
+
+def _main(
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    search_path: list[str],
+    output: Connection,
+    before: Callable[[], Any] | None,
+) -> None:
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:] = [folder, *search_path]
+    for descriptor in (1, 2):
+        os.dup2(output.fileno(), descriptor)
+    output.close()
+    import snakemake.cli
+
+    sys.argv[:] = [str(Path(snakemake.cli.__file__).with_name("__main__.py")), *arguments]
+    if before:
+        before()
+    try:
+        snakemake.cli.main()
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing does not

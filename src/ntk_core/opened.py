@@ -22,7 +22,7 @@ from .analysis import quantile_dataset
 from .archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived, load_table, read_spec
 from .band import QUANTITIES
 from .checksums import Checked, check
-from .config import ConfigError, parse_config
+from .config import AxesModel, ConfigError, parse_section
 from .datasets import describe
 from .grid import Experiment
 from .rates import rate_dataset
@@ -185,15 +185,18 @@ class DrawnResults(_Results[Experiment]):
     def _elsewhere(self, **axes: Any) -> Experiment:
         """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
         asked = _several({name: values for name, values in axes.items() if values is not None})
-        keys = {name: list(values) for name, values in (self.spec.axes | asked).items()}
-        laws = tuple(keys["perturbation"])
-        keys["perturbation"] = [law for law in laws if law not in self.spec.perturbation] or ["adversarial"]
-        model = {"sampler": "band", **keys, "seeds": self.spec.seeds}
+        axes = {name: list(values) for name, values in (self.spec.axes | asked).items()}
         try:
-            known = parse_config({"entropy": 0, "experiments": {self.spec.name: model}}).grid(self.spec.name)
+            known = parse_section(AxesModel, axes, self.spec.perturbation)
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        return replace(self.spec, perturbation=laws, m=known.m, d=known.d, alpha=known.alpha)
+        return replace(
+            self.spec,
+            perturbation=tuple(known.perturbation),
+            m=tuple(sorted(known.m)),
+            d=tuple(sorted(known.d)),
+            alpha=tuple(sorted(known.alpha)),
+        )
 
 
 class TrainedResults(_Results[Training]):

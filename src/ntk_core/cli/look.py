@@ -148,22 +148,14 @@ def exact(
     from ..analysis import homogeneity
     from ..band import QUANTITIES
     from ..bounds import BOUNDS, bound
-    from ..config import ConfigError, parse_config
+    from ..config import AnalysisModel, AxesModel, ConfigError, parse_section
     from ..exact import exact_quantile
 
-    model = {
-        "sampler": "band",
-        "perturbation": [perturbation],
-        "m": [m],
-        "d": [d],
-        "alpha": [alpha],
-        "seeds": 1,
-    }
-    levels = {"delta": delta, "x_norm": [x_norm]}
     try:
-        parse_config({"entropy": 0, "experiments": {"exact": model}, "analysis": levels})
+        parse_section(AxesModel, {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]})
+        parse_section(AnalysisModel, {"delta": delta, "x_norm": [x_norm]})
     except ConfigError as error:
-        refuse(str(error).replace("experiments.exact.", "").replace("analysis.", ""))
+        refuse(str(error))
     rows = []
     for level in delta:
         for quantity in QUANTITIES:

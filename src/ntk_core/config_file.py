@@ -117,9 +117,8 @@ class _Loader(yaml.SafeLoader):
         assert node is not None
         if isinstance(event, yaml.AliasEvent):
             if node not in self._values:
-                self._refuse(
-                    event, f"*{_bare(event.anchor)} is part of what it names; allowed: what ends before it"
-                )
+                alias = f"*{shorten(event.anchor)}"
+                self._refuse(event, f"{alias} is part of what it names; allowed: what ends before it")
             return node
         parts: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):

@@ -130,7 +130,7 @@ def claims(
 def exact(
     m: Annotated[int, typer.Option("--m", help="width: even, 2 to 2^40")],
     alpha: Annotated[float, typer.Option(help="radius of the ball times √m")],
-    delta: Annotated[list[float], typer.Option(help="failure probability in (0, 1), once or more")],
+    delta: Annotated[list[float], typer.Option(help="failure probability, 1e-9 to 0.999, once or more")],
     perturbation: Annotated[str, typer.Option(help="displacement law of the package")] = "adversarial",
     d: Annotated[int, typer.Option("--d", help="dimension of the input")] = 2,
     x_norm: Annotated[float, typer.Option(help="norm of the input, for bounds and quantiles")] = 1.0,

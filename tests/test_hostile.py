@@ -289,7 +289,7 @@ NASTY: dict[str, tuple[bytes, str]] = {
             | {
                 "experiments": {"grid": EXPERIMENT | {"d": list(range(1, 1001)), "seeds": 1}},
                 "analysis": {
-                    "delta": [i / 1001 for i in range(1, 1001)],
+                    "delta": [i / 1100 for i in range(1, 1001)],
                     "x_norm": [float(i) for i in range(1, 1001)],
                 },
             }
@@ -358,7 +358,7 @@ def is_valid(raw: Any) -> bool:
     analysis, execution = raw.get("analysis", {}), raw.get("execution", {})
     axes += [
         ([raw["entropy"]], lambda v: whole(v, 0, 2**128 - 1)),
-        (analysis.get("delta", [0.5]), lambda v: number(v, 0, 1) and 0 < v < 1),
+        (analysis.get("delta", [0.5]), lambda v: number(v, 1e-9, 0.999)),
         (analysis.get("x_norm", [1]), lambda v: number(v, 1e-12, 1e12)),
         ([execution.get("shard_seeds", 1024)], lambda v: whole(v, 1024, 2**40) and v % 1024 == 0),
         ([execution.get("threads", 1)], lambda v: whole(v, 1, 4096)),
@@ -646,7 +646,7 @@ def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") ->
             "HOME": str(folder / "home"),
             "XDG_CACHE_HOME": str(folder / "home/.cache"),
         },
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode > 0, done.stdout

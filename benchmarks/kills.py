@@ -1,7 +1,7 @@
 """Kills of a whole run at random moments, from its first instant to its end, each followed by the same call.
 
-In: how many kills, and a seed for the moments. Out: a line a kill, and whether every run that came to its end,
-with nothing but the same command, has the bytes of a run that was left alone.
+In: how many kills, and a seed for the moments. Out: a line a kill, and whether every run that came to
+its end, with nothing but the same command, has the bytes of a run that was left alone.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def start_snakemake(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     before: Callable[[], Any] | None = None,
-    snakefile: Path = ROOT / "Snakefile",
+    snakefile: Path = SNAKEFILE,
 ) -> Call:
     """A call of snakemake that is under way, in a session of its own; `before` is its `preexec_fn`."""
     return Call(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
 from ntk_core import bounds, moments
 from ntk_core.band import QUANTITIES
+from ntk_core.config import schema
 from ntk_core.exact import TARGET, CompoundBinomial, compound, exact_law, exact_quantile
 from ntk_core.gaussian import band_probability
 from ntk_core.grid import Cell
@@ -75,6 +79,52 @@ def test_survival_agrees_with_direct_enumeration(law, quantity, m, alpha):
         assert exact.survival(y * alpha / m) == pytest.approx(expected, rel=1e-8, abs=1e-12), y
 
 
+@pytest.mark.parametrize("quantity", COMPOUND)
+@pytest.mark.parametrize("alpha", [1.0, 4.0, 16.0])
+def test_levels_near_0_and_1_agree_with_direct_enumeration(quantity, alpha):
+    """At m = 4, where none, one or two pairs contribute; relative to δ and to 1 - δ."""
+    radius = alpha / 2
+    density, above = term(quantity, radius)
+    p = 2 * norm.cdf(radius) - 1
+    exact = exact_law("adversarial", quantity, 4, 2, alpha)
+    for delta in (1e-12, 1e-9, 1e-7, 1e-4):
+        quantile = exact.quantile(delta)
+        y = quantile.value / exact.unit
+        tail = p**2 * integral(lambda x, y=y: density(x) * above(y - x), y - 1, y)
+        tail += 2 * p * (1 - p) * above(y)
+        allowed = 1e-6 + 4 * quantile.error * y / (2 - y)  # the tail falls with the square of 2 - y
+        assert quantile.error < 1e-6
+        assert tail == pytest.approx(delta, rel=allowed), delta
+    for delta in (0.8, 0.95, 0.99, 0.999):
+        y = exact.quantile(delta).value / exact.unit
+        below = (1 - p) ** 2 + 2 * p * (1 - p) * (1 - above(y))
+        below += p**2 * integral(lambda x, y=y: density(x) * (1 - above(y - x)) * (x < y), y - 1, y)
+        assert y == 0 or below == pytest.approx(1 - delta, rel=1e-6), delta
+
+
+LEVELS = json.loads(schema())["$defs"]["AnalysisModel"]["properties"]["delta"]["items"]
+
+
+@settings(max_examples=150, derandomize=True, database=None, deadline=None)
+@given(
+    st.sampled_from([*itertools.product(("adversarial", "aligned", "sphere"), QUANTITIES)]),
+    st.one_of(st.sampled_from([1, 2, 3, 4, 2**39]), st.integers(1, 2**39)),
+    st.sampled_from([1, 2, 64]),
+    st.floats(-9, 6).map(lambda power: 10**power),
+    st.lists(st.floats(LEVELS["minimum"], LEVELS["maximum"]), min_size=1, max_size=3),
+)
+def test_every_level_that_a_config_allows_has_a_quantile_in_the_support(known, pairs, d, alpha, deltas):
+    exact = exact_law(*known, 2 * pairs, d, alpha)
+    if exact is None:
+        return
+    last = math.inf
+    for delta in sorted({LEVELS["minimum"], *deltas, LEVELS["maximum"]}):
+        quantile = exact.quantile(delta)
+        assert 0 <= quantile.value <= 2 * pairs * exact.unit * (1 + 1e-12)
+        assert quantile.value <= last * (1 + 2 * quantile.error)
+        last = quantile.value * (1 + 2 * quantile.error) if quantile.error < 1 else math.inf
+
+
 @pytest.mark.parametrize("m", [2, 4, 64, 1000, 2**20, 2**30, 2**40])
 @pytest.mark.parametrize("alpha", [0.05, 1.0, 4.0])
 def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, alpha):
@@ -83,7 +133,7 @@ def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, a
             exact = exact_law(law, quantity, m, 2, alpha)
             assert isinstance(exact, CompoundBinomial)
             last = math.inf
-            for delta in (1e-9, 1e-5, 0.001, 0.1, 0.5, 0.9):
+            for delta in (1e-9, 1e-5, 0.001, 0.1, 0.5, 0.9, 0.99, 0.999):
                 quantile = exact.quantile(delta)
                 assert quantile.error <= TARGET
                 assert quantile.value <= last

@@ -1,7 +1,7 @@
 """Hostile and broken input: whatever is thrown at it, one clear error, and nothing harmed.
 
 Configs: thousands of malformed ones go through the reading, the model and the plan in this process;
-the nastiest kinds go through the command line, with little memory, in a folder with things to lose.
+eight go through the command line, with little memory, in a folder with things to lose.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from ntk_core.config import Config, ConfigError, parse_config
 from ntk_core.config_file import read_config_file
 from ntk_core.plan import MAX_SHARDS, Plan
 
-EXAMPLES = 2500
+EXAMPLES = 1500
 SECONDS = 5.0
 """Of processor time for one config; what is meant is that no config takes minutes."""
 
@@ -129,13 +131,13 @@ def with_line(line: str) -> bytes:
 
 
 NASTY: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "config.yaml: empty;"),
-    "only comments": (b"#\n" * 1000, "config.yaml: empty;"),
-    "only blanks": (b" " * 200_000, "config.yaml: empty;"),
-    "null": (b"---\n", "config is None;"),
-    "a list": (b"[1, 2]", "config is [1, 2];"),
-    "a number": (b"5", "config is 5;"),
-    "a text": (b"text", "config is 'text';"),
+    "empty": (b"", "config.yaml is empty; allowed: a mapping, with keys at top level"),
+    "only comments": (b"#\n" * 1000, "config.yaml is empty; allowed: a mapping, with keys at top level"),
+    "only blanks": (b" " * 200_000, "config.yaml is empty; allowed: a mapping, with keys at top level"),
+    "null": (b"---\n", "config.yaml is empty;"),
+    "a list": (b"[1, 2]", "config.yaml holds [1, 2];"),
+    "a number": (b"5", "config.yaml holds 5;"),
+    "a text": (b"text", "config.yaml holds 'text';"),
     "not utf-8": (b"entropy: \xff\n", "byte 0xff at offset 9; allowed: text in UTF-8"),
     "latin-1": ("experiments: {größe: 3}".encode("latin-1"), "byte 0xf6"),
     "utf-16": (TEXT.encode("utf-16"), "byte 0xff at offset 0"),
@@ -162,10 +164,10 @@ NASTY: dict[str, tuple[bytes, str]] = {
     "deep blocks": ("\n".join(" " * i + "a:" for i in range(600)).encode(), "nested too deep"),
     "deep dashes": (b"- " * 50_000, "nested too deep"),
     "deep json": (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deep"),
-    "less deep json": (b'{"a":' * 300 + b"1" + b"}" * 300, "nested too deep"),
+    "less deep json": (b'{"a":' * 300 + b"1" + b"}" * 300, "a: unknown key"),
     "deep by aliases": (
         ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 40))).encode(),
-        "nested too deep",
+        "a0: unknown key",
     ),
     "billion laughs": (bomb("[lol]").encode(), "too many values"),
     "billion keys": (mappings_bomb().encode(), "too many values"),
@@ -174,9 +176,9 @@ NASTY: dict[str, tuple[bytes, str]] = {
         bomb("[2]", 4).encode() + with_value("&widths [*a3]", WIDTHS),
         "m[0] is [[[[2], [2]",
     ),
-    "a list in itself": (with_value("&m [64, *m]", WIDTHS), "*'m' names nothing before it"),
-    "a mapping in itself": (with_line("x: &x {a: *x}"), "*'x' names nothing before it"),
-    "unknown alias": (with_value("*nothing", WIDTHS), "*'nothing' names nothing before it"),
+    "a list in itself": (with_value("&m [64, *m]", WIDTHS), "*'m' is part of what it names"),
+    "a mapping in itself": (with_line("x: &x {a: *x}"), "*'x' is part of what it names"),
+    "unknown alias": (with_value("*nothing", WIDTHS), "line 7: no YAML (found undefined alias 'nothing')"),
     "very many values": (b"a: [" + b"1," * 100_000 + b"]", "too many values"),
     "very many keys": ("\n".join(f"k{i}: 1" for i in range(20_000)).encode(), "too many values"),
     "many keys": ("\n".join(f"k{i}: 1" for i in range(2000)).encode(), "and 1,982 more"),
@@ -184,9 +186,9 @@ NASTY: dict[str, tuple[bytes, str]] = {
         b"# " + b"x" * 1_000_000 + b"\n" + TEXT.encode(),
         "is too large; allowed: at most 262,144",
     ),
-    "a long text": (with_line("x: " + "y" * 200_000), "a value of 200,000 characters"),
-    "a long quoted text": (with_line('x: "' + r"\n" * 100_000 + '"'), "a value of 100,000 characters"),
-    "a long key": (with_line("? " + "y" * 100_000 + "\n: 3"), "a value of 100,000 characters"),
+    "a long text": (with_line("x: " + "y" * 200_000), "x: unknown key"),
+    "a long quoted text": (with_line('x: "' + r"\n" * 100_000 + '"'), "x: unknown key"),
+    "a long key": (with_line("? " + "y" * 100_000 + "\n: 3"), "yyy...: unknown key"),
     "a long name": (TEXT.replace("grid", "g" * 900).encode(), "letters, digits"),
     "two equal keys": (with_line("entropy: 8"), "line 14: the key 'entropy' is there twice"),
     "two equal names": (TEXT.replace("  check:", "  grid:").encode(), "the key 'grid' is there twice"),
@@ -195,10 +197,15 @@ NASTY: dict[str, tuple[bytes, str]] = {
         b'{"entropy": 1, "entropy": 2}',
         "config.yaml: the key 'entropy' is there twice",
     ),
+    "two equal keys by an alias": (b"a: &a b\nb: 1\n*a : 2", "line 1: the key 'b' is there twice"),
     "two merges": (with_line("<<: {a: 1}\n<<: {b: 1}"), "the key '<<' is there twice"),
     "merge of a number": (with_line("<<: 5"), "no YAML (expected a mapping"),
+    "a merge that is part of itself": (with_line("x: &x {<<: *x}"), "*'x' is part of what it names"),
     "merge of what is unknown": (with_line("<<: {widths: 5}"), "widths: unknown key"),
-    "two documents": (TEXT.encode() + b"---\n" + TEXT.encode(), "a second document"),
+    "two documents": (
+        TEXT.encode() + b"---\n" + TEXT.encode(),
+        "line 14: no YAML (but found another document)",
+    ),
     "template": (with_line("__use_yte__: true"), "the key __use_yte__"),
     "object": (
         with_value("!!python/object/apply:os.system [exit]"),
@@ -214,25 +221,26 @@ NASTY: dict[str, tuple[bytes, str]] = {
     "tagged number": (with_value("!!int abc"), "the tag '!!int'"),
     "tagged date": (with_value("!!timestamp abc"), "the tag '!!timestamp'"),
     "tagged bool": (with_value("!!bool abc"), "the tag '!!bool'"),
-    "list as key": (with_line("? [a, b]\n: 3"), "a key that is a list"),
-    "alias as key": (with_line("*widths : 3"), "a key that is a list, a mapping or an alias"),
-    "date": (with_value("2026-11-23"), "m is datetime.date(2026, 11, 23)"),
-    "no date": (with_value("2026-99-99"), "no YAML (month must be in 1..12)"),
-    "date as key": (with_line("2026-11-23: 3"), "keys that are text"),
-    "octal": (with_value("[0100]"), "0100 is read in base 8"),
+    "list as key": (with_line("? [a, b]\n: 3"), "line 14: a key that is a list or mapping"),
+    "alias as key": (with_line("*widths : 3"), "a key that is a list or mapping"),
+    "date": (with_value("2026-11-23"), "line 7: 2026-11-23 is read as timestamp"),
+    "no date": (with_value("2026-99-99"), "2026-99-99 is read as timestamp"),
+    "date as key": (with_line("2026-11-23: 3"), "2026-11-23 is read as timestamp"),
+    "octal": (with_value("[0100]"), "line 7: 0100 is read in base 8"),
+    "number without digits": (with_value("0x_", "100"), "a number that cannot be read"),
     "base 60": (with_value("1:30", "100"), "1:30 is read in base 60"),
     "base 60, long": (with_value("1" + ":1" * 400, "100"), "is read in base 60"),
     "base 60, broken": (with_value("1" + ":1" * 400 + ".5", "100"), "is read in base 60"),
-    "base 60, endless": (with_value("1" + ":1" * 100_000, "100"), "a value of 200,001 characters"),
+    "base 60, endless": (with_value("1" + ":1" * 20_000, "100"), "is read in base 60"),
     "hexadecimal, huge": (with_value("0x" + "f" * 900, "7"), "entropy is "),
-    "thousands of digits": (with_value("9" * 5000, "7"), "a value of 5,000 characters"),
+    "thousands of digits": (with_value("9" * 5000, "7"), "config.yaml: a number that cannot be read"),
     "digits in json": (b'{"entropy": ' + b"9" * 2000 + b"}", "entropy is 999"),
     "nan": (with_value(".nan", "0.5"), "alpha[0] is nan"),
     "inf": (with_value("-.inf", "0.5"), "alpha[0] is -inf"),
     "nan in json": (json.dumps(VALID[0]).replace("0.5", "NaN").encode(), "alpha[0] is nan"),
-    "nan as key": (with_line(".nan: 3"), "has the key nan"),
-    "number as name": (TEXT.replace("grid", "5").encode(), "experiments[5] is 5"),
-    "true as name": (TEXT.replace("grid", "on").encode(), "True"),
+    "nan as key": (with_line(".nan: 3"), "the key .nan is no text"),
+    "number as name": (TEXT.replace("grid", "5").encode(), "line 4: the key 5 is no text"),
+    "true as name": (TEXT.replace("grid", "on").encode(), "the key on is no text"),
     "huge alpha": (with_value("9" * 400, "0.5"), "alpha[0] is 999"),
     "tiny delta": (with_value("1.0e-400", "0.1"), "delta[1] is 0.0"),
     "path as name": (TEXT.replace("grid", "../../escape").encode(), "'../../escape'; allowed"),
@@ -245,6 +253,24 @@ NASTY: dict[str, tuple[bytes, str]] = {
     "pydantic's word as key": (with_line('"[key]": 3'), "'[key]': unknown key"),
     "pydantic's word as name": (TEXT.replace("grid", '"[key]"').encode(), "experiments.'[key]' is"),
     "many faults": (with_value(str([1] * 900)), "and 1,780 more"),
+    "a key with one letter wrong": (
+        with_line("anlaysis: {}"),
+        "anlaysis: unknown key (did you mean 'analysis'?); allowed here: entropy",
+    ),
+    "a law with one letter wrong": (
+        TEXT.replace("sphere]", "spheer]").encode(),
+        "perturbation[1] is 'spheer' (did you mean 'sphere'?); allowed: a list",
+    ),
+    "many unknown laws": (
+        json.dumps(
+            {
+                "entropy": 1,
+                "laws": {f"law{i}": "x" for i in range(3000)},
+                "experiments": {"e": EXPERIMENT | {"perturbation": [f"wal{i}" for i in range(900)]}},
+            }
+        ).encode(),
+        "more",
+    ),
     "many widths": (with_value(str(list(range(2, 4002, 2)))), "m has more than 1,000 values"),
     "many experiments": (
         json.dumps({"entropy": 1, "experiments": {f"e{i}": EXPERIMENT for i in range(1100)}}).encode(),
@@ -263,7 +289,7 @@ NASTY: dict[str, tuple[bytes, str]] = {
             | {
                 "experiments": {"grid": EXPERIMENT | {"d": list(range(1, 1001)), "seeds": 1}},
                 "analysis": {
-                    "delta": [i / 1001 for i in range(1, 1001)],
+                    "delta": [i / 1100 for i in range(1, 1001)],
                     "x_norm": [float(i) for i in range(1, 1001)],
                 },
             }
@@ -332,7 +358,7 @@ def is_valid(raw: Any) -> bool:
     analysis, execution = raw.get("analysis", {}), raw.get("execution", {})
     axes += [
         ([raw["entropy"]], lambda v: whole(v, 0, 2**128 - 1)),
-        (analysis.get("delta", [0.5]), lambda v: number(v, 0, 1) and 0 < v < 1),
+        (analysis.get("delta", [0.5]), lambda v: number(v, 1e-9, 0.999)),
         (analysis.get("x_norm", [1]), lambda v: number(v, 1e-12, 1e12)),
         ([execution.get("shard_seeds", 1024)], lambda v: whole(v, 1024, 2**40) and v % 1024 == 0),
         ([execution.get("threads", 1)], lambda v: whole(v, 1, 4096)),
@@ -387,10 +413,7 @@ def judge(data: bytes, file: Path) -> str | None:
     except ConfigError as error:
         message = told(error)
         assert str(file) in message
-        if not any(
-            bad in message
-            for bad in ("too many values", "too deep", "too large", "characters", "names nothing")
-        ):
+        if "too many values" not in message and "too large" not in message:
             try:
                 loaded = ConfigSettings(configfiles=[file]).overwrite_config
             except LOADING:
@@ -400,12 +423,8 @@ def judge(data: bytes, file: Path) -> str | None:
             except ConfigError as second:
                 told(second)
         return message
-    try:
-        loaded = ConfigSettings(configfiles=[file]).overwrite_config
-    except WorkflowError:
-        assert not isinstance(raw, dict)
-        loaded = raw
-    assert repr(loaded) == repr(raw) or "OrderedDict" in repr(loaded) or not isinstance(raw, dict)
+    loaded = ConfigSettings(configfiles=[file]).overwrite_config
+    assert json.dumps(loaded) == json.dumps(raw)
     try:
         config = check(copy.deepcopy(loaded), root)
     except ConfigError as error:
@@ -549,7 +568,7 @@ def test_thousands_of_malformed_configs_are_refused_and_no_good_one_is_made_up(t
             kinds[re.sub(r".*config\.yaml(, line \d+)?|\[.*|[^a-z ]", "", message)[:40]] += 1
 
     throw()
-    assert len(refused) >= 2000
+    assert len(refused) >= 1200
     assert len(kinds) >= 50
     assert slowest < SECONDS
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 500e6
@@ -627,7 +646,7 @@ def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") ->
             "HOME": str(folder / "home"),
             "XDG_CACHE_HOME": str(folder / "home/.cache"),
         },
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode > 0, done.stdout
@@ -635,79 +654,35 @@ def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") ->
     return done.stdout
 
 
-def calls(jobs: dict[str, Any]) -> dict[str, str]:
-    """Their answers, two at a time."""
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return dict(zip(jobs, pool.map(lambda job: job(), jobs.values()), strict=True))
-
-
-SAID_CLEARLY = [
-    "two equal keys", "octal", "name", "template", "billion laughs", "laughs as widths", "path as name",
-    "quoted escape sequences", "nan in json", "many faults", "many cells", "a megabyte",
-]  # fmt: skip
-SAID_BY_SNAKEMAKE = {
-    "empty": "with keys at top level",
-    "a list": "with keys at top level",
-    "NUL": "not valid JSON or YAML",
-    "open bracket": "not valid JSON or YAML",
-    "object": "not valid JSON or YAML",
-}
-# Snakemake reads a file of the command line before our code runs: its traceback, but nothing written.
-TRACEBACKS = {
-    "deep flow": "RecursionError",
-    "a mapping in itself": "RecursionError",
-    "not utf-8": "UnicodeDecodeError",
-    "thousands of digits": "ValueError",
-    "tagged date": "AttributeError",
-    "base 60, broken": "OverflowError",
-}
-ARGUMENTS = {
-    "entropy=nan": "entropy is nan; allowed:",
-    "experiments={../x: {m: [63]}}": "experiments.'../x' is '../x'; allowed:",
-    "entropy=" + "[" * 5000: "entropy is '[[[[",
-    "seeds=" + "9" * 400: "seeds: unknown key",
-}
+# Of a file of the command line, which Snakemake has read before us, and of a key of the command line.
+SAID_CLEARLY = ["two equal keys", "path as name", "quoted escape sequences", "many faults"]
+ARGUMENT = ("experiments={../x: {m: [63]}}", "experiments.'../x' is '../x'; allowed:")
+# Of the default file, which we read first: Snakemake fails on one, and never ends with the others.
+REFUSED_BEFORE_SNAKEMAKE_READS = ["not utf-8", "billion keys", "billion merges"]
 
 
 def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
-    jobs: dict[str, Any] = {}
-    for index, kind in enumerate([*SAID_CLEARLY, *SAID_BY_SNAKEMAKE, *TRACEBACKS]):
-        folder = tmp_path / str(index)
+    jobs: dict[str, Callable[[], str]] = {}
+    for index, kind in enumerate([*SAID_CLEARLY, *REFUSED_BEFORE_SNAKEMAKE_READS]):
+        folder, project = tmp_path / str(index), tmp_path / f"project{index}"
         folder.mkdir()
-        (folder / "config.yaml").write_bytes(NASTY[kind][0])
-        jobs[kind] = lambda folder=folder: call(folder, "--configfile", "config.yaml")
-    for index, argument in enumerate(ARGUMENTS):
-        folder = tmp_path / f"argument{index}"
-        folder.mkdir()
-        jobs[argument] = lambda folder=folder, argument=argument: call(folder, "--config", argument)
-    expected = {kind: NASTY[kind][1] for kind in SAID_CLEARLY} | SAID_BY_SNAKEMAKE | TRACEBACKS | ARGUMENTS
-    for kind, output in calls(jobs).items():
-        assert expected[kind] in output, kind
-        if kind not in TRACEBACKS:
-            assert "Traceback" not in output, kind
-            assert output.count("Error") == 1, kind
-            assert len(output.splitlines()) <= 30, kind
-            assert all(map(str.isprintable, output.splitlines())), kind
-        if kind not in {**dict.fromkeys(SAID_CLEARLY), **ARGUMENTS}:
-            folder = tmp_path / str([*SAID_CLEARLY, *SAID_BY_SNAKEMAKE, *TRACEBACKS].index(kind))
-            assert not (folder / "out/.snakemake").exists(), kind
-
-
-def test_a_nasty_default_config_is_refused_before_snakemake_reads_it(tmp_path):
-    """The file that `make run` takes: what Snakemake fails on, or never ends with, is named by our check."""
-    kinds = ["deep flow", "not utf-8", "base 60, broken", "tagged date", "billion keys", "billion merges"]
-    jobs: dict[str, Any] = {}
-    for index, kind in enumerate(kinds):
-        project = tmp_path / str(index)
+        if kind in SAID_CLEARLY:
+            (folder / "config.yaml").write_bytes(NASTY[kind][0])
+            jobs[kind] = partial(call, folder, "--configfile", "config.yaml")
+            continue
         (project / "config").mkdir(parents=True)
         (project / "config/config.yaml").write_bytes(NASTY[kind][0])
         for name in ("src", "workflow", "profiles"):
             (project / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "Snakefile", project)
-        folder = tmp_path / f"call{index}"
-        folder.mkdir()
-        jobs[kind] = lambda folder=folder, project=project: call(folder, snakefile=project / "Snakefile")
-    for kind, output in calls(jobs).items():
-        assert NASTY[kind][1] in output, kind
+        jobs[kind] = partial(call, folder, snakefile=project / "Snakefile")
+    (tmp_path / "argument").mkdir()
+    jobs["argument"] = partial(call, tmp_path / "argument", "--config", ARGUMENT[0])
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        outputs = dict(zip(jobs, pool.map(lambda job: job(), jobs.values()), strict=True))
+    for kind, output in outputs.items():
+        assert (ARGUMENT[1] if kind == "argument" else NASTY[kind][1]) in output, kind
         assert "Traceback" not in output, kind
         assert output.count("Error") == 1, kind
+        assert len(output.splitlines()) <= 30, kind
+        assert all(map(str.isprintable, output.splitlines())), kind

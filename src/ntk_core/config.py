@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
-import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -31,8 +29,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from . import grid
+from .config_errors import explain, shorten
 from .displacement import LAWS, OwnLaw, read_law
 from .training.data import PIXELS, available
 from .training.spec import Training
@@ -45,9 +45,6 @@ class ConfigError(ValueError):
 MAX_AXIS = 1000
 """Values of one list, and experiments of one config: what is larger is a mistake, and dear to check."""
 
-MAX_FAULTS = 20
-"""Faults of one config that are printed; the others are counted."""
-
 
 def unique(values: list[Any]) -> list[Any]:
     """The values, if each is there once; else `ValueError`."""
@@ -59,15 +56,10 @@ def unique(values: list[Any]) -> list[Any]:
     return values
 
 
-def _even(value: int) -> int:
-    if value % 2:
-        raise ValueError("odd")
-    return value
-
-
 def _law(name: str, info: ValidationInfo) -> str:
-    if name not in LAWS and name not in (info.context or {}).get("laws", {}):
-        raise ValueError("unknown law")
+    laws = (*LAWS, *(info.context or ()))
+    if name not in laws:
+        raise PydanticCustomError("unknown_law", "unknown law", {"laws": laws})
     return name
 
 
@@ -106,9 +98,50 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+AnySection = TypeVar("AnySection", bound=Section)
+
 _Axis = AfterValidator(unique)
 _EXPERIMENT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 _LAW_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+
+
+Perturbations = Annotated[
+    list[Annotated[str, AfterValidator(_law)]],
+    Field(
+        min_length=1,
+        max_length=MAX_AXIS,
+        description=f"a list, each once, from: {', '.join(LAWS)}, and names under laws",
+    ),
+    _Axis,
+]
+Widths = Annotated[
+    list[Annotated[int, Field(ge=2, le=2**40, multiple_of=2)]],
+    Field(
+        min_length=1,
+        max_length=MAX_AXIS,
+        description="a list, each once, of even whole numbers, 2 to 2^40 (to 2^26 for 'dense')",
+    ),
+    _Axis,
+]
+Dimensions = Annotated[
+    list[Annotated[int, Field(ge=1, le=2**20)]],
+    Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of whole numbers, 1 to 2^20"),
+    _Axis,
+]
+Radii = Annotated[
+    list[Annotated[float, Field(ge=1e-9, le=1e6)]],
+    Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of numbers, 1.0e-9 to 1.0e+6"),
+    _Axis,
+]
+
+
+class AxesModel(Section):
+    """Where theory is asked for: the axes of a grid, without runs."""
+
+    perturbation: Perturbations
+    m: Widths
+    d: Dimensions
+    alpha: Radii
 
 
 class ExperimentModel(Section):
@@ -118,20 +151,10 @@ class ExperimentModel(Section):
         default="drawn", description="'drawn' (the default) or 'trained': where displacements come from"
     )
     sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
-    perturbation: Annotated[
-        list[Annotated[str, AfterValidator(_law)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
-    ] = Field(description=f"a list, each once, from: {', '.join(LAWS)}, and names under laws")
-    m: Annotated[
-        list[Annotated[int, Field(ge=2, le=2**40), AfterValidator(_even)]],
-        Field(min_length=1, max_length=MAX_AXIS),
-        _Axis,
-    ] = Field(description="a list, each once, of even whole numbers, 2 to 2^40 (to 2^26 for 'dense')")
-    d: Annotated[
-        list[Annotated[int, Field(ge=1, le=2**20)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
-    ] = Field(description="a list, each once, of whole numbers, 1 to 2^20")
-    alpha: Annotated[
-        list[Annotated[float, Field(ge=1e-9, le=1e6)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
-    ] = Field(description="a list, each once, of numbers, 1.0e-9 to 1.0e+6")
+    perturbation: Perturbations
+    m: Widths
+    d: Dimensions
+    alpha: Radii
     seeds: Annotated[int, Field(ge=1, le=2**40)] = Field(description="a whole number, 1 to 2^40: runs a cell")
     first_seed: Annotated[int, Field(ge=0, le=2**40)] = Field(
         default=0, description="a whole number, 0 to 2^40: number of the first run, to make a part of a whole"
@@ -182,7 +205,7 @@ class TrainedModel(Section):
         default=None, description="null, or a number above 0: training loss at which a run stops"
     )
     m: Annotated[
-        list[Annotated[int, Field(ge=2, le=2**20), AfterValidator(_even)]],
+        list[Annotated[int, Field(ge=2, le=2**20, multiple_of=2)]],
         Field(min_length=1, max_length=MAX_AXIS),
         _Axis,
     ] = Field(description="a list, each once, of even whole numbers, 2 to 2^20")
@@ -234,10 +257,10 @@ class AnalysisModel(Section):
     """Where runs are looked at: levels and input norms. Neither enters a run."""
 
     delta: Annotated[
-        list[Annotated[float, Field(gt=0.0, lt=1.0)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
+        list[Annotated[float, Field(ge=1e-9, le=0.999)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
     ] = Field(
         default=[0.5, 0.1, 0.01, 0.001],
-        description="a list, each once, of numbers strictly between 0 and 1",
+        description="a list, each once, of numbers strictly between 0 and 1: 1.0e-9 to 0.999",
     )
     x_norm: Annotated[
         list[Annotated[float, Field(ge=1e-12, le=1e12)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
@@ -360,7 +383,7 @@ class Config(Section):
     experiments: Annotated[
         dict[Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME)], AnyExperiment],
         Field(min_length=1, max_length=MAX_AXIS),
-    ] = Field(description="at least one experiment, named by letters, digits, '_' and '-'")
+    ] = Field(description="at least one experiment, named by letters, digits, '_' and '-' (at most 64)")
     analysis: AnalysisModel = Field(
         default=AnalysisModel(), description="a mapping with the keys delta, x_norm"
     )
@@ -452,118 +475,22 @@ def parse_config(raw: Any) -> Config:
     The files of a user's own laws are read, and not run; a path is relative to the working directory (see
     `config_file.with_law_paths`). Raises `ConfigError` listing the faults, one line each.
     """
-    if not isinstance(raw, Mapping):
-        raise ConfigError(f"config is {shorten(raw)}; allowed: {_allowed([])}")
-    laws = raw.get("laws")
+    laws = raw.get("laws") if isinstance(raw, Mapping) else None
+    names = laws if isinstance(laws, Mapping) else ()
+    return parse_section(Config, raw, [name for name in names if isinstance(name, str)])
+
+
+def parse_section(model: type[AnySection], raw: Any, laws: Iterable[str] = ()) -> AnySection:
+    """A section of a config on its own, from plain data; `laws` are names of laws beside the package's.
+
+    Raises `ConfigError` listing the faults, one line each.
+    """
     try:
-        return Config.model_validate(dict(raw), context={"laws": laws if isinstance(laws, Mapping) else {}})
+        return model.model_validate(
+            dict(raw) if isinstance(raw, Mapping) else raw, context=tuple(laws)[:MAX_AXIS]
+        )
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        lines = list(dict.fromkeys(_explain(fault) for fault in faults[: 10 * MAX_FAULTS]))
-        more = len(lines[MAX_FAULTS:]) + len(faults[10 * MAX_FAULTS :])
-        told = [*lines[:MAX_FAULTS], f"and {more:,} more"] if more else lines
-        raise ConfigError("\n".join(told)) from None
-
-
-def _step(part: str | int) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
-    return f".{part}" if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else f".{shorten(part)}"
-
-
-_SECTIONS: tuple[type[Section], ...] = (
-    Config, AnalysisModel, ExecutionModel, JobqueueModel, TlsModel,
-)  # fmt: skip
-_KINDS: dict[Any, type[Section]] = {"drawn": ExperimentModel, "trained": TrainedModel}
-
-
-def _explain(fault: Mapping[str, Any]) -> str:
-    location = list(fault["loc"])
-    kind: type[Section] = ExperimentModel
-    if location[:1] == ["experiments"] and len(location) > 2 and location[2] in _KINDS:
-        kind = _KINDS[location.pop(2)]  # pydantic's word for which of the two it tried
-    if location[-1:] == ["[key]"] and len(location) == 3 and fault["type"] != "extra_forbidden":
-        location.pop()  # pydantic's word for the name of an experiment or law itself
-    if fault["type"] == "invalid_key":
-        where = "".join(_step(part) for part in location[:-1]).removeprefix(".") or "config"
-        return f"{where} has the key {shorten(fault['input'])}; allowed: keys that are text"
-    path = "".join(_step(part) for part in location).removeprefix(".")
-    if fault["type"] == "extra_forbidden":
-        section = _section(location[:-1], kind)
-        return f"{path}: unknown key; allowed here: {', '.join(section.model_fields)}"
-    if fault["type"] == "union_tag_invalid":
-        return f"{path}.kind is {shorten(fault['ctx']['tag'])}; allowed: 'drawn' or 'trained'"
-    allowed = _allowed(location, kind)
-    if fault["type"] == "missing":
-        return f"{path} is missing; allowed: {allowed}"
-    if fault["type"] == "too_long":
-        return f"{path} has more than {MAX_AXIS:,} values; allowed: at most {MAX_AXIS:,}, {allowed}"
-    value = shorten(fault["input"])
-    if fault["type"] == "value_error" and not fault["msg"].endswith(("odd", "unknown law")):
-        value += f" ({fault['msg'].removeprefix('Value error, ')})"
-    elif isinstance(fault["input"], str) and _is_number(fault["input"]):
-        value += " (text, not a number; YAML needs a point and a sign as in 1.0e-3)"
-    return f"{path or 'config'} is {value}; allowed: {allowed}"
-
-
-def _section(location: list[str | int], kind: type[Section]) -> type[Section]:
-    """The section at a key path."""
-    match location:
-        case ["experiments", _]:
-            return kind
-        case ["analysis"]:
-            return AnalysisModel
-        case ["execution"]:
-            return ExecutionModel
-        case ["execution", "jobqueue"]:
-            return JobqueueModel
-        case ["execution", "tls"]:
-            return TlsModel
-    return Config
-
-
-def _allowed(location: list[str | int], kind: type[Section] = ExperimentModel) -> str:
-    if not location:
-        return "a mapping with the keys " + ", ".join(Config.model_fields)
-    if location[0] == "experiments" and len(location) == 2:
-        names = "named by letters, digits, '_' and '-' (at most 64)"
-        return f"a mapping with the keys {', '.join(kind.model_fields)}, {names}"
-    sections: list[type[Section]] = [kind, Config] if location[0] == "experiments" else [*reversed(_SECTIONS)]
-    for part in reversed(location):
-        for section in sections:
-            if part in section.model_fields:
-                return str(section.model_fields[str(part)].description)
-    return "keys that are text"
-
-
-class _Short(reprlib.Repr):
-    """`repr` in bounded time: aliases of aliases make a value of a few lines endless when written out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 4
-        self.maxlist = self.maxtuple = self.maxset = self.maxdict = 10
-        self.maxstring = self.maxlong = self.maxother = 100
-
-    def repr_int(self, x: int, level: int) -> str:
-        return repr(x) if x.bit_length() < 10_000 else "a number of thousands of digits"
-
-    def repr_str(self, x: str, level: int) -> str:
-        return repr(x[: self.maxstring])
-
-
-def shorten(value: object) -> str:
-    """A value as it is shown to the user: what `repr` says, at most 80 characters."""
-    text = _Short().repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        raise ConfigError(explain(error, model)) from None
 
 
 def schema() -> str:

@@ -22,7 +22,7 @@ from .analysis import quantile_dataset
 from .archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived, load_table, read_spec
 from .band import QUANTITIES
 from .checksums import Checked, check
-from .config import ConfigError, parse_config
+from .config import AnalysisModel, AxesModel, ConfigError, parse_section
 from .datasets import describe
 from .grid import Experiment
 from .rates import rate_dataset
@@ -83,13 +83,14 @@ class _Results(Generic[Kind]):
     def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Ascending levels and norms, those archived where none are asked for."""
         table = self._table("quantiles")
-        found = []
-        for name, asked, most in (("delta", delta, 1.0), ("x_norm", x_norm, np.inf)):
-            values = np.unique(table[name].values if asked is None else np.asarray(asked, dtype=np.float64))
-            if not values.size or not np.all((values > 0.0) & (values < most)):
-                raise ValueError(f"{name} is {asked}; allowed: numbers above 0 and below {most:g}")
-            found.append(tuple(map(float, values)))
-        return found[0], found[1]
+        asked = {"delta": delta, "x_norm": x_norm}
+        values = {name: table[name].values if asked[name] is None else asked[name] for name in asked}
+        levels = {name: np.unique(np.asarray(value, np.float64)).tolist() for name, value in values.items()}
+        try:
+            model = parse_section(AnalysisModel, levels)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return tuple(model.delta), tuple(model.x_norm)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec})"
@@ -116,9 +117,10 @@ class DrawnResults(_Results[Experiment]):
     ) -> xr.Dataset:
         """Quantiles at levels 1 - δ, intervals, moments, bounds, exact values, exceedances (`quantiles.nc`).
 
-        As archived where nothing is asked for; else computed from the runs, cell by cell, at new levels δ in
-        (0, 1) and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds` runs of a
-        cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for what is not there.
+        As archived where nothing is asked for; else computed from the runs, cell by cell, at new levels δ
+        from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds`
+        runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for what is not
+        archived.
         """
         if not axes and all(asked is None for asked in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")
@@ -139,7 +141,7 @@ class DrawnResults(_Results[Experiment]):
     ) -> xr.Dataset:
         """The bounds `printed`, `sharp`, `binomial` and `exact` over (quantity, m, alpha, delta, x_norm).
 
-        At the archived values or others: even m ≥ 2, α > 0, δ in (0, 1), ‖x‖ > 0.
+        At the archived values or others: even m ≥ 2, α > 0, δ from 1e-9 to 0.999, ‖x‖ > 0.
         """
         levels, experiment = self._levels(delta, x_norm), self._elsewhere(m=m, alpha=alpha)
         dims = ("quantity", "m", "alpha", "delta", "x_norm")
@@ -151,7 +153,8 @@ class DrawnResults(_Results[Experiment]):
     ) -> xr.Dataset:
         """Exact quantiles, means and root mean squares, without a run; NaN where no exact law is known.
 
-        At the archived values or others: laws of the package, even m ≥ 2, d ≥ 1, α > 0, δ in (0, 1).
+        At the archived values or others: laws of the package, even m ≥ 2, d ≥ 1, α > 0,
+        δ from 1e-9 to 0.999.
         """
         levels, _ = self._levels(delta)
         experiment, quantities = self._elsewhere(**axes), _quantities(quantity)
@@ -184,15 +187,18 @@ class DrawnResults(_Results[Experiment]):
     def _elsewhere(self, **axes: Any) -> Experiment:
         """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
         asked = _several({name: values for name, values in axes.items() if values is not None})
-        keys = {name: list(values) for name, values in (self.spec.axes | asked).items()}
-        laws = tuple(keys["perturbation"])
-        keys["perturbation"] = [law for law in laws if law not in self.spec.perturbation] or ["adversarial"]
-        model = {"sampler": "band", **keys, "seeds": self.spec.seeds}
+        axes = {name: list(values) for name, values in (self.spec.axes | asked).items()}
         try:
-            known = parse_config({"entropy": 0, "experiments": {self.spec.name: model}}).grid(self.spec.name)
+            known = parse_section(AxesModel, axes, self.spec.perturbation)
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        return replace(self.spec, perturbation=laws, m=known.m, d=known.d, alpha=known.alpha)
+        return replace(
+            self.spec,
+            perturbation=tuple(known.perturbation),
+            m=tuple(sorted(known.m)),
+            d=tuple(sorted(known.d)),
+            alpha=tuple(sorted(known.alpha)),
+        )
 
 
 class TrainedResults(_Results[Training]):

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from .archive import ArchiveError
 from .band import QUANTITIES
-from .config import AnalysisModel, ConfigError, ExecutionModel, Section, shorten, unique
+from .config import AnalysisModel, ConfigError, ExecutionModel, Section, parse_section, unique
 from .figures import TRAINING_FIGURES, drawable
 from .opened import DrawnResults, open_archive
 
@@ -99,10 +99,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
     Raises `ConfigError` that names key, value and what is allowed, also where the archive is not there, does
     not hold what is selected, or where results would be written into it.
     """
-    try:
-        model = ReanalysisModel.model_validate(_numbers(dict(raw)))
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(fault) for fault in error.errors(include_url=False))) from None
+    model = parse_section(ReanalysisModel, _numbers(raw))
     path = Path(model.archive).absolute()
     if Path.cwd().is_relative_to(path):
         raise ConfigError(f"archive is {model.archive!r}; allowed: a folder that nothing is written in")
@@ -149,18 +146,3 @@ def _numbers(value: Any) -> Any:
             with contextlib.suppress(ValueError):
                 return number(value)
     return value
-
-
-def _explain(fault: Mapping[str, Any]) -> str:
-    """One line for a fault that the model found."""
-    path = [str(part) for part in fault["loc"]]
-    sections: dict[str, type[Section]] = {
-        "select": SelectModel, "analysis": AnalysisModel, "execution": ExecutionModel,
-    }  # fmt: skip
-    inside = sections.get(path[0])
-    model = inside if inside and len(path) > 1 else ReanalysisModel
-    key = path[0] if model is ReanalysisModel else path[1]
-    where = ".".join(path)
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown key; allowed here: {', '.join(model.model_fields)}"
-    return f"{where} is {shorten(fault['input'])}; allowed: {model.model_fields[key].description}"

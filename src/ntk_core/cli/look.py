@@ -130,7 +130,7 @@ def claims(
 def exact(
     m: Annotated[int, typer.Option("--m", help="width: even, 2 to 2^40")],
     alpha: Annotated[float, typer.Option(help="radius of the ball times √m")],
-    delta: Annotated[list[float], typer.Option(help="failure probability in (0, 1), once or more")],
+    delta: Annotated[list[float], typer.Option(help="failure probability, 1e-9 to 0.999, once or more")],
     perturbation: Annotated[str, typer.Option(help="displacement law of the package")] = "adversarial",
     d: Annotated[int, typer.Option("--d", help="dimension of the input")] = 2,
     x_norm: Annotated[float, typer.Option(help="norm of the input, for bounds and quantiles")] = 1.0,
@@ -148,22 +148,14 @@ def exact(
     from ..analysis import homogeneity
     from ..band import QUANTITIES
     from ..bounds import BOUNDS, bound
-    from ..config import ConfigError, parse_config
+    from ..config import AnalysisModel, AxesModel, ConfigError, parse_section
     from ..exact import exact_quantile
 
-    model = {
-        "sampler": "band",
-        "perturbation": [perturbation],
-        "m": [m],
-        "d": [d],
-        "alpha": [alpha],
-        "seeds": 1,
-    }
-    levels = {"delta": delta, "x_norm": [x_norm]}
     try:
-        parse_config({"entropy": 0, "experiments": {"exact": model}, "analysis": levels})
+        parse_section(AxesModel, {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]})
+        parse_section(AnalysisModel, {"delta": delta, "x_norm": [x_norm]})
     except ConfigError as error:
-        refuse(str(error).replace("experiments.exact.", "").replace("analysis.", ""))
+        refuse(str(error))
     rows = []
     for level in delta:
         for quantity in QUANTITIES:

@@ -10,18 +10,23 @@ accuracy is the same in the tail (δ = 1e-9) as in the bulk. Every quantile come
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import erf, wofz
+from scipy.special import erf, hyp1f1, wofz
 
 from ..gaussian import PHI0, band_probability
-from .tilt import FAR, TARGET, Complex, Quantile, chernoff_tilt, falling_zero, without_one
+from .tilt import FAR, MAX_TILT, NEAR_ONE, TARGET, Complex, Quantile, chernoff_tilt, falling_zero, without_one
 
 _MAX_TERMS = 1 << 18
 _REMAINDERS = (1e-6, 1e-8, 1e-10)
+_END = 1e-4
+"""A δ below which the end of the support may be so near that the series needs too large a tilt."""
+
 _FEW, _MANY = np.polynomial.legendre.leggauss(40), np.polynomial.legendre.leggauss(192)
 """Nodes and weights on [-1, 1] that integrate e^{-zt - r²t²/2} on [0, 1]; few do up to |z| = 30 and r = 1."""
 
@@ -49,19 +54,47 @@ class CompoundBinomial:
         return self._tail(y, self._series(tilt, _REMAINDERS[-1]))[0]
 
     def quantile(self, delta: float) -> Quantile:
-        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1), with its error bound.
+        """The least value with P(quantity > value) ≤ δ, for δ from 1e-9 to 0.999, with its error bound.
 
         The bound is below `TARGET`, except right beside the atom at 0 and for bands that hold far less
         than one neuron on average; there it says how far it is off.
         """
         if -math.expm1(self.n * math.log1p(-self.p) if self.p < 1.0 else -math.inf) <= delta:
             return Quantile(0.0, 0.0)
-        tilt = chernoff_tilt(self._log_moment, self._mean_at, delta)
+        if delta > NEAR_ONE:
+            tilt = -falling_zero(lambda t: self._log_moment(-t) + t * self._mean_at(-t) - math.log1p(-delta))
+            invert = self._lower_quantile
+        else:
+            tilt = chernoff_tilt(self._log_moment, self._mean_at, delta)
+            if tilt >= MAX_TILT and delta < _END and self.n > 1:
+                return self._last_quantile(delta)
+            invert = self._quantile
         for remainder in _REMAINDERS:
-            quantile = self._quantile(delta, self._series(tilt, remainder))
+            quantile = invert(delta, self._series(tilt, remainder))
             if quantile.error <= TARGET:
                 break
         return quantile
+
+    def _last_quantile(self, delta: float) -> Quantile:
+        """Beside the end of the support, where all n pairs contribute and every X is nearly 1.
+
+        For t < 1, P(Y > n - t) = pⁿ P(Σ u < t), u = 1 - X. Over the simplex the density of the u is
+        exponential in Σ u, but for a factor e^{-r² Σ u² / 2}, which is taken at the mean of Σ u².
+        """
+        n, square = self.n, self.radius**2
+        rise = 0.0 if self.falling else square
+        height = self._share * math.exp(-0.5 * rise)
+        log_volume = math.log(delta) - n * math.log(self.p * height) + math.lgamma(n + 1)
+
+        squares = square * n / ((n + 1) * (n + 2))
+
+        def excess(log_t: float) -> float:
+            t = math.exp(log_t)
+            return n * log_t + math.log(hyp1f1(n, n + 1, rise * t)) - squares * t * t - log_volume
+
+        low, high = (log_volume - rise) / n - 1.0, min((log_volume + square) / n + 1.0, 0.0)
+        t = math.exp(brentq(excess, low, high, xtol=1e-14, rtol=1e-14))
+        return Quantile(self.unit * (n - t), square * t**3 / (2 * n * (n - t)) + 1e-13)
 
     def _quantile(self, delta: float, series: _Series) -> Quantile:
         def excess(y: float) -> float:
@@ -77,6 +110,23 @@ class CompoundBinomial:
         step = 1e-5 * y
         slope = (self._tail(y - step, series)[0] - tail) / step
         return Quantile(self.unit * y, error * tail / (slope * y) + 1e-13 if slope > 0.0 else math.inf)
+
+    def _lower_quantile(self, delta: float, series: _Series) -> Quantile:
+        """As `_quantile`, from P(Y ≤ y) = 1 - δ and a series under a tilt below 0."""
+        share = 1.0 - delta
+
+        def excess(y: float) -> float:
+            return math.log(max(self._below(y, series)[0], 1e-300) / share)
+
+        far = (math.log(share) + FAR / 2 - series.log_moment) / -series.tilt
+        top = min(float(self.n), far if self.n > 1 else math.inf)
+        if excess(0.0) >= 0.0:
+            return Quantile(0.0, 0.0)
+        y = float(brentq(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14))
+        below, error = self._below(y, series)
+        step = 1e-5 * y
+        slope = (below - self._below(y - step, series)[0]) / step
+        return Quantile(self.unit * y, error * below / (slope * y) + 1e-13 if slope > 0.0 else math.inf)
 
     @cached_property
     def _share(self) -> float:
@@ -108,13 +158,31 @@ class CompoundBinomial:
 
     def _real_transform(self, tilt: float) -> float:
         """E[e^{σX}]."""
+        if tilt < 0.0:
+            return float(self._complement._scaled_transform(np.array([-tilt + 0j]))[0].real)
         return math.exp(tilt) * float(self._scaled_transform(np.array([tilt + 0j]))[0].real)
+
+    @cached_property
+    def _complement(self) -> CompoundBinomial:
+        """The same with 1 - X for X."""
+        return replace(self, falling=not self.falling)
+
+    def _ratio(self, tilt: float, omega: NDArray[np.floating[Any]]) -> Complex:
+        """E[e^{(σ + iω)X}] / E[e^{σX}]."""
+        if tilt < 0.0:
+            z = -tilt - 1j * np.append(0.0, omega)
+            transform = self._complement._scaled_transform(z)
+            return transform[1:] / transform[0].real
+        base = self._scaled_transform(np.array([tilt + 0j]))[0].real
+        return self._scaled_transform(tilt + 1j * omega) / base * np.exp(1j * omega)
 
     def _mean_at(self, tilt: float) -> float:
         """Mean of Y under the tilt e^{σY}."""
         step = 1e-5 * max(1.0, tilt)
-        up, at, down = (self._log_moment(t) for t in (tilt + step, tilt, max(tilt - step, 0.0)))
-        return (up - at) / step if tilt < step else (up - down) / (2.0 * step)
+        up = self._log_moment(tilt + step)
+        if 0.0 <= tilt < step:
+            return (up - self._log_moment(tilt)) / step
+        return (up - self._log_moment(tilt - step)) / (2.0 * step)
 
     def _log_moment(self, tilt: float) -> float:
         """log E[e^{σY}]."""
@@ -131,13 +199,11 @@ class CompoundBinomial:
         share = mass / (1.0 - self.p + mass)
         mean = self.n * share
         length = min(float(self.n), mean + 14.0 * math.sqrt(mean) + 60.0)
-        base = self._scaled_transform(np.array([tilt + 0j]))[0].real
         blocks: list[Complex] = []
         first, count = 0, 64
         while True:
             omega = 2.0 * math.pi / length * np.arange(first, first + count)
-            ratio = self._scaled_transform(tilt + 1j * omega) / base * np.exp(1j * omega)
-            blocks.append(without_one(self.n, share, ratio))
+            blocks.append(without_one(self.n, share, self._ratio(tilt, omega)))
             first += count
             last = float(np.abs(blocks[-1][-8:]).max())
             if last * first / (omega[-1] * length) < remainder or first >= _MAX_TERMS:
@@ -152,13 +218,7 @@ class CompoundBinomial:
 
     def _tail(self, y: float, series: _Series) -> tuple[float, float]:
         """P(Y > y) and a bound on its relative error."""
-        one = 0.0
-        if y < 1.0:
-            alone = self.n * self.p * math.exp((self.n - 1) * math.log1p(-self.p)) if self.p < 1.0 else 0.0
-            alone = float(self.n == 1) if self.p == 1.0 else alone
-            inside = erf(self.radius * (1.0 - y if self.falling else y) / math.sqrt(2.0))
-            share = float(inside) / band_probability(self.radius)
-            one = alone * (share if self.falling else 1.0 - share)
+        one = self._one(y)[0]
         if self.n == 1 or y >= series.length:
             return one, 0.0
         rest = series.length - y
@@ -168,6 +228,30 @@ class CompoundBinomial:
         scale = math.exp(series.log_moment - series.tilt * y)
         value = one + scale * max(total, 0.0)
         return value, scale * series.error / value if value > 0.0 else 1.0
+
+    def _below(self, y: float, series: _Series) -> tuple[float, float]:
+        """P(Y ≤ y) under a tilt below 0, and a bound on its relative error."""
+        none = math.exp(self.n * math.log1p(-self.p)) if self.p < 1.0 else 0.0
+        few = none + self._one(y)[1]
+        if self.n == 1:
+            return few, 0.0
+        terms = (math.exp(series.tilt * y) - np.exp(-1j * series.rate.imag * y)) * series.coefficients
+        terms = terms / series.rate
+        total = float(terms[0].real + 2.0 * np.sum(terms[1:].real)) / series.length
+        scale = math.exp(series.log_moment - series.tilt * y)
+        value = few + scale * max(total, 0.0)
+        return value, scale * series.error / value if value > 0.0 else 1.0
+
+    def _one(self, y: float) -> tuple[float, float]:
+        """P(K = 1, X > y) and P(K = 1, X ≤ y)."""
+        alone = self.n * self.p * math.exp((self.n - 1) * math.log1p(-self.p)) if self.p < 1.0 else 0.0
+        alone = float(self.n == 1) if self.p == 1.0 else alone
+        if y >= 1.0:
+            return 0.0, alone
+        band = band_probability(self.radius)
+        inside = float(erf(self.radius * (1.0 - y if self.falling else y) / math.sqrt(2.0))) / band
+        parts = alone * inside, alone * (1.0 - inside)
+        return parts if self.falling else parts[::-1]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 from ..network import Array
 from .fourier import fourier_sums
 from .pair import PairDensity, largest_angle, pair_density
-from .tilt import FAR, MAX_TILT, MIN_TILT, TARGET, Complex, Quantile, falling_zero, without_one
+from .tilt import FAR, MAX_TILT, MIN_TILT, NEAR_ONE, TARGET, Complex, Quantile, falling_zero, without_one
 
 _TERMS = (1 << 8, 1 << 11, 1 << 14, 1 << 16, 1 << 18)
 _OUTSIDE = math.log(1e16)
@@ -52,7 +52,7 @@ class SignedSum:
         return 2.0 * tail
 
     def quantile(self, delta: float) -> Quantile:
-        """The least value with P(quantity > value) ≤ δ, for δ in (0, 1), with its error (see the module).
+        """The least value with P(quantity > value) ≤ δ, for δ from 1e-9 to 0.999, with its error.
 
         It is below `TARGET`, except for δ near 1 where over a million pairs flip: there rounding limits it.
         """
@@ -61,7 +61,10 @@ class SignedSum:
         tilt = float(np.exp(np.interp(math.log(0.5 * delta), *self._centres)))
         for terms in _TERMS:
             series = self._series(tilt, terms)
-            quantile = self._quantile(0.5 * delta, series)
+            share = 0.5 * delta
+            if delta > NEAR_ONE:  # P(Y > 0) is known, so what the series misses there is taken off
+                share += self._tail(0.0, series) + 0.5 * math.expm1(self.n * math.log1p(-self._p))
+            quantile = self._quantile(share, series)
             if series.complete or quantile.error <= TARGET:
                 break
         return quantile

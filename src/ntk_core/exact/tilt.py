@@ -21,6 +21,10 @@ FAR = 14.0
 """log of the factor by which a tilted sum may exceed the tail that is read off it."""
 
 
+NEAR_ONE = 0.75
+"""δ beyond which a quantile is found from the small probability 1 - δ."""
+
+
 @dataclass(frozen=True)
 class Quantile:
     """A quantile and a bound on its relative error."""

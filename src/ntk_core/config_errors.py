@@ -1,0 +1,123 @@
+"""From what pydantic finds wrong with a config to lines for a person: key path, value, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import reprlib
+from collections.abc import Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, Tag, ValidationError
+
+MAX_FAULTS = 20
+"""Faults of one config that are printed; the others are counted."""
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The faults of a mapping that `model` refuses, one line each."""
+    faults = error.errors(include_url=False)
+    lines = list(dict.fromkeys(_line(fault, model) for fault in faults[: 10 * MAX_FAULTS]))
+    more = len(lines[MAX_FAULTS:]) + len(faults[10 * MAX_FAULTS :])
+    return "\n".join([*lines[:MAX_FAULTS], *([f"and {more:,} more"] if more else [])])
+
+
+def shorten(value: object) -> str:
+    """A value as it is shown to the user: what `repr` says, at most 80 characters."""
+    text = _Short().repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class _Short(reprlib.Repr):
+    """`repr` in bounded time: aliases of aliases make a value of a few lines endless when written out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxset = self.maxdict = 10
+        self.maxstring = self.maxlong = self.maxother = 100
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 10_000 else "a number of thousands of digits"
+
+    def repr_str(self, x: str, level: int) -> str:
+        return repr(x[: self.maxstring])
+
+
+def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """One fault. Its place is followed through the types of the model, to what is allowed there."""
+    location, error = list(fault["loc"]), fault["type"]
+    if location[-1:] == ["[key]"] and error != "extra_forbidden":
+        location.pop()  # pydantic's word for the name of an experiment or law itself
+    if error == "invalid_key":
+        location.pop()
+    path, allowed, kind = "", _keys(model), _bare(model)
+    for part in location:
+        if part in (tags := _tags(kind)):  # pydantic's word for which type of several it tried
+            kind = _bare(tags[part])
+            allowed = _keys(kind)
+            continue
+        path += f"[{part}]" if isinstance(part, int) else f".{_word(part)}".removeprefix("" if path else ".")
+        if get_origin(kind) in (dict, list):
+            kind = _bare(get_args(kind)[-1])
+        elif error == "extra_forbidden" and part not in kind.model_fields:
+            keys = kind.model_fields
+            return f"{path}: unknown key{_suggestion(part, keys)}; allowed here: {', '.join(keys)}"
+        else:
+            field = kind.model_fields[part]
+            kind, allowed = _bare(field.annotation), field.description
+    path, value = path or "config", shorten(fault["input"])
+    if error == "invalid_key":
+        return f"{path} has the key {value}; allowed: keys that are text"
+    if error == "union_tag_invalid":
+        tag, tags = shorten(fault["ctx"]["tag"]), fault["ctx"]["expected_tags"]
+        return f"{path}.kind is {tag}; allowed: {tags.replace(', ', ' or ')}"
+    if error == "missing":
+        return f"{path} is missing; allowed: {allowed}"
+    if error == "too_long":
+        most = fault["ctx"]["max_length"]
+        return f"{path} has more than {most:,} values; allowed: at most {most:,}, {allowed}"
+    if error == "value_error":
+        value += f" ({fault['ctx']['error']})"
+    elif error == "unknown_law":
+        value += _suggestion(fault["input"], fault["ctx"]["laws"])
+    elif isinstance(fault["input"], str) and _is_number(fault["input"]):
+        value += " (text, not a number; YAML needs a point and a sign as in 1.0e-3)"
+    return f"{path} is {value}; allowed: {allowed}"
+
+
+def _bare(kind: Any) -> Any:
+    """A type without its annotations, and without None where that is one of two."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    options = [option for option in get_args(kind) if option is not NoneType]
+    return _bare(options[0]) if get_origin(kind) in (Union, UnionType) and len(options) == 1 else kind
+
+
+def _tags(kind: Any) -> dict[str | int, Any]:
+    """The types of a union by their tags."""
+    options = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    return {tag.tag: option for option in options for tag in option.__metadata__ if isinstance(tag, Tag)}
+
+
+def _suggestion(word: str, words: Iterable[str]) -> str:
+    """` (did you mean ...?)` where one of the words is close to `word`, else nothing."""
+    close = difflib.get_close_matches(word, words, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _keys(model: type[BaseModel]) -> str:
+    return f"a mapping with the keys {', '.join(model.model_fields)}"
+
+
+def _word(part: str) -> str:
+    return part if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else shorten(part)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

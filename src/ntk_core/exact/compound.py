@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import erf, wofz
 
 from ..gaussian import PHI0, band_probability
@@ -72,6 +71,8 @@ class CompoundBinomial:
         top = min(float(self.n), self._mean_at(series.tilt) * (1.0 + 1e-9) + 1e-9)
         if excess(top) > 0.0:
             top = float(self.n)
+        from scipy.optimize import brentq  # slow to import, and wanted here alone
+
         y = float(brentq(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14))
         tail, error = self._tail(y, series)
         step = 1e-5 * y

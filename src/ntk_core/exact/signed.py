@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from ..network import Array
 from .fourier import fourier_sums
@@ -79,6 +78,8 @@ class SignedSum:
         bottom = max((series.log_moment - math.log(share) - FAR) / series.tilt, 0.0)
         if self.n == 1 or excess(bottom) <= 0.0:
             bottom = 0.0
+        from scipy.optimize import brentq  # slow to import, and wanted here alone
+
         y = float(brentq(excess, bottom, top, xtol=1e-300, rtol=1e-13))
         step = 1e-5 * y
         slope = (self._tail(y - step, series) - self._tail(y, series)) / step

@@ -28,6 +28,7 @@ from ntk_core.simulation import collect, simulate_shard
 from ntk_core.theory import theory_dataset
 
 ROOT = Path(__file__).parents[1]
+SNAKEFILE = ROOT / "Snakefile"
 
 WAITING = {"cluster", "default_run"}
 """Fixtures that are waited for longest."""

@@ -47,9 +47,8 @@ def test_unusual_experiments_are_drawn(tables, tmp_path, name, figure):
 @pytest.mark.parametrize("figure", TRAINING_FIGURES)
 def test_they_are_drawn_alike(tables, tmp_path, figure):
     for turn in ("a", "b"):
-        save(figure, *tables["usual"], [tmp_path / f"{turn}.{kind}" for kind in ("svg", "pdf", "png")])
-    for kind in ("svg", "pdf", "png"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+        save(figure, *tables["usual"], [tmp_path / f"{turn}.svg"])
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def test_figures_show_the_numbers_of_the_table(tables):

@@ -13,6 +13,7 @@ import xarray as xr
 
 from . import bounds
 from .band import quantum
+from .binomial import binomial_tail
 from .datasets import RunsReader, attributes, describe
 from .execution import Workers, compute
 from .grid import Experiment
@@ -180,9 +181,8 @@ def beyond_chance(table: xr.Dataset) -> xr.DataArray:
 
     From a quantiles dataset; true or false over the dimensions of its `exceedances`.
     """
-    from scipy.stats import binom  # slow to import, and wanted here alone
 
     def excess(over: Array, runs: Array, delta: Array) -> Any:
-        return binom.sf(over - 1, runs, delta) < CHANCE
+        return binomial_tail(over - 1, runs, delta) < CHANCE
 
     return xr.apply_ufunc(excess, table["exceedances"], table["runs"], table["delta"])

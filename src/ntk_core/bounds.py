@@ -11,7 +11,9 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import erf
 
+from .binomial import binomial_quantile
 from .exact import exact_quantile
 from .network import Array
 
@@ -46,11 +48,8 @@ def sharp(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
 
 def binomial(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """As `sharp`, with the exact (1-δ)-quantile of |B|/m = (2/m) Binomial(m/2, p_r)."""
-    from scipy.special import erf
-    from scipy.stats import binom  # slow to import, and wanted here alone
-
     half = np.asarray(m) // 2
-    pairs = binom.ppf(1.0 - np.asarray(delta), half, erf(alpha / np.sqrt(2.0 * np.asarray(m))))
+    pairs = binomial_quantile(delta, half, erf(alpha / np.sqrt(2.0 * np.asarray(m))))
     return _from_band_fraction(quantity, pairs / half, alpha, x_norm)
 
 

@@ -47,11 +47,12 @@ def rate_dataset(table: xr.Dataset, experiment: Experiment, entropy: int) -> xr.
     m = table["m"].values.astype(np.float64)
     arrays = {name: np.full(shape, np.nan) for name in SCALARS}
     arrays |= {name: np.full((*shape, m.size), np.nan) for name in LOCAL}
+    curves = _curves(table)
     for index in np.ndindex(shape[:-1]):
         point = {name: axis[i] for (name, axis), i in zip(axes.items(), index, strict=True)}
-        curves = table.sel(point)
         for number, statistic in enumerate(statistics):
-            for name, value in _rate(m, curves, point, statistic).items():
+            curve = {name: values[(*index, number)] for name, values in curves.items()}
+            for name, value in _rate(m, curve, point, statistic).items():
                 arrays[name][(*index, number)] = value
     dims = (*axes, "statistic")
     dataset = xr.Dataset(
@@ -69,19 +70,32 @@ def rate_dataset(table: xr.Dataset, experiment: Experiment, entropy: int) -> xr.
     return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
 
 
-def _rate(m: Array, curves: xr.Dataset, point: dict[str, Any], statistic: str) -> dict[str, Any]:
+def _curves(table: xr.Dataset) -> dict[str, Array]:
+    """Value, limits, error, exact value, each `(quantity, perturbation, d, alpha, statistic, m)`."""
+
+    def values(name: str) -> Array:
+        one = table[name] if "delta" in table[name].dims else table[name].expand_dims("delta")
+        return one.transpose("quantity", "perturbation", "d", "alpha", "delta", "m").values
+
+    value, error, exact = (
+        np.concatenate([values(name.format(statistic)) for statistic in RATE_STATISTICS], axis=4)
+        for name in ("{}", "{}_standard_error", "exact_{}")
+    )
+    lower, upper = values("quantile_lower"), values("quantile_upper")
+    parts = {
+        "value": (value, values("quantile")),
+        "lower": (value - Z * error, lower),
+        "upper": (value + Z * error, upper),
+        "error": (error, (upper - lower) / (2.0 * Z)),
+        "exact": (exact, values("exact_quantile")),
+    }
+    return {name: np.concatenate(pair, axis=4) for name, pair in parts.items()}
+
+
+def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: str) -> dict[str, Any]:
     """The rate of one statistic along m, at one (quantity, perturbation, d, alpha)."""
-    if statistic in RATE_STATISTICS:
-        value, exact = curves[statistic].values, curves[f"exact_{statistic}"].values
-        error = curves[f"{statistic}_standard_error"].values
-        lower, upper = value - Z * error, value + Z * error
-        first = 0
-    else:
-        at = curves.sel(delta=float(statistic))
-        names = ("quantile", "quantile_lower", "quantile_upper", "exact_quantile")
-        value, lower, upper, exact = (at[name].values for name in names)
-        error = (upper - lower) / (2.0 * Z)
-        first = min(m.size // 2, max(m.size - 3, 0))
+    value, lower, upper, error, exact = (curve[n] for n in ("value", "lower", "upper", "error", "exact"))
+    first = 0 if statistic in RATE_STATISTICS else min(m.size // 2, max(m.size - 3, 0))
     quantity, law = str(point["quantity"]), str(point["perturbation"])
     resolved = np.where(value > NOISE * quantum(quantity, m, float(point["alpha"])), value, 0.0)
     fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & np.isfinite(error)

@@ -56,7 +56,7 @@ def best_found(x: Array, w0: Array, c: Array, radius: float, measure: str, seed:
         rng=seed,
         maxiter=300,
         popsize=12,
-        tol=0.0,
+        tol=1e-11,
         polish=False,
         vectorized=True,
         updating="deferred",

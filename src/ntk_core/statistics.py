@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri
 
+from .binomial import binomial_quantile
 from .network import Array
 
 CONFIDENCE = 0.99
@@ -30,14 +31,12 @@ def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
     law of how many values lie below it). Rank 0 stands for the lower end of the range, rank
     `runs + 1` for +∞: too few runs for a limit on that side.
     """
-    from scipy.stats import binom  # slow to import, and wanted here alone
-
     level = 1.0 - np.asarray(delta, dtype=np.float64)
     tail = 0.5 * (1.0 - CONFIDENCE)
     estimate = np.clip(np.ceil(runs * level - 1e-9), 1, runs)
     # P(X_(l) > q) = P(Binomial(runs, level) < l) ≤ tail, and P(X_(u) < q) = P(Binomial ≥ u) ≤ tail.
-    lower = binom.ppf(tail, runs, level)
-    upper = binom.ppf(1.0 - tail, runs, level) + 1.0
+    lower = binomial_quantile(1.0 - tail, runs, level)
+    upper = binomial_quantile(tail, runs, level) + 1.0
     return tuple(rank.astype(np.int64) for rank in (estimate, lower, upper))
 
 

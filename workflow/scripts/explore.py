@@ -1,6 +1,7 @@
 """Quantiles and runs of the grids in, the page on which a reader chooses a cell out."""
 
 import logging
+import sys
 
 import xarray as xr
 
@@ -8,10 +9,13 @@ from ntk_core.config import parse_config
 from ntk_core.datasets import replacing
 from ntk_core.execution import workers
 from ntk_core.explore.histograms import histograms
-from ntk_core.explore.page import render
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+
+    # Altair loads grammars of internet addresses where they are installed, and nobody asks for them.
+    sys.modules.setdefault("rfc3987_syntax", None)
+    from ntk_core.explore.page import render
 
     config = parse_config(snakemake.config)
     given = zip(config.grids, snakemake.input.runs, snakemake.input.quantiles, strict=True)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from scipy.special import bdtrc, erf
 
+from ..binomial import binomial_quantile
 from ..statistics import proportion_interval
 from .archive import Archive
 from .record import Judgement, Number, judge_factor
@@ -58,11 +59,9 @@ PROBABILITIES = tuple(
 
 def hoeffding(archive: Archive, factor: float = 1.0) -> Judgement:
     """H: |B|/m ≤ p_r + √(log(1/δ)/m) with probability ≥ 1-δ, though only m/2 terms are independent."""
-    from scipy.stats import binom  # slow to import, and wanted here alone
-
     n, delta, p = (a.ravel() for a in np.meshgrid(HALF_WIDTHS, LEVELS, PROBABILITIES, indexing="ij"))
     deviation = np.sqrt(-np.log(delta) / (2.0 * n))
-    needed = (binom.isf(delta, n, p) / n - p) / deviation
+    needed = (binomial_quantile(delta, n, p) / n - p) / deviation
     worst = int(np.argmax(needed))
     return Judgement(
         judge_factor(float(needed.max()) / factor),

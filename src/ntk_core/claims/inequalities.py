@@ -9,7 +9,7 @@ where printed constants break. By the archive: runs over the bound, all of them 
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -79,7 +79,8 @@ def event_a1(archive: Archive, factor: float = 1.0) -> Judgement:
 def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
     """The judgement on the printed bound of a quantity, with a counterexample where it fails."""
     points = _points(archive)
-    needed = _needed("printed", quantity, points) / factor
+    printed, sharp = _needed(quantity, points, "printed", "sharp")
+    needed = printed / factor
     most = float(needed.max())
     worst = points[int(needed.argmax())]
     beyond, counts = _archived(archive, quantity) if factor == 1.0 else (0, ())
@@ -90,7 +91,7 @@ def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
             rf"largest $(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
             most,
         ),
-        Number("the same for the corrected bound", float(_needed("sharp", quantity, points).max())),
+        Number("the same for the corrected bound", float(sharp.max())),
         Number(r"points $(m,\alpha,\delta,\|x\|)$ tried by the exact law", len(points)),
         Number(r"of them where the bound fails with probability above $\delta$", len(broken)),
         *counts,
@@ -122,10 +123,12 @@ def _points(archive: Archive) -> list[Point]:
     return [p for p in dict.fromkeys([*archived, *edges]) if p.alpha / math.sqrt(p.m) <= MAX_RADIUS]
 
 
-def _needed(name: str, quantity: str, points: list[Point]) -> Array:
-    """The exact quantile of the supremum in units of the bound called `name`; shape `(points,)`."""
-    m, alpha, delta, x_norm = (np.array(column) for column in zip(*map(astuple, points), strict=True))
-    return bound("exact", quantity, m, alpha, delta, x_norm) / bound(name, quantity, m, alpha, delta, x_norm)
+def _needed(quantity: str, points: list[Point], *names: str) -> list[Array]:
+    """The exact quantile of the supremum in units of each of the bounds named; shape `(points,)`."""
+    rows = ((p.m, p.alpha, p.delta, p.x_norm) for p in points)
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    supremum = bound("exact", quantity, *columns)
+    return [supremum / bound(name, quantity, *columns) for name in names]
 
 
 def _failure(quantity: str, point: Point, factor: float) -> float:
@@ -179,7 +182,7 @@ def _archived(archive: Archive, quantity: str) -> tuple[int, tuple[Number, ...]]
     """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts."""
     beyond = combinations = runs = 0
     for item in archive.experiments:
-        broken = beyond_chance(item.table).sel(bound="printed", quantity=quantity)
+        broken = beyond_chance(item.table.sel(bound="printed", quantity=quantity))
         beyond += int(broken.sum())
         combinations += broken.size
         runs += item.experiment.runs
@@ -201,7 +204,7 @@ def _ladder() -> tuple[Number, ...]:
         Number(
             rf"{name} bound divided by the exact quantile of the supremum, $m=2^{{{power}}}$, "
             r"$\alpha=\|x\|=1$, $\delta=0.01$",
-            1.0 / _needed(name, "linearization_error", [Point(2**power, 1.0, 0.01, 1.0)]).item(),
+            1.0 / _needed("linearization_error", [Point(2**power, 1.0, 0.01, 1.0)], name)[0].item(),
         )
         for name, power in (("printed", 6), ("printed", 20), ("printed", 40), ("sharp", 20), ("binomial", 20))
     )

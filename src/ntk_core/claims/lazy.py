@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..analysis import CHANCE
+from ..binomial import binomial_tail
 from ..training.answer import Estimate, answer
 from .archive import Archive, ArchivedTrained
 from .record import FALSE, UNDECIDED, Judgement, Number, judge_factor
@@ -37,12 +38,10 @@ def _beyond_theorem_1(item: ArchivedTrained) -> bool:
     The theorem is about one input at a time: of all runs over the bound some input has at least its share,
     and Binomial(runs, δ) is so large with probability below `CHANCE`.
     """
-    from scipy.stats import binom  # slow to import, and wanted here alone
-
     table = item.table
     over = table["exceedances"].sel(uniform_bound="printed", quantity="linearization_error")
     share = np.ceil(over / item.experiment.held_out_inputs)
-    chance = xr.apply_ufunc(lambda k, n, p: binom.sf(k - 1, n, p), share, table["runs"], table["delta"])
+    chance = xr.apply_ufunc(lambda k, n, p: binomial_tail(k - 1, n, p), share, table["runs"], table["delta"])
     return bool(((share > 0) & (chance < CHANCE)).any())
 
 

@@ -16,11 +16,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import erf, hyp1f1, wofz
 
 from ..gaussian import PHI0, band_probability
-from .tilt import FAR, MAX_TILT, NEAR_ONE, TARGET, Complex, Quantile, chernoff_tilt, falling_zero, without_one
+from .tilt import (
+    FAR,
+    MAX_TILT,
+    NEAR_ONE,
+    TARGET,
+    Complex,
+    Quantile,
+    chernoff_tilt,
+    falling_zero,
+    root,
+    without_one,
+)
 
 _MAX_TERMS = 1 << 18
 _REMAINDERS = (1e-6, 1e-8, 1e-10)
@@ -93,7 +103,7 @@ class CompoundBinomial:
             return n * log_t + math.log(hyp1f1(n, n + 1, rise * t)) - squares * t * t - log_volume
 
         low, high = (log_volume - rise) / n - 1.0, min((log_volume + square) / n + 1.0, 0.0)
-        t = math.exp(brentq(excess, low, high, xtol=1e-14, rtol=1e-14))
+        t = math.exp(root(excess, low, high, xtol=1e-14, rtol=1e-14))
         return Quantile(self.unit * (n - t), square * t**3 / (2 * n * (n - t)) + 1e-13)
 
     def _quantile(self, delta: float, series: _Series) -> Quantile:
@@ -105,7 +115,8 @@ class CompoundBinomial:
         top = min(float(self.n), self._mean_at(series.tilt) * (1.0 + 1e-9) + 1e-9)
         if excess(top) > 0.0:
             top = float(self.n)
-        y = float(brentq(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14))
+
+        y = root(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14)
         tail, error = self._tail(y, series)
         step = 1e-5 * y
         slope = (self._tail(y - step, series)[0] - tail) / step
@@ -122,7 +133,7 @@ class CompoundBinomial:
         top = min(float(self.n), far if self.n > 1 else math.inf)
         if excess(0.0) >= 0.0:
             return Quantile(0.0, 0.0)
-        y = float(brentq(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14))
+        y = root(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14)
         below, error = self._below(y, series)
         step = 1e-5 * y
         slope = (below - self._below(y - step, series)[0]) / step

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtrc
 
+from ..binomial import binomial_quantile
 from ..network import Array
 from .tilt import FAR, Quantile, chernoff_tilt, falling_zero
 
@@ -27,9 +28,7 @@ class Binomial:
 
     def quantile(self, delta: float) -> Quantile:
         """The least value with P(quantity > value) ≤ δ, for δ in (0, 1)."""
-        from scipy.stats import binom  # slow to import, and wanted here alone
-
-        return Quantile(self.unit * float(binom.isf(delta, self.n, self.p)), 0.0)
+        return Quantile(self.unit * float(binomial_quantile(delta, self.n, self.p)), 0.0)
 
 
 @dataclass(frozen=True)

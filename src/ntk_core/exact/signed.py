@@ -16,12 +16,22 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from ..network import Array
 from .fourier import fourier_sums
 from .pair import PairDensity, largest_angle, pair_density
-from .tilt import FAR, MAX_TILT, MIN_TILT, NEAR_ONE, TARGET, Complex, Quantile, falling_zero, without_one
+from .tilt import (
+    FAR,
+    MAX_TILT,
+    MIN_TILT,
+    NEAR_ONE,
+    TARGET,
+    Complex,
+    Quantile,
+    falling_zero,
+    root,
+    without_one,
+)
 
 _TERMS = (1 << 8, 1 << 11, 1 << 14, 1 << 16, 1 << 18)
 _OUTSIDE = math.log(1e16)
@@ -82,7 +92,8 @@ class SignedSum:
         bottom = max((series.log_moment - math.log(share) - FAR) / series.tilt, 0.0)
         if self.n == 1 or excess(bottom) <= 0.0:
             bottom = 0.0
-        y = float(brentq(excess, bottom, top, xtol=1e-300, rtol=1e-13))
+
+        y = root(excess, bottom, top, xtol=1e-300, rtol=1e-13)
         step = 1e-5 * y
         slope = (self._tail(y - step, series) - self._tail(y, series)) / step
         relative = self._error(y, series) / (slope * y) + _PAIR_ERROR if slope > 0.0 else math.inf

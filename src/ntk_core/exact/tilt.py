@@ -60,3 +60,10 @@ def without_one(n: int, share: float, ratio: Complex) -> Complex:
         return whole - (ratio if n == 1 else 0.0)
     none = math.exp(n * math.log1p(-share))
     return whole - none * (1.0 + n * share / (1.0 - share) * ratio)
+
+
+def root(function: Callable[[float], float], low: float, high: float, **tolerances: float) -> float:
+    """Where a function changes its sign between `low` and `high`; `tolerances` are `xtol` and `rtol`."""
+    from scipy.optimize import brentq  # slow to import, and wanted here alone
+
+    return float(brentq(function, low, high, **tolerances))

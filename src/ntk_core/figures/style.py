@@ -56,6 +56,7 @@ def context() -> Iterator[None]:
         "savefig.dpi": 160,
         "figure.dpi": 100,
         "axes.titlesize": "medium",
+        "axes.titley": 1.0,  # where titles are anyway, not measured against the ticks at each drawing
         "legend.frameon": False,
         "legend.fontsize": "small",
         "lines.markersize": 4.5,
@@ -269,7 +270,7 @@ def trained_provenance(table: xr.Dataset) -> str:
 def write(figure: Figure, paths: Sequence[Path]) -> None:
     """Write the figure to each path, beside and renamed, without dates or random identifiers; close it."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, not again for each format
+    figure.set_layout_engine(None)  # laid out and measured once, not again for each format
     for path in paths:
         with replacing(path) as beside:
             figure.savefig(beside, format=path.suffix[1:], metadata=_METADATA[path.suffix])

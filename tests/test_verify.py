@@ -12,6 +12,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
+from conftest import EXPERIMENT
 from typer.testing import CliRunner
 
 from ntk_core.checksums import MANIFEST, Fault, check, seal, seal_path, write_manifest
@@ -27,11 +28,11 @@ def call(*arguments: object) -> tuple[int, str]:
 def results(tmp_path, archived) -> Path:
     """A folder of results: an experiment, a shard with its seal, a figure, claims, a report, the manifest."""
     root = tmp_path / "results"
-    (root / "e" / "shards" / "0123456789").mkdir(parents=True)
+    shard = root / "e" / "shards" / EXPERIMENT.content_key(1) / "m64_seeds0-1500.nc"
+    shard.parent.mkdir(parents=True)
     (root / "figures").mkdir()
     for name in ("runs", "quantiles", "rates"):
         shutil.copy(archived / f"{name}.nc", root / "e")
-    shard = root / "e" / "shards" / "0123456789" / "m64_seeds0-1500.nc"
     shutil.copy(archived / "64.nc", shard)
     seal(shard)
     (root / "figures" / "e-rate.svg").write_text("<svg/>")
@@ -209,7 +210,7 @@ def test_replay_says_when_the_archive_holds_something_else(results):
         ({"--perturbation": "worst"}, "perturbation is worst; archived: adversarial, sphere"),
         ({"--seed": 1500}, "seed is 1500; archived: 0 to 1499"),
         ({"--experiment": "../e"}, "--experiment is '../e'; allowed"),
-        ({"--experiment": "f"}, "runs.nc is not there"),
+        ({"--experiment": "f"}, "runs.nc cannot be read: No such file"),
     ],
 )
 def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, message):

@@ -94,25 +94,22 @@ def test_a_shard_and_its_seal_belong_together(results):
     assert check(results).faults == [Fault(name, "missing")]
 
 
-def test_every_single_flipped_bit_of_a_thousand_is_found(results):
-    """In any file but the report, the manifest and the seals among them; the file is named."""
+def test_every_single_flipped_bit_is_found(results):
+    """Twenty in each file but the report, the manifest and the seals among them; the file is named."""
     random_ = random.Random(6)
-    files = sorted(path for path in results.rglob("*") if path.is_file() and path.name != "report.html")
-    found = 0
-    for _ in range(1000):
-        path = random_.choice(files)
+    files = [path for path in results.rglob("*") if path.is_file() and path.name != "report.html"]
+    for path in sorted(files) * 20:
         with path.open("rb+") as file:
             place = random_.randrange(path.stat().st_size)
             file.seek(place)
             byte = file.read(1)
             file.seek(place)
             file.write(bytes([byte[0] ^ (1 << random_.randrange(8))]))
-        code, output = call("verify", results)
-        found += code != 0 and str(path).removesuffix(".sha256") in output
+        name = path.relative_to(results).as_posix().removesuffix(".sha256")
+        assert name in [fault.path for fault in check(results).faults], (path, place)
         with path.open("rb+") as file:
             file.seek(place)
             file.write(byte)
-    assert found == 1000
     assert check(results).faults == []
 
 

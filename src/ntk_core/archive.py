@@ -365,6 +365,8 @@ def load_table(path: Path, experiment: Work, entropy: int) -> xr.Dataset:
     for name, (_, _, kind) in layout.items():
         if name not in LONG_NAMES or kind not in TYPES:
             raise ArchiveError(f"{path} has a variable {name} of type {kind}, which the format does not have")
+    if path.name != "theory.nc" and not isinstance(attrs.get("confidence_level"), np.floating):
+        raise ArchiveError(f"{path} lacks the attribute confidence_level, a number")
     for name in LEVELS if path.name != "rates.nc" else ():
         if layout.get(name, ((), ..., ""))[0] != (name,):
             raise ArchiveError(f"{path} lacks the coordinate {name}")

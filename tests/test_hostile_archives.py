@@ -145,6 +145,13 @@ def flipped(path: Path, rng: random.Random) -> None:
     path.write_bytes(data)
 
 
+def unreadable(path: Path, rng: random.Random) -> None:
+    """Sound but for values, which their checksum gives away when they are read."""
+    with path.open("rb+") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 1000)
+
+
 def replaced(path: Path, rng: random.Random) -> None:
     """No NetCDF at all, or no file."""
     path.unlink()
@@ -470,6 +477,8 @@ CHANGES: dict[str, Change] = {
     "numbers that are to be scaled": Change(edited("e/runs.nc", scaled), {
         REPLAY: (2, "variable delta1 has the attribute scale_factor")}),
     "large chunks": Change(in_large_chunks, {REPLAY: (2, "variable seed has chunks of [65536]")}),
+    "unreadable values": Change(lambda root: unreadable(root / "e/runs.nc", random.Random(0)), {
+        "export": (2, "e/runs.nc cannot be exported: ")}),
     "no version": Change(edited("e/runs.nc", lacking("numpy_version")), {
         "describe": (2, "lacks the attribute numpy_version")}),
     "no version in a table": Change(edited("e/theory.nc", lacking("ntk_core_version")), {
@@ -533,6 +542,7 @@ def without(variable: str) -> Callable[[Path, random.Random], None]:
         ("quantiles.nc", respecified),
         ("quantiles.nc", without("exceedances")),
         ("runs.nc", cut),
+        ("runs.nc", unreadable),
     ],
 )
 def test_claims_are_not_judged_on_tables_that_are_none(tmp_path, archived, capsys, name, fault):
@@ -542,7 +552,7 @@ def test_claims_are_not_judged_on_tables_that_are_none(tmp_path, archived, capsy
     for file in ("runs.nc", "quantiles.nc", "rates.nc"):
         shutil.copy(archived / file, tmp_path / "e")
     fault(tmp_path / "e" / name, random.Random(3))
-    assert main(["T1", "R1", "T1.rate", "--results", str(tmp_path)]) == 2
+    assert main(["T1", "R1", "T1.rate", "D", "--results", str(tmp_path)]) == 2
     refusal = capsys.readouterr().err.strip()
     assert refusal.startswith("python -m ntk_core.claims: ")
     assert len(refusal.splitlines()) == 1

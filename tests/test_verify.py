@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -13,10 +14,15 @@ import netCDF4
 import numpy as np
 import pytest
 from conftest import EXPERIMENT
+from trained import EXPERIMENTS
 from typer.testing import CliRunner
 
 from ntk_core.checksums import MANIFEST, Fault, check, seal, seal_path, write_manifest
 from ntk_core.cli import app
+from ntk_core.config import ExecutionModel
+from ntk_core.execution import workers
+from ntk_core.grid import Shard
+from ntk_core.training.runs import collect, train_shard
 
 
 def call(*arguments: object) -> tuple[int, str]:
@@ -92,6 +98,26 @@ def test_a_shard_and_its_seal_belong_together(results):
     seal_path(shard).write_text(line)
     shard.unlink()
     assert check(results).faults == [Fault(name, "missing")]
+
+
+def test_shards_of_trained_runs_are_compared_with_them_too(tmp_path):
+    experiment, shards = EXPERIMENTS["usual"], []
+    folder = tmp_path / "usual" / "shards" / experiment.content_key(2)
+    with workers(ExecutionModel(), 1) as client:
+        for m, start in itertools.product(experiment.m, (0, 2)):
+            shards.append(folder / f"m{m}_seeds{start}-{start + 2}.nc")
+            train_shard(Shard(experiment, 2, m, start, start + 2), shards[-1], client, lambda _: None)
+    collect(experiment, 2, shards, tmp_path / "usual/runs.nc")
+    write_manifest(tmp_path, [tmp_path / "usual/runs.nc"])
+    found = check(tmp_path)
+    assert (found.shards, found.faults) == (6, [])
+    shutil.copy(shards[0], shards[1])
+    seal(shards[1])
+    with netCDF4.Dataset(shards[3], "a") as file:
+        file["alpha_hat"][0, 1, 0] = np.nextafter(file["alpha_hat"][0, 1, 0], 1.0)
+    seal(shards[3])
+    names = [shards[number].relative_to(tmp_path).as_posix() for number in (1, 3)]
+    assert check(tmp_path).faults == sorted(Fault(name, "unlike runs.nc") for name in names)
 
 
 def test_every_single_flipped_bit_is_found(results):

@@ -371,6 +371,19 @@ def with_big(file: netCDF4.Dataset) -> None:
     file.createVariable("big", "f8", ("big",), zlib=True, chunksizes=(1 << 20,))
 
 
+def unpacked(size: int) -> Callable[[Path], None]:
+    """A table with 2^29 zeros, in a file of at least `size` bytes."""
+
+    def change(root: Path) -> None:
+        path = root / "e/rates.nc"
+        with netCDF4.Dataset(path, "a") as file:
+            file.createDimension("big", 1 << 29)
+            file.createVariable("mean", "f8", ("big",), zlib=True, chunksizes=(1 << 20,))
+        os.truncate(path, max(size, path.stat().st_size))
+
+    return change
+
+
 def in_large_chunks(root: Path) -> None:
     """A `runs.nc` of an axis that may grow, so that a chunk of any size is unpacked for one seed."""
     path = root / "e/runs.nc"
@@ -474,6 +487,9 @@ CHANGES: dict[str, Change] = {
         ("verify --recompute 1", "describe", "export"), (2, "e/runs.nc has a variable big, which"))),
     "unknown variable in a table": Change(edited("e/rates.nc", with_big), dict.fromkeys(
         ("describe", "export"), (2, "e/rates.nc has a variable big of type f8, which the format"))),
+    "table larger than it can be": Change(unpacked(0), {"describe": (2, "e/rates.nc is cut: it says")}),
+    "table larger than memory": Change(unpacked(8 << 20), {
+        "describe": (2, "e/rates.nc needs more memory than there is")}),
     "numbers that are to be scaled": Change(edited("e/runs.nc", scaled), {
         REPLAY: (2, "variable delta1 has the attribute scale_factor")}),
     "large chunks": Change(in_large_chunks, {REPLAY: (2, "variable seed has chunks of [65536]")}),

@@ -69,6 +69,8 @@ def reading(path: Path, problem: str = "cannot be read") -> Iterator[None]:
         raise
     except FileError as error:
         raise ArchiveError(str(error)) from None
+    except MemoryError:
+        raise ArchiveError(f"{path} needs more memory than there is") from None
     except (
         OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
     ) as error:  # fmt: skip
@@ -163,12 +165,10 @@ class _Archived:
 
     def has_shard(self, path: Path, m: int, seeds: range) -> bool:
         """Whether the file at `path` is a shard of runs that these hold, and is like them in every bit."""
-        spec = self._shard_spec(m, seeds)
+        spec = self._shard_spec(m, seeds), self.entropy
         try:
             with type(self)(path, seeds.start) as shard:
-                return (shard.experiment, shard.entropy) == (spec, self.entropy) and self._has(
-                    shard, m, seeds
-                )
+                return (shard.experiment, shard.entropy) == spec and self._has(shard, m, seeds)
         except ArchiveError:
             return False
 

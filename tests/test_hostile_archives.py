@@ -510,7 +510,7 @@ CHANGES: dict[str, Change] = {
     "shard of other seeds": Change(of_later_seeds, {"verify": (1, "extra: ")}),
     "control characters": Change(claims_with(with_control_characters), {
         "claims": (0, r"\u001b[2J\u0007\u007f\u009b31m\u202eevil\u2028"),
-        "claims L1.1": (0, r"\u001b[2J\u0007"),
+        "claims L1.1": (0, r"\u202eevil\u2028\nok: 5 files"),
         "claims --json": (0, r"\u001b[2J\u0007\u007f"), "describe": (0, r"\u001b[2J")}),
     "control characters in a name": Change(lambda root: (root / f"{EVIL}\udc80").touch(), {
         "verify": (1, r"\u001b[2J\u0007"), "verify --json": (1, r"\u001b[2J\u0007")}),

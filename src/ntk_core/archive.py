@@ -197,11 +197,11 @@ class _Archived:
         if self.path.stat().st_size < (least := self._least_size()):
             raise ArchiveError(f"{self.path} is cut: {experiment.runs:,} runs need {least:,} bytes and more")
         forms = self._forms()
-        if unknown := layout.keys() - forms.keys():
-            raise ArchiveError(f"{self.path} has a variable {min(unknown)}, which the format does not have")
         for name, form in forms.items():
             if layout.get(name) != form:
                 raise ArchiveError(f"{self.path}: variable {name} is {layout.get(name)}, not {form}")
+        if unknown := layout.keys() - forms.keys():
+            raise ArchiveError(f"{self.path} has a variable {min(unknown)}, which the format does not have")
         for name, values in self._coordinates().items():
             for low in range(0, len(values), PIECE):
                 part = slice(low, low + PIECE)

@@ -122,6 +122,14 @@ def test_exact_refuses_what_has_no_law(change, message):
     assert message in text
 
 
+def test_exact_refuses_several_faults_on_one_line():
+    code, text = call("exact", "--m", 63, "--alpha", 1, "--delta", 1)
+    assert code == 2
+    assert "m[0] is 63; allowed: " in text
+    assert "; delta[0] is 1.0; allowed: " in text
+    assert len(text.splitlines()) == 1
+
+
 def test_verify_and_replay_speak_json(results, tmp_path):
     told = as_json("verify", results, "--recompute", 2)
     assert (told["files"], told["faults"]) == (5, [])

@@ -127,6 +127,18 @@ def test_what_is_no_part_of_one_whole_is_refused_with_the_place(make, whole, tmp
         assert not list(tmp_path.glob("*both*"))
 
 
+def test_an_experiment_of_one_archive_is_copied_without_files_the_format_does_not_have(make, tmp_path):
+    first, second = (make(replace(WHOLE, name=name, m=(64,), seeds=100)) for name in "ef")
+    shutil.copy(second / "f/rates.nc", second / "f/other.nc")
+    write_manifest(second, sorted(second.glob("f/*.nc")))
+    assert merge_archives(first, second, tmp_path / "both").keys() == {"e", "f"}
+    for path in (first / "e", second / "f"):
+        for name in FILES:
+            assert (tmp_path / "both" / path.name / name).read_bytes() == (path / name).read_bytes()
+    assert len([*tmp_path.glob("both/*/*")]) == 2 * len(FILES)
+    assert not check(tmp_path / "both").faults
+
+
 def test_a_damaged_part_is_refused(make, whole, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(whole, other)

@@ -147,6 +147,16 @@ def test_nothing_there_and_packed_archives_are_refused(tmp_path):
         ntk_core.open_archive(tmp_path / "a.zip")
 
 
+def test_an_error_is_one_line_that_no_terminal_acts_on(tmp_path):
+    """Whoever made the archive named its folders, and Snakemake prints the error as it is."""
+    name = "e\x1b[2J\nok"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "runs.nc").write_bytes(b"no NetCDF")
+    with pytest.raises(ArchiveError) as raised:
+        ntk_core.open_archive(tmp_path)[name]
+    assert str(raised.value).isprintable()
+
+
 def test_tables_of_other_runs_are_refused(archived, tmp_path):
     other = results_of(archived, tmp_path)
     with netCDF4.Dataset(other / "e/theory.nc", "a") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -12,10 +13,16 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
+from conftest import EXPERIMENT
+from trained import EXPERIMENTS
 from typer.testing import CliRunner
 
 from ntk_core.checksums import MANIFEST, Fault, check, seal, seal_path, write_manifest
 from ntk_core.cli import app
+from ntk_core.config import ExecutionModel
+from ntk_core.execution import workers
+from ntk_core.grid import Shard
+from ntk_core.training.runs import collect, train_shard
 
 
 def call(*arguments: object) -> tuple[int, str]:
@@ -27,11 +34,11 @@ def call(*arguments: object) -> tuple[int, str]:
 def results(tmp_path, archived) -> Path:
     """A folder of results: an experiment, a shard with its seal, a figure, claims, a report, the manifest."""
     root = tmp_path / "results"
-    (root / "e" / "shards" / "0123456789").mkdir(parents=True)
+    shard = root / "e" / "shards" / EXPERIMENT.content_key(1) / "m64_seeds0-1500.nc"
+    shard.parent.mkdir(parents=True)
     (root / "figures").mkdir()
     for name in ("runs", "quantiles", "rates"):
         shutil.copy(archived / f"{name}.nc", root / "e")
-    shard = root / "e" / "shards" / "0123456789" / "m64_seeds0-1500.nc"
     shutil.copy(archived / "64.nc", shard)
     seal(shard)
     (root / "figures" / "e-rate.svg").write_text("<svg/>")
@@ -93,25 +100,42 @@ def test_a_shard_and_its_seal_belong_together(results):
     assert check(results).faults == [Fault(name, "missing")]
 
 
-def test_every_single_flipped_bit_of_a_thousand_is_found(results):
-    """In any file but the report, the manifest and the seals among them; the file is named."""
+def test_shards_of_trained_runs_are_compared_with_them_too(tmp_path):
+    experiment, shards = EXPERIMENTS["usual"], []
+    folder = tmp_path / "usual" / "shards" / experiment.content_key(2)
+    with workers(ExecutionModel(), 1) as client:
+        for m, start in itertools.product(experiment.m, (0, 2)):
+            shards.append(folder / f"m{m}_seeds{start}-{start + 2}.nc")
+            train_shard(Shard(experiment, 2, m, start, start + 2), shards[-1], client, lambda _: None)
+    collect(experiment, 2, shards, tmp_path / "usual/runs.nc")
+    write_manifest(tmp_path, [tmp_path / "usual/runs.nc"])
+    found = check(tmp_path)
+    assert (found.shards, found.faults) == (6, [])
+    shutil.copy(shards[0], shards[1])
+    seal(shards[1])
+    with netCDF4.Dataset(shards[3], "a") as file:
+        file["alpha_hat"][0, 1, 0] = np.nextafter(file["alpha_hat"][0, 1, 0], 1.0)
+    seal(shards[3])
+    names = [shards[number].relative_to(tmp_path).as_posix() for number in (1, 3)]
+    assert check(tmp_path).faults == sorted(Fault(name, "unlike runs.nc") for name in names)
+
+
+def test_every_single_flipped_bit_is_found(results):
+    """Twenty in each file but the report, the manifest and the seals among them; the file is named."""
     random_ = random.Random(6)
-    files = sorted(path for path in results.rglob("*") if path.is_file() and path.name != "report.html")
-    found = 0
-    for _ in range(1000):
-        path = random_.choice(files)
+    files = [path for path in results.rglob("*") if path.is_file() and path.name != "report.html"]
+    for path in sorted(files) * 20:
         with path.open("rb+") as file:
             place = random_.randrange(path.stat().st_size)
             file.seek(place)
             byte = file.read(1)
             file.seek(place)
             file.write(bytes([byte[0] ^ (1 << random_.randrange(8))]))
-        code, output = call("verify", results)
-        found += code != 0 and str(path).removesuffix(".sha256") in output
+        name = path.relative_to(results).as_posix().removesuffix(".sha256")
+        assert name in [fault.path for fault in check(results).faults], (path, place)
         with path.open("rb+") as file:
             file.seek(place)
             file.write(byte)
-    assert found == 1000
     assert check(results).faults == []
 
 
@@ -209,7 +233,7 @@ def test_replay_says_when_the_archive_holds_something_else(results):
         ({"--perturbation": "worst"}, "perturbation is worst; archived: adversarial, sphere"),
         ({"--seed": 1500}, "seed is 1500; archived: 0 to 1499"),
         ({"--experiment": "../e"}, "--experiment is '../e'; allowed"),
-        ({"--experiment": "f"}, "runs.nc is not there"),
+        ({"--experiment": "f"}, "runs.nc cannot be read: No such file"),
     ],
 )
 def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, message):

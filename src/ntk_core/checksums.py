@@ -3,27 +3,37 @@
 NetCDF's own checksums cover data but not coordinates, attributes or structure. A seal `<file>.sha256` is a
 line as `sha256sum` writes it, so that `sha256sum --check` reads it too. The manifest is
 `manifest.json` in the folder of the results: size and SHA-256 of every file the same config gives the same
-bytes of; it has a seal itself. Shards are not in it: how a run is cut into them is no part of the result.
+bytes of; it has a seal itself. Shards are not in it: how a run is cut into them is no part of the result. A
+seal alone vouches for nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that the
+manifest lists has its runs, bit for bit. Any other is extra, as is every file that is not listed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .datasets import replacing
+from .regular_file import FileError, open_regular_file, read_regular_file
 
 MANIFEST = "manifest.json"
+
+MAX_MANIFEST = 16 << 20
+"""Bytes of a manifest: a hundred thousand files, more than any config has results."""
+
+MAX_SEAL = 512
+"""Bytes of a seal: a digest and a name."""
 
 UNLISTED = {MANIFEST, f"{MANIFEST}.sha256", "report.html"}
 """Files no manifest lists: itself, its seal, and the report, which carries run times."""
 
-_SHARD = re.compile(r"[\w-]+/shards/[0-9a-f]{10}/m\d+_seeds\d+-\d+\.nc")
+_SHARD = re.compile(r"([A-Za-z0-9_-]+)/shards/([0-9a-f]{10})/m([0-9]+)_seeds([0-9]+)-([0-9]+)\.nc")
 
 
 class NoManifestError(ValueError):
@@ -32,15 +42,18 @@ class NoManifestError(ValueError):
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """A file that is not what it was; `kind` is changed, truncated, missing, extra or without its seal."""
+    """A file that is not what it was.
+
+    `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc.
+    """
 
     path: str
     kind: str
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
+    """SHA-256 of a file, 64 hex digits. Raises `FileError` where it is not regular or cannot be read."""
+    with open_regular_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -62,10 +75,13 @@ def broken(path: Path) -> str | None:
     if path.stat().st_size == 0:
         return "truncated"
     try:
-        intact = seal_path(path).read_bytes() == _seal_line(path).encode("ascii")
-    except OSError:
+        sealed = read_regular_file(seal_path(path), MAX_SEAL)
+    except FileError:
         return "without its seal"
-    return None if intact else "changed"
+    try:
+        return None if sealed == _seal_line(path).encode("ascii") else "changed"
+    except FileError:
+        return "unreadable"
 
 
 def _seal_line(path: Path) -> str:
@@ -90,7 +106,7 @@ def _to_text(files: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: files of the manifest and shards looked at, and every fault."""
+    """What a check found: files of the manifest, shards that `runs.nc` vouches for, and every fault."""
 
     files: int
     shards: int
@@ -98,27 +114,55 @@ class Checked:
 
 
 def check(root: Path) -> Checked:
-    """Compare every file below `root` with the manifest there, or with its seal.
+    """Compare every file below `root` with the manifest there, and every shard with its seal and `runs.nc`.
 
     A manifest that is not as it was sealed is the only fault told: nothing else can be judged by it. Raises
-    `NoManifestError` where there is no manifest, or none that can be read.
+    `NoManifestError` where there is no manifest, none that can be read, or one of no files.
     """
-    if (root / MANIFEST).is_file() and (kind := broken(root / MANIFEST)):
+    try:
+        data = read_regular_file(root / MANIFEST, MAX_MANIFEST)
+    except FileError as error:
+        raise NoManifestError(str(error)) from None
+    if kind := broken(root / MANIFEST):
         return Checked(0, 0, [Fault(MANIFEST, kind)])
-    listed = _read(root / MANIFEST)
+    listed = _parse(root / MANIFEST, data)
     present = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if _is_leaf(path)}
     kinds = {name: _fault(present.pop(name, None), entry) for name, entry in listed.items()}
-    shards = 0
+    shards: dict[str, tuple[str, ...]] = {}
     for name, path in present.items():
         shard = name.removesuffix(".sha256")
-        if path.is_symlink() or not (_SHARD.fullmatch(shard) or name in UNLISTED):
+        parts = _SHARD.fullmatch(shard)
+        if path.is_symlink() or not (parts or name in UNLISTED):
             kinds[name] = "extra"
-        elif name == shard and name not in UNLISTED:
+        elif parts and name == shard:
+            shards[name] = parts.groups()
             kinds[name] = broken(path)
-            shards += 1
         elif shard not in present:
             kinds[shard] = "missing"
-    return Checked(len(listed), shards, sorted(Fault(name, kind) for name, kind in kinds.items() if kind))
+    _judge_shards(root, listed, {name: parts for name, parts in shards.items() if kinds[name] is None}, kinds)
+    faults = sorted(Fault(name, kind) for name, kind in kinds.items() if kind)
+    return Checked(len(listed), sum(kinds[name] is None for name in shards), faults)
+
+
+def _judge_shards(
+    root: Path, listed: Container[str], shards: dict[str, tuple[str, ...]], kinds: dict[str, str | None]
+) -> None:
+    """Put into `kinds` what is wrong with `shards`, which are as they were sealed, by name and its parts."""
+    from .archive import ArchiveError, archived  # slow to import, and wanted here alone
+
+    for experiment in {parts[0] for parts in shards.values()}:
+        there = {name: parts[1:] for name, parts in shards.items() if parts[0] == experiment}
+        runs_name = f"{experiment}/runs.nc"
+        if runs_name in listed and kinds[runs_name]:
+            continue  # it is named, and nothing can be said of its shards
+        kinds.update(dict.fromkeys(there, "extra"))
+        if runs_name in listed:
+            with contextlib.suppress(ArchiveError), archived(root / runs_name) as runs:
+                for name, (key, m, start, stop) in there.items():
+                    numbers = range(int(start), int(stop))
+                    if runs.holds(key, int(m), numbers):
+                        same = runs.has_shard(root / name, int(m), numbers)
+                        kinds[name] = None if same else "unlike runs.nc"
 
 
 def _is_leaf(path: Path) -> bool:
@@ -130,24 +174,27 @@ def _fault(path: Path | None, entry: dict[str, Any]) -> str | None:
         return "missing"
     if path.is_symlink() or not path.is_file():
         return "changed"
-    if path.stat().st_size < entry["bytes"]:
-        return "truncated"
-    return None if _entry(path) == entry else "changed"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return "truncated" if size < entry["bytes"] else "changed"
+    try:
+        return None if digest(path) == entry["sha256"] else "changed"
+    except FileError:
+        return "unreadable"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    """What the manifest at `path` lists."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise NoManifestError(f"{path} cannot be read: {reason}") from None
-    try:
+        text = data.decode("utf-8")
         files = json.loads(text)["files"]
         sound = text == _to_text(files) and all(_sound(name, entry) for name, entry in files.items())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise NoManifestError(f"{path} is not as it was written: changed, or no manifest")
+    if not files:
+        raise NoManifestError(f"{path} lists no file; an archive has some")
     return dict(files)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import os
 import secrets
 import threading
@@ -23,6 +24,7 @@ from .band import QUANTITIES
 from .grid import Experiment, Work
 from .grid import spec as plain_spec
 from .network import Array
+from .regular_file import open_regular_file
 from .seeding import FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -126,6 +128,31 @@ LONG_NAMES = {
     "follows_from": "smallest width from which on statistic times m^k is within 5 % of constant_limit",
 }
 """What every coordinate and variable means, for its `long_name`."""
+
+
+ATTRIBUTES = frozenset(
+    (
+        "experiment",
+        "source",
+        "spec",
+        "format_version",
+        "ntk_core_version",
+        "numpy_version",
+        "confidence_level",
+    )
+)
+"""Global attributes that are read, of those that `attributes` makes."""
+
+VARIABLE_ATTRIBUTES = {
+    "long_name": None,
+    "coverage_content_type": None,
+    "coordinates": None,
+    "flag_values": None,
+    "flag_meanings": None,
+    "units": "1",
+    "_Encoding": "utf-8",
+}
+"""Attributes of variables, and the value of those that change what a reader makes of the numbers."""
 
 
 def attributes(title: str, summary: str, experiment: Work, entropy: int, **spec: Any) -> dict[str, Any]:
@@ -307,7 +334,7 @@ _READING = threading.Lock()
 
 
 class RunsReader:
-    """Reads a runs file, from any thread of a worker.
+    """Reads a runs file, from any thread of a worker; `FileError` where there is no regular file.
 
     The netCDF library is not safe for several threads at once, not even on different files, so all that is
     done with it is done under one lock. Opening takes as long as reading a million values: keep it open.
@@ -317,6 +344,7 @@ class RunsReader:
         self._path = path
 
     def __enter__(self) -> RunsReader:
+        open_regular_file(self._path).close()
         with _READING:
             self._file = netCDF4.Dataset(self._path)
             self._file.set_auto_mask(False)
@@ -333,11 +361,30 @@ class RunsReader:
         return values
 
     def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Global attributes, and dimensions, shape and type of each variable by name."""
+        """Global attributes the format names, and dimensions, shape and type of each variable by name.
+
+        Raises `ValueError` for a variable that a reader would decode as no file of ours is, or that has
+        larger chunks than itself: to read one value is to unpack a chunk.
+        """
         with _READING:
-            attrs = {name: self._file.getncattr(name) for name in self._file.ncattrs()}
-            layout = {
-                name: (v.dimensions, v.shape, "str" if v.dtype is str else v.dtype.str.lstrip("<>|="))
-                for name, v in self._file.variables.items()
-            }
-        return attrs, layout
+            attrs = {name: self._file.getncattr(name) for name in self._file.ncattrs() if name in ATTRIBUTES}
+            return attrs, {name: _form(variable) for name, variable in self._file.variables.items()}
+
+
+def _form(variable: netCDF4.Variable[Any]) -> tuple[tuple[str, ...], tuple[int, ...], str]:
+    """Dimensions, shape and type of a variable."""
+    for name in variable.ncattrs():
+        if name not in VARIABLE_ATTRIBUTES:
+            raise ValueError(
+                f"variable {variable.name} has the attribute {name}, which the format does not have"
+            )
+        if (value := VARIABLE_ATTRIBUTES[name]) and variable.getncattr(name) != value:
+            raise ValueError(f"attribute {name} of variable {variable.name} is not {value}")
+    chunks = variable.chunking()
+    if isinstance(chunks, list) and any(map(operator.gt, chunks, variable.shape)):
+        raise ValueError(f"variable {variable.name} has chunks of {chunks}, and the shape {variable.shape}")
+    kind: Any = variable.datatype
+    plain = isinstance(
+        kind, np.dtype
+    )  # others have values of any length, many of which may be one in the file
+    return variable.dimensions, variable.shape, kind.str.lstrip("<>|=") if plain else "other"

@@ -25,7 +25,7 @@ from .datasets import RunsWriter, replacing, run_coordinates, write
 from .displacement import LAWS
 from .grid import Cell, Experiment
 from .network import Array
-from .opened import DrawnResults, open_archive
+from .opened import DrawnResults, TrainedResults, open_archive
 from .rates import rate_dataset
 from .simulation import runs_attributes
 from .theory import theory_dataset
@@ -56,7 +56,7 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
             there = [side[name] for side in sides if name in side]
             drawn = [results for results in there if isinstance(results, DrawnResults)]
             if len(there) == 1:
-                _copy(there[0].folder, beside / name)
+                _copy(there[0], beside / name)
             elif len(drawn) == 1 or not drawn:
                 raise MergeError(f"{name}: only grids are merged, not what is trained")
             if drawn:
@@ -68,10 +68,10 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
     return merged
 
 
-def _copy(folder: Path, to: Path) -> None:
+def _copy(results: DrawnResults | TrainedResults, to: Path) -> None:
     to.mkdir(parents=True)
-    for file in sorted(folder.glob("*.nc")):
-        shutil.copyfile(file, to / file.name)
+    for name in results.datasets:
+        shutil.copyfile(results.folder / f"{name}.nc", to / f"{name}.nc")
 
 
 def _merge(parts: list[DrawnResults], folder: Path) -> Experiment:

@@ -19,13 +19,14 @@ import numpy as np
 import xarray as xr
 
 from .analysis import quantile_dataset
-from .archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived, load_table, read_spec
+from .archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived, load_table, read_spec, reading
 from .band import QUANTITIES
 from .checksums import Checked, check
 from .config import AnalysisModel, AxesModel, ConfigError, parse_section
 from .datasets import describe
 from .grid import Experiment
 from .rates import rate_dataset
+from .regular_file import FileError, read_regular_file
 from .theory import bound_arrays, exact_arrays, theory_dataset
 from .training import analysis as trained_analysis
 from .training.spec import Training
@@ -39,6 +40,9 @@ Kind = TypeVar("Kind", Experiment, Training)
 
 Levels = Iterable[float] | float | None
 """One number, several, or None for those archived."""
+
+MAX_CLAIMS = 1 << 20
+"""Bytes of `claims.json`; there are some ten thousand."""
 
 
 class _Results(Generic[Kind]):
@@ -58,7 +62,9 @@ class _Results(Generic[Kind]):
     def runs(self) -> xr.Dataset:
         """`runs.nc`: one value a run, read when asked for; in chunks where Dask is installed."""
         chunks: Any = {} if importlib.util.find_spec("dask") else None
-        return xr.open_dataset(self.folder / "runs.nc", engine="netcdf4", chunks=chunks, cache=False)
+        path = self.folder / "runs.nc"
+        with reading(path):
+            return xr.open_dataset(path, engine="netcdf4", chunks=chunks, cache=False)
 
     @property
     def datasets(self) -> dict[str, xr.Dataset]:
@@ -266,9 +272,11 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
 
         file = self.path / "claims.json"
         try:
-            return from_json(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArchiveError(f"{file} cannot be read: {type(error).__name__}") from None
+            return from_json(read_regular_file(file, MAX_CLAIMS).decode("utf-8"))
+        except FileError as error:
+            raise ArchiveError(str(error)) from None
+        except ValueError:
+            raise ArchiveError(f"{file} is no list of claims as this version writes it") from None
 
     def verify(self) -> Checked:
         """Every file held against the manifest, byte by byte: what was looked at, and every fault.

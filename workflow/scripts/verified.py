@@ -8,6 +8,7 @@ from pathlib import Path
 from ntk_core.checksums import NoManifestError, check
 from ntk_core.datasets import replacing
 from ntk_core.reanalysis import parse_reanalysis
+from ntk_core.terminal import printable
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
@@ -19,7 +20,7 @@ except NoManifestError as error:
 for fault in found.faults:
     logging.error("%s: %s", fault.kind, fault.path)
 if found.faults:
-    told = ", ".join(f"{fault.path} ({fault.kind})" for fault in found.faults[:5])
+    told = ", ".join(f"{printable(fault.path)} ({fault.kind})" for fault in found.faults[:5])
     sys.exit(f"The archive {path} is not what it was: {told}")
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(json.dumps({"manifest": snakemake.params.manifest, "files": found.files}) + "\n")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..archive import ArchiveError
+from ..terminal import printable
 from . import STATEMENTS, claim, open_archive
 from .wording import as_text
 
@@ -32,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2
     except (KeyError, IndexError, ValueError) as error:
-        print(f"{command.prog}: {options.results} lacks what this version writes: {error}", file=sys.stderr)
+        told = f"{command.prog}: {options.results} lacks what this version writes: {error}"
+        print(printable(told), file=sys.stderr)
         return 2
     return 0
 

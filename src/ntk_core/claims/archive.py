@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..archive import ArchivedRuns, archived, load_table
+from ..archive import ArchivedRuns, archived, load_table, reading
 from ..datasets import RunsReader
 from ..execution import Workers, compute
 from ..grid import Cell, Experiment
@@ -79,8 +79,13 @@ class Archive:
 def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]]) -> list[Array]:
     """One task. Runs on a worker."""
     path, pieces = group
+    results = []
     with RunsReader(path) as runs:
-        return [test(cell, np.stack([runs.read(q, index) for q in quantities])) for cell, index in pieces]
+        for cell, index in pieces:
+            with reading(Path(path), "is damaged"):
+                values = np.stack([runs.read(q, index) for q in quantities])
+            results.append(test(cell, values))
+    return results
 
 
 def open_archive(folders: Iterable[Path], workers: Workers) -> Archive:

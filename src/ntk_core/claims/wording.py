@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..terminal import printable
 from .record import Claim, Number
 
 
@@ -30,10 +31,11 @@ def as_text(judged: Claim) -> str:
         lines += [_number(number) for number in judged.counterexample.evidence]
     if judged.corrected:
         lines += ["", f"  Instead, or sharper: {judged.corrected}"]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _number(number: Number) -> str:
-    interval = "" if number.lower is None else f" [{number.lower:.6g}, {number.upper:.6g}]"
+    known = number.lower is not None and number.upper is not None
+    interval = f" [{number.lower:.6g}, {number.upper:.6g}]" if known else ""
     value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
     return f"  {value:>12}{interval}  {number.what}"

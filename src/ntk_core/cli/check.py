@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import DIFFERENT, Json, Results, app, print_json, refuse
+from .common import DIFFERENT, Json, Results, app, print_json, refuse, say
 
 if TYPE_CHECKING:
     from ..replay import Replayed
@@ -35,7 +35,9 @@ def verify(
 
     Exit code 0 if it is whole, 1 if not, 2 if there is none. Every file that is changed, truncated,
     missing or extra is named. `report.html` is not covered: it
-    carries run times.
+    carries run times. Shards are not in the manifest, as how a run is cut is no part of
+    the result: each is compared with its seal, and with the runs of runs.nc. One that
+    runs.nc does not hold, such as another config leaves behind, is extra.
 
     \b
     Examples:
@@ -52,7 +54,7 @@ def verify(
         found = check(path)
     except NoManifestError as error:
         refuse(error)
-    told = (lambda _: None) if json else typer.echo
+    told = (lambda _: None) if json else say
     for fault in found.faults:
         told(f"{fault.kind}: {path / fault.path}")
     whole = not found.faults
@@ -141,32 +143,32 @@ def _show_drawn(found: Replayed, unit: float) -> None:
     columns = {"archived": found.archived, "recomputed": found.recomputed}
     if found.definitions:
         columns["definitions"] = found.definitions
-    typer.echo(found.title)
-    typer.echo(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
+    say(found.title)
+    say(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
     for quantity in found.archived:
         values = (float(column[quantity]) for column in columns.values())
-        typer.echo(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
-    typer.echo("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
+        say(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
+    say("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
     if found.definitions:
         apart = found.apart
-        typer.echo(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
+        say(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
 
 
 def _show_trained(found: Replayed, times: tuple[int, ...]) -> None:
     """A line for every recorded time."""
     import numpy as np
 
-    typer.echo(found.title)
-    typer.echo(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
+    say(found.title)
+    say(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
     for name, old in found.archived.items():
         for index, time in enumerate(times):
             values = (old[index], found.recomputed[name][index])
             if old.ndim > 1:  # one number an input: their root mean square
                 values = tuple(np.sqrt(np.mean(value**2)) for value in values)
-            typer.echo(
+            say(
                 f"{name if index == 0 else '':<22}{time:>8}  "
                 + "".join(f"{float(v)!r:<26}" for v in values).rstrip()
             )
-    typer.echo("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
+    say("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
     if found.definitions:
-        typer.echo(f"recomputed and definitions, at the end: at most {found.apart:.1e} apart")
+        say(f"recomputed and definitions, at the end: at most {found.apart:.1e} apart")

@@ -10,6 +10,8 @@ from typing import Annotated, Any, NoReturn
 import numpy as np
 import typer
 
+from ..terminal import printable
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
@@ -23,15 +25,21 @@ Results = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 
+def say(line: str, err: bool = False) -> None:
+    """Print a line, which may hold text from an archive."""
+    typer.echo(printable(line), err=err)
+
+
 def refuse(error: object) -> NoReturn:
     """End with the error on one line."""
-    typer.echo(f"ntk-core: {error}", err=True)
+    say(f"ntk-core: {error}", err=True)
     raise typer.Exit(UNREADABLE)
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; arrays are lists, and what is no finite number is null."""
-    typer.echo(json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False))
+    for line in json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False).split("\n"):
+        say(line)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from .common import Json, Results, app, print_json, refuse
+from .common import Json, Results, app, print_json, refuse, say
 
 if TYPE_CHECKING:
     from ..opened import Archive
@@ -33,7 +33,7 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
         archive = open_archive(path)
         found = {"experiments": {name: _experiment(archive, name) for name in archive}}
         verdicts: dict[str, list[str]] = {}
-        for claim in archive.claims if (path / "claims.json").is_file() else []:
+        for claim in archive.claims if (path / "claims.json").exists() else []:
             verdicts.setdefault(claim.verdict, []).append(claim.id)
     except ArchiveError as error:
         refuse(error)
@@ -41,18 +41,16 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
         print_json(found | {"verdicts": verdicts})
         return
     for name, told in found["experiments"].items():
-        typer.echo(f"{name}: {told['runs']:,} runs, {told['method']}")
+        say(f"{name}: {told['runs']:,} runs, {told['method']}")
         for axis, values in told["axes"].items():
-            typer.echo(
-                f"  {axis:<14}{', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}"
-            )
-        typer.echo(f"  {'entropy':<14}{told['entropy']}")
-        typer.echo(f"  {'made by':<14}{told['made_by']}")
+            say(f"  {axis:<14}{', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}")
+        say(f"  {'entropy':<14}{told['entropy']}")
+        say(f"  {'made by':<14}{told['made_by']}")
         for file, about in told["files"].items():
-            typer.echo(f"  {file:<14}{about['bytes']:>14,} bytes: {', '.join(about['variables'])}")
-        typer.echo("")
+            say(f"  {file:<14}{about['bytes']:>14,} bytes: {', '.join(about['variables'])}")
+        say("")
     for verdict, names in verdicts.items():
-        typer.echo(f"{verdict + ':':<14}{', '.join(names)}")
+        say(f"{verdict + ':':<14}{', '.join(names)}")
 
 
 def _experiment(archive: Archive, name: str) -> dict[str, Any]:
@@ -120,10 +118,15 @@ def claims(
     if json:
         print_json([asdict(claim) for claim in chosen])
     elif id:
-        typer.echo("\n\n".join(map(as_text, chosen)))
+        try:
+            text = "\n\n".join(map(as_text, chosen))
+        except OverflowError as error:
+            refuse(f"{path / 'claims.json'} has a number that is too large: {error}")
+        for line in text.split("\n"):
+            say(line)
     else:
         for claim in chosen:
-            typer.echo(f"{claim.id:<8}{claim.verdict:<14}{claim.title} ({claim.source})")
+            say(f"{claim.id:<8}{claim.verdict:<14}{claim.title} ({claim.source})")
 
 
 @app.command()
@@ -155,7 +158,7 @@ def exact(
         parse_section(AxesModel, {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]})
         parse_section(AnalysisModel, {"delta": delta, "x_norm": [x_norm]})
     except ConfigError as error:
-        refuse(str(error))
+        refuse(str(error).replace("\n", "; "))
     rows = []
     for level in delta:
         for quantity in QUANTITIES:
@@ -167,9 +170,9 @@ def exact(
     if json:
         print_json(rows)
         return
-    typer.echo(f"{perturbation}, m = {m}, d = {d}, alpha = {alpha:g}, |x| = {x_norm:g}")
+    say(f"{perturbation}, m = {m}, d = {d}, alpha = {alpha:g}, |x| = {x_norm:g}")
     columns = ["exact_quantile", *(f"bound_{name}" for name in BOUNDS)]
-    typer.echo(f"{'delta':<10}{'quantity':<22}" + "".join(f"{name:>16}" for name in columns))
+    say(f"{'delta':<10}{'quantity':<22}" + "".join(f"{name:>16}" for name in columns))
     for row in rows:
         numbers = "".join(f"{row[name]:>16.8g}" for name in columns)
-        typer.echo(f"{row['delta']:<10g}{row['quantity']:<22}{numbers}")
+        say(f"{row['delta']:<10g}{row['quantity']:<22}{numbers}")

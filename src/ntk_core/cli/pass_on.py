@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Results, app, refuse
+from .common import Results, app, refuse, say
 
 
 @app.command()
@@ -32,7 +32,7 @@ def export(
     except (ArchiveError, FileExistsError, ModuleNotFoundError) as error:
         refuse(error)
     for group in groups:
-        typer.echo(f"{to}: {group}")
+        say(f"{to}: {group}")
 
 
 @app.command()
@@ -60,4 +60,4 @@ def merge(
     except (ArchiveError, MergeError, NoManifestError, FileExistsError) as error:
         refuse(error)
     for name, experiment in merged.items():
-        typer.echo(f"{to / name}: {experiment.runs:,} runs")
+        say(f"{to / name}: {experiment.runs:,} runs")

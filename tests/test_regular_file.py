@@ -1,0 +1,33 @@
+"""A file that somebody else made is opened only if it is regular, and read up to a limit."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ntk_core.regular_file import FileError, open_regular_file, read_regular_file
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path):
+    (tmp_path / "file").write_bytes(b"1234")
+    (tmp_path / "link").symlink_to("file")
+    assert read_regular_file(tmp_path / "file", 4) == b"1234"
+    assert read_regular_file(tmp_path / "link", 5) == b"1234"
+    with pytest.raises(FileError, match=r"file is too large; allowed: at most 3 bytes"):
+        read_regular_file(tmp_path / "file", 3)
+
+
+def test_what_is_no_regular_file_is_refused_and_closed(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    for name in ("folder", "pipe", "endless"):
+        with pytest.raises(FileError, match=f"{name} is not a regular file"):
+            open_regular_file(tmp_path / name)
+    for name, reason in (("nothing", "No such file"), ("loop", "Too many levels")):
+        with pytest.raises(FileError, match=f"{name} cannot be read: {reason}"):
+            read_regular_file(tmp_path / name, 1)
+    assert os.listdir("/proc/self/fd") == before  # noqa: PTH208

@@ -204,9 +204,9 @@ def test_comparison_is_of_ratios_not_seconds_and_of_ours_alone(raced):
             entry["seconds"] = {name: 1e6 * value for name, value in entry["seconds"].items()}
             if entry["contender"] not in OURS:
                 entry["to_floor"]["median"] *= 10
-    assert {one.factor for one in compare.compare(measured, stored)} == {1.0}
+    assert {one.factor for one in compare.compare(measured, stored, 1.5)} == {1.0}
     with pytest.raises(ValueError, match="no point in common"):
-        compare.compare({"panels": []}, stored)
+        compare.compare({"panels": []}, stored, 1.5)
 
 
 def test_ratio_to_the_floor_is_taken_round_by_round():

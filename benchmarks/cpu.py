@@ -37,8 +37,8 @@ def measure(calls: list[str], rounds: int, cores: int, against: Path | None) -> 
         if not python.exists():
             raise SystemExit(f"{python} does not exist; call `make .venv/.ready` in {against}")
         checkouts["other"] = (against.resolve(), python)
-    for checkout, python in checkouts.values():  # compiles what is not compiled yet
-        subprocess.run([python, "-m", "ntk_core.kernels"], cwd=checkout, check=True)
+    for checkout, python in checkouts.values():
+        _compile(checkout, python)
     found = []
     for name in calls:
         taken: dict[str, list[dict[str, float]]] = {label: [] for label in checkouts}
@@ -65,6 +65,14 @@ def markdown(found: list[dict[str, Any]], command: str, machine: str) -> str:
         "A unit is the CPU time of a fixed workload of Python and NumPy, the mean of before and after."
     )
     return "\n".join(["# CPU time of whole calls", "", about, "", *table(rows)]) + "\n"
+
+
+def _compile(checkout: Path, python: Path) -> None:
+    """Bytecode and kernels, where they are missing: a call would pay for them in one checkout alone."""
+    folders = [python.parents[1] / "lib", checkout / "src"]
+    # Not checked: packages hold files for other Pythons, which do not compile.
+    subprocess.run([python, "-m", "compileall", "-qq", "-j", "0", *folders], check=False)
+    subprocess.run([python, "-m", "ntk_core.kernels"], cwd=checkout, check=True)
 
 
 def _one(checkout: Path, python: Path, cores: int, arguments: tuple[str, ...]) -> dict[str, float]:

@@ -1,19 +1,22 @@
 # `make run` and `make test` set up .venv from the hash-pinned lock first, where it is missing or stale.
+# ARGS="…" hands further arguments to what `make run` and the benchmarks call.
 PYTHON ?= python3
+ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCH_BIN := .venv-bench/bin
-BENCH_READY := .venv-bench/.ready
-AUTODIFF_BIN := .venv-autodiff/bin
-AUTODIFF_READY := .venv-autodiff/.ready
-REFERENCE ?= benchmarks/results/bench.json
+BENCH_VENV := .venv-bench
+BENCH_BIN := $(BENCH_VENV)/bin
+BENCH_READY := $(BENCH_VENV)/.ready
+AUTODIFF_VENV := .venv-autodiff
+AUTODIFF_BIN := $(AUTODIFF_VENV)/bin
+AUTODIFF_READY := $(AUTODIFF_VENV)/.ready
 
-.PHONY: run test test-autodiff docs bench bench-compare bench-pipeline lint format lock bench-lock autodiff-lock \
-	licences sbom schema clean
+.PHONY: run test test-autodiff test-pythons docs bench bench-compare bench-pipeline bench-cpu lint format lock \
+	bench-lock autodiff-lock licences sbom schema clean
 
 run: $(READY)
-	$(BIN)/snakemake --cores all
+	$(BIN)/snakemake --cores all $(ARGS)
 
 # Three processes on two cores: many tests wait for something, as for a queue or a browser.
 test: $(READY)
@@ -23,17 +26,31 @@ test: $(READY)
 test-autodiff: $(AUTODIFF_READY)
 	$(AUTODIFF_BIN)/python -m pytest -r s tests/test_autodiff.py
 
+# The numerical tests and the smallest grid by every other Python that runs here, each in an environment of its own.
+test-pythons: $(READY)
+	ours=$$($(BIN)/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+	for python in python3.11 python3.12 python3.13 python3.14; do \
+		if [ $$python != $$ours ] && $$python -c "" 2>/dev/null; then \
+			$(MAKE) PYTHON=$$python VENV=.venv-$$python .venv-$$python/.ready || exit; \
+		fi; \
+	done
+	$(BIN)/python -m pytest -vv -r s tests/pythons.py
+
 # The race of one run against the tools people use: a few minutes, in an environment of its own.
 bench: $(BENCH_READY)
-	$(BENCH_BIN)/python -m benchmarks race
+	$(BENCH_BIN)/python -m benchmarks race $(ARGS)
 
 # The whole workflow against kernels and raw writing: a hundred million runs, some minutes, 7 GB of disk.
 bench-pipeline: $(READY)
-	$(BIN)/python -m benchmarks pipeline
+	$(BIN)/python -m benchmarks pipeline $(ARGS)
+
+# CPU time of whole calls, in units of a fixed workload; beside another checkout with ARGS="--against PATH".
+bench-cpu: $(READY)
+	$(BIN)/python -m benchmarks cpu $(ARGS)
 
 # Our samplers anew, relative to the floor, against the stored result; fails where one is slower.
 bench-compare: $(BENCH_READY)
-	$(BENCH_BIN)/python -m benchmarks compare $(REFERENCE)
+	$(BENCH_BIN)/python -m benchmarks compare $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -50,23 +67,27 @@ format: $(READY)
 EXTRAS := --extra workflow --extra cluster --extra zarr --extra docs --extra test
 
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
+# With UPGRADE= the versions stay as they are where they fit.
+UPGRADE := --upgrade
 lock: $(READY) bench-lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header $(EXTRAS) --upgrade pyproject.toml --output-file requirements.lock
+		--no-header $(EXTRAS) $(UPGRADE) pyproject.toml --output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --upgrade - --output-file requirements-uv.lock
+		--no-header --no-annotate $(UPGRADE) - --output-file requirements-uv.lock
 	$(MAKE) autodiff-lock
 
 # One NumPy for ours and the peers. PyTorch apart: its wheels on the registry need gigabytes of CUDA libraries on
-# x86_64 Linux, so there the lock asks for the CPU build (hash: Python 3.11), which pip finds where it is offered.
+# x86_64 Linux, so there the lock asks for the CPU build, which pip finds where it is offered. That build has a file, and
+# so a hash, for each Python; the hashes here are the only ones that install, on any other Python pip refuses and the
+# environments go without PyTorch. To add one, write the digest that `pip hash` prints of the file here as well.
 TORCH := 2.13.0
 TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 bench-lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --upgrade --excludes benchmarks/excluded.txt \
+		--no-header --no-annotate $(UPGRADE) --excludes benchmarks/excluded.txt \
 		--extra figures pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.lock
 	echo "torch==$(TORCH)+cpu ; sys_platform == 'linux' and platform_machine == 'x86_64'" \
-		"--hash=$(TORCH_CPU)" > benchmarks/torch.lock
+		"$(TORCH_CPU:%=--hash=%)" > benchmarks/torch.lock
 	echo "torch==$(TORCH) ; sys_platform != 'linux' or platform_machine != 'x86_64'" | \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
@@ -74,7 +95,7 @@ bench-lock: $(READY)
 # The versions of requirements.lock, and beside them what the extra `autodiff` needs but PyTorch, whose lock is above.
 autodiff-lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --upgrade --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
+		--no-header --no-annotate $(UPGRADE) --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
 		--extra workflow --extra autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
 
 # The licences of what requirements.lock installs, as a page; and all of it as a CycloneDX bill of materials, sbom.json.
@@ -93,7 +114,7 @@ schema: $(READY)
 	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-autodiff site
+	rm -rf .venv .venv-* site
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -105,22 +126,23 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(BIN)/python -m ntk_core.kernels
 	touch $@
 
-# By pip, not uv: only pip looks where a machine's own configuration offers a CPU build of torch. Without
-# dependencies, because the lock leaves some out on purpose (benchmarks/excluded.txt). A race without PyTorch says so.
-$(BENCH_READY): benchmarks/requirements.lock benchmarks/torch.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv .venv-bench
-	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/requirements.lock
-	$(BENCH_BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+# What uv installs, it installs fast and, as the lock leaves some out on purpose (benchmarks/excluded.txt), without
+# dependencies. PyTorch by pip: only pip looks where a machine's own configuration offers a CPU build of it.
+TORCH_MISSING := PyTorch is left out: pip found no file of it with a hash in benchmarks/torch.lock for this Python
+$(BENCH_READY): benchmarks/requirements.lock benchmarks/torch.lock pyproject.toml | $(READY)
+	$(PYTHON) -m venv $(BENCH_VENV)
+	VIRTUAL_ENV=$(BENCH_VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes \
+		--requirement benchmarks/requirements.lock
+	VIRTUAL_ENV=$(BENCH_VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BENCH_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
-		echo "PyTorch stays out of the race: no CPU build of it was found"
+		echo "$(TORCH_MISSING)"
 	touch $@
 
-# Fast by uv, where a lock has all; torch by pip, as above. JAX of this lock has wheels for Python 3.11 to 3.13.
+# JAX of this lock has wheels for Python 3.11 to 3.13; a newer Python goes without it.
 $(AUTODIFF_READY): tests/autodiff.lock benchmarks/torch.lock pyproject.toml | $(READY)
-	$(PYTHON) -m venv .venv-autodiff
-	VIRTUAL_ENV=.venv-autodiff $(BIN)/uv pip install --quiet --no-deps --require-hashes --requirement tests/autodiff.lock
-	VIRTUAL_ENV=.venv-autodiff $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $(AUTODIFF_VENV)
+	VIRTUAL_ENV=$(AUTODIFF_VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes --requirement tests/autodiff.lock
+	VIRTUAL_ENV=$(AUTODIFF_VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(AUTODIFF_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
-		echo "PyTorch's tests are skipped: no CPU build of it was found"
+		echo "$(TORCH_MISSING)"
 	touch $@

@@ -1,4 +1,4 @@
-"""`python -m benchmarks race`, `compare REFERENCE`, `pipeline`, `scaling`, `packing` or `startup`."""
+"""`python -m benchmarks race`, `compare REFERENCE`, `pipeline`, `cpu`, `scaling`, `packing` or `startup`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ntk_core.displacement import LAWS
 
-from . import compare, equality, machine, packing, pipeline, plot, report, scaling, startup
+from . import compare, cpu, equality, machine, packing, pipeline, plot, report, scaling, startup
 from .contenders import CONTENDERS
 from .point import QUANTITIES
 from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
@@ -39,20 +39,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pipeline_parser = commands.add_parser("pipeline", help="the workflow, against kernels and raw writing")
     pipeline_parser.add_argument("--config", type=Path, default=ROOT / "config/examples/big.yaml")
     pipeline_parser.add_argument("--folder", type=Path, default=Path(), help="where to work; needs the disk")
+    cpu_parser = commands.add_parser("cpu", help="CPU time of whole calls, in units of a fixed workload")
+    cpu_parser.add_argument("--calls", choices=list(cpu.CALLS), nargs="+", default=list(cpu.CALLS))
+    cpu_parser.add_argument("--rounds", type=int, default=1)
+    cpu_parser.add_argument("--against", type=Path, help="another checkout, which takes turns with this one")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
-    for one in (pipeline_parser, scaling_parser, packing_parser, startup_parser):
+    for one in (pipeline_parser, cpu_parser, scaling_parser, packing_parser, startup_parser):
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
-    for one in (pipeline_parser, scaling_parser):
+    for one in (pipeline_parser, cpu_parser, scaling_parser):
         one.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
         one.add_argument("--rounds", type=int, default=5)
+        one.add_argument("--panels", type=int, help="only so many of the tables, from the first on")
         one.add_argument("--cores", type=int, nargs="+", default=machine.cores(), help="cores to pin to")
+    compare_parser.add_argument("--tolerance", type=float, default=compare.TOLERANCE, help="slower: above it")
     race_parser.add_argument("--law", choices=list(LAWS), default="adversarial")
     chosen = parser.parse_args(arguments)
     if chosen.command == "pipeline":
         return whole(chosen.config, chosen.cores, chosen.folder, chosen.output)
+    if chosen.command == "cpu":
+        called = cpu.measure(chosen.calls, chosen.rounds, chosen.cores, chosen.against)
+        command = f"cpu --calls {' '.join(chosen.calls)} --rounds {chosen.rounds} --cores {chosen.cores}"
+        command += " --against OTHER" * (chosen.against is not None)
+        return _store(chosen.output, "cpu", command, called, cpu.markdown)
     if chosen.command == "scaling":
         growth = scaling.measure(chosen.cores)
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
@@ -62,13 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _store(chosen.output, "startup", "startup", startup.measure(), startup.markdown)
     with Workers(chosen.cores) as workers:
         if chosen.command == "race":
-            return race(workers, chosen.law, chosen.rounds, chosen.output)
-        return compare_with(workers, chosen.reference, chosen.rounds)
+            return race(workers, chosen.law, chosen.rounds, chosen.output, chosen.panels)
+        return compare_with(workers, chosen.reference, chosen.rounds, chosen.tolerance, chosen.panels)
 
 
-def race(workers: Workers, law: str, rounds: int, output: Path) -> int:
-    """Check that all draw from one law, time them, print and write the result."""
-    chosen = _possible(panels(law), workers)
+def race(workers: Workers, law: str, rounds: int, output: Path, count: int | None = None) -> int:
+    """Check that all draw from one law, time them at the first `count` panels, print and write the result."""
+    chosen = _possible(panels(law)[:count], workers)
     entries = {entry for panel in chosen for entry in panel.entries}
     left_out = _left_out(entries, workers)
     for name, reason in left_out.items():
@@ -91,7 +102,8 @@ def race(workers: Workers, law: str, rounds: int, output: Path) -> int:
     if unequal:
         return 1
     result = {
-        "command": f"python -m benchmarks race --law {law} --rounds {rounds}",
+        "command": f"python -m benchmarks race --law {law} --rounds {rounds}"
+        + (f" --panels {count}" if count else ""),
         "machine": machine.describe(process.versions for process in workers.processes.values()),
         "rounds": rounds,
         "equality": {
@@ -133,8 +145,14 @@ def _store(
     return 0
 
 
-def compare_with(workers: Workers, reference: Path, rounds: int) -> int:
-    """Time ours and the floor anew at the points of a stored result, and compare with it.
+def compare_with(
+    workers: Workers,
+    reference: Path,
+    rounds: int,
+    tolerance: float = compare.TOLERANCE,
+    count: int | None = None,
+) -> int:
+    """Time ours and the floor anew at the first `count` panels of a stored result, and compare with it.
 
     A panel in which something is slower is timed once more; only what is slower both times counts.
     """
@@ -142,18 +160,18 @@ def compare_with(workers: Workers, reference: Path, rounds: int) -> int:
     law = next(entry["law"] for panel in stored["panels"] for entry in panel["entries"])
     ours = [
         Panel(panel.title, tuple(entry for entry in panel.entries if entry.contender in (*OURS, *FLOORS)))
-        for panel in _possible(panels(law), workers)
+        for panel in _possible(panels(law)[:count], workers)
     ]
     slower = 0
     for panel in ours:
-        found = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored)
+        found = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored, tolerance)
         if any(one.slower for one in found):
-            again = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored)
+            again = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored, tolerance)
             found = [min(pair, key=lambda one: one.factor) for pair in zip(found, again, strict=True)]
         slower += sum(one.slower for one in found)
         for one in found:
             print(one, flush=True)
-    print(f"{slower} slower than {compare.TOLERANCE} times the stored ratio to the floor")
+    print(f"{slower} slower than {tolerance:g} times the stored ratio to the floor")
     return 1 if slower else 0
 
 

@@ -10,7 +10,7 @@ from .contenders import CONTENDERS
 from .report import Result
 
 TOLERANCE = 1.5
-"""A ratio to the floor above this many times the stored one is a slowdown."""
+"""A ratio to the floor above this many times the stored one is a slowdown, unless a caller says otherwise."""
 
 Key = tuple[str, str, int, int, float, int]
 """Contender, law, m, d, α and cores of a record."""
@@ -22,11 +22,12 @@ class Comparison:
 
     key: Key
     factor: float
+    tolerance: float
 
     @property
     def slower(self) -> bool:
         """Beyond the tolerance."""
-        return self.factor > TOLERANCE
+        return self.factor > self.tolerance
 
     def __str__(self) -> str:
         contender, law, m, d, alpha, cores = self.key
@@ -37,13 +38,15 @@ class Comparison:
         return f"{where}: {verdict}"
 
 
-def compare(measured: Result, stored: Result) -> list[Comparison]:
+def compare(measured: Result, stored: Result, tolerance: float) -> list[Comparison]:
     """Every record of ours in both results, in the order of the measured one.
 
     Raises ValueError if they have none in common: nothing would have been compared.
     """
     before = dict(_ratios(stored))
-    found = [Comparison(key, ratio / before[key]) for key, ratio in _ratios(measured) if key in before]
+    found = [
+        Comparison(key, ratio / before[key], tolerance) for key, ratio in _ratios(measured) if key in before
+    ]
     if not found:
         raise ValueError("the stored result has no point in common with the measured one")
     return found

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -19,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 
 from ntk_core.config import parse_config
@@ -28,6 +25,7 @@ from ntk_core.samplers import simulate
 
 from .race import ROOT
 from .report import table
+from .snakemake_call import call_snakemake
 
 SAMPLE = 8
 """Blocks of a cell that are drawn to time it."""
@@ -66,22 +64,10 @@ def measure(config: Path, cores: int, folder: Path) -> Pipeline:
         kernels = sum(seconds * seeds for seconds, (_, seeds) in zip(taken, cells, strict=True)) / cores
     with tempfile.TemporaryDirectory(dir=folder) as where:
         raw_write = _write(Path(where) / "raw", RUN_BYTES * runs)
-        command = ["--snakefile", ROOT / "Snakefile", "--configfile", config.resolve(), "--directory", where]
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *map(str, command), "--cores", str(cores)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        peak = _Peak(process.pid)
-        output, _ = process.communicate()
-        workflow = time.perf_counter() - began
-        peak.stop()
-        if process.returncode:
-            raise RuntimeError(f"the workflow failed:\n{output[-2000:]}")
+        arguments = ["--configfile", str(config.resolve()), "--directory", where, "--cores", str(cores)]
+        call = call_snakemake(ROOT, Path(sys.executable), *arguments)
         results = sum(path.stat().st_size for path in Path(where).glob("results/*/runs.nc"))
-    return Pipeline(runs, cores, kernels, raw_write, workflow, results, peak.bytes, _rules(output))
+    return Pipeline(runs, cores, kernels, raw_write, call.wall, results, call.peak, _rules(call.output))
 
 
 def record(measured: Pipeline) -> dict[str, Any]:
@@ -134,32 +120,6 @@ def _write(path: Path, size: int) -> float:
     taken = time.perf_counter() - began
     path.unlink()
     return taken
-
-
-class _Peak:
-    """The largest resident size that any process below `pid` reaches, sampled five times a second."""
-
-    def __init__(self, pid: int) -> None:
-        self.bytes = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, args=(pid,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self, pid: int) -> None:
-        while not self._done.wait(0.2):
-            try:
-                processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-            except psutil.Error:
-                return
-            for process in processes:
-                try:
-                    self.bytes = max(self.bytes, process.memory_info().rss)
-                except psutil.Error:
-                    continue
 
 
 def _rules(output: str) -> dict[str, tuple[int, float]]:

@@ -23,9 +23,6 @@ from ntk_core import network
 from ntk_core.displacement import LAWS
 
 MISSING = "is missing here; `make test-autodiff` sets up an environment with it"
-jax = pytest.importorskip("jax", reason=f"JAX {MISSING}")
-jax.config.update("jax_enable_x64", True)
-jnp = jax.numpy
 
 pytestmark = pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node")  # torch.func.linearize
 
@@ -33,22 +30,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr N
 class Jax:
     """What the tests ask of a library, from JAX."""
 
-    array = staticmethod(jnp.asarray)
-    relu = staticmethod(jax.nn.relu)
-    maximum = staticmethod(jnp.maximum)
-    where = staticmethod(jnp.where)
-    logaddexp = staticmethod(jnp.logaddexp)
-    grad = staticmethod(jax.grad)
-    vmap = staticmethod(jax.vmap)
+    def __init__(self):
+        self.jax = pytest.importorskip("jax", reason=f"JAX {MISSING}")
+        self.jax.config.update("jax_enable_x64", True)
+        self.array = self.jax.numpy.asarray
+        self.relu, self.maximum = self.jax.nn.relu, self.jax.numpy.maximum
+        self.where, self.logaddexp = self.jax.numpy.where, self.jax.numpy.logaddexp
+        self.grad, self.vmap = self.jax.grad, self.jax.vmap
 
     def by_grad(self, function, w, u):
         return (self.grad(function)(w) * u).sum()
 
     def by_jvp(self, function, w, u):
-        return jax.jvp(function, (w,), (u,))[1]
+        return self.jax.jvp(function, (w,), (u,))[1]
 
     def by_linearize(self, function, w, u):
-        return jax.linearize(function, w)[1](u)
+        return self.jax.linearize(function, w)[1](u)
 
 
 class Torch:
@@ -80,6 +77,7 @@ def library(request):
 @pytest.fixture(scope="module")
 def neural_tangents():
     """It imports TensorFlow for an interface that nothing here touches: a stand-in will do."""
+    Jax()
     if importlib.util.find_spec("neural_tangents") is None:
         pytest.skip(f"neural-tangents {MISSING}")
     for name in ("tensorflow", "tf2jax", "jax.experimental.jax2tf"):
@@ -241,9 +239,10 @@ def test_linearization_and_its_error(library, way, name):
 def test_linearization_by_neural_tangents_and_its_error(neural_tangents, name):
     """Its affine map has no constant term if the start is symmetric (Lemma 2)."""
     found = case(name)
-    w0, w = map(jnp.asarray, found.weights)
+    library = Jax()
+    w0, w = map(library.array, found.weights)
     for x, size in found.each():
-        function = of_weights(Jax, x, found.c)
+        function = of_weights(library, x, found.c)
         constant = function(w0) if name == "random" else 0.0
         linear = neural_tangents.linearize(function, w0)(w) - constant
         compare_linearization(found, x, linear, function(w), 1e-14 * size)
@@ -378,11 +377,13 @@ def kernel_in(library, inputs, w, c):
 
 
 def kernel_by_neural_tangents(neural_tangents, inputs, w, c):
+    library = Jax()
+
     def outputs(w, inputs):
-        return (jax.nn.relu(inputs @ w.T) @ c / math.sqrt(len(c)))[:, None]
+        return (library.relu(inputs @ w.T) @ c / math.sqrt(len(c)))[:, None]
 
     kernel = neural_tangents.empirical_ntk_fn(outputs)
-    return np.asarray(kernel(jnp.asarray(inputs), None, jnp.asarray(w)))
+    return np.asarray(kernel(library.array(inputs), None, library.array(w)))
 
 
 def compare_kernel(inputs, w, c, theirs):
@@ -436,7 +437,7 @@ def test_limit_is_the_kernel_of_neural_tangents(neural_tangents):
     """Its infinite network divides by √d and trains the output layer too, whose share is the NNGP kernel."""
     stax = neural_tangents.stax
     _, _, kernel = stax.serial(stax.Dense(1), stax.Relu(), stax.Dense(1))
-    both = kernel(jnp.asarray(KERNEL_INPUTS), None, ("ntk", "nngp"))
+    both = kernel(Jax().array(KERNEL_INPUTS), None, ("ntk", "nngp"))
     theirs = 3 * np.asarray(both.ntk - both.nngp)
     ours = np.array([[kernel_limit(x, y) for y in KERNEL_INPUTS] for x in KERNEL_INPUTS])
     np.testing.assert_allclose(ours, theirs, rtol=1e-7)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
+import sys
+import time
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from packaging.utils import canonicalize_name
 from test_project import locked, project, required
 
-from benchmarks import compare, equality, pipeline, report, worker
+from benchmarks import compare, cpu, equality, pipeline, report, snakemake_call, worker
 from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
 from benchmarks.point import QUANTITIES, Point
@@ -204,9 +210,9 @@ def test_comparison_is_of_ratios_not_seconds_and_of_ours_alone(raced):
             entry["seconds"] = {name: 1e6 * value for name, value in entry["seconds"].items()}
             if entry["contender"] not in OURS:
                 entry["to_floor"]["median"] *= 10
-    assert {one.factor for one in compare.compare(measured, stored)} == {1.0}
+    assert {one.factor for one in compare.compare(measured, stored, 1.5)} == {1.0}
     with pytest.raises(ValueError, match="no point in common"):
-        compare.compare({"panels": []}, stored)
+        compare.compare({"panels": []}, stored, 1.5)
 
 
 def test_ratio_to_the_floor_is_taken_round_by_round():
@@ -308,6 +314,19 @@ def test_lock_of_the_race_is_pinned_by_hash_and_holds_no_address():
         assert all(version in versions for version in lock[name])
 
 
+def test_the_lock_of_the_race_has_all_that_its_command_imports():
+    """Its environment has no other packages: `make bench` once lacked one that only another command uses."""
+    lock = locked(LOCKS[0]).keys() | {"ntk-core"}
+    lacking = [
+        module
+        for module, owners in packages_distributions().items()
+        if not {canonicalize_name(owner) for owner in owners} & lock
+    ]
+    assert "psutil" in lacking
+    script = f"import sys; sys.modules.update(dict.fromkeys({lacking!r})); import benchmarks.__main__"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
 def test_seconds_of_the_rules_are_read_from_snakemakes_messages():
     output = """
 [Tue Nov 24 08:10:37 2026]
@@ -334,3 +353,55 @@ def test_the_pipeline_is_compared_with_kernels_and_raw_writing():
     assert "Largest process: 500 MB. `runs.nc`: 0.00 GB, 20.0 bytes a run." in text
     assert re.search(r"\| simulate +\| +2 \| +24 \|", text)
     assert pipeline.record(measured)["ratio"] == 1.5
+
+
+def test_a_call_counts_the_processes_that_it_waited_for(tmp_path, monkeypatch):
+    """The fake leaves all work to a child; what it prints comes back, and its failure is an error."""
+    work = "bytearray(300_000_000); sum(range(10_000_000))"
+    (tmp_path / "snakemake.py").write_text(
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-c', '{work}'], check=True)\n"
+        "print(*sys.argv[1:])\n"
+        "sys.exit('--fail' in sys.argv)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    began = time.process_time()
+    sum(range(10_000_000))
+    alone = time.process_time() - began
+    call = snakemake_call.call_snakemake(tmp_path, Path(sys.executable), "--cores", "2")
+    assert call.output == f"--snakefile {tmp_path / 'Snakefile'} --cores 2\n"
+    assert call.cpu > 0.2 * alone
+    assert 3e8 < call.peak < 6e8
+    with pytest.raises(RuntimeError, match=r"Snakemake failed in .*:\n.*--fail"):
+        snakemake_call.call_snakemake(tmp_path, Path(sys.executable), "--fail")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Another checkout that has an environment, or what looks like one."""
+    python = tmp_path / "other/.venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    return tmp_path / "other"
+
+
+def test_checkouts_take_turns_and_are_compared_in_units_of_the_workload(checkout, monkeypatch):
+    turns = []
+
+    def call(root, python, *arguments):
+        turns.append((root, arguments[-1]))
+        return snakemake_call.Call("", 9.0, 6.0 if root == ROOT else 12.0, 1)
+
+    monkeypatch.setattr(cpu, "call_snakemake", call)
+    monkeypatch.setattr(cpu, "workload", lambda: 0.5)
+    monkeypatch.setattr(cpu.subprocess, "run", lambda *_, **__: None)
+    found = cpu.measure(["tiny", "dry"], 2, 2, checkout)
+    each = [ROOT, checkout]
+    assert [root for root, _ in turns] == [*each, *each, *each, *each]
+    assert {argument for _, argument in turns} == {"config/examples/tiny.yaml", "--dry-run"}
+    assert [one["units"] for one in found] == [12.0, 24.0, 12.0, 24.0]
+    text = cpu.markdown(found, "python -m benchmarks cpu", "A machine")
+    assert re.search(r"\| config/examples/tiny.yaml +\| +this \| +12.0 \| +6.0 \| +9.0 \| +0.50 \|", text)
+    (checkout / ".venv/bin/python").unlink()
+    with pytest.raises(SystemExit, match="does not exist; call `make"):
+        cpu.measure(["dry"], 1, 2, checkout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -88,6 +89,32 @@ def test_readme_names_the_make_targets_it_has():
         assert re.search(rf"^{command}:", makefile, re.M)
     for link in re.findall(r"\]\(([^):]+)\)", (ROOT / "README.md").read_text()):
         assert (ROOT / link).exists()
+
+
+def rules() -> dict[str, set[str]]:
+    """Each target of the Makefile, with the words of its rule."""
+    text = re.sub(r"\\\n", " ", (ROOT / "Makefile").read_text())
+    (targets,) = re.findall(r"^\.PHONY:(.*)", text, re.M)
+    bodies = dict(re.findall(r"^([\w-]+):((?:.*\n)(?:\t.*\n)*)", text, re.M))
+    return {target: set(bodies[target].split()) for target in targets.split()}
+
+
+def test_every_target_of_the_makefile_is_called():
+    """By .ci/run or as part of a target that is; `clean` below."""
+    found = rules()
+    lines = re.findall(r"^make (.*)", (ROOT / ".ci/run").read_text(), re.M)
+    called = {"clean"} | {word for line in lines for word in line.split()}
+    for _ in found:
+        called |= {word for target in found.keys() & called for word in found[target]}
+    assert found.keys() - called == set()
+
+
+def test_clean_removes_all_environments_and_the_site_and_nothing_else(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in (".venv", ".venv-bench", ".venv-autodiff", ".venv-python3.12", "site", "results"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "results"}
 
 
 def test_version_is_the_same_everywhere():

@@ -12,7 +12,7 @@ from typing import Any
 
 from ntk_core.displacement import LAWS
 
-from . import compare, cpu, equality, machine, packing, pipeline, plot, report, scaling, startup
+from . import compare, cpu, equality, kills, machine, packing, pipeline, plot, report, scaling, startup
 from .contenders import CONTENDERS
 from .point import QUANTITIES
 from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cpu_parser.add_argument("--calls", choices=list(cpu.CALLS), nargs="+", default=list(cpu.CALLS))
     cpu_parser.add_argument("--rounds", type=int, default=1)
     cpu_parser.add_argument("--against", type=Path, help="another checkout, which takes turns with this one")
+    kills_parser = commands.add_parser("kills", help="whole runs killed at random moments")
+    kills_parser.add_argument("--times", type=int, default=200)
+    kills_parser.add_argument("--seed", type=int, default=1, help="of the moments")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
@@ -64,6 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = f"cpu --calls {' '.join(chosen.calls)} --rounds {chosen.rounds} --cores {chosen.cores}"
         command += " --against OTHER" * (chosen.against is not None)
         return _store(chosen.output, "cpu", command, called, cpu.markdown)
+    if chosen.command == "kills":
+        outcome = kills.kill_at_random(chosen.times, chosen.seed)
+        _say(f"{outcome.kills} kills, {outcome.completed} runs completed, {len(outcome.faults)} faults")
+        for fault in outcome.faults:
+            _say(fault)
+        return int(bool(outcome.faults))
     if chosen.command == "scaling":
         growth = scaling.measure(chosen.cores)
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)

@@ -210,7 +210,8 @@ def test_a_folder_may_be_called_as_a_target(tmp_path, small):
     assert run.jobs()["simulate"] == 3
     refused = run_snakemake(tmp_path / "reanalyse", small, "--dry-run", "reanalyse")
     assert refused.code != 0
-    assert "reanalyse needs an archive: snakemake reanalyse --config archive=PATH" in refused.output
+    assert "Missing input files for rule reanalyse" in refused.output
+    assert "snakemake reanalyse --config archive=PATH" in refused.output
 
 
 def test_tables_name_the_code_that_made_them():

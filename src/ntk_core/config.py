@@ -260,7 +260,7 @@ class AnalysisModel(Section):
         list[Annotated[float, Field(ge=1e-9, le=0.999)]], Field(min_length=1, max_length=MAX_AXIS), _Axis
     ] = Field(
         default=[0.5, 0.1, 0.01, 0.001],
-        description="a list, each once, of numbers strictly between 0 and 1: 1.0e-9 to 0.999",
+        description="a list, each once, of numbers, 1.0e-9 to 0.999",
     )
     x_norm: Annotated[
         list[Annotated[float, Field(ge=1e-12, le=1e12)]], Field(min_length=1, max_length=MAX_AXIS), _Axis

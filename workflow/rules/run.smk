@@ -55,14 +55,10 @@ include: "report.smk"
 include: "archive.smk"
 
 
-def archive_is_missing(wildcards):
-    raise WorkflowError("reanalyse needs an archive: snakemake reanalyse --config archive=PATH")
-
-
-# What `reanalyse` is without an archive; with one, reanalyse.smk has the rule.
+# Without an archive, as here, Snakemake says that the input is missing; with one, reanalyse.smk has the rule.
 rule reanalyse:
     input:
-        archive_is_missing,
+        "an archive, which is named so: snakemake reanalyse --config archive=PATH",
 
 
 TARGETS = [*rules.results.input, *rules.manifest.output, *rules.report.output]

@@ -216,7 +216,8 @@ class DefaultRun:
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
     """The default config, run as `make run` does; a minute or two."""
-    run = once(tmp_path_factory, "default", watched_run)
+    # not "default": Snakemake takes a folder of that name, where it is called, for a profile
+    run = once(tmp_path_factory, "default_run", watched_run)
     return DefaultRun(run, int(run.directory.with_suffix(".peak").read_text()))
 
 

@@ -35,7 +35,7 @@ def draw(result: Result) -> Figure:
         sharex=True,
         squeeze=False,
         layout="constrained",
-        dpi=plt.rcParams["savefig.dpi"],  # labels this long are laid out as wide as they are written
+        dpi=160,  # labels this long are laid out as wide as they are written
         height_ratios=[len(panel["entries"]) + 1 for panel in panels],
     )
     for ax, panel in zip(axes[:, 0], panels, strict=True):

@@ -82,9 +82,11 @@ def test_code_planted_in_the_shared_temporary_folder_is_not_run(directory, monke
     stop = threading.Event()
 
     def plant() -> None:
-        while not stop.wait(0.01):
+        while True:
             for folder in [shared, *(path for path in shared.rglob("*") if path.is_dir())]:
                 (folder / "planted_module.py").touch()
+            if stop.wait(0.01):
+                return
 
     planter = threading.Thread(target=plant)
     planter.start()

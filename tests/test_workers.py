@@ -325,9 +325,11 @@ def test_a_whole_run_with_processes_listens_on_loopback_only_and_its_dask_ports_
 
 def pages(address: str, port: int) -> list[int]:
     """Status codes of the pages Dask would show; none where the port does not speak plain HTTP."""
-    connection = http.client.HTTPConnection(address, port, timeout=10)
     codes = []
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with (
+        contextlib.suppress(OSError, http.client.HTTPException),
+        contextlib.closing(http.client.HTTPConnection(address, port, timeout=10)) as connection,
+    ):
         for page in ("status", "health", "info/main/workers.html", "metrics"):
             connection.request("GET", f"/{page}")
             answer = connection.getresponse()

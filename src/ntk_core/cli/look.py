@@ -154,11 +154,15 @@ def exact(
     from ..config import AnalysisModel, AxesModel, ConfigError, parse_section
     from ..exact import exact_quantile
 
-    try:
-        parse_section(AxesModel, {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]})
-        parse_section(AnalysisModel, {"delta": delta, "x_norm": [x_norm]})
-    except ConfigError as error:
-        refuse(str(error).replace("\n", "; "))
+    axes = {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]}
+    faults = []
+    for model, values in ((AxesModel, axes), (AnalysisModel, {"delta": delta, "x_norm": [x_norm]})):
+        try:
+            parse_section(model, values)
+        except ConfigError as error:
+            faults += str(error).splitlines()
+    if faults:
+        refuse("; ".join(faults))
     rows = []
     for level in delta:
         for quantity in QUANTITIES:

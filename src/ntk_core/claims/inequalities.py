@@ -36,6 +36,9 @@ LEVELS = (0.9, 0.5, 0.1, 0.01, 0.001, 1e-6)
 NORMS = (1e-4, 0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0, 1e4)
 """The edges of the grid on which bounds are tried beside the archive's."""
 
+PLAIN_LEVEL = 0.001
+"""Least δ at which simulated runs show that a bound fails more often than that."""
+
 SIMULATED, WORK = 1 << 17, 2e9
 """Runs that confirm a counterexample, fewer where they would take more work than that (in nanoseconds)."""
 
@@ -79,10 +82,9 @@ def event_a1(archive: Archive, factor: float = 1.0) -> Judgement:
 def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
     """The judgement on the printed bound of a quantity, with a counterexample where it fails."""
     points = _points(archive)
-    printed, sharp = _needed(quantity, points, "printed", "sharp")
-    needed = printed / factor
-    most = float(needed.max())
-    worst = points[int(needed.argmax())]
+    needed = _needed(quantity, points, "printed", factor) / factor
+    worst = points[int(np.nanargmax(needed))]
+    most = float(np.nanmax(needed))
     beyond, counts = _archived(archive, quantity) if factor == 1.0 else (0, ())
     broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
     evidence = (
@@ -91,8 +93,12 @@ def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
             rf"largest $(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
             most,
         ),
-        Number("the same for the corrected bound", float(sharp.max())),
-        Number(r"points $(m,\alpha,\delta,\|x\|)$ tried by the exact law", len(points)),
+        Number("the same for the corrected bound", float(np.nanmax(_needed(quantity, points, "sharp")))),
+        Number(
+            r"points $(m,\alpha,\delta,\|x\|)$ tried, by the exact law where the binomial bound above it does "
+            "not settle them",
+            len(points),
+        ),
         Number(r"of them where the bound fails with probability above $\delta$", len(broken)),
         *counts,
     )
@@ -123,12 +129,24 @@ def _points(archive: Archive) -> list[Point]:
     return [p for p in dict.fromkeys([*archived, *edges]) if p.alpha / math.sqrt(p.m) <= MAX_RADIUS]
 
 
-def _needed(quantity: str, points: list[Point], *names: str) -> list[Array]:
-    """The exact quantile of the supremum in units of each of the bounds named; shape `(points,)`."""
+def _needed(quantity: str, points: list[Point], name: str, enough: float = math.inf) -> Array:
+    """The exact quantile of the supremum in units of the bound called `name`; shape `(points,)`.
+
+    NaN where the binomial bound, which is never below that quantile, shows that it is neither the largest
+    nor above `enough`.
+    """
     rows = ((p.m, p.alpha, p.delta, p.x_norm) for p in points)
     columns = [np.array(column) for column in zip(*rows, strict=True)]
-    supremum = bound("exact", quantity, *columns)
-    return [supremum / bound(name, quantity, *columns) for name in names]
+    limit = bound(name, quantity, *columns)
+    ceiling = bound("binomial", quantity, *columns) / limit
+    needed, largest = np.full(len(points), math.nan), 0.0
+    for i in np.argsort(-ceiling, kind="stable"):
+        if ceiling[i] < min(largest, enough):
+            break
+        supremum = bound("exact", quantity, *(column[i] for column in columns))
+        needed[i] = supremum / limit[i]
+        largest = max(largest, needed[i])
+    return needed
 
 
 def _failure(quantity: str, point: Point, factor: float) -> float:
@@ -148,8 +166,7 @@ def _limit(quantity: str, point: Point, factor: float) -> float:
 
 def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counterexample:
     """The most telling of the broken points, and runs that show it."""
-    chances = [(_failure(quantity, point, factor), point) for point in broken]
-    chance, point = min(chances, key=lambda pair: _extreme(*pair))
+    chance, point = _most_extreme(broken, quantity, factor)
     cell = Cell("band", "adversarial", point.m, 2, point.alpha)
     runs = max(cell.block, min(SIMULATED, int(WORK / cell.cost())))
     values = simulate(1, cell, 0, runs)[QUANTITIES.index(quantity)]
@@ -167,9 +184,24 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     )
 
 
+def _most_extreme(broken: list[Point], quantity: str, factor: float) -> tuple[float, Point]:
+    """The first of the points in the order of `_extreme`, with its failure probability.
+
+    A probability is at most 1, so levels δ at which even that would not be far enough above δ are left out.
+    """
+    chosen: tuple[float, Point] | None = None
+    for point in sorted(broken, key=lambda point: (point.delta < PLAIN_LEVEL, point.delta)):
+        if chosen and _extreme(*chosen)[:2] < _extreme(1.0, point)[:2]:
+            break
+        pair = _failure(quantity, point, factor), point
+        chosen = min(chosen or pair, pair, key=lambda pair: _extreme(*pair))
+    assert chosen is not None  # there are broken points
+    return chosen
+
+
 def _extreme(chance: float, point: Point) -> tuple[float, ...]:
     """Sorts points that break a bound: plain to see, far above δ, of small width and ordinary norm first."""
-    plain = chance >= 0.05 and point.delta >= 0.001
+    plain = chance >= 0.05 and point.delta >= PLAIN_LEVEL
     return (not plain, -_excess(chance, point), point.m, abs(math.log(point.x_norm)), point.alpha)
 
 
@@ -204,7 +236,7 @@ def _ladder() -> tuple[Number, ...]:
         Number(
             rf"{name} bound divided by the exact quantile of the supremum, $m=2^{{{power}}}$, "
             r"$\alpha=\|x\|=1$, $\delta=0.01$",
-            1.0 / _needed("linearization_error", [Point(2**power, 1.0, 0.01, 1.0)], name)[0].item(),
+            1.0 / _needed("linearization_error", [Point(2**power, 1.0, 0.01, 1.0)], name).item(),
         )
         for name, power in (("printed", 6), ("printed", 20), ("printed", 40), ("sharp", 20), ("binomial", 20))
     )

@@ -95,8 +95,8 @@ def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
         ),
         Number("the same for the corrected bound", float(np.nanmax(_needed(quantity, points, "sharp")))),
         Number(
-            r"points $(m,\alpha,\delta,\|x\|)$ tried, by the exact law where the binomial bound above it does "
-            "not settle them",
+            r"points $(m,\alpha,\delta,\|x\|)$ tried, by the exact law where the binomial bound above it "
+            "does not settle them",
             len(points),
         ),
         Number(r"of them where the bound fails with probability above $\delta$", len(broken)),

@@ -1,4 +1,4 @@
-"""`python -m benchmarks race`, `compare REFERENCE`, `pipeline`, `cpu`, `scaling`, `packing` or `startup`."""
+"""`python -m benchmarks` with race, compare, pipeline, cpu, estimate, kills, scaling, packing or startup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ from typing import Any
 
 from ntk_core.displacement import LAWS
 
-from . import compare, cpu, equality, kills, machine, packing, pipeline, plot, report, scaling, startup
+from . import (
+    compare,
+    cpu,
+    equality,
+    estimate,
+    kills,
+    machine,
+    packing,
+    pipeline,
+    plot,
+    report,
+    scaling,
+    startup,
+)
 from .contenders import CONTENDERS
 from .point import QUANTITIES
 from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
@@ -43,15 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cpu_parser.add_argument("--calls", choices=list(cpu.CALLS), nargs="+", default=list(cpu.CALLS))
     cpu_parser.add_argument("--rounds", type=int, default=1)
     cpu_parser.add_argument("--against", type=Path, help="another checkout, which takes turns with this one")
+    estimate_parser = commands.add_parser("estimate", help="what the plan expects, and what runs take")
     kills_parser = commands.add_parser("kills", help="whole runs killed at random moments")
     kills_parser.add_argument("--times", type=int, default=200)
     kills_parser.add_argument("--seed", type=int, default=1, help="of the moments")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
-    for one in (pipeline_parser, cpu_parser, scaling_parser, packing_parser, startup_parser):
+    for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, packing_parser, startup_parser):
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
-    for one in (pipeline_parser, cpu_parser, scaling_parser):
+    for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser):
         one.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
         one.add_argument("--rounds", type=int, default=5)
@@ -73,6 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for fault in outcome.faults:
             _say(fault)
         return int(bool(outcome.faults))
+    if chosen.command == "estimate":
+        compared = estimate.measure(chosen.cores)
+        command = f"estimate --cores {chosen.cores}"
+        return _store(chosen.output, "estimate", command, compared, estimate.markdown)
     if chosen.command == "scaling":
         growth = scaling.measure(chosen.cores)
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)

@@ -35,7 +35,9 @@ from snakemake.settings.types import ConfigSettings
 
 from ntk_core.config import Config, ConfigError, parse_config
 from ntk_core.config_file import read_config_file
-from ntk_core.plan import MAX_SHARDS, Plan
+from ntk_core.cost import MAX_SHARDS, check_size
+from ntk_core.execution import check as check_execution
+from ntk_core.plan import Plan
 
 EXAMPLES = 1500
 SECONDS = 5.0
@@ -318,7 +320,8 @@ def told(error: ConfigError) -> str:
 def check(raw: Any, root: Path) -> Config:
     """What the Snakefile does with a config that was read."""
     plan = Plan(parse_config(raw), root)
-    plan.check_resources()
+    check_execution(plan.config.execution)
+    check_size(plan)
     return plan.config
 
 

@@ -2,16 +2,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-import shutil
-from collections import namedtuple
 
 import pytest
 
-from ntk_core import plan as plan_module
 from ntk_core.config import ConfigError, parse_config
 from ntk_core.plan import Plan
-
-Usage = namedtuple("Usage", "total used free")
 
 
 def make(small, tmp_path, **changes):
@@ -47,32 +42,6 @@ def test_files_that_are_no_shards_are_not_taken_for_some(small, tmp_path):
     assert plan.existing("grid") == {64: [], 4096: []}
     (folder / "m64_seeds0-1024.nc").touch()
     assert plan.existing("grid") == {64: [(0, 1024)], 4096: []}
-
-
-def test_disk_is_checked_with_what_is_there_already(small, tmp_path, monkeypatch):
-    plan = make(small, tmp_path)
-    runs = 10_070
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 80 * runs))
-    plan.check_resources()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 80 * runs - 1))
-    with pytest.raises(ConfigError, match=r"10,070 runs need 805.6 kB of disk; allowed: 805.6 kB"):
-        plan.check_resources()
-    shard = plan.path(plan.shards("grid")[0])
-    shard.parent.mkdir(parents=True)
-    shard.touch()
-    plan.check_resources()
-
-
-def test_memory_is_checked(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan_module.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1}.get(name, 400_000))
-    make(small, tmp_path, seeds=1000).check_resources()
-    with pytest.raises(ConfigError, match=r"a shard of 5,000 runs needs 400.0 kB of memory"):
-        make(small, tmp_path).check_resources()
-
-
-def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path):
-    with pytest.raises(ConfigError, match=r"shards; allowed: at most 100,000 shards"):
-        make(small, tmp_path, seeds=2**40).check_resources()
 
 
 def test_quantiles_take_a_core_for_every_ten_million_runs_of_those_there_are(small, tmp_path):

@@ -1,11 +1,9 @@
-"""Which files a config asks for, and what they will cost, before any work starts."""
+"""Which files a config asks for; what they cost says `cost.py`."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import math
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,18 +15,8 @@ from . import __version__
 from .config import Config, ConfigError
 from .displacement import LawError
 from .displacement.own import TRIAL_WIDTH
-from .execution import check
-from .grid import Experiment, Shard, Work, seed_ranges
+from .grid import Shard, Work, seed_ranges
 from .seeding import FORMAT_VERSION
-
-MAX_SHARDS = 100_000
-"""More would take Snakemake minutes to plan and the file system a folder too large to list."""
-
-MAX_PIECES = 1_000_000
-"""Cells of all shards; their costs are added up, in microseconds each, whenever a job starts."""
-
-ENTRY_BYTES = 480
-"""Bytes of a cell at one δ and ‖x‖ while tables are made: 3 float64 for 4 bounds of 5 quantities."""
 
 Number = TypeVar("Number", int, float)
 
@@ -143,58 +131,6 @@ class Plan:
                     where = f"tried at m = {m}, d = {d}, alpha = {alpha:g} for experiment {grid.name}"
                     raise ConfigError(f"laws.{law.name}: {error}; {where}") from None
 
-    def check_resources(self, here: bool = True) -> None:
-        """Refuse what cannot fit or cannot be reached. Raises `ConfigError` with the numbers; writes nothing.
-
-        Counts without listing, so an absurd grid is refused as fast as a small one. Disk: see `disk`.
-        Memory, where jobs are done `here`: the largest shard while it is drawn, the largest cell while
-        it is sorted, and the largest table over all cells, levels and norms.
-        """
-        check(self.config.execution)
-        experiments = [self.experiment(name) for name in self.config.experiments]
-        size = self.config.execution.shard_seeds
-        number = [sum(-(-e.seeds // e.shard_seeds(m, size)) for m in e.m) for e in experiments]
-        count = sum(number)
-        if count > MAX_SHARDS:
-            raise ConfigError(
-                f"execution.shard_seeds is {size}, which makes {count:,} shards; allowed: at most "
-                f"{MAX_SHARDS:,} shards, so raise it, or lower the seeds of what is trained"
-            )
-        pieces = sum(n * e.cells_per_width for n, e in zip(number, experiments, strict=True))
-        if pieces > MAX_PIECES:
-            raise ConfigError(
-                f"experiments: the {count:,} shards have {pieces:,} cells together; "
-                f"allowed: at most {MAX_PIECES:,}, so shorten the lists or raise execution.shard_seeds"
-            )
-        free = self.free_disk()
-        if self.missing_runs and self.disk > free:
-            raise ConfigError(
-                f"experiments: {self.runs:,} runs need {size_text(self.disk)} of disk; "
-                f"allowed: {size_text(free)}, what is free in the output directory"
-            )
-        if not here:
-            return
-        grids = [e for e in experiments if isinstance(e, Experiment)]
-        shard = max(e.cells_per_width * min(e.seeds, size) for e in experiments)
-        drawn = max(e.run_bytes * e.cells_per_width * min(e.seeds, size) for e in experiments)
-        cell = max((e.seeds for e in grids), default=0)
-        levels = len(self.config.delta) * len(self.config.x_norm)
-        entries = max((math.prod(e.shape) for e in grids), default=0) * levels
-        trained = max((e.runs * e.run_bytes for e in experiments if not isinstance(e, Experiment)), default=0)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        for what, need in (
-            (f"execution.shard_seeds: a shard of {shard:,} runs", 2 * drawn),
-            (f"seeds: a cell of {cell:,} runs", 160 * cell),
-            (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
-            ("experiments: the analysis of all runs that are trained", 4 * trained),
-            ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
-        ):
-            if need > memory // 2:
-                raise ConfigError(
-                    f"{what} needs {size_text(need)} of memory; "
-                    f"allowed: {size_text(memory // 2)}, half of this machine's"
-                )
-
     @property
     def runs(self) -> int:
         """Runs of all experiments."""
@@ -203,20 +139,15 @@ class Plan:
     @property
     def missing_runs(self) -> int:
         """Those not yet in shards."""
-        return sum(self._missing(self.experiment(name)) for name in self.config.experiments)
-
-    @property
-    def disk(self) -> int:
-        """Bytes still to be written: missing runs, and a `runs.nc` each, at worst as large as its shards."""
-        experiments = [self.experiment(name) for name in self.config.experiments]
-        return sum(e.run_bytes * (self._missing(e) + e.runs) for e in experiments)
+        return sum(self.missing(self.experiment(name)) for name in self.config.experiments)
 
     def free_disk(self) -> int:
         """Bytes free where the results go."""
         where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         return shutil.disk_usage(where).free
 
-    def _missing(self, experiment: Work) -> int:
+    def missing(self, experiment: Work) -> int:
+        """Runs of an experiment that are not yet in shards."""
         ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
         wanted = experiment.numbers
         there = sum(stop - start for start, stop in ranges if wanted.start <= start < stop <= wanted.stop)

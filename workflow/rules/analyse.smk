@@ -11,10 +11,10 @@ rule theory:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_memory(
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(
             PLAN, [wildcards.experiment], threads, attempt
-        ),
-        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
+        ).mem_mb,
+        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
     params:
         grid=lambda wildcards: PLAN.grid(wildcards.experiment),
         delta=PLAN.config.delta,
@@ -41,10 +41,10 @@ rule quantiles:
         "../../environment.yml"
     threads: lambda wildcards: PLAN.sorting_threads(wildcards.experiment, CORES)
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_memory(
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(
             PLAN, [wildcards.experiment], threads, attempt
-        ),
-        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
+        ).mem_mb,
+        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
     params:
         library=LIBRARY,
     message:
@@ -87,8 +87,10 @@ rule claims:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_memory(PLAN, EXPERIMENTS, threads, attempt),
-        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, EXPERIMENTS, attempt),
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, EXPERIMENTS, threads, attempt
+        ).mem_mb,
+        runtime=lambda wildcards, attempt: analysis_request(PLAN, EXPERIMENTS, 1, attempt).runtime,
     params:
         library=LIBRARY,
     message:

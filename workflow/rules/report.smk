@@ -54,8 +54,8 @@ rule explore:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_memory(PLAN, GRIDS, threads, attempt),
-        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, GRIDS, attempt),
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(PLAN, GRIDS, threads, attempt).mem_mb,
+        runtime=lambda wildcards, attempt: analysis_request(PLAN, GRIDS, 1, attempt).runtime,
     params:
         library=LIBRARY,
     message:

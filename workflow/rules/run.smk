@@ -3,18 +3,19 @@ from ntk_core.bundle import sources
 from ntk_core.checksums import seal_path
 from ntk_core.config import parse_config
 from ntk_core.config_file import with_law_paths
-from ntk_core.estimate import estimate
+from ntk_core.cost import analysis_request, check_size, estimate, shard_request
+from ntk_core.execution import check as check_execution
 from ntk_core.figures import FIGURES, TRAINING_FIGURES
 from ntk_core.plan import Plan
 from ntk_core.progress import Job
-from ntk_core.resources import analysis_memory, analysis_minutes, shard_memory, shard_minutes
 
 try:
     # In place, because the call that writes the report gets this config in another folder.
     config.update(with_law_paths(config, workflow.overwrite_configfiles or [DEFAULT_CONFIG]))
     PLAN = Plan(parse_config(config), Path("results"))
     if workflow.is_main_process:
-        PLAN.check_resources(here=NODES is None)
+        check_execution(PLAN.config.execution)
+        check_size(PLAN, here=NODES is None)
         PLAN.check_laws()
         print(estimate(PLAN, NODES or CORES), file=sys.stderr)
 except ConfigError as error:

@@ -17,20 +17,20 @@ rule simulate:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: shard_memory(
+        mem_mb=lambda wildcards, threads, attempt: shard_request(
             PLAN.experiment(wildcards.experiment),
             int(wildcards.m),
             int(wildcards.stop) - int(wildcards.start),
             threads,
             attempt,
-        ),
-        runtime=lambda wildcards, threads, attempt: shard_minutes(
+        ).mem_mb,
+        runtime=lambda wildcards, threads, attempt: shard_request(
             PLAN.experiment(wildcards.experiment),
             int(wildcards.m),
             int(wildcards.stop) - int(wildcards.start),
             threads,
             attempt,
-        ),
+        ).runtime,
     message:
         "Simulating {wildcards.experiment} at m = {wildcards.m}, seeds {wildcards.start} to {wildcards.stop}"
     script:
@@ -48,8 +48,8 @@ rule collect:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: analysis_memory(PLAN, [wildcards.experiment], 1, attempt),
-        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
+        mem_mb=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).mem_mb,
+        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
     params:
         spec=lambda wildcards: PLAN.spec(wildcards.experiment),
     message:

@@ -12,8 +12,8 @@ rule training:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: analysis_memory(PLAN, [wildcards.experiment], 1, attempt),
-        runtime=lambda wildcards, attempt: analysis_minutes(PLAN, [wildcards.experiment], attempt),
+        mem_mb=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).mem_mb,
+        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
     params:
         delta=PLAN.config.delta,
         x_norm=PLAN.config.x_norm,

@@ -1,0 +1,147 @@
+"""What a run costs: told to a person, asked of a cluster, refused beforehand; none contradicts another."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from ntk_core import cost
+from ntk_core.config import ConfigError, parse_config
+from ntk_core.cost import analysis_request, check_size, disk_bytes, estimate, expected, shard_request
+from ntk_core.grid import RUN_BYTES
+from ntk_core.plan import Plan
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def make(small, root, **changes):
+    config = copy.deepcopy(small)
+    config["experiments"]["grid"] |= changes
+    return Plan(parse_config(config), root)
+
+
+@pytest.fixture
+def large(small, tmp_path) -> Plan:
+    return make(small, tmp_path, seeds=10**8)
+
+
+def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
+    plan = make(small, tmp_path)
+    runs, time, disk, memory = estimate(plan, 2).splitlines()
+    assert runs == "[plan] 10,070 runs in 3 shards; 0 shards are there"
+    assert time.endswith("with 2 jobs at once")
+    assert disk.startswith("[plan] disk: at most 1.9 MB; ")
+    assert re.fullmatch(r"\[plan\] memory: 350\.4 MB for the largest job; this machine has .*B", memory)
+    assert disk_bytes(plan) > 2 * RUN_BYTES * 10_070
+
+
+def test_what_is_there_is_not_counted_again(small, tmp_path):
+    plan = make(small, tmp_path)
+    before = expected(plan, 1)
+    for done, shard in enumerate(plan.all_shards):
+        assert f"; {done} shards are there" in estimate(plan, 2).splitlines()[0]
+        plan.path(shard).parent.mkdir(parents=True, exist_ok=True)
+        plan.path(shard).touch()
+    assert estimate(plan, 2) == "[plan] 10,070 runs in 3 shards; 3 shards are there"
+    after = expected(plan, 1)
+    assert after.drawing == 0.0 < before.drawing
+    assert after.disk == before.disk - RUN_BYTES * 10_070
+
+
+def test_more_work_takes_longer_and_more_at_once_shorter(small, tmp_path):
+    changes = {"seeds": 10_000_000, "m": [2**20, 2**22]}
+    one, eight = (expected(make(small, tmp_path, **changes), at_once) for at_once in (1, 8))
+    assert one.drawing > 7 * eight.drawing > 0
+    assert one.seconds > one.drawing
+    twice = expected(make(small, tmp_path, **changes | {"seeds": 20_000_000}), 1)
+    assert twice.drawing / one.drawing == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_dry_run_says_it_and_so_does_a_run(continued, snakemake, small):
+    assert (
+        "[plan] 10,070 runs in 3 shards; 0 shards are there" in snakemake(small, "--dry-run", to="new").output
+    )
+    assert continued.output.index("[plan] time: about ") < continued.output.index("Job stats:")
+    assert "; 3 shards are there" in snakemake(small, "--dry-run").output
+
+
+def test_a_cluster_is_asked_for_more_than_a_person_is_told(large):
+    told = expected(large, 1)
+    simulate = [shard_request(s.experiment, s.m, s.stop - s.start, 1, 1) for s in large.all_shards]
+    analyse = analysis_request(large, ["grid", "check"], 1, 1)
+    assert max(request.mem_mb for request in [*simulate, analyse]) * 1e6 > told.memory
+    assert sum(request.runtime for request in simulate) * 60 > told.drawing
+    assert analyse.runtime * 60 > cost.analysis_seconds(large, ["grid", "check"])
+
+
+def test_requests_grow_with_runs_and_threads_and_attempts(large):
+    grid = large.experiment("grid")
+    few, many = (shard_request(grid, 4096, seeds, 1, 1) for seeds in (1, 10**8))
+    assert many.mem_mb - few.mem_mb > 1.9 * RUN_BYTES * 2 * 100
+    assert many.runtime > few.runtime
+    threads = shard_request(grid, 4096, 10**8, 8, 1)
+    assert threads.mem_mb > many.mem_mb
+    assert threads.runtime < many.runtime
+    assert analysis_request(large, ["grid"], 1, 1).mem_mb > 4 * RUN_BYTES * 100
+    assert analysis_request(large, ["grid"], 2, 1).mem_mb > 8 * RUN_BYTES * 100
+    assert analysis_request(large, ["check"], 1, 1).mem_mb < 1000
+    for request in (shard_request, analysis_request):
+        arguments = (grid, 64, 9, 1) if request is shard_request else (large, ["grid"], 1)
+        first = request(*arguments, 1)
+        assert request(*arguments, 3) == (3 * first.mem_mb, 3 * first.runtime)
+
+
+def test_a_wide_network_asks_for_the_memory_of_its_weights_on_every_worker():
+    trained = {
+        "kind": "trained", "data": "teacher", "d": 100, "training_inputs": 10, "held_out_inputs": 10,
+        "loss": "squared", "steps": 1, "m": [64, 2**20], "seeds": 3,
+    }  # fmt: skip
+    experiment = parse_config({"entropy": 1, "experiments": {"e": trained}}).experiment("e")
+    narrow, wide, two = (
+        shard_request(experiment, m, 1, threads, 1).mem_mb * 10**6
+        for m, threads in ((64, 1), (2**20, 1), (2**20, 2))
+    )
+    weights = 2 * 8 * 2**20 * 100
+    assert weights < wide - narrow < 1.3 * weights
+    assert two - wide > wide - narrow
+
+
+def test_disk_is_checked_with_what_is_there_already(small, tmp_path, monkeypatch):
+    plan = make(small, tmp_path)
+    need = int(disk_bytes(plan))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need + 1))
+    check_size(plan)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need - 1))
+    with pytest.raises(
+        ConfigError, match=r"10,070 runs and their tables need 1\.9 MB of disk; allowed: 1\.9 MB"
+    ):
+        check_size(plan)
+    shard = plan.path(plan.shards("grid")[0])
+    shard.parent.mkdir(parents=True)
+    shard.touch()
+    check_size(plan)
+
+
+def test_memory_is_checked(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1}.get(name, 400_000))
+    check_size(make(small, tmp_path, seeds=1000))
+    with pytest.raises(
+        ConfigError, match=r"execution\.shard_seeds: a shard of 5,000 runs needs 400\.0 kB of"
+    ):
+        check_size(make(small, tmp_path))
+    small["execution"] = {"shard_seeds": 1024}
+    with pytest.raises(
+        ConfigError, match=r"seeds: a cell of 2,500 runs needs 400\.0 kB of memory; allowed: 200"
+    ):
+        check_size(make(small, tmp_path))
+    check_size(make(small, tmp_path), here=False)
+
+
+def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(Plan, "shards", None)
+    with pytest.raises(ConfigError, match=r"shards; allowed: at most 100,000 shards"):
+        check_size(make(small, tmp_path, seeds=2**40))

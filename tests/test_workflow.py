@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import vl_convert
 import xarray as xr
 from conftest import ROOT, SMALL, SMALL_TARGETS, Run, run_snakemake, snakemake_process
 from snakemake_calls import Call
@@ -38,7 +39,7 @@ def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small)
 
 
 def test_only_what_is_new_is_computed(continued, snakemake, small):
-    assert continued.jobs() == {"simulate": 3, "collect": 2, "theory": 1, "quantiles": 1, "rates": 1}
+    assert continued.jobs() == {"simulate": 3, "collect": 2, "theory": 1, "quantiles": 1}
     before = continued.digests()
 
     again = snakemake(small, *SMALL_TARGETS)
@@ -53,7 +54,7 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
     more = snakemake(grown, *SMALL_TARGETS)
     assert more.code == 0, more.output
     # the new width, and seeds 2500 to 3000 of the two old ones; the other experiment is left alone
-    assert more.jobs() == {"simulate": 3, "collect": 1, "theory": 1, "quantiles": 1, "rates": 1}
+    assert more.jobs() == {"simulate": 3, "collect": 1, "theory": 1, "quantiles": 1}
     with xr.open_dataset(continued.directory / "results/grid/runs.nc") as new:
         assert new.sizes["seed"] == 3000
         same = new.sel({name: old[name] for name in old.dims})
@@ -66,11 +67,12 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
 
     analysis = copy.deepcopy(small)
     analysis["analysis"]["delta"] = [0.25]
-    assert snakemake(analysis, "--dry-run", *SMALL_TARGETS).jobs() == {
-        "theory": 1,
-        "quantiles": 1,
-        "rates": 1,
-    }
+    assert snakemake(analysis, "--dry-run", *SMALL_TARGETS).jobs() == {"theory": 1, "quantiles": 1}
+
+
+def test_a_figure_is_the_same_pdf_each_time(default_run):
+    for path in sorted(default_run.run.directory.glob("results/figures/*.svg")):
+        assert vl_convert.svg_to_pdf(path.read_text()) == path.with_suffix(".pdf").read_bytes(), path.name
 
 
 def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_path):
@@ -221,7 +223,7 @@ def test_tables_name_the_code_that_made_them():
         for path in (ROOT / "workflow/rules").glob("*.smk")
         for rule, text in re.findall(r"^ *rule (\w*):?\n(.*?)(?=^ *rule|\Z)", path.read_text(), re.M | re.S)
     }
-    for rule in ("quantiles", "rates", "summary", "findings", "explore"):
+    for rule in ("quantiles", "summary", "findings", "explore"):
         assert "library=LIBRARY" in rules[rule]
     assert "library=LIBRARY" in (ROOT / "workflow/rules/figures.smk").read_text()
 

@@ -26,13 +26,14 @@ rule theory:
         "../scripts/theory.py"
 
 
-# Quantiles, moments, bounds and exceedances of every cell.
+# Quantiles, moments, bounds and exceedances of every cell; slopes against the width, and the constants in front.
 rule quantiles:
     input:
         runs="results/{experiment}/runs.nc",
         theory="results/{experiment}/theory.nc",
     output:
         quantiles="results/{experiment}/quantiles.nc",
+        rates="results/{experiment}/rates.nc",
     log:
         "logs/{experiment}/quantiles.log",
     wildcard_constraints:
@@ -48,29 +49,9 @@ rule quantiles:
     params:
         library=LIBRARY,
     message:
-        "Computing the quantiles of {wildcards.experiment}"
+        "Computing the quantiles and rates of {wildcards.experiment}"
     script:
         "../scripts/quantiles.py"
-
-
-# Slopes against the width, and the constants in front.
-rule rates:
-    input:
-        quantiles="results/{experiment}/quantiles.nc",
-    output:
-        rates="results/{experiment}/rates.nc",
-    log:
-        "logs/{experiment}/rates.log",
-    wildcard_constraints:
-        experiment=DRAWN,
-    conda:
-        "../../environment.yml"
-    params:
-        library=LIBRARY,
-    message:
-        "Fitting the rates of {wildcards.experiment}"
-    script:
-        "../scripts/rates.py"
 
 
 # Every statement of the notes with its verdict, from all archived runs and the exact laws.

@@ -1,8 +1,8 @@
 # All figures of an experiment in one job: loading the plotting library takes longer than drawing one.
 rule figures:
     input:
-        quantiles="results/{experiment}/quantiles.nc",
-        rates="results/{experiment}/rates.nc",
+        quantiles=["results/{experiment}/quantiles.nc"],
+        rates=["results/{experiment}/rates.nc"],
     output:
         [
             report(

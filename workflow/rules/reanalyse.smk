@@ -12,13 +12,13 @@ SUMMARY = Path("reanalysis/summary.txt")
 MANIFEST = Path("reanalysis/manifest.json")
 SEAL = seal_path(MANIFEST)
 MADE = [Path(f"reanalysis/{e}/{kind}.nc") for e in REANALYSIS.asked for kind in ("quantiles", "rates")]
-MADE += [
-    Path(f"reanalysis/figures/{e}-{figure}.{suffix}")
-    for e, figures in REANALYSIS.figures.items()
+DRAWINGS = [
+    Path(f"reanalysis/figures/{experiment}-{figure}.{suffix}")
+    for experiment, figures in REANALYSIS.figures.items()
     for figure in figures
     for suffix in ("svg", "pdf", "png")
 ]
-MADE += [Path("reanalysis/archive.json"), SUMMARY]
+MADE += [*DRAWINGS, Path("reanalysis/archive.json"), SUMMARY]
 TARGETS = [MANIFEST]
 MONITOR = Monitor([])
 
@@ -67,22 +67,18 @@ rule reanalysed:
 
 rule redrawn:
     input:
-        quantiles="reanalysis/{experiment}/quantiles.nc",
-        rates="reanalysis/{experiment}/rates.nc",
+        quantiles=[f"reanalysis/{e}/quantiles.nc" for e, figures in REANALYSIS.figures.items() if figures],
+        rates=[f"reanalysis/{e}/rates.nc" for e, figures in REANALYSIS.figures.items() if figures],
     output:
-        "reanalysis/figures/{experiment}-{figure}.svg",
-        "reanalysis/figures/{experiment}-{figure}.pdf",
-        "reanalysis/figures/{experiment}-{figure}.png",
+        DRAWINGS,
     log:
-        "logs/{experiment}/redrawn_{figure}.log",
-    wildcard_constraints:
-        figure="[a-z_]+",
+        "logs/redrawn.log",
     conda:
         "../../environment.yml"
     params:
         library=LIBRARY,
     message:
-        "Drawing {wildcards.figure} of {wildcards.experiment}"
+        "Drawing the figures"
     script:
         "../scripts/figures.py"
 

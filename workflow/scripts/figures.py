@@ -1,4 +1,4 @@
-"""Quantiles and rates in, the figures asked for out, each in every format."""
+"""Quantiles and rates of some experiments in, the figures asked for out, each in every format."""
 
 import logging
 from pathlib import Path
@@ -9,9 +9,11 @@ from ntk_core.figures import save
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-table = xr.load_dataset(snakemake.input.quantiles)
-rates = xr.load_dataset(snakemake.input.rates)
+tables = {
+    Path(quantiles).parent.name: (xr.load_dataset(quantiles), xr.load_dataset(rates))
+    for quantiles, rates in zip(snakemake.input.quantiles, snakemake.input.rates, strict=True)
+}
 for stem in dict.fromkeys(Path(path).stem for path in snakemake.output):
-    figure = stem.removeprefix(f"{snakemake.wildcards.experiment}-")
-    save(figure, table, rates, [path for path in snakemake.output if Path(path).stem == stem])
+    experiment, _, figure = stem.rpartition("-")
+    save(figure, *tables[experiment], [path for path in snakemake.output if Path(path).stem == stem])
     logging.info("%s", stem)

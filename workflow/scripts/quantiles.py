@@ -1,4 +1,4 @@
-"""A runs file and what theory says of it in, its quantiles out."""
+"""A runs file and what theory says of it in, its quantiles and their rates out."""
 
 import logging
 
@@ -8,6 +8,7 @@ from ntk_core.analysis import quantile_dataset
 from ntk_core.config import parse_config
 from ntk_core.datasets import write
 from ntk_core.execution import workers
+from ntk_core.rates import rate_dataset
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -17,7 +18,10 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     theory = xr.load_dataset(snakemake.input.theory)
     with workers(config.execution, snakemake.threads) as executors:
         table = quantile_dataset(snakemake.input.runs, theory, experiment, config.entropy, executors)
+    rates = rate_dataset(table, experiment, config.entropy)
     write(table, snakemake.output.quantiles)
+    write(rates, snakemake.output.rates)
+    logging.info("%d slopes", rates["slope"].count().item())
     for level in config.delta:
         if not (table["quantile_upper"].sel(delta=level) < float("inf")).all():
             logging.warning("delta = %g: %d runs a cell give no upper limit", level, experiment.seeds)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from . import style
 
 CLAIM = "The network learns as its linear twin does, and the more alike the wider it is"
-WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0, "alpha": 0.4}
+WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0}
 THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
 LOOKS: dict[str, dict[str, Any]] = {
     "test_loss": {**WIDE, "label": "network, held-out inputs"},
@@ -75,7 +75,13 @@ def _losses(ax: Axes, table: xr.Dataset) -> None:
         colour = orange if "test" in name else blue
         value, low, high = (table[f"run_{n}"].sel(variable=name).values for n in ("mean", "min", "max"))
         shown = style.positive(value) & style.positive(low)
-        ax.plot(times[shown], value[shown], color=colour, **look)
         if not name.startswith("twin"):
-            ax.fill_between(times[shown], low[shown], high[shown], color=colour, alpha=0.15, linewidth=0)
+            ax.fill_between(times[shown], low[shown], high[shown], color=_tint(colour, 0.15), linewidth=0)
+            colour = _tint(colour, 0.4)
+        ax.plot(times[shown], value[shown], color=colour, **look)
     style.time_axis(ax, table["steps"].values)
+
+
+def _tint(colour: Any, share: float) -> list[float]:
+    """A colour mixed with white: transparent ones reach a PDF in an order that changes from call to call."""
+    return [1.0 - share * (1.0 - part) for part in colour]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+
+from ntk_core import progress
 from ntk_core.progress import Job, Monitor, note, runs_done
 
 
@@ -35,3 +38,22 @@ def test_monitor_is_silent_when_nothing_is_missing(tmp_path):
 def test_a_broken_note_counts_as_nothing(tmp_path):
     (tmp_path / "a.nc.progress").write_text("x")
     assert runs_done(Job(tmp_path / "a.nc", 100, 1.0)) == 0
+
+
+def test_monitor_measures_from_its_own_start(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL", 0.001)
+    printed = threading.Event()
+    lines: list[str] = []
+
+    def write(line: str) -> None:
+        lines.append(line)
+        printed.set()
+
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 1000.0)
+    monitor = Monitor([Job(tmp_path / "a.nc", 100, 1.0), Job(tmp_path / "b.nc", 100, 9.0)], write)
+    (tmp_path / "a.nc").write_text("done")
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 1010.0)
+    monitor.start()
+    assert printed.wait(30.0)
+    monitor.stop()
+    assert lines[0] == "[runs] 100 of 200 done (10 % of the work), 10 runs/s, about 1:30 left\n"

@@ -231,6 +231,20 @@ def test_a_run_depends_on_nothing_but_its_own_name():
         assert number(changed, "alpha_hat") != number(run, "alpha_hat")
 
 
+def test_a_part_of_an_experiment_is_its_first_runs_at_some_of_its_widths():
+    whole = replace(SMALL, m=(4, 10))
+    assert whole.select(2, [10]) == replace(SMALL, m=(10,), seeds=2)
+    assert whole.select(None, [10, 4]) == whole
+    for seeds, m, words in (
+        (0, [4], "seeds is 0; archived: 1 to 3"),
+        (4, [4], "seeds is 4; archived: 1 to 3"),
+        (1, [6], "m is 6; archived: 4, 10"),
+        (1, [], "m is empty; archived: 4, 10"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            whole.select(seeds, m)
+
+
 def test_networks_start_symmetric_and_with_output_zero():
     w0, c = start(SMALL, 7, 64, 3)
     np.testing.assert_array_equal(w0[:32], w0[32:])

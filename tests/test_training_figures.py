@@ -93,6 +93,15 @@ def test_figures_say_what_is_not_there(tables):
     assert "none ever flipped" in words(drawn(flips, tables["missed"]))
 
 
+def test_captions_count_the_runs(tables):
+    for name, runs in (
+        ("lone", "1 run a width on teacher"),
+        ("usual", "4 runs a width on digits 3 against 8"),
+    ):
+        caption = drawn(twin, tables[name])._supxlabel.get_text()
+        assert f"Experiment {name}: {runs}" in " ".join(caption.split())
+
+
 def test_rounding_is_not_drawn_as_an_error(tables):
     """In `missed` no sign changes at m = 4: what E has there is rounding, and no fit goes through it."""
     table, _ = tables["missed"]

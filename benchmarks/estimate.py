@@ -68,7 +68,7 @@ def measure(cores: int) -> list[dict[str, Any]]:
                 ROOT, Path(sys.executable), "--configfile", str(file), "--directory", directory,
                 "--cores", str(cores),
             )  # fmt: skip
-            written = sum(path.stat().st_size for path in plan.root.rglob("*.nc"))
+            written = sum(path.stat().st_size for path in plan.root.rglob("*") if path.is_file())
         records.append(
             {
                 "grid": name,
@@ -90,7 +90,7 @@ def markdown(records: list[dict[str, Any]], command: str, machine: str) -> str:
             cells += [f"{value / 1e6:.1f}" for value in reversed(one[key])]
         rows.append(cells)
     about = (
-        f"{machine}. Made by `{command}`. Disk: the NetCDF files. Memory: the largest process. Seconds "
+        f"{machine}. Made by `{command}`. Disk: all results. Memory: the largest process. Seconds "
         "depend on what else the machine does."
     )
     return "\n".join(["# What the plan expects, and what a run takes", "", about, "", *table(rows)]) + "\n"

@@ -34,7 +34,7 @@ def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
     runs, time, disk, memory = estimate(plan, 2).splitlines()
     assert runs == "[plan] 10,070 runs in 3 shards; 0 shards are there"
     assert time.endswith("with 2 jobs at once")
-    assert disk.startswith("[plan] disk: at most 1.9 MB; ")
+    assert disk.startswith("[plan] disk: at most 23.9 MB; ")
     assert re.fullmatch(r"\[plan\] memory: 350\.4 MB for the largest job; this machine has .*B", memory)
     assert disk_bytes(plan) > 2 * RUN_BYTES * 10_070
 
@@ -117,13 +117,59 @@ def test_disk_is_checked_with_what_is_there_already(small, tmp_path, monkeypatch
     check_size(plan)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need - 1))
     with pytest.raises(
-        ConfigError, match=r"10,070 runs and their tables need 1\.9 MB of disk; allowed: 1\.9 MB"
+        ConfigError, match=r"10,070 runs and their tables need 23\.9 MB of disk; allowed: 23\.9 MB"
     ):
         check_size(plan)
     shard = plan.path(plan.shards("grid")[0])
     shard.parent.mkdir(parents=True)
     shard.touch()
     check_size(plan)
+
+
+def test_every_shard_and_the_figures_need_disk(small, tmp_path):
+    small["execution"] = {"shard_seeds": 1024}
+    cut = make(small, tmp_path)
+    del small["execution"]
+    whole = make(small, tmp_path)
+    more = len(cut.all_shards) - len(whole.all_shards)
+    assert more > 0
+    assert disk_bytes(cut) - disk_bytes(whole) == pytest.approx(more * cost.FILE_BYTES)
+    without_figures = 2 * RUN_BYTES * 10_070 + cost.FILE_BYTES * (len(whole.all_shards) + 8)
+    assert disk_bytes(whole) > without_figures + 2 * cost.FIGURE_BYTES + cost.PAGE_BYTES
+
+
+def test_memory_told_counts_the_workers_of_a_job(large, small, tmp_path):
+    cell = cost.READ_COPIES * RUN_BYTES * 10**8
+    one, eight = (expected(large, at_once).memory for at_once in (1, 8))
+    assert eight - one == pytest.approx(7 * (cost.WORKER_BYTES + cell))
+    small["experiments"] = {"grid": small["experiments"]["grid"]}
+    told = []
+    for threads in (1, 4):
+        small["execution"] = {"threads": threads, "shard_seeds": 2**20}
+        plan = make(small, tmp_path, sampler="dense", seeds=2**20, alpha=[0.1 * k for k in range(1, 40)])
+        told.append(expected(plan, 1).memory)
+        simulate = [shard_request(s.experiment, s.m, s.stop - s.start, threads, 1) for s in plan.all_shards]
+        assert max(request.mem_mb for request in simulate) * 1e6 > told[-1]
+    assert told[1] - told[0] == pytest.approx(3 * cost.WORKER_BYTES)
+
+
+def test_a_network_or_a_training_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):
+    trained = {
+        "kind": "trained", "data": "teacher", "d": 100, "training_inputs": 10, "held_out_inputs": 10,
+        "loss": "squared", "steps": 1, "m": [64], "seeds": 3,
+    }  # fmt: skip
+
+    def plan(**changes):
+        return Plan(parse_config({"entropy": 1, "experiments": {"e": trained | changes}}), tmp_path)
+
+    many = plan(seeds=50_000)
+    need = cost.READ_COPIES * many.experiment("e").run_bytes * 50_000
+    monkeypatch.setattr(cost.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1}.get(name, 2 * need - 2))
+    check_size(plan())
+    with pytest.raises(ConfigError, match=r"experiments: the training of 50,000 runs needs"):
+        check_size(many)
+    with pytest.raises(ConfigError, match=r"experiments: the widest network with its inputs needs"):
+        check_size(plan(m=[64, 2**20]))
 
 
 def test_memory_is_checked(small, tmp_path, monkeypatch):

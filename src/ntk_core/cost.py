@@ -57,6 +57,9 @@ ENTRY_BYTES = 480
 FILE_BYTES = 1e5
 """A NetCDF file without data (`python -m benchmarks estimate`)."""
 
+FIGURE_BYTES, PAGE_BYTES = 6e6, 1e7
+"""Figures of an experiment; article, report and explorable page, once (the same command)."""
+
 SPARE_BYTES, SPARE_SECONDS = 4.5e8, 300.0
 """What a cluster is asked for beside that: files it counts as memory; imports from a cold network disk."""
 
@@ -89,8 +92,9 @@ def expected(plan: Plan, at_once: int) -> Estimate:
         min(at_once, len(missing)), 1
     )
     tables = analysis_seconds(plan, names) + TABLE_SECONDS * len(names)
-    jobs = [shard_bytes(s.experiment, s.m, s.stop - s.start, 1) for s in missing]
-    jobs += [analysis_bytes(plan, [name], 1) for name in names]
+    threads = plan.config.execution.threads
+    jobs = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
+    jobs += [analysis_bytes(plan, [name], plan.sorting_threads(name, at_once)) for name in names]
     return Estimate(
         drawing, drawing + tables / min(at_once, len(names)) + PAGE_SECONDS, disk_bytes(plan), max(jobs)
     )
@@ -144,7 +148,7 @@ def check_size(plan: Plan, here: bool = True) -> None:
     """
     experiments = [plan.experiment(name) for name in plan.config.experiments]
     size = plan.config.execution.shard_seeds
-    number = [sum(-(-e.seeds // e.shard_seeds(m, size)) for m in e.m) for e in experiments]
+    number = [_shard_count(plan, e) for e in experiments]
     count = sum(number)
     if count > MAX_SHARDS:
         raise ConfigError(
@@ -189,11 +193,12 @@ def _largest(plan: Plan) -> list[tuple[str, float]]:
 
 
 def disk_bytes(plan: Plan) -> float:
-    """Bytes still to be written at worst: missing runs, a `runs.nc` as large as all its shards, tables."""
-    return sum(
+    """Bytes still to be written at worst: missing runs, a `runs.nc` as large as its shards, tables, pages."""
+    return PAGE_BYTES + sum(
         e.run_bytes * (plan.missing(e) + e.runs)
         + ENTRY_BYTES * _entries(plan, e)
-        + FILE_BYTES * (len(e.m) + 4)
+        + FILE_BYTES * (_shard_count(plan, e) + 4)
+        + FIGURE_BYTES
         for e in map(plan.experiment, plan.config.experiments)
     )
 
@@ -216,6 +221,12 @@ def analysis_seconds(plan: Plan, names: list[str]) -> float:
     cells = sum(math.prod(e.shape) for e in experiments if isinstance(e, Experiment))
     runs = sum(experiment.runs for experiment in experiments)
     return RUN_SECONDS * runs + CELL_SECONDS * len(plan.config.delta) * cells
+
+
+def _shard_count(plan: Plan, experiment: Work) -> int:
+    """Shards of an experiment as the config cuts it, counted without listing."""
+    most = plan.config.execution.shard_seeds
+    return sum(-(-experiment.seeds // experiment.shard_seeds(m, most)) for m in experiment.m)
 
 
 def _entries(plan: Plan, experiment: Work) -> int:

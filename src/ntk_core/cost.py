@@ -76,8 +76,12 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left to do of a plan: seconds of drawing and of all, bytes of disk and of the largest job."""
+    """Shards of a plan and how many exist; seconds of drawing and of all that is left; bytes of disk and of
+    the largest job.
+    """
 
+    shards: int
+    existing: int
     drawing: float
     seconds: float
     disk: float
@@ -86,28 +90,26 @@ class Estimate:
 
 def expected(plan: Plan, at_once: int) -> Estimate:
     """What the missing shards of a plan and all that follows will take, `at_once` jobs at a time."""
-    missing = [shard for shard in plan.all_shards if not plan.path(shard).exists()]
+    shards = plan.all_shards
+    missing = [shard for shard in shards if not plan.path(shard).exists()]
     names = list(plan.config.experiments)
-    drawing = sum(shard.cost() / 1e9 + START_SECONDS for shard in missing) / max(
-        min(at_once, len(missing)), 1
-    )
+    drawing = sum(shard.cost() / 1e9 + START_SECONDS for shard in missing)
+    drawing /= max(min(at_once, len(missing)), 1)
     tables = analysis_seconds(plan, names) + TABLE_SECONDS * len(names)
     threads = plan.config.execution.threads
     jobs = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
     jobs += [analysis_bytes(plan, [name], plan.sorting_threads(name, at_once)) for name in names]
-    return Estimate(
-        drawing, drawing + tables / min(at_once, len(names)) + PAGE_SECONDS, disk_bytes(plan), max(jobs)
-    )
+    seconds = drawing + tables / min(at_once, len(names)) + PAGE_SECONDS
+    existing = len(shards) - len(missing)
+    return Estimate(len(shards), existing, drawing, seconds, disk_bytes(plan), max(jobs))
 
 
 def estimate(plan: Plan, at_once: int) -> str:
     """The expected time, disk and memory as lines for a person, to tell minutes from hours."""
-    shards = plan.all_shards
-    there = sum(plan.path(shard).exists() for shard in shards)
-    runs = f"[plan] {plan.runs:,} runs in {len(shards):,} shards; {there:,} shards are there"
-    if there == len(shards):
-        return runs
     cost = expected(plan, at_once)
+    runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards are there"
+    if cost.existing == cost.shards:
+        return runs
     return "\n".join(
         [
             runs,
@@ -168,10 +170,10 @@ def check_size(plan: Plan, here: bool = True) -> None:
                 f"{what} needs {size_text(need)} of memory; "
                 f"allowed: {size_text(memory // 2)}, half of this machine's"
             )
-    free = plan.free_disk()
-    if plan.missing_runs and disk_bytes(plan) > free:
+    disk, free = disk_bytes(plan), plan.free_disk()
+    if plan.missing_runs and disk > free:
         raise ConfigError(
-            f"experiments: {plan.runs:,} runs and their tables need {size_text(disk_bytes(plan))} of disk; "
+            f"experiments: {plan.runs:,} runs and their tables need {size_text(disk)} of disk; "
             f"allowed: {size_text(free)}, what is free in the output directory"
         )
 

@@ -14,7 +14,9 @@ rule theory:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
             PLAN, [wildcards.experiment], threads, attempt
         ).mem_mb,
-        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
+        runtime=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, [wildcards.experiment], threads, attempt
+        ).runtime,
     params:
         grid=lambda wildcards: PLAN.grid(wildcards.experiment),
         delta=PLAN.config.delta,
@@ -45,7 +47,9 @@ rule quantiles:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
             PLAN, [wildcards.experiment], threads, attempt
         ).mem_mb,
-        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
+        runtime=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, [wildcards.experiment], threads, attempt
+        ).runtime,
     params:
         library=LIBRARY,
     message:
@@ -71,7 +75,9 @@ rule claims:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
             PLAN, EXPERIMENTS, threads, attempt
         ).mem_mb,
-        runtime=lambda wildcards, attempt: analysis_request(PLAN, EXPERIMENTS, 1, attempt).runtime,
+        runtime=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, EXPERIMENTS, threads, attempt
+        ).runtime,
     params:
         library=LIBRARY,
     message:

@@ -12,6 +12,7 @@ SUMMARY = Path("reanalysis/summary.txt")
 MANIFEST = Path("reanalysis/manifest.json")
 SEAL = seal_path(MANIFEST)
 MADE = [Path(f"reanalysis/{e}/{kind}.nc") for e in REANALYSIS.asked for kind in ("quantiles", "rates")]
+WITH_FIGURES = [e for e, figures in REANALYSIS.figures.items() if figures]
 DRAWINGS = [
     Path(f"reanalysis/figures/{experiment}-{figure}.{suffix}")
     for experiment, figures in REANALYSIS.figures.items()
@@ -67,8 +68,8 @@ rule reanalysed:
 
 rule redrawn:
     input:
-        quantiles=[f"reanalysis/{e}/quantiles.nc" for e, figures in REANALYSIS.figures.items() if figures],
-        rates=[f"reanalysis/{e}/rates.nc" for e, figures in REANALYSIS.figures.items() if figures],
+        quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=WITH_FIGURES),
+        rates=expand("reanalysis/{experiment}/rates.nc", experiment=WITH_FIGURES),
     output:
         DRAWINGS,
     log:

@@ -55,7 +55,7 @@ rule explore:
     threads: EXECUTION.threads
     resources:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(PLAN, GRIDS, threads, attempt).mem_mb,
-        runtime=lambda wildcards, attempt: analysis_request(PLAN, GRIDS, 1, attempt).runtime,
+        runtime=lambda wildcards, threads, attempt: analysis_request(PLAN, GRIDS, threads, attempt).runtime,
     params:
         library=LIBRARY,
     message:

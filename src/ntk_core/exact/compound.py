@@ -235,7 +235,7 @@ class CompoundBinomial:
         one = self._one(y)[0]
         if self.n == 1 or y >= series.length:
             return one, 0.0
-        total = series.sum(y, math.exp(-series.tilt * (series.length - y)))
+        total = series.integral(y, series.length)
         scale = math.exp(series.log_moment - series.tilt * y)
         value = one + scale * max(total, 0.0)
         return value, scale * series.error / value if value > 0.0 else 1.0
@@ -246,7 +246,7 @@ class CompoundBinomial:
         few = none + self._one(y)[1]
         if self.n == 1:
             return few, 0.0
-        total = series.sum(y, math.exp(series.tilt * y))
+        total = series.integral(y, 0.0)
         scale = math.exp(series.log_moment - series.tilt * y)
         value = few + scale * max(-total, 0.0)
         return value, scale * series.error / value if value > 0.0 else 1.0
@@ -265,7 +265,10 @@ class CompoundBinomial:
 
 @dataclass(frozen=True)
 class _Series:
-    """log E[e^{σY}], the interval [0, length], Σ over both signs of coefficient/rate, error of the sum."""
+    """log E[e^{σY}]; terms of the antiderivative of the tilted density on [0, length]; error of their sum.
+
+    Term j belongs to the frequency 2πj/length and, but for j = 0, to its negative.
+    """
 
     tilt: float
     log_moment: float
@@ -273,7 +276,8 @@ class _Series:
     terms: Complex
     error: float
 
-    def sum(self, y: float, other: float) -> float:
-        """Σ_j Re[term_j (e^{-iω_j y} - other)], ω_j = 2πj/length: what the antiderivative differs by."""
+    def integral(self, y: float, end: float) -> float:
+        """e^{σy} ∫ e^{-σt} f(t) dt for t from y to `end`, 0 or `length`; f is the tilted density."""
         angle = 2.0 * math.pi / self.length * y * np.arange(self.terms.size)
-        return float(np.sum((self.terms * (np.exp(-1j * angle) - other)).real))
+        at_end = math.exp(self.tilt * (y - end))
+        return float(np.sum((self.terms * (np.exp(-1j * angle) - at_end)).real))

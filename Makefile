@@ -111,7 +111,7 @@ docs: $(READY)
 
 # The published JSON schema of the config, from the typed model that checks it.
 schema: $(READY)
-	$(BIN)/python -m ntk_core.config > workflow/schemas/config.schema.json
+	$(BIN)/python -m ntk_core.experiments.config > workflow/schemas/config.schema.json
 
 clean:
 	rm -rf .venv .venv-* site
@@ -124,7 +124,7 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 		--requirement requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -qq src
-	$(BIN)/python -m ntk_core.kernels
+	$(BIN)/python -m ntk_core.sampling.kernels
 	touch $@
 
 # What uv installs, it installs fast and, as the lock leaves some out on purpose (benchmarks/excluded.txt), without

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ntk_core.displacement import LAWS
+from ntk_core.laws import LAWS
 
 from . import (
     compare,

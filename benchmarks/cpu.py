@@ -72,7 +72,7 @@ def _compile(checkout: Path, python: Path) -> None:
     folders = [python.parents[1] / "lib", checkout / "src"]
     # Not checked: packages hold files for other Pythons, which do not compile.
     subprocess.run([python, "-m", "compileall", "-qq", "-j", "0", *folders], check=False)
-    subprocess.run([python, "-m", "ntk_core.kernels"], cwd=checkout, check=True)
+    subprocess.run([python, "-m", "ntk_core.sampling.kernels"], cwd=checkout, check=True)
 
 
 def _one(checkout: Path, python: Path, cores: int, arguments: tuple[str, ...]) -> dict[str, float]:

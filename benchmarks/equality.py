@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.stats import ks_2samp
 
-from ntk_core.displacement import LAWS
-from ntk_core.grid import Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.drawn import Cell
+from ntk_core.laws import LAWS
+from ntk_core.sampling.samplers import simulate
 
 from .point import QUANTITIES, Array, Point
 

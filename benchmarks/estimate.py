@@ -1,7 +1,7 @@
 """What the plan expects of five grids, beside what their runs take.
 
 In: how many cores. Out: for each grid seconds, bytes of disk and bytes of the largest process, expected and
-actual. The constants of `ntk_core.cost` are set by this table.
+actual. The constants of `ntk_core.experiments.cost` are set by this table.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ntk_core.config import parse_config
-from ntk_core.cost import expected
-from ntk_core.plan import Plan
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.cost import expected
+from ntk_core.experiments.plan import Plan
 
 from .race import ROOT
 from .report import table

@@ -19,9 +19,9 @@ from typing import Any
 
 import yaml
 
-from ntk_core.config import parse_config
-from ntk_core.grid import RUN_BYTES, Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.drawn import RUN_BYTES, Cell
+from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT
 from .report import table

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ntk_core.grid import Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.drawn import Cell
+from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT
 from .report import table

@@ -18,15 +18,18 @@ PROCESSES = 5
 STEPS = {
     "NumPy": "import numpy",
     "NetCDF": "import netCDF4",
-    "config, grid, files": "import ntk_core.config, ntk_core.plan, ntk_core.simulation",
+    "config, grid, files": (
+        "import ntk_core.experiments.config, ntk_core.experiments.plan, ntk_core.datasets.shard"
+    ),
     "Numba": "import numba",
     "Dask": "import distributed",
     "a cluster and its client": (
-        "from ntk_core.config import ExecutionModel; from ntk_core.execution import workers; "
+        "from ntk_core.experiments.config import ExecutionModel; "
+        "from ntk_core.execution.workers import workers; "
         "context = workers(ExecutionModel(), 1); context.__enter__()"
     ),
     "compiled kernels, and one block": (
-        "from ntk_core.grid import Cell; from ntk_core.samplers import simulate; "
+        "from ntk_core.experiments.drawn import Cell; from ntk_core.sampling.samplers import simulate; "
         "simulate(0, Cell('band', 'sphere', 64, 2, 1.0), 0, 1024)"
     ),
     "another block": "simulate(0, Cell('band', 'sphere', 64, 3, 1.0), 0, 1024)",

@@ -18,14 +18,14 @@ import xarray as xr
 import yaml
 from snakemake_calls import Call
 
-from ntk_core.analysis import quantile_dataset
-from ntk_core.config import ExecutionModel
-from ntk_core.datasets import write
-from ntk_core.execution import workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.rates import rate_dataset
-from ntk_core.simulation import collect, simulate_shard
-from ntk_core.theory import theory_dataset
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.storage.netcdf import write
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = ROOT / "Snakefile"

@@ -5,16 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ntk_core import bounds, moments
-from ntk_core.analysis import quantile_dataset
-from ntk_core.band import QUANTITIES
-from ntk_core.config import ExecutionModel
-from ntk_core.exact import exact_quantile
-from ntk_core.execution import workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.rates import rate_dataset
-from ntk_core.simulation import collect, simulate_shard
-from ntk_core.theory import bound_arrays, theory_dataset
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.theory import bound_arrays, theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.quantities import QUANTITIES
+from ntk_core.theory import bounds, moments
+from ntk_core.theory.exact import exact_quantile
 
 DELTA = (0.001, 0.1, 0.5)
 X_NORM = (0.1, 1.0, 20.0)
@@ -94,8 +94,8 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
     """|Δ₂| of the adversarial law is K·α/m, and at its quantile K lies on the binomial bound itself."""
     from scipy.stats import binom
 
-    from ntk_core.analysis import _cell, _thresholds
-    from ntk_core.gaussian import band_probability
+    from ntk_core.datasets.quantiles import _cell, _thresholds
+    from ntk_core.theory.gaussian import band_probability
 
     over_by_rounding = 0
     delta, x_norm = np.array([0.5, 0.1, 0.01]), np.array([0.1, 0.7, 3.0])

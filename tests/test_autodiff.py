@@ -20,7 +20,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from ntk_core import network
-from ntk_core.displacement import LAWS
+from ntk_core.laws import LAWS
 
 MISSING = "is missing here; `make test-autodiff` sets up an environment with it"
 

@@ -22,8 +22,8 @@ from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
 from benchmarks.point import QUANTITIES, Point
 from benchmarks.race import FLOORS, OURS, Entry, Panel, Process, panels, time_panel
-from ntk_core import band, network
-from ntk_core.displacement import LAWS
+from ntk_core import network, quantities
+from ntk_core.laws import LAWS
 
 RESULTS = ROOT / "benchmarks" / "results"
 LOCKS = ("benchmarks/requirements.lock", "benchmarks/torch.lock")
@@ -59,7 +59,7 @@ def test_numpy_contenders_agree_with_the_definitions_on_the_same_draws(law, m, d
 
 
 def test_quantities_have_the_order_of_the_samplers():
-    assert QUANTITIES == band.QUANTITIES
+    assert QUANTITIES == quantities.QUANTITIES
 
 
 def test_the_floor_draws_as_many_numbers_as_the_band_has_neurons():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binom
 
-from ntk_core.binomial import binomial_quantile, binomial_tail
+from ntk_core.theory.binomial import binomial_quantile, binomial_tail
 
 N, DELTA, P = np.meshgrid(
     [1, 2, 3, 32, 2**20, 2**39], [0.999, 0.9, 0.5, 0.01, 1e-9], [0.0, 1e-12, 0.001, 0.3, 0.95, 1.0]

@@ -22,10 +22,10 @@ from rocrate_validator.utils.http import HttpRequester
 from test_training_archive import LAZY, made
 
 import ntk_core
-from ntk_core.bundle import NAME, bundle, meaning, sources
-from ntk_core.checksums import check
-from ntk_core.config import ExecutionModel, parse_config
-from ntk_core.execution import workers
+from ntk_core.archive.write import NAME, bundle, meaning, sources
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel, parse_config
+from ntk_core.storage.checksums import check
 
 CONFIG = {
     "entropy": 1,
@@ -136,7 +136,12 @@ def test_the_sources_are_all_that_a_run_reads():
         ["git", "ls-files", "src", "workflow", "config", "profiles", "Snakefile", "docs"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     ).stdout.split()  # fmt: skip
-    assert {"Snakefile", "src/ntk_core/bundle.md", "docs/theory.md", "workflow/rules/archive.smk"} < found
+    assert {
+        "Snakefile",
+        "src/ntk_core/archive/readme.md",
+        "docs/theory.md",
+        "workflow/rules/archive.smk",
+    } < found
     assert set(tracked) - found == set()
     assert not any("__pycache__" in name or name.startswith(".") for name in found)
 

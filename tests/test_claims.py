@@ -13,8 +13,8 @@ import pytest
 from ntk_core.claims import JUDGES, STATEMENTS, claim, open_archive, to_json
 from ntk_core.claims.__main__ import main
 from ntk_core.claims.record import FALSE, LOOSE, SLACK, TRUE, UNDECIDED, judge_factor
-from ntk_core.config import ExecutionModel
-from ntk_core.execution import workers
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from ntk_core.config import ConfigError, JobqueueModel, TlsModel, parse_config, schema
-from ntk_core.config_file import with_law_paths
+from ntk_core.experiments.config import ConfigError, JobqueueModel, TlsModel, parse_config, schema
+from ntk_core.experiments.config_file import with_law_paths
 
 GOOD = {
     "entropy": 1,

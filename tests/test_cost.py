@@ -9,11 +9,18 @@ from collections import namedtuple
 
 import pytest
 
-from ntk_core import cost
-from ntk_core.config import ConfigError, parse_config
-from ntk_core.cost import analysis_request, check_size, disk_bytes, estimate, expected, shard_request
-from ntk_core.grid import RUN_BYTES
-from ntk_core.plan import Plan
+from ntk_core.experiments import cost
+from ntk_core.experiments.config import ConfigError, parse_config
+from ntk_core.experiments.cost import (
+    analysis_request,
+    check_size,
+    disk_bytes,
+    estimate,
+    expected,
+    shard_request,
+)
+from ntk_core.experiments.drawn import RUN_BYTES
+from ntk_core.experiments.plan import Plan
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import kstest
 
 from ntk_core import network
-from ntk_core.band import flip_sums, run_quantities
-from ntk_core.displacement import LAWS
+from ntk_core.laws import LAWS
+from ntk_core.quantities import flip_sums, run_quantities
 
 
 def initialization(seed: int, runs: int, half: int, d: int):

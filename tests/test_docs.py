@@ -253,7 +253,7 @@ def test_formulas_are_no_latex(site):
 
 
 def test_the_config_reference_has_every_key(site):
-    from ntk_core import config
+    from ntk_core.experiments import config
 
     text = words(site, "reference/config.html")
     for section, prefix in (

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ntk_core import bounds, moments
-from ntk_core.band import QUANTITIES
-from ntk_core.config import schema
-from ntk_core.exact import TARGET, CompoundBinomial, compound, exact_law, exact_quantile
-from ntk_core.gaussian import band_probability
-from ntk_core.grid import Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.config import schema
+from ntk_core.experiments.drawn import Cell
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.samplers import simulate
+from ntk_core.theory import bounds, compound, moments
+from ntk_core.theory.compound import CompoundBinomial
+from ntk_core.theory.exact import exact_law, exact_quantile
+from ntk_core.theory.gaussian import band_probability
+from ntk_core.theory.tilt import TARGET
 
 COMPOUND = ("linearization_error", "delta1")
 ALONG_X = ("adversarial", "aligned")
@@ -267,7 +269,7 @@ def test_a_million_seeds_agree_and_a_constant_half_a_per_cent_off_does_not():
 
     Wider intervals would hide the planted error; with these fixed seeds none is missed.
     """
-    from ntk_core.statistics import quantiles
+    from ntk_core.datasets.statistics import quantiles
 
     delta = np.array([0.5, 0.1, 0.01])
     found = []

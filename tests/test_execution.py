@@ -7,12 +7,12 @@ import time
 import psutil
 import pytest
 
-from ntk_core.analysis import quantile_dataset
-from ntk_core.config import ExecutionModel
-from ntk_core.execution import compute, workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.simulation import collect, simulate_shard
-from ntk_core.theory import theory_dataset
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import compute, workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
 
 
 def listening() -> set[str]:

@@ -16,19 +16,19 @@ import xarray as xr
 from browsing import chromium, in_browser, visits
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
 
-from ntk_core.analysis import NOISE, homogeneity, quantile_dataset
-from ntk_core.band import QUANTITIES, quantum
-from ntk_core.bounds import BOUNDS
-from ntk_core.config import ExecutionModel
-from ntk_core.datasets import RunsReader
-from ntk_core.execution import workers
-from ntk_core.explore import histograms as histograms_module
-from ntk_core.explore.data import experiment_data
-from ntk_core.explore.histograms import BINS, histogram, histograms
-from ntk_core.explore.page import LINES, SYMBOLS, render
-from ntk_core.grid import Experiment, Shard
-from ntk_core.simulation import collect, simulate_shard
-from ntk_core.theory import theory_dataset
+from ntk_core.datasets.quantiles import NOISE, homogeneity, quantile_dataset
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.pages.explore import histograms as histograms_module
+from ntk_core.pages.explore.data import experiment_data
+from ntk_core.pages.explore.histograms import BINS, histogram, histograms
+from ntk_core.pages.explore.page import LINES, SYMBOLS, render
+from ntk_core.quantities import QUANTITIES, quantum
+from ntk_core.storage.netcdf import RunsReader
+from ntk_core.theory.bounds import BOUNDS
 
 DENSE = Experiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3), (1.0,), 200)
 """By the definitions, so that zeros come with rounding; too few runs for every upper limit."""
@@ -145,7 +145,7 @@ def test_runs_are_read_once_and_a_cell_at_a_time(archived, monkeypatch):
 
 def test_the_same_input_gives_the_same_bytes(page, archived, checked, tmp_path):
     code = (
-        "import sys, pickle; from pathlib import Path; from ntk_core.explore.page import render\n"
+        "import sys, pickle; from pathlib import Path; from ntk_core.pages.explore.page import render\n"
         "Path(sys.argv[2]).write_text(render(pickle.loads(Path(sys.argv[1]).read_bytes())), encoding='utf-8')"
     )
     with workers(ExecutionModel(), 1) as client:

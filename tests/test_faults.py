@@ -26,7 +26,7 @@ import yaml
 from conftest import Run, run_snakemake, start_snakemake
 from snakemake_calls import Call
 
-from ntk_core.checksums import seal_path
+from ntk_core.storage.checksums import seal_path
 
 RUNS = "results/grid/runs.nc"
 RATES = "results/grid/rates.nc"

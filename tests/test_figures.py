@@ -8,18 +8,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ntk_core import bounds
-from ntk_core.analysis import quantile_dataset
-from ntk_core.band import QUANTITIES
-from ntk_core.config import ExecutionModel
-from ntk_core.displacement import OwnLaw
-from ntk_core.execution import workers
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Cell, Experiment, Shard
 from ntk_core.figures import FIGURES, save
-from ntk_core.grid import Cell, Experiment, Shard
-from ntk_core.rates import rate_dataset
-from ntk_core.simulation import collect, simulate_shard
-from ntk_core.summary import summarise
-from ntk_core.theory import theory_dataset
+from ntk_core.laws import OwnLaw
+from ntk_core.pages.summary import summarise
+from ntk_core.quantities import QUANTITIES
+from ntk_core.theory import bounds
 
 OWN = OwnLaw(
     "a_law-2", "def band(rng, position, sign, c, d, radius):\n    return -sign * (c > 0)\n", "", may_run=True
@@ -117,7 +117,7 @@ def test_slopes_are_drawn_beside_the_exact_ones(tables):
 def test_failures_are_those_of_the_exact_law(tables):
     """Lemma 4 at m = 4, α = 0.25, ‖x‖ = 10⁴ fails with probability near 0.098 where δ = 0.01 was asked."""
     from ntk_core.figures import failure
-    from ntk_core.samplers import simulate
+    from ntk_core.sampling.samplers import simulate
 
     table, rates = tables["wide"]
     drawn = failure.draw(table, rates)

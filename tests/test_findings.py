@@ -19,14 +19,14 @@ from browsing import chromium, in_browser, visits
 from conftest import ROOT
 from pydantic import ValidationError
 
-from ntk_core import plan
+from ntk_core.claims.answer import answer
 from ntk_core.claims.record import Number, from_json
+from ntk_core.experiments import plan
 from ntk_core.figures import FIGURES, TRAINING_FIGURES, save
-from ntk_core.findings import render as render_claims
-from ntk_core.findings.formula import FormulaError, mathml
-from ntk_core.findings.readable import interval, number, tex, times, value
-from ntk_core.findings.text import TextError, block, inline
-from ntk_core.training.answer import answer
+from ntk_core.pages.findings import render as render_claims
+from ntk_core.pages.findings.formula import FormulaError, mathml
+from ntk_core.pages.findings.readable import interval, number, tex, times, value
+from ntk_core.pages.findings.text import TextError, block, inline
 
 PROOFS = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
 VOID = {"meta", "link", "img", "input", "br", "hr", "mspace"}
@@ -218,7 +218,9 @@ def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, show
 def test_the_same_input_gives_the_same_bytes(page, claims, given):
     turned = {**given, "figures": dict(reversed(given["figures"].items()))}
     assert render(copy.deepcopy(claims), **turned) == page
-    code = "import sys; from ntk_core.findings.text import block; print(block(open(sys.argv[1]).read()))"
+    code = (
+        "import sys; from ntk_core.pages.findings.text import block; print(block(open(sys.argv[1]).read()))"
+    )
     outputs = {
         subprocess.run(
             [sys.executable, "-X", "utf8", "-c", code, str(ROOT / "docs/theory.md")],
@@ -413,14 +415,16 @@ def test_the_wheel_holds_the_page(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {f"ntk_core/findings/page.{end}" for end in ("html.jinja", "css", "js")} <= set(names)
+    assert {f"ntk_core/pages/findings/page.{end}" for end in ("html.jinja", "css", "js")} <= set(names)
 
 
 @pytest.mark.parametrize("name", ["page.html.jinja", "page.css", "page.js", "text.py"])
 def test_a_change_of_the_page_changes_the_digest_of_the_library(name, tmp_path, monkeypatch):
     folder = tmp_path / "findings"
-    shutil.copytree(ROOT / "src/ntk_core/findings", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(plan, "__file__", str(tmp_path / "plan.py"))
+    shutil.copytree(
+        ROOT / "src/ntk_core/pages/findings", folder, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    monkeypatch.setattr(plan, "__file__", str(tmp_path / "experiments" / "plan.py"))
     before = plan.library_digest()
     with (folder / name).open("a") as file:
         file.write(" ")
@@ -428,7 +432,7 @@ def test_a_change_of_the_page_changes_the_digest_of_the_library(name, tmp_path, 
 
 
 def test_findings_import_neither_plots_nor_snakemake():
-    code = "import sys, ntk_core.findings; print(*sys.modules)"
+    code = "import sys, ntk_core.pages.findings; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"snakemake", "seaborn", "matplotlib", "scipy.stats"}
 

@@ -6,7 +6,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntk_core.grid import BLOCK, Experiment, Shard, seed_ranges, tasks
+from ntk_core.experiments.drawn import BLOCK, Experiment, Shard, seed_ranges, tasks
 
 EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 2**30), (2, 9), (0.5, 1.0), 5000)
 

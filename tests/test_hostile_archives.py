@@ -24,16 +24,15 @@ from conftest import EXPERIMENT as GRID
 from conftest import ROOT, results_of
 from typer.testing import CliRunner
 
-from ntk_core.band import QUANTITIES
-from ntk_core.checksums import MANIFEST, seal, write_manifest
 from ntk_core.cli import app
-from ntk_core.config import ExecutionModel
-from ntk_core.datasets import RUN_DIMS
-from ntk_core.execution import workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.simulation import collect, make_shard
-from ntk_core.training import Training
-from ntk_core.training.spec import RUN_VARIABLES
+from ntk_core.datasets.shard import collect, make_shard
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.experiments.trained import RUN_VARIABLES, Training
+from ntk_core.quantities import QUANTITIES
+from ntk_core.storage.checksums import MANIFEST, seal, write_manifest
+from ntk_core.storage.netcdf import RUN_DIMS
 
 CASES = 300
 MEMORY = 2 << 30

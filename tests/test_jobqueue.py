@@ -13,8 +13,8 @@ import dask
 import pytest
 from conftest import ROOT
 
-from ntk_core.config import ConfigError, ExecutionModel
-from ntk_core.execution import check, workers
+from ntk_core.execution.workers import check, workers
+from ntk_core.experiments.config import ConfigError, ExecutionModel
 
 JOBS = {"system": "slurm", "cores": 1, "memory": "1GB", "maximum": 2}
 

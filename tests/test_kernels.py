@@ -17,8 +17,8 @@ from scipy.special import betainc, ndtr
 from scipy.stats import kstest, truncnorm
 
 from ntk_core import network
-from ntk_core.band import flip_sums
-from ntk_core.kernels import compiling, direction, flips, neurons, position, words, ziggurat
+from ntk_core.quantities import flip_sums
+from ntk_core.sampling.kernels import compiling, direction, flips, neurons, position, words, ziggurat
 
 RADII = (1e-9, 1e-4, 0.01, 0.2, position.SERIES_RADIUS)
 DIMENSIONS = (1, 2, 3, 4, 5, 9, 64, 10**6)
@@ -250,7 +250,7 @@ def test_a_neuron_on_the_kink_is_active():
 
 def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():
     """E|t| from the boxes' density, against the closed form used by the exact laws."""
-    from ntk_core.unit_vector import mean_absolute_coordinate
+    from ntk_core.theory.unit_vector import mean_absolute_coordinate
 
     for d in (4, 7, 30):
         density = partial(lambda d, t: (1 - t * t) ** ((d - 3) / 2), d)
@@ -261,7 +261,7 @@ def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():
 def test_compiled_code_is_kept_for_the_next_process(tmp_path):
     """A second start finds every kernel on disk and compiles nothing."""
     script = (
-        "from ntk_core.kernels import __main__, flips, neurons, ziggurat\n"
+        "from ntk_core.sampling.kernels import __main__, flips, neurons, ziggurat\n"
         "__main__.main()\n"
         "kernels = [flips.position_sums, flips.direction_sums, neurons.totals, neurons.symmetric_weights]\n"
         "print(*(sum(k.stats.cache_misses.values()) for k in [*kernels, ziggurat._stack]))"
@@ -291,7 +291,7 @@ def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkey
 def test_compiled_code_is_not_used_after_a_change_of_any_kernel(monkeypatch, tmp_path):
     """Constants of one file are compiled into the functions of others."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    source = shutil.copytree(ROOT / "src/ntk_core/kernels", tmp_path / "kernels")
+    source = shutil.copytree(ROOT / "src/ntk_core/sampling/kernels", tmp_path / "kernels")
     monkeypatch.setattr(compiling, "__file__", str(source / "compiling.py"))
     before = compiling.folder()
     assert compiling.folder() == before

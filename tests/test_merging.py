@@ -14,17 +14,17 @@ from conftest import DELTA, X_NORM
 from typer.testing import CliRunner
 
 import ntk_core
-from ntk_core.analysis import quantile_dataset
-from ntk_core.checksums import check, write_manifest
+from ntk_core.archive.merge import MergeError, merge_archives
 from ntk_core.cli import app
-from ntk_core.config import ExecutionModel
-from ntk_core.datasets import write
-from ntk_core.execution import workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.merging import MergeError, merge_archives
-from ntk_core.rates import rate_dataset
-from ntk_core.simulation import collect, simulate_shard
-from ntk_core.theory import theory_dataset
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.storage.checksums import check, write_manifest
+from ntk_core.storage.netcdf import write
 
 WHOLE = Experiment("e", "band", ("adversarial", "sphere"), (64, 256), (2,), (0.5, 2.0), 3000)
 FILES = ("runs.nc", "theory.nc", "quantiles.nc", "rates.nc")

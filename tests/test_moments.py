@@ -9,11 +9,11 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from ntk_core import moments
-from ntk_core.band import QUANTITIES
-from ntk_core.displacement import LAWS
-from ntk_core.grid import Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.drawn import Cell
+from ntk_core.laws import LAWS
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.samplers import simulate
+from ntk_core.theory import moments
 
 PHI0 = norm.pdf(0)
 

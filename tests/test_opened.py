@@ -12,9 +12,9 @@ import xarray as xr
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM, results_of
 
 import ntk_core
-from ntk_core import bounds
-from ntk_core.archive import ArchiveError
-from ntk_core.exact import exact_quantile
+from ntk_core.datasets.validation import ArchiveError
+from ntk_core.theory import bounds
+from ntk_core.theory.exact import exact_quantile
 
 TABLES = ("runs", "theory", "quantiles", "rates")
 

@@ -17,22 +17,23 @@ from conftest import ROOT, run_snakemake
 from scipy.stats import ks_2samp
 from typer.testing import CliRunner
 
-from ntk_core import moments, replay
-from ntk_core.archive import ArchivedRuns, ArchiveError, archived
-from ntk_core.band import QUANTITIES, flip_sums
-from ntk_core.checksums import write_manifest
+from ntk_core.archive import replay
 from ntk_core.cli import app
-from ntk_core.config import ConfigError, ExecutionModel, parse_config
-from ntk_core.config_file import read_config_file, with_law_paths
-from ntk_core.displacement import LawError, OwnLaw
-from ntk_core.displacement.law import PAIRS, BandBlock
-from ntk_core.displacement.own import MAX_SOURCE
-from ntk_core.execution import workers
-from ntk_core.grid import Cell, Experiment, Shard, spec
-from ntk_core.plan import Plan
-from ntk_core.samplers import simulate
-from ntk_core.seeding import Streams
-from ntk_core.simulation import collect, simulate_shard
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.validation import ArchivedRuns, ArchiveError, archived
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ConfigError, ExecutionModel, parse_config
+from ntk_core.experiments.config_file import read_config_file, with_law_paths
+from ntk_core.experiments.drawn import Cell, Experiment, Shard, spec
+from ntk_core.experiments.plan import Plan
+from ntk_core.laws import LawError, OwnLaw
+from ntk_core.laws.law import PAIRS, BandBlock
+from ntk_core.laws.own import MAX_SOURCE
+from ntk_core.quantities import QUANTITIES, flip_sums
+from ntk_core.sampling.samplers import simulate
+from ntk_core.sampling.streams import Streams
+from ntk_core.storage.checksums import write_manifest
+from ntk_core.theory import moments
 
 EXAMPLE = ROOT / "config/examples/laws/noisy_aligned.py"
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from ntk_core.ownership import OccupiedError, cancel_jobs, claim, sweep
-from ntk_core.private_folder import private_folder
+from ntk_core.execution.private_folder import private_folder
+from ntk_core.workdir.owner import OccupiedError, cancel_jobs, claim, sweep
 
-CLAIM = "from ntk_core.ownership import claim; claim(); print('held', flush=True); input()"
+CLAIM = "from ntk_core.workdir.owner import claim; claim(); print('held', flush=True); input()"
 
 
 @pytest.fixture

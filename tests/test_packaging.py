@@ -54,7 +54,7 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert files == expected
     assert {
         "ntk_core/py.typed",
-        *(f"ntk_core/findings/page.{kind}" for kind in ("html.jinja", "css", "js")),
+        *(f"ntk_core/pages/findings/page.{kind}" for kind in ("html.jinja", "css", "js")),
     } < files
 
 
@@ -89,8 +89,8 @@ def test_the_command_works_away_from_the_checkout(installed, default_run, tmp_pa
     assert "replay" in call(command, "--help")
     assert call(command, "verify", str(results)).startswith("ok: ")
     assert "the same bits" in call(command, *RUNS["drawn"].split(), str(results))
-    page = "from ntk_core.findings.embedding import asset\n"
-    page += "print(*(len(asset('ntk_core.findings', f'page.{kind}')) for kind in ('css', 'js')))"
+    page = "from ntk_core.pages.findings.embedding import asset\n"
+    page += "print(*(len(asset('ntk_core.pages.findings', f'page.{kind}')) for kind in ('css', 'js')))"
     assert min(map(int, call("-c", page).split())) > 100
 
 

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from ntk_core.config import ConfigError, parse_config
-from ntk_core.plan import Plan
+from ntk_core.experiments.config import ConfigError, parse_config
+from ntk_core.experiments.plan import Plan
 
 
 def make(small, tmp_path, **changes):

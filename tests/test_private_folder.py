@@ -6,9 +6,14 @@ import threading
 
 import pytest
 
-from ntk_core.config import ExecutionModel
-from ntk_core.execution import compute, workers
-from ntk_core.private_folder import NAME, private_folder, temporary_folder, writable_by_others
+from ntk_core.execution.private_folder import (
+    NAME,
+    private_folder,
+    temporary_folder,
+    writable_by_others,
+)
+from ntk_core.execution.workers import compute, workers
+from ntk_core.experiments.config import ExecutionModel
 
 
 @pytest.fixture(autouse=True)

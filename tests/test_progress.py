@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import threading
 
-from ntk_core import progress
-from ntk_core.progress import Job, Monitor, note, runs_done
+from ntk_core.workdir import progress
+from ntk_core.workdir.progress import Job, Monitor, note, runs_done
 
 
 def test_notes_add_up_and_go(tmp_path):

@@ -125,7 +125,10 @@ def test_version_is_the_same_everywhere():
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("module", ["ntk_core", "ntk_core.samplers", "ntk_core.plan", "ntk_core.simulation"])
+@pytest.mark.parametrize(
+    "module",
+    ["ntk_core", "ntk_core.sampling.samplers", "ntk_core.experiments.plan", "ntk_core.datasets.shard"],
+)
 def test_simulating_imports_neither_figures_nor_analysis(module):
     """What a simulate job pays at its start: no plotting, no statistics library, no workflow engine."""
     code = f"import sys, {module}; print(*sys.modules)"

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from ntk_core import moments
-from ntk_core.grid import Experiment
-from ntk_core.rates import rate_dataset
-from ntk_core.statistics import Z
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.datasets.statistics import Z
+from ntk_core.experiments.drawn import Experiment
+from ntk_core.theory import moments
 
 
 def test_slopes_are_least_squares_of_the_logarithms(analysed):

@@ -11,10 +11,10 @@ import xarray as xr
 from conftest import results_of, run_snakemake
 
 import ntk_core
-from ntk_core.checksums import check, write_manifest
-from ntk_core.config import ConfigError
+from ntk_core.archive.reanalysis import parse_reanalysis
+from ntk_core.experiments.config import ConfigError
 from ntk_core.figures import FIGURES
-from ntk_core.reanalysis import parse_reanalysis
+from ntk_core.storage.checksums import check, write_manifest
 
 
 @pytest.fixture(scope="module")

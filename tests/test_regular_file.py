@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ntk_core.regular_file import FileError, open_regular_file, read_regular_file
+from ntk_core.storage.regular_file import FileError, open_regular_file, read_regular_file
 
 
 def test_a_file_is_read_up_to_its_limit(tmp_path):

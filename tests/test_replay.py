@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from ntk_core import replay
-from ntk_core.displacement import LAWS
-from ntk_core.grid import Cell
-from ntk_core.samplers import simulate
-from ntk_core.seeding import Streams
+from ntk_core.archive import replay
+from ntk_core.experiments.drawn import Cell
+from ntk_core.laws import LAWS
+from ntk_core.sampling.samplers import simulate
+from ntk_core.sampling.streams import Streams
 
 POINTS = [(2, 1, 1.0), (64, 2, 1.0), (1024, 3, 2.0), (4096, 64, 0.5), (64, 1, 30.0), (16, 5, 40.0)]
 

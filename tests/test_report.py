@@ -13,8 +13,8 @@ import xarray as xr
 from browsing import chromium, in_browser
 from scipy.stats import binom, norm
 
+from ntk_core.datasets.statistics import Z
 from ntk_core.figures import FIGURES, TRAINING_FIGURES
-from ntk_core.statistics import Z
 
 
 @pytest.fixture(scope="module")

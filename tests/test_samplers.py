@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from ntk_core import samplers
-from ntk_core.band import QUANTITIES
-from ntk_core.displacement import LAWS
-from ntk_core.grid import BLOCK, Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.drawn import BLOCK, Cell
+from ntk_core.laws import LAWS
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling import samplers
+from ntk_core.sampling.samplers import simulate
 
 KS_CASES = [
     (2, 1, 1.0),

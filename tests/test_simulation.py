@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ntk_core.band import QUANTITIES
-from ntk_core.config import ExecutionModel
-from ntk_core.datasets import RUN_DIMS, RunsWriter, replacing
-from ntk_core.execution import workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.samplers import simulate
-from ntk_core.seeding import FORMAT_VERSION
-from ntk_core.simulation import collect, simulate_shard
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.samplers import simulate
+from ntk_core.sampling.streams import FORMAT_VERSION
+from ntk_core.storage.netcdf import RUN_DIMS, RunsWriter, replacing
 
 EXPERIMENT = Experiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
 

@@ -33,10 +33,10 @@ from slurm_cluster import DAEMONS, Cluster, missing
 from snakemake_calls import Call
 from test_jobqueue import JOBS, execution
 
-from ntk_core.config import ExecutionModel
-from ntk_core.execution import compute, workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.simulation import simulate_shard
+from ntk_core.datasets.shard import simulate_shard
+from ntk_core.execution.workers import compute, workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Experiment, Shard
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 LACKING = missing() + ([] if importlib.util.find_spec(PLUGIN) else [PLUGIN])
@@ -362,7 +362,7 @@ def test_workers_end_with_a_killed_job(at_cluster, tmp_path):
     code = (
         "import sys\n"
         "from test_jobqueue import execution\n"
-        "from ntk_core.execution import workers\n"
+        "from ntk_core.execution.workers import workers\n"
         "if __name__ == '__main__':\n"
         "    with workers(execution(), 1) as client:\n"
         "        client.wait_for_workers(1)\n"

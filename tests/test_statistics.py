@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binom
 
-from ntk_core import statistics
+from ntk_core.datasets import statistics
 
 
 @pytest.mark.parametrize("runs", [10, 100, 5000])

@@ -15,7 +15,7 @@ from packaging.licenses import canonicalize_license_expression
 from packaging.utils import canonicalize_name
 from snakemake.common.configfile import load_configfile
 
-from ntk_core.config import ConfigError, parse_config
+from ntk_core.experiments.config import ConfigError, parse_config
 from tools import supply
 
 LOCKS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.lock"), *ROOT.glob("[!.]*/*.lock")])

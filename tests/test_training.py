@@ -10,15 +10,14 @@ import pytest
 from scipy.stats import binom
 
 from ntk_core import network
-from ntk_core.band import QUANTITIES
-from ntk_core.bounds import sharp
-from ntk_core.config import ConfigError, parse_config
-from ntk_core.training import Training
-from ntk_core.training.analysis import alpha_ceiling
-from ntk_core.training.data import DIGIT_COUNTS, Data, load, step_size
-from ntk_core.training.descent import Status, start, tangent_kernel, trace, train
-from ntk_core.training.limit import EXPONENTS, arc_cosine_kernel, limit
-from ntk_core.training.spec import RUN_VARIABLES
+from ntk_core.datasets.trained_quantiles import alpha_ceiling
+from ntk_core.experiments.config import ConfigError, parse_config
+from ntk_core.experiments.trained import RUN_VARIABLES, Training
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, step_size
+from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, train
+from ntk_core.theory.bounds import sharp
+from ntk_core.theory.training_limit import EXPONENTS, arc_cosine_kernel, limit
 
 SMALL = Training("e", "teacher", (), 5, 9, 7, "squared", 1.0, 12, None, (10,), 3)
 LOSSES = ("squared", "logistic")

@@ -15,21 +15,20 @@ import xarray as xr
 from conftest import run_snakemake
 from typer.testing import CliRunner
 
-from ntk_core.archive import ArchivedRuns, ArchivedTraining, ArchiveError, archived
-from ntk_core.band import QUANTITIES
-from ntk_core.bounds import bound
 from ntk_core.claims import JUDGES, open_archive
 from ntk_core.claims.record import FALSE, LOOSE, TRUE, UNDECIDED
 from ntk_core.cli import app
-from ntk_core.config import ExecutionModel, parse_config
-from ntk_core.datasets import write
-from ntk_core.execution import workers
-from ntk_core.grid import Shard
-from ntk_core.plan import Plan
-from ntk_core.simulation import DamagedShardError, collect, discard_damaged, make_shard
-from ntk_core.training import Training
-from ntk_core.training.analysis import rate_dataset, table_dataset
-from ntk_core.training.spec import RUN_VARIABLES, SHARD_COST
+from ntk_core.datasets.shard import DamagedShardError, collect, discard_damaged, make_shard
+from ntk_core.datasets.trained_quantiles import rate_dataset, table_dataset
+from ntk_core.datasets.validation import ArchivedRuns, ArchivedTraining, ArchiveError, archived
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel, parse_config
+from ntk_core.experiments.drawn import Shard
+from ntk_core.experiments.plan import Plan
+from ntk_core.experiments.trained import RUN_VARIABLES, SHARD_COST, Training
+from ntk_core.quantities import QUANTITIES
+from ntk_core.storage.netcdf import write
+from ntk_core.theory.bounds import bound
 
 ENTROPY = 5
 LAZY = Training("lazy", "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, (16, 64, 256), 12)

@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 from trained import EXPERIMENTS, made
 
+from ntk_core.claims.answer import answer
 from ntk_core.figures import TRAINING_FIGURES, radius, save, standing, training_rate, twin
-from ntk_core.summary import summarise
-from ntk_core.training.answer import answer
+from ntk_core.pages.summary import summarise
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import gammaln
 
-from ntk_core import unit_vector
-from ntk_core.gaussian import band_integral, band_probability
+from ntk_core.theory import unit_vector
+from ntk_core.theory.gaussian import band_integral, band_probability
 
 
 def density(t: float, d: int) -> float:

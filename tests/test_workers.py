@@ -23,12 +23,12 @@ from dask_processes import LOOPBACK, Processes, Tls, asks_for_certificate, liste
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
 
-from ntk_core.config import ConfigError, ExecutionModel, parse_config
-from ntk_core.datasets import RunsReader
-from ntk_core.execution import MismatchError, check, compute, workers
-from ntk_core.grid import Experiment, Shard
-from ntk_core.plan import Plan
-from ntk_core.simulation import collect, simulate_shard
+from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.execution.workers import MismatchError, check, compute, workers
+from ntk_core.experiments.config import ConfigError, ExecutionModel, parse_config
+from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.experiments.plan import Plan
+from ntk_core.storage.netcdf import RunsReader
 
 DEAR = Experiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
 """Eight tasks, together some four seconds."""
@@ -120,7 +120,7 @@ def end_this_worker(_: int) -> None:
 
 
 def test_a_task_that_kills_its_workers_ends_in_an_error(monkeypatch):
-    import ntk_core.execution as execution
+    import ntk_core.execution.workers as execution
 
     monkeypatch.setitem(execution._SETTINGS, "distributed.scheduler.allowed-failures", 2)  # else a minute
     with (

@@ -17,8 +17,8 @@ import xarray as xr
 from conftest import ROOT, SMALL, SMALL_TARGETS, Run, run_snakemake, snakemake_process
 from snakemake_calls import Call
 
-from ntk_core.band import QUANTITIES
 from ntk_core.figures import FIGURES
+from ntk_core.quantities import QUANTITIES
 
 
 def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small):

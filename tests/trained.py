@@ -6,12 +6,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from ntk_core.config import ExecutionModel
-from ntk_core.execution import workers
-from ntk_core.grid import Shard
-from ntk_core.training import Training
-from ntk_core.training.analysis import rate_dataset, table_dataset
-from ntk_core.training.runs import collect, train_shard
+from ntk_core.datasets.trained_quantiles import rate_dataset, table_dataset
+from ntk_core.datasets.trained_shard import collect, train_shard
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.drawn import Shard
+from ntk_core.experiments.trained import Training
 
 DELTA, X_NORM = (0.01, 0.5), (0.3, 5.0)
 EXPERIMENTS = {

@@ -19,7 +19,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
 from pymdownx.slugs import slugify
 
-from ntk_core.findings.formula import mathml
+from ntk_core.pages.findings.formula import mathml
 
 ROOT = Path(__file__).parents[1]
 

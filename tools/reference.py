@@ -55,7 +55,7 @@ SECTIONS = {
 
 def config_keys() -> str:
     """Every key: path, type, what is allowed, default, meaning."""
-    from ntk_core.config import Config
+    from ntk_core.experiments.config import Config
 
     schema = Config.model_json_schema()
     parts = {"Config": schema} | schema["$defs"]
@@ -159,16 +159,19 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
     """Each file of the smallest drawn and the smallest trained experiment, by kind and name."""
     import xarray as xr
 
-    from ntk_core import simulation, theory, training
-    from ntk_core.analysis import quantile_dataset
-    from ntk_core.config import ExecutionModel
-    from ntk_core.execution import workers
-    from ntk_core.grid import Experiment, Shard
-    from ntk_core.rates import rate_dataset
-    from ntk_core.training import analysis, runs
+    from ntk_core.datasets import shard as simulation
+    from ntk_core.datasets import theory
+    from ntk_core.datasets import trained_quantiles as analysis
+    from ntk_core.datasets import trained_shard as runs
+    from ntk_core.datasets.quantiles import quantile_dataset
+    from ntk_core.datasets.rates import rate_dataset
+    from ntk_core.execution.workers import workers
+    from ntk_core.experiments.config import ExecutionModel
+    from ntk_core.experiments.drawn import Experiment, Shard
+    from ntk_core.experiments.trained import Training
 
     drawn = Experiment("drawn", "band", ("adversarial",), (4, 16), (2,), (1.0,), 4)
-    trained = training.Training("trained", "teacher", (), 2, 2, 2, "squared", 1.0, 1, None, (4, 8), 2)
+    trained = Training("trained", "teacher", (), 2, 2, 2, "squared", 1.0, 1, None, (4, 8), 2)
     delta, x_norm = (0.5,), (1.0,)
     with tempfile.TemporaryDirectory() as folder, workers(ExecutionModel(), 1) as client:
         grid, descent = Path(folder) / "drawn.nc", Path(folder) / "trained.nc"

@@ -1,11 +1,11 @@
-"""Ours: `ntk_core.samplers.simulate` with the band sampler, in whole blocks of seeds."""
+"""Ours: `ntk_core.sampling.samplers.simulate` with the band sampler, in whole blocks of seeds."""
 
 from __future__ import annotations
 
 import itertools
 
-from ntk_core.grid import BLOCK, Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.drawn import BLOCK, Cell
+from ntk_core.sampling.samplers import simulate
 
 from ..point import Array, Point, Runner
 

@@ -1,4 +1,4 @@
-"""Our oracle: `ntk_core.samplers.simulate` with the dense sampler.
+"""Our oracle: `ntk_core.sampling.samplers.simulate` with the dense sampler.
 
 Every call has an entropy of its own and starts at seed 0, so that no run is drawn in vain. On
 several cores the runs are split over threads.
@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ntk_core.grid import Cell
-from ntk_core.samplers import simulate
+from ntk_core.experiments.drawn import Cell
+from ntk_core.sampling.samplers import simulate
 
 from ..point import Array, Point, Runner
 

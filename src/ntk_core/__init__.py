@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .opened import Archive, DrawnResults, TrainedResults, open_archive
+    from .archive.results import Archive, DrawnResults, TrainedResults, open_archive
 
 __version__ = "0.1.0"
 
@@ -18,9 +18,9 @@ __all__ = ["Archive", "DrawnResults", "TrainedResults", "open_archive"]
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from . import opened
+        from .archive import results
 
-        return getattr(opened, name)
+        return getattr(results, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

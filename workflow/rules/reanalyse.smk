@@ -1,7 +1,7 @@
 # `snakemake reanalyse --config archive=PATH`: an archive is verified, then its runs are looked at anew. No run is made.
 # All of it lands in `reanalysis/`; nothing is written into the archive.
-from ntk_core.checksums import digest, seal_path
-from ntk_core.reanalysis import parse_reanalysis
+from ntk_core.storage.checksums import digest, seal_path
+from ntk_core.archive.reanalysis import parse_reanalysis
 
 try:
     REANALYSIS = parse_reanalysis(config)

@@ -1,13 +1,13 @@
 # What a config asks for: the plan, the files, and the rules that make them.
-from ntk_core.bundle import sources
-from ntk_core.checksums import seal_path
-from ntk_core.config import parse_config
-from ntk_core.config_file import with_law_paths
-from ntk_core.cost import analysis_request, check_size, estimate, shard_request
-from ntk_core.execution import check as check_execution
+from ntk_core.archive.write import sources
+from ntk_core.storage.checksums import seal_path
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.config_file import with_law_paths
+from ntk_core.experiments.cost import analysis_request, check_size, estimate, shard_request
+from ntk_core.execution.workers import check as check_execution
 from ntk_core.figures import FIGURES, TRAINING_FIGURES
-from ntk_core.plan import Plan
-from ntk_core.progress import Job
+from ntk_core.experiments.plan import Plan
+from ntk_core.workdir.progress import Job
 
 try:
     # In place, because the call that writes the report gets this config in another folder.

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from ntk_core.bundle import bundle
-from ntk_core.config import parse_config
+from ntk_core.archive.write import bundle
+from ntk_core.experiments.config import parse_config
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

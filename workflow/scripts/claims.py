@@ -4,9 +4,9 @@ import logging
 from pathlib import Path
 
 from ntk_core.claims import STATEMENTS, claim, open_archive, to_json
-from ntk_core.config import parse_config
-from ntk_core.datasets import replacing
-from ntk_core.execution import workers
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.storage.netcdf import replacing
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)

@@ -3,9 +3,9 @@
 import logging
 from pathlib import Path
 
-from ntk_core.config import parse_config
-from ntk_core.plan import Plan
-from ntk_core.simulation import DamagedShardError, collect, discard_damaged
+from ntk_core.datasets.shard import DamagedShardError, collect, discard_damaged
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.plan import Plan
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

@@ -5,17 +5,17 @@ import sys
 
 import xarray as xr
 
-from ntk_core.config import parse_config
-from ntk_core.datasets import replacing
-from ntk_core.execution import workers
-from ntk_core.explore.histograms import histograms
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.pages.explore.histograms import histograms
+from ntk_core.storage.netcdf import replacing
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
     # Altair loads grammars of internet addresses where they are installed, and nobody asks for them.
     sys.modules.setdefault("rfc3987_syntax", None)
-    from ntk_core.explore.page import render
+    from ntk_core.pages.explore.page import render
 
     config = parse_config(snakemake.config)
     given = zip(config.grids, snakemake.input.runs, snakemake.input.quantiles, strict=True)

@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from ntk_core.claims.record import from_json
-from ntk_core.datasets import load_pairs, replacing
-from ntk_core.findings import render
+from ntk_core.pages.findings import render
+from ntk_core.storage.netcdf import load_pairs, replacing
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

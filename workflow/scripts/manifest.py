@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from ntk_core.checksums import write_manifest
+from ntk_core.storage.checksums import write_manifest
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

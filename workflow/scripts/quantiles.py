@@ -4,11 +4,11 @@ import logging
 
 import xarray as xr
 
-from ntk_core.analysis import quantile_dataset
-from ntk_core.config import parse_config
-from ntk_core.datasets import write
-from ntk_core.execution import workers
-from ntk_core.rates import rate_dataset
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.storage.netcdf import write
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)

@@ -2,9 +2,9 @@
 
 import logging
 
-from ntk_core.datasets import write
-from ntk_core.execution import workers
-from ntk_core.reanalysis import parse_reanalysis
+from ntk_core.archive.reanalysis import parse_reanalysis
+from ntk_core.execution.workers import workers
+from ntk_core.storage.netcdf import write
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)

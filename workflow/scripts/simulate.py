@@ -3,12 +3,12 @@
 import logging
 from pathlib import Path
 
-from ntk_core.config import parse_config
-from ntk_core.displacement import LawError
-from ntk_core.execution import workers
-from ntk_core.plan import Plan
-from ntk_core.progress import note
-from ntk_core.simulation import make_shard
+from ntk_core.datasets.shard import make_shard
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.plan import Plan
+from ntk_core.laws import LawError
+from ntk_core.workdir.progress import note
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from ntk_core.datasets import load_pairs, replacing
-from ntk_core.summary import summarise
+from ntk_core.pages.summary import summarise
+from ntk_core.storage.netcdf import load_pairs, replacing
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

@@ -2,10 +2,10 @@
 
 import logging
 
-from ntk_core.config import parse_config
-from ntk_core.datasets import write
-from ntk_core.execution import workers
-from ntk_core.theory import theory_dataset
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.storage.netcdf import write
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)

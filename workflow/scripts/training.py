@@ -4,9 +4,9 @@ import logging
 
 import xarray as xr
 
-from ntk_core.config import parse_config
-from ntk_core.datasets import write
-from ntk_core.training.analysis import rate_dataset, table_dataset
+from ntk_core.datasets.trained_quantiles import rate_dataset, table_dataset
+from ntk_core.experiments.config import parse_config
+from ntk_core.storage.netcdf import write
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

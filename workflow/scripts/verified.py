@@ -5,10 +5,10 @@ import logging
 import sys
 from pathlib import Path
 
-from ntk_core.checksums import NoManifestError, check
-from ntk_core.datasets import replacing
-from ntk_core.reanalysis import parse_reanalysis
-from ntk_core.terminal import printable
+from ntk_core.archive.reanalysis import parse_reanalysis
+from ntk_core.storage.checksums import NoManifestError, check
+from ntk_core.storage.netcdf import replacing
+from ntk_core.storage.printable import printable
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

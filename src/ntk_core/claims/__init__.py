@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .archive import Archive, open_archive
 from .concentration import anti_concentration, hoeffding
 from .decomposition import delta_split, sign_changes_in_band
+from .evidence import Archive, open_archive
 from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
 from .lazy import lazy_training
 from .lemmas import expansion, homogeneity, subgradient, symmetric_start

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..archive import ArchiveError
-from ..terminal import printable
+from ..datasets.validation import ArchiveError
+from ..storage.printable import printable
 from . import STATEMENTS, claim, open_archive
 from .wording import as_text
 
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _judge(names: list[str], results: Path) -> None:
-    from ..config import ExecutionModel
-    from ..execution import workers
+    from ..execution.workers import workers
+    from ..experiments.config import ExecutionModel
 
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as executors:

@@ -10,9 +10,9 @@ import math
 import numpy as np
 from scipy.special import bdtrc, erf
 
-from ..binomial import binomial_quantile
-from ..statistics import proportion_interval
-from .archive import Archive
+from ..datasets.statistics import proportion_interval
+from ..theory.binomial import binomial_quantile
+from .evidence import Archive
 from .record import Judgement, Number, judge_factor
 from .wording import power_of_ten, width
 

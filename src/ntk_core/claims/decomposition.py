@@ -11,13 +11,13 @@ from functools import partial
 import numpy as np
 
 from .. import network
-from ..analysis import NOISE
-from ..band import quantum
-from ..displacement import LAWS
-from ..grid import Cell
+from ..datasets.quantiles import NOISE
+from ..experiments.drawn import Cell
+from ..laws import LAWS
 from ..network import Array
-from .archive import Archive
+from ..quantities import quantum
 from .draws import ROUNDING, count, networks, signs, size
+from .evidence import Archive
 from .record import FALSE, Judgement, Number, judge_exceptions, judge_factor
 
 ARCHIVED_ROUNDING = 1e-10

@@ -14,17 +14,17 @@ from functools import cache
 
 import numpy as np
 
-from ..analysis import beyond_chance
-from ..band import QUANTITIES
-from ..bounds import bound
-from ..exact import MAX_RADIUS, exact_law
-from ..grid import Cell
+from ..datasets.quantiles import beyond_chance
+from ..datasets.statistics import proportion_interval
+from ..experiments.drawn import Cell
 from ..network import Array, symmetric_initialization
-from ..samplers import simulate
-from ..search import MEASURES, best_found, best_pattern
-from ..statistics import proportion_interval
-from .archive import Archive
+from ..quantities import QUANTITIES
+from ..sampling.samplers import simulate
+from ..theory.bounds import bound
+from ..theory.exact import MAX_RADIUS, exact_law
+from .brute_force import MEASURES, best_found, best_pattern
 from .draws import signs
+from .evidence import Archive
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
 from .wording import power_of_ten, width
 

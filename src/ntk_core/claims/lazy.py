@@ -11,10 +11,10 @@ from dataclasses import astuple
 import numpy as np
 import xarray as xr
 
-from ..analysis import CHANCE
-from ..binomial import binomial_tail
-from ..training.answer import Estimate, answer
-from .archive import Archive, ArchivedTrained
+from ..datasets.quantiles import CHANCE
+from ..theory.binomial import binomial_tail
+from .answer import Estimate, answer
+from .evidence import Archive, ArchivedTrained
 from .record import FALSE, UNDECIDED, Judgement, Number, judge_factor
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from scipy.special import chdtri
 
 from .. import network
+from ..datasets.statistics import CONFIDENCE
 from ..network import Array
-from ..statistics import CONFIDENCE
-from .archive import Archive
 from .draws import DIMENSIONS, ROUNDING, count, networks, signs, size
+from .evidence import Archive
 from .record import Judgement, Number, judge_exceptions
 
 

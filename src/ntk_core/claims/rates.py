@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtri
 
-from .. import moments
-from ..statistics import Z
-from .archive import Archive
+from ..datasets.statistics import Z
+from ..theory import moments
+from .evidence import Archive
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
 
 TOP = (2**38, 2**40)

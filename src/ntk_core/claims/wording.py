@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..terminal import printable
+from ..storage.printable import printable
 from .record import Claim, Number
 
 

@@ -1,6 +1,6 @@
 """The command `ntk-core`: a file here for each thing people do with an archive."""
 
-from . import check, look, pass_on
+from . import export, inspect, verify
 from .common import app
 
-__all__ = ["app", "check", "look", "pass_on"]
+__all__ = ["app", "export", "inspect", "verify"]

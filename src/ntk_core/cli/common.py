@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import numpy as np
 import typer
 
-from ..terminal import printable
+from ..storage.printable import printable
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None

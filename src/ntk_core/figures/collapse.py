@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from ..statistics import Z
+from ..datasets.statistics import Z
 from . import style
 
 CLAIM = r"Times $\sqrt{m}$, every quantity settles at its theoretical constant; random directions fall below"

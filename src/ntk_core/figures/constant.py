@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..bounds import bound
-from ..moments import exponent, limit
+from ..theory.bounds import bound
+from ..theory.moments import exponent, limit
 from . import style
 
 CLAIM = (

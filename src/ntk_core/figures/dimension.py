@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..moments import exponent, limit
+from ..theory.moments import exponent, limit
 from . import style
 
 CLAIM = "The dimension does not matter along $x$; random directions miss $x$ as $d$ grows"

@@ -20,12 +20,12 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..analysis import NOISE
-from ..band import quantum
-from ..datasets import replacing
-from ..moments import exponent
+from ..datasets.quantiles import NOISE
+from ..datasets.statistics import Z
 from ..network import Array
-from ..statistics import Z
+from ..quantities import quantum
+from ..storage.netcdf import replacing
+from ..theory.moments import exponent
 
 SYMBOLS = {
     "linearization_error": r"$E$",

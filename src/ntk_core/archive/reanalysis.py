@@ -1,0 +1,148 @@
+"""What a reanalysis asks of an archive, checked before any work starts.
+
+In: the plain mapping of a config with the key `archive`. Out: a `Reanalysis`: for each experiment what
+`ntk_core.open_archive(...)[experiment]` is asked for, and the figures that are drawn of the answer. It reads
+the headers of the archive and nothing else; no run is ever made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from ..datasets.validation import ArchiveError
+from ..experiments.config import AnalysisModel, ConfigError, ExecutionModel, Section, parse_section, unique
+from ..figures import TRAINING_FIGURES, drawable
+from ..quantities import QUANTITIES
+from .results import DrawnResults, open_archive
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ..execution.workers import Workers
+
+Whole = Annotated[list[int], Field(min_length=1), AfterValidator(unique)]
+Numbers = Annotated[list[float], Field(min_length=1), AfterValidator(unique)]
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+
+
+class SelectModel(Section):
+    """The part of an archive that is looked at; what is left out is looked at whole."""
+
+    experiment: Names | None = Field(default=None, description="a list of experiments of the archive")
+    perturbation: Names | None = Field(default=None, description="a list of archived displacement laws")
+    m: Whole | None = Field(default=None, description="a list of archived widths")
+    d: Whole | None = Field(default=None, description="a list of archived input dimensions")
+    alpha: Numbers | None = Field(default=None, description="a list of archived radii")
+    seeds: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="a whole number, at least 1: only so many runs of each cell, the first"
+    )
+    quantity: Names | None = Field(default=None, description=f"a list from: {', '.join(QUANTITIES)}")
+    figure: list[str] | None = Field(default=None, description="a list of figures; [] for none")
+
+
+class ReanalysisModel(Section):
+    """A config that reanalyses an archive."""
+
+    archive: Annotated[str, Field(min_length=1)] = Field(
+        description="the folder of an archive, or of results"
+    )
+    analysis: AnalysisModel | None = Field(
+        default=None, description="a mapping with the keys delta, x_norm; both as archived where left out"
+    )
+    select: SelectModel = Field(
+        default=SelectModel(), description=f"a mapping with the keys {', '.join(SelectModel.model_fields)}"
+    )
+    execution: ExecutionModel = Field(default=ExecutionModel(), description="as in any config")
+
+
+@dataclass(frozen=True)
+class Reanalysis:
+    """An archive, and for each experiment what is asked of it and which figures are drawn.
+
+    `drawn` are those whose displacements are drawn, not trained.
+    """
+
+    path: Path
+    asked: dict[str, dict[str, Any]]
+    figures: dict[str, tuple[str, ...]]
+    drawn: frozenset[str]
+    execution: ExecutionModel
+
+    def summarised(self, kind: str) -> list[str]:
+        """Experiments of a kind, drawn or trained, whose error is looked at: a summary is about that."""
+        return [
+            name
+            for name, ask in self.asked.items()
+            if ("drawn" if name in self.drawn else "trained") == kind
+            and "linearization_error" in ask.get("quantity", QUANTITIES)
+        ]
+
+    def tables(self, name: str, workers: Workers) -> tuple[xr.Dataset, xr.Dataset]:
+        """Quantiles and rates of an experiment as asked for."""
+        opened, asked = open_archive(self.path)[name], self.asked[name]
+        if isinstance(opened, DrawnResults):
+            quantiles = opened.quantiles(**asked, workers=workers)
+        else:
+            quantiles = opened.quantiles(**asked)
+        return quantiles, opened.rates(quantiles)
+
+
+def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
+    """A checked `Reanalysis` from the plain mapping of a config.
+
+    Raises `ConfigError` that names key, value and what is allowed, also where the archive is not there, does
+    not hold what is selected, or where results would be written into it.
+    """
+    model = parse_section(ReanalysisModel, _numbers(raw))
+    path = Path(model.archive).absolute()
+    if Path.cwd().is_relative_to(path):
+        raise ConfigError(f"archive is {model.archive!r}; allowed: a folder that nothing is written in")
+    try:
+        archive = open_archive(path)
+        names = model.select.experiment or list(archive)
+        if unknown := [name for name in names if name not in archive]:
+            raise ConfigError(f"select.experiment is {unknown[0]!r}; allowed: {', '.join(archive)}")
+        opened = {name: archive[name] for name in names}
+    except ArchiveError as error:
+        raise ConfigError(f"archive is {model.archive!r}: {error}") from None
+    drawn = [name for name in names if isinstance(opened[name], DrawnResults)]
+    asked: dict[str, dict[str, Any]] = {}
+    figures, possible = {}, {}
+    for name in names:
+        part = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
+        levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
+        if name not in drawn:
+            part = {key: value for key, value in part.items() if key in ("m", "seeds")}
+        asked[name] = levels | part
+        try:
+            opened[name].part(**part)
+        except ValueError as error:
+            raise ConfigError(f"select.{error} (experiment {name})") from None
+        quantities = part.get("quantity", QUANTITIES)
+        possible[name] = drawable(quantities) if name in drawn else TRAINING_FIGURES
+        wanted = model.select.figure
+        figures[name] = tuple(f for f in possible[name] if wanted is None or f in wanted)
+    for figure in model.select.figure or []:
+        if not any(figure in there for there in possible.values()):
+            allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
+            raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
+    return Reanalysis(path, asked, figures, frozenset(drawn), model.execution)
+
+
+def _numbers(value: Any) -> Any:
+    """The value with numbers where Snakemake, given lists on its command line, has left text."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
+    if isinstance(value, str):
+        for number in (int, float):
+            with contextlib.suppress(ValueError):
+                return number(value)
+    return value

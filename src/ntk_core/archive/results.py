@@ -1,0 +1,338 @@
+"""An archive opened for reanalysis: its files as plain xarray, and whatever else can be asked of its runs.
+
+In: the folder of the results of a run, or of an archive made of them. Out: an `Archive`, a mapping from the
+name of an experiment to its results. Nothing is read before it is asked for, nothing is ever written, and
+neither Snakemake nor Dask is needed; where Dask is installed, `runs` comes in chunks. It stands above
+`archive.py`, which decides whether a file is to be believed, and hides nothing: every table is an
+`xarray.Dataset` as in the files, and the same functions as in the workflow make it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from ..datasets import trained_quantiles as trained_analysis
+from ..datasets.quantiles import quantile_dataset
+from ..datasets.rates import rate_dataset
+from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
+from ..datasets.validation import (
+    ArchivedRuns,
+    ArchivedTraining,
+    ArchiveError,
+    archived,
+    load_table,
+    read_spec,
+    reading,
+)
+from ..experiments.config import AnalysisModel, AxesModel, ConfigError, parse_section
+from ..experiments.drawn import Experiment
+from ..experiments.trained import Training
+from ..quantities import QUANTITIES
+from ..storage.checksums import Checked, check
+from ..storage.netcdf import describe
+from ..storage.regular_file import FileError, read_regular_file
+
+if TYPE_CHECKING:
+    from ..claims import Claim
+    from ..execution.workers import Workers
+    from .replay import Replayed
+
+Kind = TypeVar("Kind", Experiment, Training)
+
+Levels = Iterable[float] | float | None
+"""One number, several, or None for those archived."""
+
+MAX_CLAIMS = 1 << 20
+"""Bytes of `claims.json`; there are some ten thousand."""
+
+
+class _Results(Generic[Kind]):
+    """What the results of both kinds of experiment have in common."""
+
+    FILES: ClassVar[tuple[str, ...]]
+
+    def __init__(self, folder: Path, spec: Kind, entropy: int) -> None:
+        self.folder = folder
+        """The folder of its files."""
+        self.spec: Kind = spec
+        """The experiment: its axes and how many runs there are of each cell."""
+        self.entropy = entropy
+        """The root of its randomness."""
+
+    @property
+    def runs(self) -> xr.Dataset:
+        """`runs.nc`: one value a run, read when asked for; in chunks where Dask is installed."""
+        chunks: Any = {} if importlib.util.find_spec("dask") else None
+        path = self.folder / "runs.nc"
+        with reading(path):
+            return xr.open_dataset(path, engine="netcdf4", chunks=chunks, cache=False)
+
+    @property
+    def datasets(self) -> dict[str, xr.Dataset]:
+        """All its files by name, `runs`, `quantiles`, `rates` and so on, as they are."""
+        return {"runs": self.runs, **{name: self._table(name) for name in self.FILES}}
+
+    def rates(self, table: xr.Dataset | None = None) -> xr.Dataset:
+        """Slopes against m and the constants in front, as in `rates.nc`, of a table that `quantiles` gave.
+
+        The archived rates where none is given.
+        """
+        if table is None:
+            return self._table("rates")
+        experiment, entropy = read_spec(self.folder, table.attrs)
+        if isinstance(experiment, Training):
+            return trained_analysis.rate_dataset(table, experiment, entropy)
+        return rate_dataset(table, experiment, entropy)
+
+    def _table(self, name: str) -> xr.Dataset:
+        return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)
+
+    def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Ascending levels and norms, those archived where none are asked for."""
+        table = self._table("quantiles")
+        asked = {"delta": delta, "x_norm": x_norm}
+        values = {name: table[name].values if asked[name] is None else asked[name] for name in asked}
+        levels = {name: np.unique(np.asarray(value, np.float64)).tolist() for name, value in values.items()}
+        try:
+            model = parse_section(AnalysisModel, levels)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return tuple(model.delta), tuple(model.x_norm)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec})"
+
+
+class DrawnResults(_Results[Experiment]):
+    """The results of a grid of drawn displacements.
+
+    Methods take values of the axes `perturbation`, `m`, `d` and `alpha`, each one value or several, to ask
+    for a part of the grid, and raise `ValueError` for one that is not there. Datasets are at ‖x‖ = 1 where
+    they have no `x_norm`.
+    """
+
+    FILES = ("theory", "quantiles", "rates")
+
+    def quantiles(
+        self,
+        delta: Levels = None,
+        x_norm: Levels = None,
+        quantity: Iterable[str] | str | None = None,
+        seeds: int | None = None,
+        workers: Workers | None = None,
+        **axes: Any,
+    ) -> xr.Dataset:
+        """Quantiles at levels 1 - δ, intervals, moments, bounds, exact values, exceedances (`quantiles.nc`).
+
+        As archived where nothing is asked for; else computed from the runs, cell by cell, at new levels δ
+        from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds`
+        runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for what is not
+        archived.
+        """
+        if not axes and all(asked is None for asked in (delta, x_norm, quantity, seeds)):
+            return self._table("quantiles")
+        experiment, quantities = self.part(quantity, seeds, **axes)
+        levels = self._levels(delta, x_norm)
+        theory = theory_dataset(experiment, self.entropy, *levels, workers, quantities)
+        runs = self.folder / "runs.nc"
+        return quantile_dataset(runs, theory, experiment, self.entropy, workers, self.spec)
+
+    def part(
+        self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
+    ) -> tuple[Experiment, tuple[str, ...]]:
+        """A part of the grid, and some quantities. Raises `ValueError` for what is not there."""
+        return self.spec.select(seeds, **_several(axes)), _quantities(quantity)
+
+    def bounds(
+        self, delta: Levels = None, x_norm: Levels = None, m: Any = None, alpha: Any = None
+    ) -> xr.Dataset:
+        """The bounds `printed`, `sharp`, `binomial` and `exact` over (quantity, m, alpha, delta, x_norm).
+
+        At the archived values or others: even m ≥ 2, α > 0, δ from 1e-9 to 0.999, ‖x‖ > 0.
+        """
+        levels, experiment = self._levels(delta, x_norm), self._elsewhere(m=m, alpha=alpha)
+        dims = ("quantity", "m", "alpha", "delta", "x_norm")
+        arrays = {f"bound_{name}": (dims, value) for name, value in bound_arrays(experiment, *levels).items()}
+        return _labelled(experiment, arrays, *levels)
+
+    def exact(
+        self, delta: Levels = None, quantity: Iterable[str] | str | None = None, **axes: Any
+    ) -> xr.Dataset:
+        """Exact quantiles, means and root mean squares, without a run; NaN where no exact law is known.
+
+        At the archived values or others: laws of the package, even m ≥ 2, d ≥ 1, α > 0,
+        δ from 1e-9 to 0.999.
+        """
+        levels, _ = self._levels(delta)
+        experiment, quantities = self._elsewhere(**axes), _quantities(quantity)
+        return _labelled(
+            experiment, exact_arrays(experiment, levels, None, quantities), levels, (), quantities
+        )
+
+    def replay(
+        self,
+        perturbation: str,
+        m: int,
+        d: int,
+        alpha: float,
+        seed: int,
+        definitions: bool = False,
+        run_archived_code: bool = False,
+    ) -> Replayed:
+        """One run computed again, beside what is archived of it; the bits are to be the same.
+
+        With `definitions` the definitions of the notes are evaluated as well, on a network that matches the
+        run. A law that came with the archive is code of whoever made it: it is run only with
+        `run_archived_code`. Raises `ArchiveError` where it is not allowed or the run is not there,
+        `ValueError` for a network too large to hold.
+        """
+        from .replay import replay  # compiled code, slow to import
+
+        with ArchivedRuns(self.folder / "runs.nc") as runs:
+            return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
+
+    def _elsewhere(self, **axes: Any) -> Experiment:
+        """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
+        asked = _several({name: values for name, values in axes.items() if values is not None})
+        axes = {name: list(values) for name, values in (self.spec.axes | asked).items()}
+        try:
+            known = parse_section(AxesModel, axes, self.spec.perturbation)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return replace(
+            self.spec,
+            perturbation=tuple(known.perturbation),
+            m=tuple(sorted(known.m)),
+            d=tuple(sorted(known.d)),
+            alpha=tuple(sorted(known.alpha)),
+        )
+
+
+class TrainedResults(_Results[Training]):
+    """The results of a trained experiment."""
+
+    FILES = ("quantiles", "rates")
+
+    def quantiles(
+        self, delta: Levels = None, x_norm: Levels = None, m: Any = None, seeds: int | None = None
+    ) -> xr.Dataset:
+        """Moments, quantiles, bounds and exceedances at every width and time: see `quantiles.nc`.
+
+        As archived where nothing is asked for; else computed from the runs at new levels δ and norms ‖x‖, of
+        some widths, and of the first `seeds` runs of each. Raises `ValueError` for what is not there.
+        """
+        if all(asked is None for asked in (delta, x_norm, m, seeds)):
+            return self._table("quantiles")
+        part = self.part(m, seeds)
+        runs = self.runs.sel(m=list(part.m), seed=range(part.seeds)).load()
+        return trained_analysis.table_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
+
+    def part(self, m: Any = None, seeds: int | None = None) -> Training:
+        """A part of the experiment. Raises `ValueError` for what is not there."""
+        return self.spec.select(seeds, self.spec.m if m is None else np.atleast_1d(m).tolist())
+
+    def replay(self, m: int, seed: int, definitions: bool = False) -> Replayed:
+        """One run trained again, beside what is archived of it; the bits are to be the same.
+
+        With `definitions` the definitions of the notes are evaluated as well, on the network at its end.
+        Raises `ArchiveError` for a run that is not there, `ValueError` for a network too large to hold.
+        """
+        from .replay import replay_trained  # compiled code, slow to import
+
+        with ArchivedTraining(self.folder / "runs.nc") as runs:
+            return replay_trained(runs, m, seed, definitions)
+
+
+class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
+    """The results of all experiments of a run, by name. Made by `open_archive`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._folders = {file.parent.name: file.parent for file in sorted(path.glob("*/runs.nc"))}
+
+    def __getitem__(self, name: str) -> DrawnResults | TrainedResults:
+        folder = self._folders[name]
+        with archived(folder / "runs.nc") as runs:
+            if isinstance(runs, ArchivedRuns):
+                return DrawnResults(folder, runs.experiment, runs.entropy)
+            return TrainedResults(folder, runs.experiment, runs.entropy)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.path)!r}, experiments: {', '.join(self)})"
+
+    @property
+    def claims(self) -> list[Claim]:
+        """Every statement of the notes with its verdict and evidence. Raises `ArchiveError` without them."""
+        from ..claims.record import from_json
+
+        file = self.path / "claims.json"
+        try:
+            return from_json(read_regular_file(file, MAX_CLAIMS).decode("utf-8"))
+        except FileError as error:
+            raise ArchiveError(str(error)) from None
+        except ValueError:
+            raise ArchiveError(f"{file} is no list of claims as this version writes it") from None
+
+    def verify(self) -> Checked:
+        """Every file held against the manifest, byte by byte: what was looked at, and every fault.
+
+        Raises `checksums.NoManifestError` where there is no manifest, or none that can be read.
+        """
+        return check(self.path)
+
+
+def open_archive(path: str | Path) -> Archive:
+    """The results in the folder `path`, or in the unpacked archive there, for reading.
+
+    Raises `ArchiveError` where there are none; an experiment is looked at when it is asked for.
+    """
+    path = Path(path)
+    if path.suffix == ".zip" and path.is_file():
+        raise ArchiveError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
+    if not (archive := Archive(path)):
+        raise ArchiveError(f"{path} holds no results: there is no <experiment>/runs.nc in it")
+    return archive
+
+
+def _several(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Values of axes as lists, where one value was given too."""
+    return {name: np.atleast_1d(values).tolist() for name, values in axes.items()}
+
+
+def _quantities(asked: Iterable[str] | str | None) -> tuple[str, ...]:
+    """Quantities in their order. Raises `ValueError` for one there is not."""
+    names = set(QUANTITIES if asked is None else [asked] if isinstance(asked, str) else asked)
+    if not names or names - set(QUANTITIES):
+        raise ValueError(f"quantity is {asked}; there are: {', '.join(QUANTITIES)}")
+    return tuple(name for name in QUANTITIES if name in names)
+
+
+def _labelled(
+    experiment: Experiment,
+    arrays: Mapping[str, tuple[tuple[str, ...], Any]],
+    delta: tuple[float, ...],
+    x_norm: tuple[float, ...],
+    quantities: tuple[str, ...] = QUANTITIES,
+) -> xr.Dataset:
+    """A described dataset of arrays over some of the dimensions, with the coordinates of those."""
+    dims = {dim for names, _ in arrays.values() for dim in names}
+    axes = {"quantity": quantities, **experiment.axes, "delta": delta, "x_norm": x_norm}
+    coords = {
+        name: np.array(values, dtype=object if isinstance(values[0], str) else None)
+        for name, values in axes.items()
+        if name in dims
+    }
+    return describe(xr.Dataset(dict(arrays), coords=coords), {})

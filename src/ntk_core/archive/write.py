@@ -1,0 +1,253 @@
+"""An archive of finished results that explains itself: one folder, and the same as a zip file.
+
+In: the files of a run, its config, and the sources it was made with. Out: a folder in which the results have
+the places they have in `results/`, so that whatever reads those reads it too, and beside them config, schema,
+lock, licence, citation, the sources, a README that says what each file is, RO-Crate metadata (Workflow Run
+Crate) and a manifest over all. The same results give the same bytes: nothing here knows a time, a host or a
+user. Datasets are linked, not copied, where the file system can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Container, Iterable
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from .. import __version__
+from ..experiments.config import Config, schema
+from ..storage.checksums import MANIFEST, digest, seal_path, write_manifest
+from ..storage.netcdf import replacing
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
+
+NAME = "ntk-core-archive"
+"""The folder inside the zip file."""
+
+SOURCES = (
+    "Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock", "environment.yml",
+    "README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "SECURITY.md", "config/**/*", "docs/**/*",
+    "profiles/**/*", "src/ntk_core/**/*", "workflow/**/*",
+)  # fmt: skip
+"""What of the checkout goes into `code/`: enough to run the workflow again."""
+
+MEANINGS = {
+    "README.md": "This page.",
+    "config.yaml": "The config the results were made from: all they depend on.",
+    "config.schema.json": "JSON schema of the config.",
+    "requirements.lock": "Versions and SHA-256 of every package the workflow is run with.",
+    "LICENSE": "The licence of everything here.",
+    "CITATION.cff": "How to cite it.",
+    MANIFEST: "Size and SHA-256 of every other file here.",
+    f"{MANIFEST}.sha256": "SHA-256 of the manifest, as `sha256sum` writes it.",
+    "ro-crate-metadata.json": "What each file is and how it came about, for programs: RO-Crate 1.1, "
+    "profile Workflow Run Crate 0.5.",
+    "claims.json": "Each statement of the notes with its verdict, the numbers it rests on, a counterexample "
+    "where it fails, and what holds instead.",
+    "findings.html": "The article: the question, the answer in one figure, then claim by claim.",
+    "explore.html": "The same numbers to explore: choose law, width, radius and level.",
+    "laws/*": "A displacement law of the archiver's own, named in the config.",
+    "summary.txt": "The answer in some lines of text.",
+    "figures/*": "A figure of an experiment, named by both.",
+    "*/runs.nc": "The runs: one value a run of each quantity.",
+    "*/theory.nc": "What is known without a run: exact quantiles and moments, bounds.",
+    "*/quantiles.nc": "Quantiles with distribution-free intervals, moments, bounds, runs beyond them.",
+    "*/rates.nc": "Slopes against the width with intervals, and the constants in front.",
+    "code/*": "The sources these results were made with.",
+}
+"""What a file is, by pattern of its path; the first that fits."""
+
+MEDIA = {
+    ".nc": "application/netcdf", ".json": "application/json", ".html": "text/html", ".md": "text/markdown",
+    ".txt": "text/plain", ".yaml": "application/yaml", ".cff": "application/yaml", ".svg": "image/svg+xml",
+    ".png": "image/png", ".pdf": "application/pdf",
+}  # fmt: skip
+"""Media types by suffix; anything else is plain text."""
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+
+LICENCE = "https://spdx.org/licenses/MIT"
+
+
+def meaning(path: str) -> str:
+    """What the file at a path of the archive is. Raises `KeyError` where nothing is said of it."""
+    for pattern, text in MEANINGS.items():
+        if fnmatchcase(path, pattern):
+            return text
+    raise KeyError(path)
+
+
+def sources(root: Path) -> list[Path]:
+    """The files of a checkout that go into the archive, below `root`."""
+    found = {path for pattern in SOURCES for path in root.glob(pattern) if path.is_file()}
+    kept = (path.relative_to(root) for path in found)
+    return sorted(p for p in kept if not any(part.startswith((".", "__pycache__")) for part in p.parts))
+
+
+def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, folder: Path) -> None:
+    """Make the archive of `results`, files below `root`, as `folder` and as `folder` with the suffix .zip.
+
+    Both are made beside and moved to their places at the end, so that a failure leaves what was there.
+    `checkout` is the folder of the Snakefile.
+    """
+    beside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    made = {path.relative_to(root).as_posix(): path for path in results}
+    for name, path in made.items():
+        _put(path, beside / name)
+    for name in ("LICENSE", "CITATION.cff", "requirements.lock"):
+        _put(checkout / name, beside / name)
+    for path in sources(checkout):
+        _put(checkout / path, beside / "code" / path)
+    for name, law in config.laws.items():
+        (beside / "laws").mkdir(exist_ok=True)
+        (beside / f"laws/{name}.py").write_text(law.source, encoding="utf-8")
+    (beside / "config.yaml").write_text(_config_text(config), encoding="utf-8")
+    (beside / "config.schema.json").write_text(schema(), encoding="utf-8")
+    (beside / "README.md").write_text(_readme(config, beside), encoding="utf-8")
+    (beside / "ro-crate-metadata.json").write_text(_crate(config, beside, made), encoding="utf-8")
+    write_manifest(beside, _contents(beside))
+    with replacing(folder.with_suffix(".zip")) as packed:
+        _pack(beside, packed)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.replace(folder)
+
+
+def _put(source: Path, target: Path) -> None:
+    """Copy a file; link a dataset, which is large, and which the workflow replaces but never changes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix == ".nc":
+        with contextlib.suppress(OSError):  # another file system, or one without links
+            os.link(source, target)
+            return
+    shutil.copyfile(source, target)
+
+
+def _contents(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _config_text(config: Config) -> str:
+    """The config without what results do not depend on; `parse_config` gives the same experiments."""
+    plain = config.model_dump(mode="json", exclude={"execution", "laws"}, exclude_none=True)
+    if config.laws:
+        plain["laws"] = {name: f"laws/{name}.py" for name in config.laws}
+    return "# yaml-language-server: $schema=config.schema.json\n" + yaml.safe_dump(plain, sort_keys=False)
+
+
+def _readme(config: Config, folder: Path) -> str:
+    """The page for people: each file, how to check it, how to read it with and without ntk-core."""
+    names = [path.relative_to(folder).as_posix() for path in _contents(folder)]
+    names += ["README.md", "ro-crate-metadata.json", MANIFEST, seal_path(Path(MANIFEST)).name]
+    listed = [name for name in names if not name.startswith(("code/", "figures/"))]
+    groups = {"figures/": "figures/*", "code/": "code/*"}
+    rows = [(name, meaning(name)) for name in sorted(listed)]
+    rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
+    text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
+    table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
+    first = (config.grids or config.trainings)[0]
+    return text.replace("{version}", __version__).replace("{files}", table).replace("{experiment}", first)
+
+
+def _crate(config: Config, folder: Path, made: Container[str]) -> str:
+    """RO-Crate metadata of a folder that lacks only the manifest; `made` are the files the run made."""
+    from rocrate.rocrate import ROCrate  # slow to import, and wanted here alone
+
+    citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
+    crate = ROCrate(version="1.1")
+    group = _add(crate, "#developers", "Organization", name="ntk-core developers")
+    licence = _add(
+        crate,
+        LICENCE,
+        "CreativeWork",
+        name="MIT License",
+        description="Use, change and pass on, with the notice.",
+    )
+    _add(crate, BIOSCHEMAS, "CreativeWork", name="Bioschemas ComputationalWorkflow", version="1.0")
+    conforms = [
+        _add(crate, url, "CreativeWork", name=name, version=version)
+        for url, (name, version) in PROFILES.items()
+    ]
+    crate.root_dataset.append_to("conformsTo", conforms)
+    names = ", ".join(config.experiments)
+    for key, value in {
+        "name": f"Linearization error of two-layer ReLU networks: {names}",
+        "description": "Runs of two-layer ReLU networks from a symmetric start, how far each strays from its "
+        "linearization, quantiles, rates, exact laws and bounds beside them, and a verdict on each statement "
+        "of the lecture notes behind them.",
+        "datePublished": str(citation["date-released"]),
+        "license": licence,
+        "author": group,
+        "publisher": group,
+        "keywords": ", ".join(citation["keywords"]),
+        "version": __version__,
+    }.items():
+        crate.root_dataset[key] = value
+    outputs = []
+    for path in _contents(folder):
+        name = path.relative_to(folder).as_posix()
+        what: dict[str, Any] = {
+            "name": name,
+            "description": meaning(name),
+            "encodingFormat": MEDIA.get(path.suffix, "text/plain"),
+            "contentSize": str(path.stat().st_size),
+            "sha256": digest(path),
+        }
+        if name == "code/Snakefile":
+            what |= {
+                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+                "version": __version__,
+                "conformsTo": {"@id": BIOSCHEMAS},
+            }
+            crate.add_workflow(path, name, main=True, lang="snakemake", properties=what)
+            continue
+        file = crate.add_file(path, name, properties=what)
+        if name == "README.md":
+            file["about"] = crate.root_dataset
+        if name in made:
+            outputs.append(file)
+    workflow = crate.mainEntity
+    workflow["license"], workflow["creator"] = licence, group
+    action = {
+        "@type": "CreateAction",
+        "name": f"Run of the workflow of ntk-core {__version__} on config.yaml",
+        "description": "The run that made the results; the same config gives the same bytes.",
+    }
+    run = crate.add_action(
+        workflow, "#run", object=crate.get("config.yaml"), result=outputs, properties=action
+    )
+    run["agent"] = group
+    crate.root_dataset["mentions"] = run
+    return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:
+    from rocrate.model.contextentity import ContextEntity
+
+    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **properties}))
+
+
+def _pack(folder: Path, target: Path) -> None:
+    """All files of `folder` in a zip file, stored as they are: packing depends on the version of zlib."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as packed:
+        for path in _contents(folder):
+            entry = zipfile.ZipInfo(f"{NAME}/{path.relative_to(folder).as_posix()}")
+            entry.external_attr = 0o644 << 16
+            with path.open("rb") as source, packed.open(entry, "w", force_zip64=True) as inside:
+                shutil.copyfileobj(source, inside, 1 << 20)

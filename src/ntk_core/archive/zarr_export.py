@@ -1,0 +1,36 @@
+"""An archive as a Zarr store: the same datasets, a group for each file, for places that hold objects."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from ..datasets.validation import reading
+from .results import open_archive
+
+
+def export_zarr(path: Path, to: Path) -> list[str]:
+    """Write all datasets of the archive at `path` into a new Zarr store `to`; returns its groups.
+
+    Runs are copied chunk by chunk where Dask is installed, and whole otherwise. Raises `ModuleNotFoundError`
+    without the package zarr, `FileExistsError` where there is something at `to`, `ArchiveError` where there
+    is no archive, or a file of it is damaged or not as the format says; then nothing is left at `to`.
+    """
+    if importlib.util.find_spec("zarr") is None:
+        raise ModuleNotFoundError("export needs the package zarr: pip install zarr")
+    if to.exists():
+        raise FileExistsError(f"{to} is there already; allowed: a place where nothing is")
+    groups = []
+    try:
+        for name, opened in open_archive(path).items():
+            for file, dataset in opened.datasets.items():
+                for variable in dataset.variables.values():
+                    variable.encoding = {}
+                with reading(opened.folder / f"{file}.nc", "cannot be exported"):
+                    dataset.to_zarr(to, group=f"{name}/{file}", mode="w", consolidated=False)
+                groups.append(f"{name}/{file}")
+    except BaseException:
+        shutil.rmtree(to, ignore_errors=True)
+        raise
+    return groups

@@ -1,0 +1,182 @@
+"""What a trained experiment answers, in numbers: does training stay in the ball, and how far below the bound?
+
+From its quantiles and rates alone, for whoever writes it down.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..datasets.quantiles import ROUNDING
+from ..datasets.statistics import Z
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number with confidence limits; these are NaN where there is but one run."""
+
+    value: float
+    lower: float = math.nan
+    upper: float = math.nan
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Numbers at the last time that runs have reached, and at the largest width that has runs then.
+
+    `radius` is the mean of α̂ over the runs, from `least` to `largest`; `limit_ceiling` bounds it as m
+    grows, `ceiling` at every width while the loss does not grow; `inside` says whether all runs were below
+    the latter at all times, and `grew` counts the runs whose loss has grown. `rate` and `constant` are of the
+    rms of E, `last_rate` is between the two largest widths. `position` is this rms over that of each
+    displacement law, `loose` the printed bound at `delta` and `x_norm` over the quantile of E. `over` counts
+    the runs over the printed bound on E, where most are: of all times, norms and δ ≤ 1/2; None without such
+    a δ. `numbers` are means over the runs, by variable.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    runs: int
+    ends: Mapping[str, int]
+    confidence: float
+    time: int
+    m: int
+    radius: Estimate
+    least: float
+    largest: float
+    limit_ceiling: float
+    ceiling: float
+    inside: bool
+    grew: int
+    displacement: Estimate
+    displacement_limit: float
+    rate: Estimate
+    last_rate: float
+    exponent: float
+    constant: Estimate
+    constant_limit: float
+    position: Mapping[str, float]
+    delta: float
+    x_norm: float
+    loose: float
+    over: int | None
+    numbers: Mapping[str, Estimate]
+
+    @property
+    def diverged(self) -> int:
+        """Runs that diverged; they count up to there."""
+        return self.ends["diverged"]
+
+    @property
+    def trained(self) -> bool:
+        """Whether any run was there after the first step."""
+        return self.time > 0
+
+    @property
+    def stayed(self) -> bool:
+        """Whether every run was in the ball that is proved to hold it while the loss does not grow."""
+        return self.trained and not self.diverged and self.inside
+
+    @property
+    def task(self) -> str:
+        """What was learned, for people."""
+        classes = self.spec["classes"]
+        if not classes:
+            return f"the targets of a {self.spec['data']} network, d = {self.spec['d']}"
+        first, *other = classes
+        return f"digit {first} against {f'digit {other[0]}' if other else 'the rest'}"
+
+    @property
+    def ended(self) -> str:
+        """How the runs ended, in a sentence or two."""
+        target = self.spec["target_loss"]
+        steps = f"{self.spec['steps']:,} {'step' if self.spec['steps'] == 1 else 'steps'}"
+        words = {
+            "all_steps": f"took {steps}",
+            "target_reached": f"reached the training loss {target}",
+            "target_not_reached": f"missed the training loss {target} in {steps}",
+            "diverged": "diverged and count up to there",
+        }
+        grew = (
+            ""
+            if self.grew == 0
+            else (
+                f" In {self.grew:,} {'run' if self.grew == 1 else 'runs'} the training loss grew on the way."
+            )
+        )
+        there = [(count, words[name]) for name, count in self.ends.items() if count]
+        if len(there) == 1:
+            count, what = there[0]
+            return f"{f'All {count:,} runs' if count > 1 else 'The only run'} {what}.{grew}"
+        return (
+            f"Of {self.runs:,} runs, " + ", ".join(f"{count:,} {what}" for count, what in there) + f".{grew}"
+        )
+
+
+def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
+    """The answer of one trained experiment, from its quantiles and rates."""
+    alive = table["runs"].values > 0  # (m, time)
+    time = int(table["steps"].values[np.flatnonzero(alive.any(axis=0))[-1]])
+    m = int(table["m"].values[table["runs"].sel(steps=time).values > 0][-1])
+    here = table.sel(steps=time, m=m)
+    rate = rates.sel(quantity="linearization_error", statistic="rms", steps=time)
+    error = here.sel(quantity="linearization_error")
+    alpha_hat = here.sel(variable="alpha_hat")
+    farthest = table["run_max"].sel(variable="alpha_hat").max("m").fillna(0.0)
+    delta = float(table["delta"].min())
+    norms = table["x_norm"].values
+    x_norm = float(norms[np.argmin(np.abs(np.log(norms)))])
+    over = table["runs_exceeding"].sel(quantity="linearization_error", uniform_bound="printed")
+    over = over.sel(delta=table["delta"].values[table["delta"].values <= 0.5]).sum("m")
+    spec = json.loads(table.attrs["spec"])
+    scale = math.sqrt(m)
+    moved = _mean(here, "mean_displacement")
+    return Answer(
+        name=str(spec["name"]),
+        spec=spec,
+        runs=int(table["run_status"].sum()),
+        ends={str(name): int(table["run_status"].sel(status=name).sum()) for name in table["status"].values},
+        confidence=float(table.attrs["confidence_level"]),
+        time=time,
+        m=m,
+        radius=_mean(here, "alpha_hat"),
+        least=float(alpha_hat["run_min"]),
+        largest=float(alpha_hat["run_max"]),
+        limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),
+        ceiling=float(table["alpha_ceiling"].sel(steps=time)),
+        inside=bool((farthest <= table["alpha_ceiling"] * (1.0 + ROUNDING)).all()),
+        grew=int(table["loss_grew"].sel(steps=time).sum()),
+        displacement=Estimate(scale * moved.value, scale * moved.lower, scale * moved.upper),
+        displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
+        rate=_fitted(rate, "slope"),
+        last_rate=float(rate["local_slope_last"]),
+        exponent=float(rate["exponent"]),
+        constant=_fitted(rate, "constant"),
+        constant_limit=float(rate["constant_limit"]),
+        position={
+            str(law): float(error["position"].sel(perturbation=law)) for law in table["perturbation"].values
+        },
+        delta=delta,
+        x_norm=x_norm,
+        loose=float(error["bound_ratio"].sel(bound="printed", delta=delta, x_norm=x_norm)),
+        over=int(over.max()) if over.size else None,
+        numbers={str(name): _mean(here, str(name)) for name in table["variable"].values},
+    )
+
+
+def _mean(here: xr.Dataset, variable: str) -> Estimate:
+    row = here.sel(variable=variable)
+    value, half = float(row["run_mean"]), Z * float(row["run_mean_standard_error"])
+    return Estimate(value, value - half, value + half)
+
+
+def _fitted(rate: xr.Dataset, name: str) -> Estimate:
+    return Estimate(*(float(rate[name + end]) for end in ("", "_lower", "_upper")))

@@ -1,0 +1,107 @@
+"""Archived results as the claims read them: each experiment's runs, quantiles and rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ..datasets.validation import ArchivedRuns, archived, load_table, reading
+from ..execution.workers import Workers, compute
+from ..experiments.drawn import Cell, Experiment
+from ..experiments.trained import Training
+from ..network import Array
+from ..storage.netcdf import RunsReader
+
+CHUNK = 1 << 17
+"""Runs of a cell that a task holds at once."""
+
+Test = Callable[[Cell, Array], Array]
+"""Numbers `(k,)` from a cell and the asked quantities of some of its runs, `(quantities, runs)`."""
+
+
+Piece = tuple[Cell, tuple[int | slice, ...]]
+"""A cell and the place of some of its runs in the file."""
+
+
+@dataclass(frozen=True)
+class Archived:
+    """One experiment: its grid, the path of its runs, its quantiles and rates."""
+
+    experiment: Experiment
+    entropy: int
+    runs: Path
+    table: xr.Dataset
+    rates: xr.Dataset
+
+
+@dataclass(frozen=True)
+class ArchivedTrained:
+    """One trained experiment: its spec, its table of moments and bounds, its rates."""
+
+    experiment: Training
+    table: xr.Dataset
+    rates: xr.Dataset
+
+
+@dataclass(frozen=True)
+class Archive:
+    """All experiments of a results folder, and the workers that read their runs."""
+
+    experiments: tuple[Archived, ...]
+    workers: Workers
+    trainings: tuple[ArchivedTrained, ...] = ()
+
+    def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
+        """`test` on all runs of all cells, in pieces spread over the workers; results in order.
+
+        Only the `quantities` named are read.
+        """
+        groups: list[tuple[str, list[Piece]]] = []
+        for item in self.experiments:
+            pieces = [
+                (cell, (*index, slice(start, start + CHUNK)))
+                for index, cell in zip(
+                    np.ndindex(item.experiment.shape), item.experiment.cells(), strict=True
+                )
+                for start in range(0, item.experiment.seeds, CHUNK)
+            ]
+            path = str(item.runs.resolve())
+            groups += [(path, pieces[i : i + 16]) for i in range(0, len(pieces), 16)]
+        results = compute(self.workers, partial(_scan, test, quantities), groups)
+        return [piece for group in results for piece in group]
+
+
+def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]]) -> list[Array]:
+    """One task. Runs on a worker."""
+    path, pieces = group
+    results = []
+    with RunsReader(path) as runs:
+        for cell, index in pieces:
+            with reading(Path(path), "is damaged"):
+                values = np.stack([runs.read(q, index) for q in quantities])
+            results.append(test(cell, values))
+    return results
+
+
+def open_archive(folders: Iterable[Path], workers: Workers) -> Archive:
+    """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name.
+
+    Raises `ArchiveError` where one cannot be read or is not what its spec says.
+    """
+    found = [_archived(folder) for folder in sorted(folders)]
+    drawn = tuple(item for item in found if isinstance(item, Archived))
+    return Archive(drawn, workers, tuple(item for item in found if isinstance(item, ArchivedTrained)))
+
+
+def _archived(folder: Path) -> Archived | ArchivedTrained:
+    with archived(folder / "runs.nc") as runs:
+        work = runs.experiment, runs.entropy
+        table, rates = (load_table(folder / f"{name}.nc", *work) for name in ("quantiles", "rates"))
+    if isinstance(runs, ArchivedRuns):
+        return Archived(runs.experiment, runs.entropy, runs.path, table, rates)
+    return ArchivedTrained(runs.experiment, table, rates)

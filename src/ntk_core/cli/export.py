@@ -1,0 +1,63 @@
+"""`export` and `merge`: an archive in another format, and two archives as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Results, app, refuse, say
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="where the Zarr store goes; must not be there yet")],
+    path: Results = Path("results"),
+) -> None:
+    """Write all datasets of an archive as one Zarr store.
+
+    A group for each, for object stores. Read it with `xarray.open_zarr(store, group="theorem1/runs")`.
+    Needs the package zarr (the extra `zarr`).
+
+    \b
+    Example:
+      ntk-core export results --to results.zarr
+    """
+    from ..archive.zarr_export import export_zarr
+    from ..datasets.validation import ArchiveError
+
+    try:
+        groups = export_zarr(path, to)
+    except (ArchiveError, FileExistsError, ModuleNotFoundError) as error:
+        refuse(error)
+    for group in groups:
+        say(f"{to}: {group}")
+
+
+@app.command()
+def merge(
+    first: Annotated[Path, typer.Argument(help="the folder of an archive, or of the results of a run")],
+    second: Annotated[Path, typer.Argument(help="another, of the same experiments")],
+    to: Annotated[Path, typer.Option(help="the folder of the merged archive; must not be there yet")],
+) -> None:
+    """Join two archives that are parts of one whole.
+
+    Their cells or seeds must add up to a full grid. Both are verified first. Runs that both hold must
+    agree in every bit. Figures, claims and pages are left
+    out: `snakemake reanalyse` draws new ones.
+
+    \b
+    Example:
+      ntk-core merge first/archive second/archive --to both
+    """
+    from ..archive.merge import MergeError, merge_archives
+    from ..datasets.validation import ArchiveError
+    from ..storage.checksums import NoManifestError
+
+    try:
+        merged = merge_archives(first, second, to)
+    except (ArchiveError, MergeError, NoManifestError, FileExistsError) as error:
+        refuse(error)
+    for name, experiment in merged.items():
+        say(f"{to / name}: {experiment.runs:,} runs")

@@ -1,0 +1,182 @@
+"""`describe`, `claims` and `exact`: what an archive holds, what it found, and what is known without it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from .common import Json, Results, app, print_json, refuse, say
+
+if TYPE_CHECKING:
+    from ..archive.results import Archive
+
+
+@app.command()
+def describe(path: Results = Path("results"), json: Json = False) -> None:
+    """Say what is inside an archive.
+
+    Experiments, axes, runs, files, verdicts.
+
+    \b
+    Examples:
+      ntk-core describe results
+      ntk-core describe archive --json | jq .experiments.theorem1.axes
+    """
+    from ..archive.results import open_archive
+    from ..datasets.validation import ArchiveError
+
+    try:
+        archive = open_archive(path)
+        found = {"experiments": {name: _experiment(archive, name) for name in archive}}
+        verdicts: dict[str, list[str]] = {}
+        for claim in archive.claims if (path / "claims.json").exists() else []:
+            verdicts.setdefault(claim.verdict, []).append(claim.id)
+    except ArchiveError as error:
+        refuse(error)
+    if json:
+        print_json(found | {"verdicts": verdicts})
+        return
+    for name, told in found["experiments"].items():
+        say(f"{name}: {told['runs']:,} runs, {told['method']}")
+        for axis, values in told["axes"].items():
+            say(f"  {axis:<14}{', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}")
+        say(f"  {'entropy':<14}{told['entropy']}")
+        say(f"  {'made by':<14}{told['made_by']}")
+        for file, about in told["files"].items():
+            say(f"  {file:<14}{about['bytes']:>14,} bytes: {', '.join(about['variables'])}")
+        say("")
+    for verdict, names in verdicts.items():
+        say(f"{verdict + ':':<14}{', '.join(names)}")
+
+
+def _experiment(archive: Archive, name: str) -> dict[str, Any]:
+    """What is inside one experiment, as plain data."""
+    from ..experiments.drawn import Experiment
+
+    opened = archive[name]
+    spec = opened.spec
+    axes: dict[str, Any] = {}
+    if isinstance(spec, Experiment):
+        axes |= spec.axes
+    else:
+        axes |= {"m": spec.m, "steps": spec.times}
+    datasets = opened.datasets
+    attrs = datasets["runs"].attrs
+    axes |= {key: datasets["quantiles"][key].values.tolist() for key in ("delta", "x_norm")}
+    return {
+        "runs": spec.runs,
+        "method": spec.method,
+        "seeds": spec.seeds,
+        "axes": axes,
+        "entropy": opened.entropy,
+        "made_by": f"ntk_core {attrs['ntk_core_version']}, NumPy {attrs['numpy_version']}",
+        "files": {
+            f"{file}.nc": {
+                "bytes": (opened.folder / f"{file}.nc").stat().st_size,
+                "variables": {
+                    str(v): dict(zip(map(str, a.dims), a.shape, strict=True))
+                    for v, a in data.data_vars.items()
+                },
+            }
+            for file, data in datasets.items()
+        },
+    }
+
+
+@app.command()
+def claims(
+    path: Results = Path("results"),
+    id: Annotated[list[str] | None, typer.Argument(help="statements, such as T1; all by default")] = None,
+    json: Json = False,
+) -> None:
+    """Show the archived verdict on each statement of the notes.
+
+    With an id, the evidence too. `python -m ntk_core.claims` judges anew, from the archived runs and the
+    exact laws.
+
+    \b
+    Examples:
+      ntk-core claims results
+      ntk-core claims results T1 A1
+      ntk-core claims results --json | jq '.[] | select(.verdict == "false") | .id'
+    """
+    from ..archive.results import open_archive
+    from ..claims.wording import as_text
+    from ..datasets.validation import ArchiveError
+
+    try:
+        found = open_archive(path).claims
+    except ArchiveError as error:
+        refuse(error)
+    if unknown := [name for name in id or [] if name not in {claim.id for claim in found}]:
+        refuse(f"there is no statement {unknown[0]}; archived: {', '.join(claim.id for claim in found)}")
+    chosen = [claim for claim in found if not id or claim.id in id]
+    if json:
+        print_json([asdict(claim) for claim in chosen])
+    elif id:
+        try:
+            text = "\n\n".join(map(as_text, chosen))
+        except OverflowError as error:
+            refuse(f"{path / 'claims.json'} has a number that is too large: {error}")
+        for line in text.split("\n"):
+            say(line)
+    else:
+        for claim in chosen:
+            say(f"{claim.id:<8}{claim.verdict:<14}{claim.title} ({claim.source})")
+
+
+@app.command()
+def exact(
+    m: Annotated[int, typer.Option("--m", help="width: even, 2 to 2^40")],
+    alpha: Annotated[float, typer.Option(help="radius of the ball times √m")],
+    delta: Annotated[list[float], typer.Option(help="failure probability, 1e-9 to 0.999, once or more")],
+    perturbation: Annotated[str, typer.Option(help="displacement law of the package")] = "adversarial",
+    d: Annotated[int, typer.Option("--d", help="dimension of the input")] = 2,
+    x_norm: Annotated[float, typer.Option(help="norm of the input, for bounds and quantiles")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Exact quantiles and bounds; needs no archive and no run.
+
+    Every quantity, and the four bounds above it; `nan` where no exact law is known.
+
+    \b
+    Examples:
+      ntk-core exact --m 1024 --alpha 1 --delta 0.001
+      ntk-core exact --perturbation sphere --d 64 --m 1073741824 --alpha 2 --delta 0.1 --delta 1e-9 --json
+    """
+    from ..datasets.quantiles import homogeneity
+    from ..experiments.config import AnalysisModel, AxesModel, ConfigError, parse_section
+    from ..quantities import QUANTITIES
+    from ..theory.bounds import BOUNDS, bound
+    from ..theory.exact import exact_quantile
+
+    axes = {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]}
+    faults = []
+    for model, values in ((AxesModel, axes), (AnalysisModel, {"delta": delta, "x_norm": [x_norm]})):
+        try:
+            parse_section(model, values)
+        except ConfigError as error:
+            faults += str(error).splitlines()
+    if faults:
+        refuse("; ".join(faults))
+    rows = []
+    for level in delta:
+        for quantity in QUANTITIES:
+            row: dict[str, Any] = {"quantity": quantity, "delta": level}
+            scale = float(homogeneity(quantity, np.array(x_norm)))
+            row["exact_quantile"] = scale * exact_quantile(perturbation, quantity, m, d, alpha, level)
+            row |= {f"bound_{name}": float(bound(name, quantity, m, alpha, level, x_norm)) for name in BOUNDS}
+            rows.append(row)
+    if json:
+        print_json(rows)
+        return
+    say(f"{perturbation}, m = {m}, d = {d}, alpha = {alpha:g}, |x| = {x_norm:g}")
+    columns = ["exact_quantile", *(f"bound_{name}" for name in BOUNDS)]
+    say(f"{'delta':<10}{'quantity':<22}" + "".join(f"{name:>16}" for name in columns))
+    for row in rows:
+        numbers = "".join(f"{row[name]:>16.8g}" for name in columns)
+        say(f"{row['delta']:<10g}{row['quantity']:<22}{numbers}")

@@ -1,0 +1,174 @@
+"""`verify` and `replay`: is an archive what it was, and does a run come out the same."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import DIFFERENT, Json, Results, app, print_json, refuse, say
+
+if TYPE_CHECKING:
+    from ..archive.replay import Replayed
+
+RunCode = Annotated[
+    bool,
+    typer.Option("--run-archived-code", help="run the code of laws that the archive has of its own"),
+]
+
+
+@app.command()
+def verify(
+    path: Results = Path("results"),
+    recompute: Annotated[
+        int,
+        typer.Option(min=0, help="compute so many random blocks of runs again, and compare all bits"),
+    ] = 0,
+    run_archived_code: RunCode = False,
+    json: Json = False,
+) -> None:
+    """Check an archive byte by byte against its manifest.
+
+    Exit code 0 if it is whole, 1 if not, 2 if there is none. Every file that is changed, truncated,
+    missing or extra is named. `report.html` is not covered: it
+    carries run times. Shards are not in the manifest, as how a run is cut is no part of
+    the result: each is compared with its seal, and with the runs of runs.nc. One that
+    runs.nc does not hold, such as another config leaves behind, is extra.
+
+    \b
+    Examples:
+      ntk-core verify results
+      ntk-core verify archive --recompute 10
+      ntk-core verify archive --json | jq .faults
+    """
+    from ..archive.replay import random_blocks
+    from ..datasets.validation import ArchiveError, archived
+    from ..laws import LawError
+    from ..storage.checksums import NoManifestError, check
+
+    try:
+        found = check(path)
+    except NoManifestError as error:
+        refuse(error)
+    told = (lambda _: None) if json else say
+    for fault in found.faults:
+        told(f"{fault.kind}: {path / fault.path}")
+    whole = not found.faults
+    if whole:
+        told(f"ok: {found.files} files of the manifest, {found.shards} shards")
+    recomputed = {}
+    with contextlib.ExitStack() as stack:
+        try:
+            archives = [archived(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
+            for runs in archives:
+                stack.enter_context(runs).allow_code(run_archived_code)
+            if recompute and not archives:
+                refuse(f"{path} holds no runs.nc")
+            for block in random_blocks(archives, recompute):
+                differing = block.differing()
+                whole = whole and not differing
+                recomputed[str(block)] = differing
+                how = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
+                told(f"recomputed {block}: {how or 'the same bits'}")
+        except (ArchiveError, LawError) as error:
+            refuse(error)
+        except MemoryError:
+            refuse(f"{path}: a run of a runs.nc needs more memory than there is")
+    if json:
+        faults = [asdict(fault) for fault in found.faults]
+        print_json({"files": found.files, "shards": found.shards, "faults": faults, "recomputed": recomputed})
+    raise typer.Exit(0 if whole else DIFFERENT)
+
+
+@app.command()
+def replay(
+    experiment: Annotated[str, typer.Option(help="name of the experiment")],
+    m: Annotated[int, typer.Option("--m", help="width")],
+    seed: Annotated[int, typer.Option(min=0, help="number of the run")],
+    perturbation: Annotated[str | None, typer.Option(help="law of the displacement; not if trained")] = None,
+    d: Annotated[int | None, typer.Option("--d", help="dimension of the input; not if trained")] = None,
+    alpha: Annotated[float | None, typer.Option(help="radius of the ball times √m; not if trained")] = None,
+    dense: Annotated[
+        bool, typer.Option("--dense", help="also evaluate the definitions on a network that matches the run")
+    ] = False,
+    run_archived_code: RunCode = False,
+    path: Results = Path("results"),
+    json: Json = False,
+) -> None:
+    """Compute one run again, and compare it bit for bit.
+
+    Shows every stored quantity, archived and recomputed. Exit code 0 if all bits are the same, 1 if not,
+    2 if there is no such run.
+
+    \b
+    Examples:
+      ntk-core replay --experiment theorem1 --perturbation sphere --m 64 --d 2 --alpha 1 --seed 77 --dense
+      ntk-core replay --experiment lazy --m 256 --seed 3
+    """
+    from ..archive.replay import replay as again
+    from ..archive.replay import replay_trained
+    from ..datasets.validation import ArchivedTraining, ArchiveError, archived
+    from ..experiments.plan import size_text
+
+    if "/" in experiment or experiment.startswith("."):
+        refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
+    try:
+        with archived(path / experiment / "runs.nc") as runs:
+            if isinstance(runs, ArchivedTraining):
+                try:
+                    found = replay_trained(runs, m, seed, dense)
+                except MemoryError:
+                    need = size_text(runs.experiment.memory(m))
+                    refuse(f"seed {seed} of m = {m} needs {need} of memory and more")
+                show = partial(_show_trained, found, runs.experiment.times)
+            elif perturbation is None or d is None or alpha is None:
+                refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
+            else:
+                found = again(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
+                show = partial(_show_drawn, found, alpha / m)
+    except (ArchiveError, ValueError) as error:
+        refuse(error)
+    if json:
+        print_json(asdict(found) | {"same": found.same, "apart": found.apart})
+    else:
+        show()
+    raise typer.Exit(0 if found.same else DIFFERENT)
+
+
+def _show_drawn(found: Replayed, unit: float) -> None:
+    columns = {"archived": found.archived, "recomputed": found.recomputed}
+    if found.definitions:
+        columns["definitions"] = found.definitions
+    say(found.title)
+    say(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
+    for quantity in found.archived:
+        values = (float(column[quantity]) for column in columns.values())
+        say(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
+    say("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
+    if found.definitions:
+        apart = found.apart
+        say(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
+
+
+def _show_trained(found: Replayed, times: tuple[int, ...]) -> None:
+    """A line for every recorded time."""
+    import numpy as np
+
+    say(found.title)
+    say(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
+    for name, old in found.archived.items():
+        for index, time in enumerate(times):
+            values = (old[index], found.recomputed[name][index])
+            if old.ndim > 1:  # one number an input: their root mean square
+                values = tuple(np.sqrt(np.mean(value**2)) for value in values)
+            say(
+                f"{name if index == 0 else '':<22}{time:>8}  "
+                + "".join(f"{float(v)!r:<26}" for v in values).rstrip()
+            )
+    say("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
+    if found.definitions:
+        say(f"recomputed and definitions, at the end: at most {found.apart:.1e} apart")

@@ -1,0 +1,188 @@
+"""From `runs.nc` and `theory.nc` to `quantiles.nc`: cell by cell, spread over workers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..execution.workers import Workers, compute
+from ..experiments.drawn import Experiment
+from ..network import Array
+from ..quantities import quantum
+from ..storage.netcdf import RunsReader, attributes, describe
+from ..theory import bounds
+from ..theory.binomial import binomial_tail
+from .statistics import CONFIDENCE, quantiles, rate_upper_limit, sample_moments
+
+Index = tuple[int, ...]
+
+TASK_RUNS = 1 << 20
+"""Runs that one analysis task reads and sorts: a tenth of a second."""
+
+ROUNDING = 1e-12
+"""Relative excess that still counts as on a bound, not over it: |Δ₂| attains its bound exactly."""
+
+NOISE = 1e-9
+"""In units of what one neuron can add: less is rounding of the dense sampler around an exact zero."""
+
+
+CHANCE = 1e-6
+"""Probability below which an excess of runs over a bound is not put down to chance."""
+
+
+def quantile_dataset(
+    runs: str | Path,
+    theory: xr.Dataset,
+    experiment: Experiment,
+    entropy: int,
+    workers: Workers | None,
+    within: Experiment | None = None,
+) -> xr.Dataset:
+    """Quantiles, moments and exceedances of every cell, beside what `theory` holds of the same grid.
+
+    `runs` is a runs file of the experiment, or of a larger one, `within`: then only what is asked for is
+    read. Tasks go over cells; a task reads and sorts each quantity of its cells once and looks up every δ
+    and ‖x‖ in the sorted values, because sorting is what costs.
+    """
+    shape = experiment.shape
+    quantities = tuple(map(str, theory["quantity"].values))
+    size = max(1, TASK_RUNS // experiment.seeds)
+    cells = iter(
+        (index, (within or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha))
+        for index, cell in zip(np.ndindex(shape), experiment.cells(), strict=True)
+    )
+    work = list(iter(lambda: list(islice(cells, size)), []))
+    parts: dict[str, Array] = {}
+    limits = {name: theory[f"bound_{name}"].values for name in bounds.BOUNDS}
+    thresholds = _thresholds(experiment, quantities, limits, theory["x_norm"].values)
+    path, delta = str(Path(runs).resolve()), theory["delta"].values
+    task = partial(_cells, path, quantities, experiment.seeds, delta, thresholds)
+    for cells_of_task, results in zip(work, compute(workers, task, work), strict=True):
+        for (index, _), statistics in zip(cells_of_task, results, strict=True):
+            for name, value in statistics.items():
+                full = parts.setdefault(
+                    name, np.empty((len(quantities), *shape, *value.shape[1:]), value.dtype)
+                )
+                full[(slice(None), *index)] = value
+    return _label(theory, experiment, entropy, parts)
+
+
+def _thresholds(
+    experiment: Experiment, quantities: tuple[str, ...], limits: dict[str, Array], x_norm: Array
+) -> Array:
+    """What a run at ‖x‖ = 1 must exceed to be over a bound: `(bound, quantity, m, alpha, delta, x_norm)`.
+
+    A NaN bound has a NaN threshold, which nothing exceeds.
+    """
+    m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
+    scale = np.stack([homogeneity(q, x_norm) for q in quantities])[:, None, None, None, :]
+    least = np.stack([NOISE * (quantum(q, m, alpha) + 0.0 * alpha) for q in quantities])
+    return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), least) for b in bounds.BOUNDS])
+
+
+def _cells(
+    path: str,
+    quantities: tuple[str, ...],
+    seeds: int,
+    delta: Array,
+    thresholds: Array,
+    cells: list[tuple[Index, Index]],
+) -> list[dict[str, Any]]:
+    """One task: the statistics of some cells, each by its index in the grid and its place in the file.
+
+    Runs on a worker.
+    """
+    with RunsReader(path) as runs:
+        return [
+            _cell(runs, (*place, slice(0, seeds)), quantities, delta, thresholds[:, :, index[1], index[3]])
+            for index, place in cells
+        ]
+
+
+def _cell(
+    runs: RunsReader,
+    place: tuple[int | slice, ...],
+    quantities: tuple[str, ...],
+    delta: Array,
+    thresholds: Array,
+) -> dict[str, Any]:
+    """Statistics of one cell, quantity by quantity; `thresholds` `(bound, quantity, delta, x_norm)`."""
+    rows = []
+    for number, quantity in enumerate(quantities):
+        values = runs.read(quantity, place)
+        values.sort()
+        estimate, lower, upper = quantiles(values, delta)
+        over = values.size - np.searchsorted(values, thresholds[:, number], side="right")
+        rows.append(
+            {
+                "quantile": estimate,
+                "quantile_lower": lower,
+                "quantile_upper": upper,
+                "exceedances": over,
+                **asdict(sample_moments(values)),
+            }
+        )
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def homogeneity(quantity: str, x_norm: Array) -> Array:
+    """What a quantity at ‖x‖ = 1 is multiplied by at `x_norm`: fractions do not depend on it."""
+    return np.ones_like(x_norm) if quantity.endswith("_fraction") else x_norm
+
+
+def _label(theory: xr.Dataset, experiment: Experiment, entropy: int, parts: dict[str, Array]) -> xr.Dataset:
+    cell = ("quantity", "perturbation", "m", "d", "alpha")
+    dims = {
+        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper"), (*cell, "delta")),
+        **dict.fromkeys(("mean", "mean_standard_error", "rms", "rms_standard_error"), cell),
+        "exceedances": (*cell, "bound", "delta", "x_norm"),
+    }
+    variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
+    variables["exceedances"] = (dims["exceedances"], parts["exceedances"].astype(np.int64))
+    variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
+    dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
+    dataset = _judge(dataset, experiment.seeds)
+    attrs = attributes(
+        f"Linearization error of two-layer ReLU networks: quantiles of {experiment.name}",
+        "Quantiles with distribution-free confidence intervals, moments, bounds and runs over each "
+        "bound, for every cell of the grid.",
+        experiment,
+        entropy,
+        delta=theory["delta"].values.tolist(),
+        x_norm=theory["x_norm"].values.tolist(),
+    )
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+
+
+def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
+    """With the ratio of each bound to the measured quantile, and the upper limit on each exceedance rate.
+
+    Both are NaN where the bound is; the ratio also where the quantile is 0.
+    """
+    ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
+    scale = [homogeneity(str(quantity), dataset["x_norm"].values) for quantity in dataset["quantity"].values]
+    measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
+    over = dataset["exceedances"]
+    upper = xr.DataArray(rate_upper_limit(over.values, seeds), dims=over.dims)
+    return dataset.assign(
+        exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*over.dims),
+        bound_ratio=(ladder / measured.where(measured > 0.0)).transpose(*over.dims),
+    )
+
+
+def beyond_chance(table: xr.Dataset) -> xr.DataArray:
+    """Where runs exceed a bound more often than δ: P(Binomial(runs, δ) ≥ exceedances) < `CHANCE`.
+
+    From a quantiles dataset; true or false over the dimensions of its `exceedances`.
+    """
+
+    def excess(over: Array, runs: Array, delta: Array) -> Any:
+        return binomial_tail(over - 1, runs, delta) < CHANCE
+
+    return xr.apply_ufunc(excess, table["exceedances"], table["runs"], table["delta"])

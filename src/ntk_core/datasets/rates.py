@@ -1,0 +1,132 @@
+"""From `quantiles.nc` to `rates.nc`: slopes against the width, and the constants in front.
+
+A slope fitted over many widths is an average over the curvature of the finite-m law. So each comes
+with the slope of the exact values on the same widths (`exact_slope`), and with `limit_slope`, the fitted
+slope less what the exact law explains: that one is a statement about the limit m → ∞. Local slopes,
+between neighbouring widths, show the curvature itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..experiments.drawn import Experiment
+from ..network import Array
+from ..quantities import quantum
+from ..storage.netcdf import attributes, describe
+from ..theory import moments
+from .quantiles import NOISE
+from .statistics import CONFIDENCE, Z, local_slopes, log_slope
+
+RATE_STATISTICS = ("mean", "rms")
+
+FOLLOWS = 0.05
+"""Relative distance from the limit within which a statistic counts as following it."""
+
+SCALARS = (
+    "slope", "slope_lower", "slope_upper", "exact_slope", "limit_slope", "limit_slope_lower",
+    "limit_slope_upper", "m_fit", "points", "exponent", "constant", "constant_lower", "constant_upper",
+    "constant_limit", "follows_from",
+)  # fmt: skip
+LOCAL = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope")
+
+
+def rate_dataset(table: xr.Dataset, experiment: Experiment, entropy: int) -> xr.Dataset:
+    """Slopes against m and the constants in front, from a quantiles dataset.
+
+    Means and root mean squares are fitted on all widths. Quantiles are fitted on the upper half of
+    the widths, at least three where there are so many: their distance from the mean, of relative
+    order m^{-1/4}, bends them at small m.
+    """
+    statistics = [*RATE_STATISTICS, *(repr(float(value)) for value in table["delta"].values)]
+    axes = {name: table[name].values for name in ("quantity", "perturbation", "d", "alpha")}
+    shape = (*(len(axis) for axis in axes.values()), len(statistics))
+    m = table["m"].values.astype(np.float64)
+    arrays = {name: np.full(shape, np.nan) for name in SCALARS}
+    arrays |= {name: np.full((*shape, m.size), np.nan) for name in LOCAL}
+    curves = _curves(table)
+    for index in np.ndindex(shape[:-1]):
+        point = {name: axis[i] for (name, axis), i in zip(axes.items(), index, strict=True)}
+        for number, statistic in enumerate(statistics):
+            curve = {name: values[(*index, number)] for name, values in curves.items()}
+            for name, value in _rate(m, curve, point, statistic).items():
+                arrays[name][(*index, number)] = value
+    dims = (*axes, "statistic")
+    dataset = xr.Dataset(
+        {name: ((*dims, "m") if name in LOCAL else dims, array) for name, array in arrays.items()},
+        coords={**axes, "statistic": np.array(statistics, dtype=object), "m": table["m"].values},
+    )
+    attrs = attributes(
+        f"Linearization error of two-layer ReLU networks: rates of {experiment.name}",
+        "Fitted and local slopes of means, root mean squares and quantiles against the width, with "
+        "intervals and beside those of the exact laws, and the constants in front beside their limits.",
+        experiment,
+        entropy,
+        delta=[float(value) for value in table["delta"].values],
+    )
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+
+
+def _curves(table: xr.Dataset) -> dict[str, Array]:
+    """Value, limits, error, exact value, each `(quantity, perturbation, d, alpha, statistic, m)`."""
+
+    def values(name: str) -> Array:
+        one = table[name] if "delta" in table[name].dims else table[name].expand_dims("delta")
+        return one.transpose("quantity", "perturbation", "d", "alpha", "delta", "m").values
+
+    value, error, exact = (
+        np.concatenate([values(name.format(statistic)) for statistic in RATE_STATISTICS], axis=4)
+        for name in ("{}", "{}_standard_error", "exact_{}")
+    )
+    lower, upper = values("quantile_lower"), values("quantile_upper")
+    parts = {
+        "value": (value, values("quantile")),
+        "lower": (value - Z * error, lower),
+        "upper": (value + Z * error, upper),
+        "error": (error, (upper - lower) / (2.0 * Z)),
+        "exact": (exact, values("exact_quantile")),
+    }
+    return {name: np.concatenate(pair, axis=4) for name, pair in parts.items()}
+
+
+def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: str) -> dict[str, Any]:
+    """The rate of one statistic along m, at one (quantity, perturbation, d, alpha)."""
+    value, lower, upper, error, exact = (curve[n] for n in ("value", "lower", "upper", "error", "exact"))
+    first = 0 if statistic in RATE_STATISTICS else min(m.size // 2, max(m.size - 3, 0))
+    quantity, law = str(point["quantity"]), str(point["perturbation"])
+    resolved = np.where(value > NOISE * quantum(quantity, m, float(point["alpha"])), value, 0.0)
+    fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & np.isfinite(error)
+    slope = log_slope(m[fitted], resolved[fitted], error[fitted])
+    exact_slope = log_slope(m[fitted], exact[fitted], 0.0 * m[fitted])
+    curvature = exact_slope.value if exact_slope.points == slope.points else np.nan
+    k = moments.exponent(law, quantity)
+    level = statistic if statistic in RATE_STATISTICS else float(statistic)
+    limit = moments.limit(law, quantity, int(point["d"]), float(point["alpha"]), level)
+    scaled = value * m**k
+    near = np.abs(scaled / limit - 1.0) <= FOLLOWS if limit > 0.0 else np.zeros(m.size, bool)
+    following = np.flatnonzero(np.logical_and.accumulate(near[::-1])[::-1])
+    local, half = local_slopes(m, resolved, error)
+    return {
+        "slope": slope.value,
+        "slope_lower": slope.lower,
+        "slope_upper": slope.upper,
+        "exact_slope": curvature,
+        "limit_slope": slope.value - curvature - k,
+        "limit_slope_lower": slope.lower - curvature - k,
+        "limit_slope_upper": slope.upper - curvature - k,
+        "m_fit": slope.first,
+        "points": slope.points,
+        "exponent": k,
+        "constant": scaled[-1],
+        "constant_lower": lower[-1] * m[-1] ** k,
+        "constant_upper": upper[-1] * m[-1] ** k,
+        "constant_limit": limit,
+        "follows_from": m[following[0]] if following.size else np.nan,
+        "local_slope": local,
+        "local_slope_lower": local - half,
+        "local_slope_upper": local + half,
+        "exact_local_slope": local_slopes(m, exact, 0.0 * m)[0],
+    }

@@ -1,0 +1,106 @@
+"""To `theory.nc`: what is known of an experiment's grid without a run. Exact quantiles and moments, bounds.
+
+It is a file of its own because it takes as long as some million runs, needs none of them, and stays when
+their number grows.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..execution.workers import Workers, compute
+from ..experiments.drawn import Cell, Experiment
+from ..network import Array
+from ..quantities import QUANTITIES
+from ..storage.netcdf import attributes, describe
+from ..theory import bounds, moments
+from ..theory.exact import exact_quantile
+
+
+def theory_dataset(
+    experiment: Experiment,
+    entropy: int,
+    delta: tuple[float, ...],
+    x_norm: tuple[float, ...],
+    workers: Workers | None,
+    quantities: tuple[str, ...] = QUANTITIES,
+) -> xr.Dataset:
+    """Exact quantiles, means and root mean squares of every cell, and every bound, on the experiment's grid.
+
+    `entropy` is only noted in the file.
+    """
+    variables: dict[str, Any] = exact_arrays(experiment, delta, workers, quantities)
+    for name, value in bound_arrays(experiment, delta, x_norm, quantities).items():
+        variables[f"bound_{name}"] = (("quantity", "m", "alpha", "delta", "x_norm"), value)
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "quantity": np.array(quantities, dtype=object),
+            "perturbation": np.array(experiment.perturbation, dtype=object),
+            "m": np.array(experiment.m, dtype=np.int64),
+            "d": np.array(experiment.d, dtype=np.int64),
+            "alpha": np.array(experiment.alpha),
+            "delta": np.array(delta),
+            "x_norm": np.array(x_norm),
+        },
+    )
+    attrs = attributes(
+        f"Linearization error of two-layer ReLU networks: theory for {experiment.name}",
+        "Exact quantiles and moments of every cell of the grid, and the bounds of the notes, as printed and "
+        "sharpened. No run enters.",
+        experiment.without_runs(),
+        entropy,
+        delta=delta,
+        x_norm=x_norm,
+    )
+    return describe(dataset, attrs)
+
+
+def exact_arrays(
+    experiment: Experiment,
+    delta: tuple[float, ...],
+    workers: Workers | None,
+    quantities: tuple[str, ...] = QUANTITIES,
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Exact quantiles and moments of every cell: dimensions and values, by variable."""
+    shape = (len(quantities), *experiment.shape)
+    cells = list(experiment.cells())
+    exact = np.array(compute(workers, partial(_exact, quantities, delta), cells))
+    cell: tuple[str, ...] = ("quantity", "perturbation", "m", "d", "alpha")
+    variables = {"exact_quantile": ((*cell, "delta"), np.moveaxis(exact, 0, 1).reshape(*shape, len(delta)))}
+    for name, moment in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
+        table = [
+            [moment(c.perturbation, quantity, c.m, c.d, c.alpha) for c in cells] for quantity in quantities
+        ]
+        variables[name] = (cell, np.reshape(table, shape))
+    return variables
+
+
+def _exact(quantities: tuple[str, ...], delta: tuple[float, ...], cell: Cell) -> Array:
+    """One task: the exact quantiles of a cell, `(quantities, delta)`. Runs on a worker."""
+    return np.array(
+        [
+            [exact_quantile(cell.perturbation, q, cell.m, cell.d, cell.alpha, level) for level in delta]
+            for q in quantities
+        ]
+    )
+
+
+def bound_arrays(
+    experiment: Experiment,
+    delta: tuple[float, ...],
+    x_norm: tuple[float, ...],
+    quantities: tuple[str, ...] = QUANTITIES,
+) -> dict[str, Array]:
+    """Each bound over (quantity, m, alpha, delta, x_norm)."""
+    grid = np.ix_(np.array(experiment.m), np.array(experiment.alpha), np.array(delta), np.array(x_norm))
+    return {
+        name: np.stack(
+            [np.broadcast_to(bounds.bound(name, q, *grid), [g.size for g in grid]) for q in quantities]
+        )
+        for name in bounds.BOUNDS
+    }

@@ -1,0 +1,298 @@
+"""The grid of runs: experiments are products of axes, cells are their points, shards their pieces.
+
+config → experiments → shards (one file each, one job each) → tasks (what a worker does at once).
+How a grid is cut into shards and tasks never changes a result.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from ..laws import LAWS, DisplacementLaw, OwnLaw
+from ..laws.own import NEURON_NS, PAIR_NS
+from ..sampling.streams import FORMAT_VERSION
+from ..theory.gaussian import band_probability
+from .trained import Training
+
+BLOCK = {"band": 1024, "dense": 64}
+"""Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
+
+RUN_BYTES = 40
+"""Bytes of one run: five float64."""
+
+SHARD_UNIT = 1024
+"""Shards are planned in multiples of this many seeds, so that few blocks are cut by two shards."""
+
+OWN_COPIES = 8
+"""Arrays as large as a network's weights that a dense run under a law of one's own may hold, its too."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid; its runs differ in the seed alone."""
+
+    sampler: str
+    perturbation: str
+    m: int
+    d: int
+    alpha: float
+    own: OwnLaw | None = None
+
+    @property
+    def law(self) -> DisplacementLaw:
+        """The law of the displacements. Raises `LawError` for a law of one's own that cannot be run."""
+        return LAWS[self.perturbation] if self.own is None else self.own.law()
+
+    @property
+    def block(self) -> int:
+        """Seeds drawn together."""
+        return BLOCK[self.sampler]
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.sampler}, {self.perturbation}, m = {self.m}, d = {self.d}, alpha = {self.alpha:g}"
+
+    @property
+    def key(self) -> str:
+        """The name under which the cell's random streams are drawn; exact in α."""
+        return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
+
+    def cost(self) -> float:
+        """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
+        if self.sampler == "dense":
+            return 3000.0 + (6.0 if self.own is None else NEURON_NS) * self.m * self.d
+        pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
+        pair = PAIR_NS if self.own is not None else LAWS[self.perturbation].pair_cost(self.d)
+        return 300.0 + pair * pairs
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A full grid: the product of its axes, with `seeds` runs in every cell, numbered from `first_seed` on.
+
+    `laws` are those of its perturbations that are a user's own.
+    """
+
+    name: str
+    sampler: str
+    perturbation: tuple[str, ...]
+    m: tuple[int, ...]
+    d: tuple[int, ...]
+    alpha: tuple[float, ...]
+    seeds: int
+    laws: tuple[OwnLaw, ...] = field(default=(), repr=False)
+    first_seed: int = field(default=0, repr=False)
+
+    def without_runs(self) -> Experiment:
+        """The grid alone: what theory is about."""
+        return replace(self, seeds=0, first_seed=0)
+
+    def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
+        """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
+        own = {law.name: law for law in self.laws}
+        for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
+            yield Cell(self.sampler, *point, own=own.get(point[0]))
+
+    def cell(self, index: tuple[int, ...]) -> Cell:
+        """The cell at `index` into the axes (perturbation, m, d, alpha)."""
+        p, q, r, s = index
+        law = self.perturbation[p]
+        own = next((own for own in self.laws if own.name == law), None)
+        return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], own)
+
+    def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
+        """Index of a cell into the axes (perturbation, m, d, alpha).
+
+        Raises `ValueError` naming the axis, the value and what is there.
+        """
+        found = []
+        for (name, axis), value in zip(self.axes.items(), (perturbation, m, d, alpha), strict=True):
+            if value not in axis:
+                raise ValueError(f"{name} is {value}; archived: {', '.join(map(str, axis))}")
+            found.append(axis.index(value))
+        return tuple(found)
+
+    def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> Experiment:
+        """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.
+
+        Raises `ValueError` for an axis, a value or seeds that are not there.
+        """
+        if unknown := axes.keys() - self.axes.keys():
+            raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
+        if seeds is not None and not 0 < seeds <= self.seeds:
+            raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
+        kept = {name: set(values) for name, values in axes.items()}
+        for name, values in kept.items():
+            if not values or values - set(self.axes[name]):
+                told = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
+                raise ValueError(f"{name} is {told}; archived: {', '.join(map(str, self.axes[name]))}")
+        parts: dict[str, Any] = {name: tuple(v for v in self.axes[name] if v in kept[name]) for name in kept}
+        parts["laws"] = tuple(
+            law for law in self.laws if law.name in parts.get("perturbation", self.perturbation)
+        )
+        return replace(self, seeds=self.seeds if seeds is None else seeds, **parts)
+
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """Values of each axis, in the order of the dimensions."""
+        return {"perturbation": self.perturbation, "m": self.m, "d": self.d, "alpha": self.alpha}
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Lengths of the axes (perturbation, m, d, alpha)."""
+        return len(self.perturbation), len(self.m), len(self.d), len(self.alpha)
+
+    @property
+    def cells_per_width(self) -> int:
+        """Cells at one width."""
+        return len(self.perturbation) * len(self.d) * len(self.alpha)
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the runs of a cell."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def runs(self) -> int:
+        """Runs in the whole grid."""
+        return self.cells_per_width * len(self.m) * self.seeds
+
+    @property
+    def run_bytes(self) -> int:
+        """Bytes of one run."""
+        return RUN_BYTES
+
+    @property
+    def method(self) -> str:
+        """How the runs are made, for people."""
+        return f"simulation with the {self.sampler} sampler"
+
+    def seed_cost(self, m: int) -> float:
+        """Expected work of one seed at a width, in the unit of `Cell.cost`."""
+        return sum(cell.cost() for cell in self.cells([m]))
+
+    def memory(self, m: int) -> int:
+        """Bytes one task holds beside the runs themselves: parts of a fixed size, whatever the width.
+
+        But a law of one's own is shown dense networks whole.
+        """
+        return 8 * OWN_COPIES * m * max(self.d) if self.laws and self.sampler == "dense" else 0
+
+    def shard_seeds(self, m: int, most: int) -> int:
+        """Seeds of one shard at a width: as many as are allowed."""
+        return most
+
+    def content_key(self, entropy: int) -> str:
+        """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
+
+        Shards live in a folder of this name, so files of another grid are never mistaken for one's own.
+        """
+        content: dict[str, Any] = {
+            "format": FORMAT_VERSION,
+            "entropy": entropy,
+            "sampler": self.sampler,
+            "perturbation": self.perturbation,
+            "d": self.d,
+            "alpha": [alpha.hex() for alpha in self.alpha],
+        }
+        if self.laws:
+            content["laws"] = {law.name: law.sha256 for law in self.laws}
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
+
+
+AnyKind = TypeVar("AnyKind", bound="Experiment | Training")
+Work: TypeAlias = "Experiment | Training"
+
+
+def spec(work: Work) -> dict[str, Any]:
+    """All that a work is, as plain data for a file; laws of one's own with source and digest, by name."""
+    content = asdict(work)
+    content.pop("laws", None)
+    if not content.get("first_seed"):
+        content.pop("first_seed", None)
+    if isinstance(work, Experiment) and work.laws:
+        content["laws"] = {law.name: {"sha256": law.sha256, "source": law.source} for law in work.laws}
+    return content
+
+
+@dataclass(frozen=True)
+class Shard(Generic[AnyKind]):
+    """The runs of an experiment at one width with seeds `start` … `stop - 1`: one job, one file."""
+
+    experiment: AnyKind
+    entropy: int
+    m: int
+    start: int
+    stop: int
+
+    @property
+    def runs(self) -> int:
+        """Runs in the shard."""
+        return self.experiment.cells_per_width * (self.stop - self.start)
+
+    def cost(self) -> float:
+        """Expected work of the shard, in the unit of `Cell.cost`."""
+        return (self.stop - self.start) * self.experiment.seed_cost(self.m)
+
+
+def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Consecutive ranges `(start, stop)` covering seeds 0 … seeds - 1.
+
+    Ranges in `existing` (shards already on disk, of whatever size) are used where they continue
+    the cover; the gaps are cut into ranges of `shard_seeds`. So another shard size recomputes
+    nothing, and more seeds cost only the seeds that are new. The answer does not change while the
+    ranges it names come into being.
+    """
+    by_start: dict[int, int] = {}
+    for start, stop in existing:
+        if stop <= seeds:
+            by_start[start] = max(stop, by_start.get(start, 0))
+    starts = sorted(by_start)
+    cover, position = [], 0
+    while position < seeds:
+        if position in by_start:
+            stop = by_start[position]
+        else:
+            following = bisect.bisect_right(starts, position)
+            stop = min([position + shard_seeds, seeds, *starts[following : following + 1]])
+        cover.append((position, stop))
+        position = stop
+    return cover
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive seeds of one cell; `index` is the cell's place among the shard's cells."""
+
+    index: int
+    cell: Cell
+    start: int
+    stop: int
+
+
+def tasks(shard: Shard[Experiment], cost: float) -> list[list[Piece]]:
+    """The shard's work as lists of pieces, each list costing about `cost` (unit of `Cell.cost`).
+
+    Cheap cells share a task, dear cells are cut between blocks of seeds.
+    """
+    out: list[list[Piece]] = []
+    pending: list[Piece] = []
+    load = 0.0
+    for index, cell in enumerate(shard.experiment.cells([shard.m])):
+        step = max(1, int(cost / cell.cost() / cell.block)) * cell.block
+        edges = [shard.start, *range(shard.start - shard.start % step + step, shard.stop, step), shard.stop]
+        for start, stop in itertools.pairwise(edges):
+            pending.append(Piece(index, cell, start, stop))
+            load += cell.cost() * (stop - start)
+            if load >= cost:
+                out.append(pending)
+                pending, load = [], 0.0
+    return [*out, pending] if pending else out

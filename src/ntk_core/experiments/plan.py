@@ -1,0 +1,177 @@
+"""Which files a config asks for; what they cost says `cost.py`."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .. import __version__
+from ..laws import LawError
+from ..laws.own import TRIAL_WIDTH
+from ..sampling.streams import FORMAT_VERSION
+from .config import Config, ConfigError
+from .drawn import Shard, Work, seed_ranges
+
+Number = TypeVar("Number", int, float)
+
+_SHARD_NAME = re.compile(r"m(\d+)_seeds(\d+)-(\d+)\.nc")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files of a config below `root` (the folder `results`)."""
+
+    config: Config
+    root: Path
+
+    def experiment(self, name: str) -> Work:
+        """The experiment called `name`."""
+        return self.config.experiment(name)
+
+    def folder(self, experiment: Work) -> Path:
+        """Where the shards of an experiment live; shards of another grid live elsewhere."""
+        return self.root / experiment.name / "shards" / experiment.content_key(self.config.entropy)
+
+    def path(self, shard: Shard[Any]) -> Path:
+        """The file of a shard."""
+        name = f"m{shard.m}_seeds{shard.start}-{shard.stop}.nc"
+        return self.folder(shard.experiment) / name
+
+    def existing(self, name: str) -> dict[int, list[tuple[int, int]]]:
+        """Ranges of seeds an experiment has shards of on disk, by width."""
+        experiment = self.experiment(name)
+        found: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
+        folder = self.folder(experiment)
+        for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if match := _SHARD_NAME.fullmatch(file.name):
+                m, start, stop = map(int, match.groups())
+                found.get(m, []).append((start, stop))
+        return found
+
+    def shards(self, name: str) -> list[Shard[Any]]:
+        """The shards of an experiment, those already on disk reused whatever their size."""
+        experiment, existing = self.experiment(name), self.existing(name)
+        most = self.config.execution.shard_seeds
+        return [
+            Shard(experiment, self.config.entropy, m, start, stop)
+            for m in experiment.m
+            for start, stop in self._ranges(experiment, existing[m], experiment.shard_seeds(m, most))
+        ]
+
+    @staticmethod
+    def _ranges(experiment: Work, existing: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+        """Ranges of seeds that cover the experiment, those already on disk first."""
+        first = experiment.numbers.start
+        there = [(start - first, stop - first) for start, stop in existing if start >= first]
+        for start, stop in seed_ranges(experiment.seeds, size, there):
+            yield first + start, first + stop
+
+    def shard(self, name: str, path: Path) -> Shard[Any]:
+        """The shard of an experiment that belongs in the file at `path`.
+
+        Raises `ConfigError` if the file belongs to another grid, as after a change of the config.
+        """
+        experiment = self.experiment(name)
+        match = _SHARD_NAME.fullmatch(path.name)
+        m, start, stop = map(int, match.groups()) if match else (0, 0, 0)
+        shard = Shard(experiment, self.config.entropy, m, start, stop)
+        if m not in experiment.m or self.path(shard) != path:
+            raise ConfigError(f"{path} is no shard of experiment {name} as the config has it now")
+        return shard
+
+    def spec(self, name: str) -> str:
+        """All that the runs of an experiment depend on, as text."""
+        first = self.experiment(name).numbers.start
+        later = f"from seed {first}, " if first else ""
+        return f"{self.experiment(name)}, {later}{self._laws(name)}{self._versions}"
+
+    def grid(self, name: str) -> str:
+        """All of it but the number of runs: what theory depends on."""
+        return f"{self.config.grid(name).without_runs()}, {self._laws(name)}{self._versions}"
+
+    def _laws(self, name: str) -> str:
+        laws = self.config.grid(name).laws if name in self.config.grids else ()
+        return "".join(f"law {law.name} {law.sha256}, " for law in laws)
+
+    @property
+    def _versions(self) -> str:
+        return f"entropy {self.config.entropy}, format {FORMAT_VERSION}, ntk_core {__version__}"
+
+    def sorting_threads(self, name: str, cores: int) -> int:
+        """Threads for the quantiles of an experiment: one for every ten million runs, of the cores there are.
+
+        Where there is much to sort, nothing else is left to do meanwhile.
+        """
+        return max(self.config.execution.threads, min(cores, self.experiment(name).runs // 10**7))
+
+    @property
+    def all_shards(self) -> list[Shard[Any]]:
+        """The shards of all experiments."""
+        return [shard for name in self.config.experiments for shard in self.shards(name)]
+
+    def check_laws(self) -> None:
+        """Try each law of the user's own that an experiment names. Raises `ConfigError`; writes nothing.
+
+        It is asked for draws at the edges of the experiment's grid, but for dense ones at a small width. In a
+        run every draw is checked.
+        """
+        for grid in map(self.config.grid, self.config.grids):
+            widths = grid.m if grid.sampler == "band" else (TRIAL_WIDTH,)
+            edges = itertools.product(_edges(widths), _edges(grid.d), _edges(grid.alpha))
+            for law, (m, d, alpha) in itertools.product(grid.laws, edges):
+                try:
+                    law.try_out(grid.sampler, m, d, alpha)
+                except LawError as error:
+                    where = f"tried at m = {m}, d = {d}, alpha = {alpha:g} for experiment {grid.name}"
+                    raise ConfigError(f"laws.{law.name}: {error}; {where}") from None
+
+    @property
+    def runs(self) -> int:
+        """Runs of all experiments."""
+        return sum(self.experiment(name).runs for name in self.config.experiments)
+
+    @property
+    def missing_runs(self) -> int:
+        """Those not yet in shards."""
+        return sum(self.missing(self.experiment(name)) for name in self.config.experiments)
+
+    def free_disk(self) -> int:
+        """Bytes free where the results go."""
+        where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        return shutil.disk_usage(where).free
+
+    def missing(self, experiment: Work) -> int:
+        """Runs of an experiment that are not yet in shards."""
+        ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
+        wanted = experiment.numbers
+        there = sum(stop - start for start, stop in ranges if wanted.start <= start < stop <= wanted.stop)
+        return max(experiment.runs - experiment.cells_per_width * there, 0)
+
+
+def _edges(axis: tuple[Number, ...]) -> list[Number]:
+    """The least and the largest of an ascending axis, once where they are one."""
+    return sorted({axis[0], axis[-1]})
+
+
+def library_digest() -> str:
+    """Ten hex digits naming the code of this library: tables and figures are made anew when it changes."""
+    digest = hashlib.sha256()
+    files = Path(__file__).parents[1].rglob("*.*")
+    for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js", ".md"}):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def size_text(count: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if count < 1000 or unit == "PB":
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1000
+    raise AssertionError

@@ -1,0 +1,31 @@
+"""The worst displacement of the ball: one u attains sup E, sup |Δ₁| and sup |Δ₂| at once.
+
+Every c = +1 neuron of the band is pushed across its kink by the full radius, the others stay:
+u_i = -sign(a_i) r x̂. Per neuron the nonlinearity is at most (r‖x‖ - |a_i|)₊ and pairs have
+opposite signs, so sup_u E = (1/√m) Σ_{c_i=+1} (r‖x‖ - |a_i|)₊ (Theorem 1 holds uniformly).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..network import Array, preactivation
+from ..quantities import FlipSums
+from .law import BandBlock, DisplacementLaw
+
+
+def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float) -> Array:
+    """u of shape `(..., m, d)`; `rng` is not used, the law is a function of w(0) and c."""
+    a = preactivation(x, w0)
+    pushed = (np.abs(a) <= radius * np.linalg.norm(x)) & (c > 0.0)
+    size = np.where(pushed, np.where(a >= 0.0, -radius, radius), 0.0)
+    return size[..., None] * (x / np.linalg.norm(x))
+
+
+def band_sums(block: BandBlock) -> FlipSums:
+    """Each pair of the band flips its c = +1 neuron, by the full radius."""
+    count = block.pairs[: block.drawn]
+    return FlipSums(count.astype(np.float64), block.position_sums(count), count.astype(np.float64))
+
+
+adversarial = DisplacementLaw("adversarial", weights, band_sums, lambda d: 2.5)

@@ -1,0 +1,28 @@
+"""Each neuron moves along its own gradient: u_i = r c_i 1{a_i ≥ 0} x̂.
+
+A neuron with a_i ≥ 0 and c_i = -1 is pushed down by the full radius and flips if it lies in the
+band; no other neuron changes sign. The direction of one gradient step on a single input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..network import Array, preactivation, relu_derivative
+from ..quantities import FlipSums
+from .law import BandBlock, DisplacementLaw
+
+
+def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float) -> Array:
+    """u of shape `(..., m, d)`; `rng` is not used, the law is a function of w(0) and c."""
+    size = radius * c * relu_derivative(preactivation(x, w0))
+    return size[..., None] * (x / np.linalg.norm(x))
+
+
+def band_sums(block: BandBlock) -> FlipSums:
+    """Half of the band's pairs (those with a ≥ 0) flip their c = -1 neuron, by the full radius."""
+    count = block.streams.generator("count").binomial(block.pairs, 0.5)[: block.drawn]
+    return FlipSums(count.astype(np.float64), -block.position_sums(count), -count.astype(np.float64))
+
+
+aligned = DisplacementLaw("aligned", weights, band_sums, lambda d: 1.5)

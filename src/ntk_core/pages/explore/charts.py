@@ -1,0 +1,150 @@
+"""The charts as Vega-Lite: what they look like. Their data comes from the page, by name, at each choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import seaborn as sns
+from matplotlib.colors import to_hex
+
+from ...figures.style import BOUND_STYLES, law_colours
+
+INK = to_hex(BOUND_STYLES["printed"]["color"])
+
+
+def _pixels(linestyle: Any) -> list[float]:
+    """The dashes of a line of the figures, given in widths of the line."""
+    return [1.0, 0.0] if linestyle == "-" else [1.4 * length for length in linestyle[1]]
+
+
+DASHES: dict[str, list[float]] = {
+    **{name: _pixels(style["linestyle"]) for name, style in BOUND_STYLES.items()},
+    "exact": [7.0, 2.5, 1.5, 2.5],
+    "exact_quantile": [1.0, 0.0],
+    "quantile": [1.0, 0.0],
+}
+"""Of the lines for bounds and quantiles: the dashes of the figures, in pixels."""
+
+EXACT = to_hex(sns.color_palette("colorblind")[4])
+"""Of the exact quantile: the first colour that no law has."""
+
+
+def _superscript(whole: str) -> str:
+    """The expression of a whole number from 0 to 99 as a superscript."""
+    digits = "'⁰¹²³⁴⁵⁶⁷⁸⁹'"
+    tens, ones = f"floor(({whole}) / 10)", f"({whole}) % 10"
+    return (
+        f"(({whole}) < 10 ? '' : slice({digits}, {tens}, {tens} + 1)) + slice({digits}, {ones}, {ones} + 1)"
+    )
+
+
+_LOG2 = "log(datum.value) / LN2"
+_WIDTH = (
+    f"abs({_LOG2} - round({_LOG2})) < 1e-9 && datum.value > 100"
+    f" ? '2' + {_superscript(f'round({_LOG2})')} : format(datum.value, ',')"
+)
+"""Widths as text: powers of two beyond a hundred as such."""
+
+_COUNT = "datum.value == 0 ? '0' : format(datum.value, '~s')"
+
+_LOG10 = "log(abs(datum.value)) / LN10"
+_TEN = f"floor({_LOG10} + 1e-9)"
+_VALUE = (
+    f"datum.value != 0 && {_LOG10} < -3.001"
+    f" ? (abs({_LOG10} - {_TEN}) < 1e-6 ? '' : format(datum.value / pow(10, {_TEN}), '.3~f') + ' × ')"
+    f" + '10⁻' + {_superscript(f'-{_TEN}')} : format(datum.value, '~g')"
+)
+"""Values as text: small ones as powers of ten."""
+
+
+def colours(laws: list[str]) -> dict[str, str]:
+    """The colour of each displacement law, as in the figures."""
+    return {law: to_hex(colour) for law, colour in law_colours(laws).items()}
+
+
+def charts() -> dict[str, dict[str, Any]]:
+    """The specs by the name of their place on the page. They name their data `bars`, `rules`, and so on.
+
+    `beside`: the runs on an axis that starts at 0 and holds every bound. `close`: the runs by themselves.
+    `widths`: quantiles and bounds against m.
+    """
+    return {
+        "beside": _histogram(alt.Scale(zero=True, nice=False, padding=4)),
+        "close": _histogram(alt.Scale(zero=False, nice=False, padding=8)),
+        "widths": _widths(),
+    }
+
+
+def _line_look() -> dict[str, Any]:
+    """Dashes by the name of what a line shows; its colour is in the data."""
+    dashes = alt.Scale(domain=list(DASHES), range=list(DASHES.values()))
+    return {
+        "strokeDash": alt.StrokeDash("name:N", scale=dashes, legend=None),
+        "color": alt.Color("colour:N", scale=None),
+    }
+
+
+def _histogram(scale: alt.Scale) -> dict[str, Any]:
+    axis = alt.Axis(title=None, labelExpr=_VALUE, tickCount=alt.expr("max(2, floor(width / 90))"))
+    x = alt.X("from:Q", scale=scale, axis=axis)
+    interval = alt.Chart(alt.NamedData("interval")).mark_rect(opacity=0.28, aria=False)
+    bars = alt.Chart(alt.NamedData("bars")).mark_rect(opacity=0.5, strokeWidth=0.6, aria=False)
+    rules = alt.Chart(alt.NamedData("rules")).mark_rule(aria=False)
+    colour = alt.Color("colour:N", scale=None)
+    chart = alt.layer(
+        interval.encode(x=x, x2="to:Q", color=colour),
+        bars.encode(
+            x=x,
+            x2="to:Q",
+            y=alt.Y("runs:Q", axis=alt.Axis(title="runs", tickMinStep=1, tickCount=4, labelExpr=_COUNT)),
+            y2=alt.datum(0),
+            color=colour,
+            stroke=alt.Stroke("colour:N", scale=None),
+        ),
+        rules.encode(x=x, strokeWidth=alt.StrokeWidth("size:Q", scale=None), **_line_look()),
+    )
+    return _spec(chart, 210)
+
+
+def _widths() -> dict[str, Any]:
+    ticks, levels = (alt.param(name=name, value=[]) for name in ("ticks", "levels"))
+    x = alt.X(
+        "m:Q",
+        scale=alt.Scale(type="log", base=2, nice=False, padding=14),
+        axis=alt.Axis(title="width m", values=alt.expr("ticks"), labelExpr=_WIDTH, labelOverlap=True),
+    )
+    y = alt.Y(
+        "value:Q",
+        scale=alt.Scale(type="log", nice=False, padding=10),
+        axis=alt.Axis(title=None, values=alt.expr("levels"), labelExpr=_VALUE),
+    )
+    colour = alt.Color("colour:N", scale=None)
+    chosen = alt.Chart(alt.NamedData("chosen")).mark_rule(strokeWidth=10, opacity=0.13, aria=False)
+    lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeWidth=1.8, aria=False)
+    points = alt.Chart(alt.NamedData("points"))
+    size = alt.Size("size:Q", scale=None)
+    chart = alt.layer(
+        chosen.encode(x=x),
+        lines.encode(x=x, y=y, detail="name:N", **_line_look()),
+        points.mark_rule(strokeWidth=2, aria=False).encode(x=x, y="lower:Q", y2="upper:Q", color=colour),
+        points.mark_circle(opacity=1, aria=False).encode(x=x, y=y, color=colour, size=size),
+    ).add_params(ticks, levels)
+    return _spec(chart, 300)
+
+
+def _spec(chart: alt.LayerChart | alt.FacetChart, height: int) -> dict[str, Any]:
+    font = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Roboto, sans-serif"
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding", resize=True)
+    chart = chart.properties(width="container", height=height, autosize=fit).configure(
+        background="transparent",
+        font=font,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(
+            gridColor="#ebebeb", domainColor="#8a8a8a", tickColor="#8a8a8a", labelColor=INK,
+            titleColor=INK, titleFontWeight="normal", labelFontSize=12, titleFontSize=12.5,
+        ),
+    )  # fmt: skip
+    spec: dict[str, Any] = chart.to_dict()
+    del spec["$schema"]  # an address: nothing is fetched from there, and the page names no other
+    return spec

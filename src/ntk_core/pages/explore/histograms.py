@@ -1,0 +1,87 @@
+"""Histograms of the runs of every cell: `runs.nc` is read once, cell by cell, spread over workers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.quantiles import NOISE, TASK_RUNS, Index
+from ...execution.workers import Workers, compute
+from ...experiments.drawn import Experiment
+from ...network import Array
+from ...quantities import QUANTITIES, quantum
+from ...storage.netcdf import RunsReader
+
+BINS = 40
+"""Most bins of a histogram."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Runs in bins of one width: `counts` `(bins,)`, the first bin from `start` to `start + width`."""
+
+    start: float
+    width: float
+    counts: NDArray[np.int64]
+
+
+def histograms(runs: str | Path, experiment: Experiment, workers: Workers) -> list[list[Histogram]]:
+    """A histogram at ‖x‖ = 1 of each quantity of each cell of a runs file: by quantity, then by cell.
+
+    Cells are in the order of the file. A task holds one quantity of one cell at a time.
+    """
+    indices = iter(np.ndindex(experiment.shape))
+    size = max(1, TASK_RUNS // experiment.seeds)
+    work = list(iter(lambda: list(islice(indices, size)), []))
+    done = compute(workers, partial(_cells, str(Path(runs).resolve()), experiment), work)
+    return [list(row) for row in zip(*(cell for cells in done for cell in cells), strict=True)]
+
+
+def _cells(path: str, experiment: Experiment, indices: list[Index]) -> list[list[Histogram]]:
+    """One task: the histograms of some cells. Runs on a worker."""
+    with RunsReader(path) as runs:
+        return [list(_cell(runs, experiment, index)) for index in indices]
+
+
+def _cell(runs: RunsReader, experiment: Experiment, index: Index) -> Iterator[Histogram]:
+    m, alpha = experiment.m[index[1]], experiment.alpha[index[3]]
+    for quantity in QUANTITIES:
+        yield histogram(runs.read(quantity, index), quantum(quantity, m, alpha))
+
+
+def histogram(values: Array, unit: float) -> Histogram:
+    """The histogram of some runs `(runs,)`; `unit` is what one neuron can add.
+
+    Where all values are whole multiples of the unit, bins are centred on them and hold equally many each.
+    """
+    values = np.where(values > NOISE * unit, values, 0.0)
+    low, high = float(values.min()), float(values.max())
+    spacing = _spacing(values, unit)
+    if spacing:
+        places = round((high - low) / spacing) + 1
+        together = math.ceil(places / BINS)
+        start, width, bins = low - spacing / 2, together * spacing, math.ceil(places / together)
+        ends = (start, start + bins * width)
+    elif low < high:
+        start, width, bins, ends = low, (high - low) / BINS, BINS, (low, high)
+    else:
+        start, width, bins = low - unit / 2, unit, 1
+        ends = (start, start + unit)
+    counts, _ = np.histogram(values, bins, ends)
+    return Histogram(start, width, counts.astype(np.int64))
+
+
+def _spacing(values: Array, unit: float) -> float:
+    """The largest step that leads from every value to every other, if all are whole units; else 0."""
+    units = values / unit
+    whole = np.rint(units)
+    if np.abs(units - whole).max() > 1e-6:
+        return 0.0
+    return unit * max(1, int(np.gcd.reduce((whole - whole.min()).astype(np.int64))))

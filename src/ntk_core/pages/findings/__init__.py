@@ -1,0 +1,185 @@
+"""The article: what was asked, the answer in one figure, then claim by claim. One file, no network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from ...claims.record import Claim
+from ...figures import FIGURES, TRAINING_FIGURES
+from . import readable, text
+from .embedding import asset, digest, templates
+from .experiments import answer, made
+from .training import trained
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["render"]
+
+VERDICTS = {
+    "true": ("✓", "true", "holds as printed"),
+    "true, loose": ("≪", "loose", "holds, but what it bounds stays far below"),
+    "undecided": ("?", "undecided", "neither shown nor refuted here"),
+    "false": ("✗", "false", "fails as printed"),
+}
+"""Symbol, name in the style sheet and meaning of each verdict."""
+
+SYMBOLS = {
+    "m": "m",
+    "d": "d",
+    "alpha": r"\alpha",
+    "delta": r"\delta",
+    "x_norm": r"\|x\|",
+    "epsilon": r"\varepsilon",
+}
+"""How parameters are written in formulas."""
+
+
+DISPLACEMENTS = {
+    "adversarial": "the worst displacement",
+    "aligned": "one along the gradients",
+    "sphere": "a random one",
+}
+"""The displacement laws in a sentence."""
+
+
+def render(
+    claims: Sequence[Claim],
+    experiments: Sequence[tuple[xr.Dataset, xr.Dataset]],
+    figures: Mapping[str, str],
+    captions: Mapping[str, str],
+    proofs: str,
+    trainings: Sequence[tuple[xr.Dataset, xr.Dataset]] = (),
+) -> str:
+    """The page, the same bytes for the same input.
+
+    `claims` are those of `claims.json`; `experiments` pairs of quantiles and rates of grids, `trainings` of
+    what is trained, at least one of either; `figures` SVG by `<experiment>-<name>`; `captions` plain text by
+    the figure's name; `proofs` the Markdown of docs/theory.md. Raises `FormulaError` or `TextError` for text
+    that cannot be shown, `ValueError` for a figure or proof that is not there.
+    """
+    tables = [made(table, rates) for table, rates in experiments]
+    learned = [trained(table, rates) for table, rates in trainings]
+    main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
+    appendix = list(text.sections(proofs, "proof"))
+    drawn = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
+    shown = Figures([*drawn, *(t.answer.name for t in learned)], figures, captions)
+    missing = (() if tables else FIGURES) + (() if learned else TRAINING_FIGURES)
+    template = _environment().get_template("page.html.jinja")
+    style, script = asset(__name__, "page.css"), asset(__name__, "page.js")
+    return template.render(
+        style=Markup(style),
+        script=Markup(script),
+        style_digest=digest(style),
+        script_digest=digest(script),
+        main=main,
+        answer=answer(main) if main else None,
+        answer_figure=shown.show("rate") if main else None,
+        trainings=[(t, [shown.show(name, t.answer.name) for name in TRAINING_FIGURES]) for t in learned],
+        claims=[_Section(claim, shown, missing, _proof(claim, appendix)) for claim in _unique(claims)],
+        counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
+        verdicts=VERDICTS,
+        proofs=appendix,
+        made=tables,
+        names=[*(t.name for t in tables), *(t.answer.name for t in learned)],
+        source=main or learned[0],
+    )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure at one place of the page; `source` is empty where it was shown before."""
+
+    number: int
+    anchor: str
+    title: str
+    caption: str
+    source: str
+    alt: str
+
+
+@dataclass
+class Figures:
+    """Numbers figures as they come, and gives the drawing the first time only."""
+
+    experiments: Sequence[str]
+    drawings: Mapping[str, str]
+    captions: Mapping[str, str]
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def show(self, name: str, experiment: str | None = None) -> Figure:
+        """The figure called `name`, of the experiment, or of the first one that has it."""
+        experiments = self.experiments if experiment is None else [experiment]
+        stem = next((s for e in experiments if (s := f"{e}-{name}") in self.drawings), name)
+        if stem not in self.drawings:
+            there = ", ".join(sorted(self.drawings))
+            raise ValueError(f"no experiment has a figure {name!r}; there are {there}")
+        title, _, rest = self.captions.get(name, f"{stem}.").strip().partition(".")
+        caption = " ".join(rest.split())
+        new = stem not in self._numbers
+        at = self._numbers.setdefault(stem, len(self._numbers) + 1)
+        source = ""
+        if new:
+            source = "data:image/svg+xml;base64," + base64.b64encode(self.drawings[stem].encode()).decode()
+        return Figure(at, f"figure-{at}", title, caption, source, f"{title}. {caption}".strip())
+
+
+class _Section:
+    """A claim with what its section shows."""
+
+    def __init__(self, claim: Claim, figures: Figures, missing: Sequence[str], proof: text.Heading) -> None:
+        self.claim = claim
+        self.anchor = f"claim-{text.slug(claim.id)}"
+        self.figures = [figures.show(name) for name in claim.figures if name not in missing]
+        self.proof = proof
+
+
+def _unique(claims: Sequence[Claim]) -> Sequence[Claim]:
+    anchors = [text.slug(claim.id) for claim in claims]
+    for claim, anchor in zip(claims, anchors, strict=True):
+        if not anchor or anchors.count(anchor) > 1:
+            raise ValueError(f"the claim id {claim.id!r} is empty or not different enough from another")
+    return claims
+
+
+def _proof(claim: Claim, appendix: Sequence[tuple[text.Heading | None, Markup]]) -> text.Heading:
+    """The heading a claim's `proof` names, by its text or anchor."""
+    headings = [heading for heading, _ in appendix if heading]
+    wanted = _letters(claim.proof.rsplit("#", 1)[-1])
+    for heading in headings:
+        if _letters(heading.source) == wanted:
+            return heading
+    names = "; ".join(heading.source for heading in headings)
+    raise ValueError(f"claim {claim.id}: proof is {claim.proof!r}, but the headings are: {names}")
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _environment() -> Environment:
+    environment = templates(__name__)
+    environment.filters.update(
+        markdown=text.block,
+        inline=text.inline,
+        number=readable.number,
+        tex=readable.tex,
+        value=readable.value,
+        interval=readable.interval,
+        times=readable.times,
+    )
+    environment.globals.update(parameter=_parameter, displacements=DISPLACEMENTS)
+    return environment
+
+
+def _parameter(name: str, value: float) -> Markup:
+    """`name = value`, as a formula where the name has a symbol."""
+    if name in SYMBOLS:
+        return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")
+    return Markup("{} = {}").format(name, readable.number(value))

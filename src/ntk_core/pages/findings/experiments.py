@@ -1,0 +1,106 @@
+"""What the page says of the experiments: their grids, and the answer in numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...claims.record import Number
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Made:
+    """An experiment as it was run."""
+
+    name: str
+    sampler: str
+    spec: Mapping[str, Any]
+    runs: int
+    versions: Mapping[str, str]
+    confidence: float
+    table: xr.Dataset
+    rates: xr.Dataset
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The measured rate of one displacement law beside the theory's."""
+
+    law: str
+    statistic: str
+    slope: Number
+    exponent: float
+    constant: Number
+    limit: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The main experiment in numbers; `alpha` and `d` are those of the rates."""
+
+    over: int
+    runs: int
+    delta: float
+    alpha: float
+    d: int
+    widest: int
+    rates: list[Rate]
+
+
+def made(table: xr.Dataset, rates: xr.Dataset) -> Made:
+    """What the datasets of an experiment say of themselves."""
+    spec = json.loads(table.attrs["spec"])
+    runs = int(table["runs"].sum())
+    confidence = float(table.attrs["confidence_level"])
+    return Made(spec["name"], spec["sampler"], spec, runs, versions(table), confidence, table, rates)
+
+
+def versions(table: xr.Dataset) -> dict[str, str]:
+    """What made the dataset."""
+    return {
+        "ntk_core": str(table.attrs["ntk_core_version"]),
+        "NumPy": str(table.attrs["numpy_version"]),
+        "format": str(table.attrs["format_version"]),
+    }
+
+
+def answer(experiment: Made) -> Answer:
+    """Runs over the bound of Theorem 1 where it is lowest, and the rate of each law at α nearest to 1."""
+    table, rates = experiment.table, experiment.rates
+    delta = float(table["delta"].max())
+    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
+    alphas = rates["alpha"].values
+    alpha = float(alphas[np.argmin(np.abs(np.log(alphas)))])
+    d = int(rates["d"].max())
+    found = []
+    for law in rates["perturbation"].values:
+        error = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d)
+        # Where the signed error has mean zero, theory knows the root mean square.
+        centred = float(error["exponent"].max()) == 0.75
+        statistic = "rms" if centred else "mean"
+        row = error.sel(statistic=statistic)
+        limit = float(row["constant_limit"])  # NaN for a law of one's own, whose exponent nobody knows either
+        found.append(
+            Rate(
+                str(law),
+                statistic,
+                _estimate(row, "slope"),
+                float(row["exponent"]) if np.isfinite(limit) else np.nan,
+                _estimate(row, "constant"),
+                limit,
+            )
+        )
+    most = int(over.sum(["perturbation", "m", "d", "alpha"]).max())
+    return Answer(most, experiment.runs, delta, alpha, d, int(table["m"].max()), found)
+
+
+def _estimate(row: xr.Dataset, name: str) -> Number:
+    value, lower, upper = (float(row[name + end]) for end in ("", "_lower", "_upper"))
+    return Number(what=name, value=value, lower=lower, upper=upper)

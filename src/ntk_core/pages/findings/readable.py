@@ -1,0 +1,90 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from markupsafe import Markup
+
+from ...claims.record import Number
+
+DIGITS = 4
+"""Significant digits of a number without an interval."""
+
+
+def number(value: float, decimals: int | None = None) -> Markup:
+    """A number with `decimals` places, or `DIGITS` digits; a power of ten where these are too many."""
+    if isinstance(value, int) and abs(value) < 10**12:
+        return _minus(f"{value:,}")
+    if not math.isfinite(value):
+        return Markup("—" if math.isnan(value) else "∞" if value > 0 else "−∞")
+    if value == 0 and decimals is None:
+        return Markup("0")
+    if decimals is None and 0 < abs(value - 1) < 5 * 10.0**-DIGITS:  # as probabilities beside 1
+        return Markup("1 − " if value < 1 else "1 + ") + number(float(f"{abs(value - 1):.1e}"))
+    power = int(f"{value:.{DIGITS - 1}e}".partition("e")[2])
+    if decimals is None:
+        if -4 < power < 6:
+            return _minus(_trim(f"{value:,.{max(DIGITS - 1 - power, 0)}f}"))
+        digits = _trim(f"{value:.{DIGITS - 1}e}".partition("e")[0])
+    else:
+        if decimals <= 6 or -4 < power < 6:
+            return _minus(f"{value:,.{decimals}f}")
+        digits = f"{value:.{max(decimals + power, 0)}e}".partition("e")[0]
+    head = {"1": "", "-1": "−"}.get(digits, f"{digits} × ")
+    return _minus(f"{head}10<sup>{power}</sup>")
+
+
+def times(value: float) -> Markup:
+    """A ratio in two digits, before what it is a ratio to: as a percentage where that is less."""
+    short = float(f"{value:.2g}")
+    return number(100.0 * short) + " % of" if short < 1.0 else number(short) + " times"
+
+
+def tex(value: float) -> str:
+    """A number given, not computed, as LaTeX: all its digits, large powers of two and ten as such."""
+    if value == int(value) and (whole := int(value)) > 1024 and whole.bit_count() == 1:
+        return f"2^{{{whole.bit_length() - 1}}}"
+    digits, _, power = f"{value:.15g}".partition("e")
+    if re.fullmatch("10{4,}", digits):
+        digits, power = "1", str(len(digits) - 1)
+    if not power:
+        return digits
+    return f"10^{{{int(power)}}}" if digits == "1" else rf"{digits}\times10^{{{int(power)}}}"
+
+
+def value(evidence: Number) -> Markup:
+    """The value, with as many digits as its interval resolves."""
+    return number(evidence.value, _places(evidence))
+
+
+def interval(evidence: Number) -> Markup:
+    """The interval as `[a, b]`; one-sided as `≥ a` or `≤ b`; nothing for an exact number."""
+    lower, upper, places = evidence.lower, evidence.upper, _places(evidence)
+    if lower is None and upper is None:
+        return Markup("")
+    if upper is None:
+        assert lower is not None
+        return Markup("≥ ") + number(lower)
+    if lower is None:
+        return Markup("≤ ") + number(upper)
+    return Markup("[") + number(lower, places) + ", " + number(upper, places) + "]"
+
+
+def _places(evidence: Number) -> int | None:
+    """Decimals that show two digits of the interval's width; None where there is no width."""
+    if evidence.lower is None or evidence.upper is None or isinstance(evidence.value, int):
+        return None
+    width = evidence.upper - evidence.lower
+    if not (math.isfinite(width) and width > 0):
+        return None
+    return min(max(1 - math.floor(math.log10(width)), 0), 12 + max(0, -math.floor(math.log10(width))))
+
+
+def _minus(text: str) -> Markup:
+    return Markup(text.replace("-", "−"))
+
+
+def _trim(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,80 @@
+"""What the page says of trained experiments: does training stay in the ball, in numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...claims.answer import Answer, Estimate, answer
+from ...claims.record import Number
+from .experiments import versions
+from .readable import tex
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained experiment as the page shows it."""
+
+    answer: Answer
+    rows: list[Number]
+    versions: Mapping[str, str]
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The experiment as the config asks for it."""
+        return self.answer.spec
+
+
+def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
+    """What the datasets of a trained experiment say."""
+    found = answer(table, rates)
+    return Trained(found, _rows(found) if found.trained else [], versions(table))
+
+
+_OVER = "runs over that bound at one held-out input or more, at the time and level where most are"
+
+
+def _rows(a: Answer) -> list[Number]:
+    """All numbers of the answer that are known, in the order of the story."""
+    place = rf"$m={tex(a.m)}$ after {a.time:,} {'step' if a.time == 1 else 'steps'}"
+    level = rf"$\delta={tex(a.delta)}$, $\|x\|={tex(a.x_norm)}$"
+    rows = [
+        _row(rf"Radius $\hat\alpha$ at {place}: mean over the runs", a.radius),
+        _row("the least run", Estimate(a.least)),
+        _row("the largest run", Estimate(a.largest)),
+        _row(r"what $\hat\alpha$ stays below as $m\to\infty$", Estimate(a.limit_ceiling)),
+        _row("what it stays below at every width, while the loss does not grow", Estimate(a.ceiling)),
+        _row(r"$\sqrt m$ times the mean displacement", a.displacement),
+        _row(r"its limit as $m\to\infty$", Estimate(a.displacement_limit)),
+        _row(r"Slope of the root mean square of $E$ at held-out inputs against $m$", a.rate),
+        _row("the slope between the two largest widths", Estimate(a.last_rate)),
+        _row(r"the slope in theory, as $m\to\infty$", Estimate(-a.exponent)),
+        _row(r"$m^{3/4}$ times that root mean square", a.constant),
+        _row(r"its limit as $m\to\infty$", Estimate(a.constant_limit)),
+        *(
+            _row(
+                rf"$E$ over that of the {law} law at the same $\hat\alpha$, root mean squares",
+                Estimate(value),
+            )
+            for law, value in a.position.items()
+        ),
+        _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}", Estimate(a.loose)),
+        *([] if a.over is None else [Number(_OVER, a.over)]),
+        _row("Test loss of the network", a.numbers["test_loss"]),
+        _row("test loss of its linear twin", a.numbers["twin_test_loss"]),
+        _row("distance of the two at held-out inputs, root mean square", a.numbers["twin_distance"]),
+        _row("Pairs of neuron and training input that ever flipped, fraction", a.numbers["flipped_fraction"]),
+        _row("neurons that ever flipped, fraction", a.numbers["flipped_neurons"]),
+    ]
+    return [row for row in rows if not math.isnan(row.value)]
+
+
+def _row(what: str, estimate: Estimate) -> Number:
+    known = math.isfinite(estimate.lower) and estimate.lower < estimate.upper
+    return Number(what, estimate.value, estimate.lower if known else None, estimate.upper if known else None)

@@ -1,0 +1,192 @@
+"""What a person wants to know first, as a page of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ..claims.answer import Answer, Estimate, answer
+from ..datasets.quantiles import CHANCE, beyond_chance
+
+
+def summarise(
+    experiments: Iterable[tuple[xr.Dataset, xr.Dataset]],
+    trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
+    folder: Path = Path("results"),
+) -> str:
+    """The page for pairs of quantiles and rates, one pair an experiment: grids, and what is trained.
+
+    It ends by saying what else is in `folder`, the one of a run or of a reanalysis.
+    """
+    grids = [_experiment(table, rates) for table, rates in experiments]
+    learned = [_trained(answer(table, rates)) for table, rates in trainings]
+    files = {
+        "<experiment>/{runs,quantiles,rates}.nc": "the data",
+        "figures/": "the figures (SVG, PDF, PNG)",
+        "findings.html": "the article, claim by claim",
+        "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",
+        "report.html": "the report",
+        "manifest.json": "checksums, for: ntk-core verify",
+    }
+    if folder.name == "reanalysis":
+        files = {name: files[name] for name in ("figures/", "manifest.json")}
+        files = {"<experiment>/{quantiles,rates}.nc": "the data", **files}
+    where = "\n".join(f"{f'{folder}/{name}':<47}  {what}" for name, what in files.items() if what)
+    return "\n\n".join([*grids, *learned, where]) + "\n"
+
+
+def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
+    runs = int(table["runs"].sum())
+    name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
+    lines = [f"{name}: {runs:,} runs, {sampler}", ""]
+    lines += _rates(rates)
+    lines += ["", *_bounds(table)]
+    lines += _missing_limits(table)
+    return "\n".join(lines)
+
+
+def _trained(a: Answer) -> str:
+    """Whether training stays in the ball, and how far below the bound."""
+    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
+    if not a.trained:
+        return "\n".join([*lines, "  No run was left after the first step recorded."])
+    numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
+    lines += [
+        f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
+        f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
+        f"                       at most {_digits(a.limit_ceiling)} as m grows, and {_digits(a.ceiling)} at "
+        "every width while the loss does not grow",
+        f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
+        f"  slope of rms E       {_estimate(a.rate)}, between the two largest m {_digits(a.last_rate)}, "
+        f"theory {-a.exponent:g}",
+        f"  m^(3/4) rms E        {_estimate(a.constant)}, limit {_digits(a.constant_limit)}",
+        f"  rms E over the law's {laws}",
+        f"  Theorem 1 over E     {_digits(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
+        f"  test loss            network {_digits(numbers['test_loss'].value)}, "
+        f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
+        f"distance {_digits(numbers['twin_distance'].value)}",
+        f"  ever flipped         {_digits(numbers['flipped_fraction'].value)} of neurons and inputs, "
+        f"{_digits(numbers['flipped_neurons'].value)} of neurons",
+    ]
+    if a.over is not None:
+        lines += [f"  Over the bound of Theorem 1 at any held-out input, where most are: {a.over:,} runs."]
+    return "\n".join(lines)
+
+
+def _digits(value: float) -> str:
+    return f"{value:.4g}" if np.isfinite(value) else "unknown"
+
+
+def _estimate(estimate: Estimate) -> str:
+    interval = (
+        f" [{_digits(estimate.lower)}, {_digits(estimate.upper)}]" if np.isfinite(estimate.lower) else ""
+    )
+    return _digits(estimate.value) + interval
+
+
+def _rates(rates: xr.Dataset) -> list[str]:
+    """Slope and constant of the error for every law, d and α: the mean where theory has its mean."""
+    wide = _widest(rates)
+    header = (
+        f"  {'law':<{wide}}{'d':>5}{'alpha':>8}  {'statistic':<10}{'slope':>9}  {'99 % interval':<20}"
+        f"{'theory':>7}   {'constant':>10}{'limit':>10}{'off by':>9}"
+    )
+    lines = [
+        "  Linearization error against width, and its constant (m^k times the value at the largest m):",
+        header,
+    ]
+    for law in rates["perturbation"].values:
+        signed = float(rates["exponent"].sel(quantity="linearization_error", perturbation=law).max()) == 0.75
+        statistic = "rms" if signed else "mean"
+        for d in rates["d"].values:
+            for alpha in rates["alpha"].values:
+                row = rates.sel(
+                    quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
+                )
+                value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
+                interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
+                measured, limit = value["constant"], value["constant_limit"]
+                known = np.isfinite(limit)  # not so for a law of one's own
+                lines.append(
+                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
+                    + (f"{-value['exponent']:>7.2f}   " if known else f"{'unknown':>7}   ")
+                    + f"{measured:>10.5f}"
+                    + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if known else f"{'unknown':>10}")
+                )
+    lines += _follows(rates)
+    return lines
+
+
+def _follows(rates: xr.Dataset) -> list[str]:
+    """From which width on mean and quantiles are within 5 % of their limit."""
+    lines = ["", "  The error is within 5 % of its limit from which width on (over all d and alpha):"]
+    wide = _widest(rates)
+    for law in rates["perturbation"].values:
+        words = []
+        error = rates.sel(quantity="linearization_error", perturbation=law)
+        if not np.isfinite(error["constant_limit"]).any():
+            lines.append(f"  {law:<{wide}}its limit is unknown")
+            continue
+        for statistic in rates["statistic"].values:
+            where = error["follows_from"].sel(statistic=statistic).values
+            label = statistic if statistic in ("mean", "rms") else f"quantile {1 - float(statistic):.4g}"
+            words.append(
+                f"{label}: {_width(where.max()) if np.isfinite(where).all() else 'not on this grid'}"
+            )
+        lines.append(f"  {law:<{wide}}" + "; ".join(words))
+    return lines
+
+
+def _widest(rates: xr.Dataset) -> int:
+    """Characters of the column of laws."""
+    return 1 + max(len(law) for law in ("adversarial", *rates["perturbation"].values))
+
+
+def _width(m: float) -> str:
+    power = np.log2(m)
+    return f"2^{power:.0f}" if power == round(power) else f"{m:,.0f}"
+
+
+def _bounds(table: xr.Dataset) -> list[str]:
+    """How often runs are over the bounds: Theorem 1 first, then where a bound is broken beyond chance."""
+    over, runs = table["exceedances"], table["runs"]
+    lowest = float(table["delta"].max())
+    theorem = over.sel(bound="printed", quantity="linearization_error", delta=lowest)
+    most = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
+    broken = beyond_chance(table)
+    combinations = broken.isel(bound=0, quantity=0).size
+    lines = [
+        f"  Theorem 1 as printed: at delta = {lowest:g}, where it is lowest, {most:,} of "
+        f"{int(runs.sum()):,} runs are over it.",
+        f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
+        f"  often than delta, beyond chance (probability below {CHANCE:g})?",
+        "  " + " " * 10 + "".join(f"{_SHORT[str(quantity)]:>9}" for quantity in table["quantity"].values),
+    ]
+    for bound in table["bound"].values:
+        counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
+        lines.append(f"  {bound:<10}" + "".join(f"{int(count):>9,}" for count in counts.values))
+    return lines
+
+
+_SHORT = {
+    "linearization_error": "E",
+    "sign_change_fraction": "|S|/m",
+    "delta1": "|Delta1|",
+    "delta2": "|Delta2|",
+    "band_fraction": "|B|/m",
+}
+
+
+def _missing_limits(table: xr.Dataset) -> list[str]:
+    """Levels at which some quantile has no upper limit."""
+    levels = [
+        f"{level:g}"
+        for level in table["delta"].values
+        if np.isinf(table["quantile_upper"].sel(delta=level).values).any()
+    ]
+    if not levels:
+        return []
+    return ["", f"  Too few runs a cell for an upper limit on the quantile at delta = {', '.join(levels)}."]

@@ -1,0 +1,98 @@
+"""Data sets: inputs of length 1, so that runs are at ‖x‖ = 1 as everywhere in the project.
+
+A network without biases is 1-homogeneous in the input, so nothing but the length of the image vectors,
+their brightness, is lost. Digits are neither centred nor whitened: pixels are ink, from 0 to 16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import distribution
+
+import numpy as np
+
+from .. import network
+from ..experiments.trained import Training
+from ..network import Array
+from .streams import Streams
+
+DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+"""Images of each digit in scikit-learn's `load_digits` (UCI, Alpaydin and Kaynak 1998)."""
+
+DIGITS = "sklearn/datasets/data/digits.csv.gz"
+"""The file that `load_digits` reads. It is read directly: scikit-learn takes a second to load."""
+
+PIXELS = 64
+
+TEACHER_WIDTH = 8
+"""Neurons of the network that makes the targets of `teacher`."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training inputs `x` `(n, d)` with targets `y` `(n,)`, held-out ones `held_x`, `held_y`; ‖x‖ = 1."""
+
+    x: Array
+    y: Array
+    held_x: Array
+    held_y: Array
+
+
+def available(classes: tuple[int, ...]) -> int:
+    """Images there are of the digits told apart: all, where one is told from the rest."""
+    return sum(DIGIT_COUNTS) if len(classes) == 1 else sum(DIGIT_COUNTS[digit] for digit in classes)
+
+
+@lru_cache(maxsize=8)
+def load(experiment: Training, entropy: int) -> Data:
+    """The data of an experiment; the same for every width and seed."""
+    streams = Streams(entropy, experiment.data_key, 0)
+    n, held_out = experiment.training_inputs, experiment.held_out_inputs
+    x, y = (_digits if experiment.data == "digits" else _teacher)(experiment, streams)
+    if experiment.loss == "logistic":
+        y = np.where(y >= 0.0, 1.0, -1.0)
+    return Data(x[:n], y[:n], x[n : n + held_out], y[n : n + held_out])
+
+
+def _digits(experiment: Training, streams: Streams) -> tuple[Array, Array]:
+    """Images in random order with targets +1 for the first class and -1 for the other, or the rest."""
+    table = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
+    images, labels = table[:, :-1], table[:, -1]
+    first, *other = experiment.classes
+    wanted = np.isin(labels, experiment.classes) if other else np.ones(labels.size, bool)
+    order = np.argsort(streams.generator("order").random(int(wanted.sum())), kind="stable")
+    x = unit_length(images[wanted])
+    y = np.where(labels[wanted] == first, 1.0, -1.0)
+    return x[order], y[order]
+
+
+def _teacher(experiment: Training, streams: Streams) -> tuple[Array, Array]:
+    """Uniform directions, with targets by a ReLU network of `TEACHER_WIDTH` neurons, of mean square 1."""
+    rng = streams.generator("inputs")
+    count = experiment.training_inputs + experiment.held_out_inputs
+    x = unit_length(rng.standard_normal((count, experiment.d)))
+    weights = streams.generator("teacher").standard_normal((TEACHER_WIDTH, experiment.d))
+    signs = np.where(np.arange(TEACHER_WIDTH) % 2 == 0, 1.0, -1.0)
+    y = np.array([network.f(one, weights, signs) for one in x])
+    return x, y / np.sqrt(np.mean(y**2))
+
+
+def unit_length(x: Array) -> Array:
+    """Rows divided by their Euclidean norms."""
+    return x / np.sqrt(np.sum(x**2, axis=1, keepdims=True))
+
+
+def step_size(data: Data, loss: str, step: float) -> float:
+    """η = `step`/(largest curvature of the training loss), stable for every width where `step` < 2.
+
+    On a piece where no sign changes the loss has the Hessian (1/n) J^T diag(l'') J with J J^T = K, and
+    K = (1/m) Σ_i D_i X X^T D_i with 0-1 diagonals D_i, so λ_max(K) ≤ λ_max(X X^T) whatever m and w; l'' is 1
+    for the squared loss and at most 1/4 for the logistic one. The linear twin has the K of the start.
+    """
+    n, d = data.x.shape  # X X^T and X^T X have the same largest eigenvalue
+    gram = np.einsum("id,jd->ij", data.x, data.x) if n < d else np.einsum("ki,kj->ij", data.x, data.x)
+    largest = float(np.linalg.eigvalsh(gram)[-1])
+    curvature = {"squared": 1.0, "logistic": 0.25}[loss]
+    # Eigenvalues come from a library whose last digits may differ between processors.
+    return float(f"{step * data.y.size / (curvature * largest):.9g}")

@@ -1,0 +1,140 @@
+"""One run: gradient descent from a symmetric start, its linear twin, and what is recorded of both."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..experiments.trained import RUN_VARIABLES, Training
+from ..network import Array
+from ..quantities import QUANTITIES, summed_quantities
+from .data import Data, step_size
+from .streams import Streams
+
+DIVERGED = 1e6
+"""A training loss so many times that of the start has diverged."""
+
+
+class Status(IntEnum):
+    """How a run ended."""
+
+    ALL_STEPS = 0
+    TARGET_REACHED = 1
+    TARGET_NOT_REACHED = 2
+    DIVERGED = 3
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is stored of a run.
+
+    `quantities` `(5, times, held-out inputs)` in the order of `QUANTITIES`, `numbers` `(variables, times)` in
+    the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that has reached its target
+    rests: later times repeat it.
+    """
+
+    quantities: Array
+    numbers: Array
+    status: Status
+    steps: int
+
+    def variables(self) -> dict[str, Array]:
+        """All of it by the name it is stored under: `(times, held-out inputs)` or `(times,)`."""
+        return dict(zip((*QUANTITIES, *RUN_VARIABLES), (*self.quantities, *self.numbers), strict=True))
+
+
+def start(experiment: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:
+    """w(0) `(m, d)` and c `(m,)` of a run, by symmetric initialization."""
+    from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
+    from .kernels.ziggurat import ziggurat
+
+    streams = Streams(entropy, experiment.start_key(m), seed)
+    w0 = np.empty((1, m, experiment.d))
+    symmetric_weights(ziggurat(math.inf), streams.words("weights"), streams.words("again"), w0)
+    signs = 2.0 * streams.generator("signs").integers(0, 2, m // 2).astype(np.float64) - 1.0
+    return w0[0], np.concatenate([signs, -signs])
+
+
+def tangent_kernel(x: Array, z: Array, active_x: NDArray[np.bool_], active_z: NDArray[np.bool_]) -> Array:
+    """K(x_a, z_k) = (1/m) x_a·z_k #{i : both active} of the start; `active_*` `(m, inputs)`: 1{w·x ≥ 0}.
+
+    Counts are whole numbers, so the matrix product is exact in any order.
+    """
+    both = active_x.T.astype(np.float64) @ active_z.astype(np.float64)
+    return np.einsum("ad,kd->ak", x, z) * both / active_x.shape[0]
+
+
+def train(experiment: Training, data: Data, entropy: int, m: int, seed: int) -> Trained:
+    """The run with this width and seed. Depends on nothing else but the experiment, entropy and data."""
+    return trace(experiment, data, *start(experiment, entropy, m, seed))[0]
+
+
+def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Trained, Array]:
+    """As `train`, from a given start; also the weights at the end, `(m, d)`."""
+    from .kernels import descent as kernels  # compiled, slow to import, and wanted here alone
+
+    n = data.y.size
+    inputs = np.concatenate([data.x, data.held_x])
+    targets = np.concatenate([data.y, data.held_y])
+    logistic = experiment.loss == "logistic"
+    active = kernels.preactivations(w0, np.ascontiguousarray(inputs.T)) >= 0.0
+    problem = kernels.Problem(
+        x=data.x,
+        x_t=np.ascontiguousarray(data.x.T),
+        y=data.y,
+        logistic=logistic,
+        step_size=step_size(data, experiment.loss, experiment.step),
+        target=experiment.target,
+        kernel=tangent_kernel(inputs, data.x, active, active[:, :n]),
+    )
+    state = kernels.State(
+        w=w0.copy(),
+        c=c,
+        signs=np.empty((c.size, n), np.uint8),
+        outputs=np.empty(n),
+        twin=np.zeros(inputs.shape[0]),
+    )
+    kernels.begin(problem, state)
+    ceiling = DIVERGED * kernels.mean_loss(state.outputs, data.y, logistic)
+    held_t = np.ascontiguousarray(data.held_x.T)
+    times = experiment.times
+    quantities = np.full((len(QUANTITIES), len(times), data.held_y.size), np.nan)
+    numbers = np.full((len(RUN_VARIABLES), len(times)), np.nan)
+    status = Status.ALL_STEPS if experiment.target_loss is None else Status.TARGET_NOT_REACHED
+    done = 0
+    for index, time in enumerate(times):
+        if time > done and status is not Status.TARGET_REACHED:
+            done += kernels.descend(problem, state, time - done, ceiling)
+            losses = [
+                kernels.mean_loss(outputs, data.y, logistic) for outputs in (state.outputs, state.twin[:n])
+            ]
+            if not all(value <= ceiling for value in losses):
+                status = Status.DIVERGED
+                break
+            if losses[0] <= experiment.target:
+                status = Status.TARGET_REACHED
+        moved = kernels.displacements(w0, state.w)
+        alpha_hat = math.sqrt(c.size) * float(moved.max())
+        radius = float(moved.max())
+        sums = kernels.measures(held_t, w0, state.w, c, radius)
+        outputs = np.concatenate([state.outputs, sums[0] / math.sqrt(c.size)])
+        ever = (state.signs & kernels.EVER) != 0
+        quantities[:, index] = summed_quantities(c.size, sums)
+        numbers[:, index] = [
+            alpha_hat,
+            radius,
+            math.fsum(moved) / c.size,
+            *(
+                kernels.mean_loss(values[part], targets[part], logistic)
+                for values in (outputs, state.twin)
+                for part in (slice(n), slice(n, None))
+            ),
+            math.sqrt(math.fsum((outputs[n:] - state.twin[n:]) ** 2) / data.held_y.size),
+            np.count_nonzero(ever) / ever.size,
+            np.count_nonzero(ever.any(axis=1)) / c.size,
+        ]
+    return Trained(quantities, numbers, status, done), state.w

@@ -1,0 +1,23 @@
+"""`python -m ntk_core.sampling.kernels` compiles all kernels now, so that no run has to wait for it."""
+
+from __future__ import annotations
+
+from ...experiments.drawn import Cell
+from ...experiments.trained import Training
+from ...laws import LAWS
+from ..data import load
+from ..descent import train
+from ..samplers import simulate
+
+
+def main() -> None:
+    """Draw one run of every sampler and law, and train one."""
+    for sampler in ("band", "dense"):
+        for law in LAWS:
+            simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
+    least = Training("least", "teacher", (), 1, 1, 1, "squared", 1.0, 1, None, (2,), 1)
+    train(least, load(least, 0), 0, 2, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Bounds on every stored quantity at level 1-δ, as printed in the notes and sharpened.
+
+All functions broadcast over `m`, `alpha`, `delta` and `x_norm` (‖x‖) and return float64 arrays.
+They hold uniformly over the ball max_i ‖u_i‖ ≤ α/√m, so the displacement may depend on w(0).
+With L = √log(1/δ).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import erf
+
+from ..network import Array
+from .binomial import binomial_quantile
+from .exact import exact_quantile
+
+BOUNDS = ("printed", "sharp", "binomial", "exact")
+"""From the notes' own to the tightest, in the order of every array that holds all."""
+
+
+def printed(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
+    """The notes' bounds. Not all are true off ‖x‖ = 1.
+
+    E: (α/√m)(1+‖x‖)(α‖x‖+L) (Theorem 1). |Δ₁|: (α/√m)(α‖x‖+L), |Δ₂|: (α‖x‖/√m)(α‖x‖+L)
+    (Lemma 4). Band fraction, and with it |S|/m: (1/√m)(α‖x‖+L) (event A₁).
+    """
+    common = (alpha * x_norm + _level(delta)) / np.sqrt(m)
+    factor = {
+        "linearization_error": alpha * (1.0 + x_norm),
+        "delta1": alpha,
+        "delta2": alpha * x_norm,
+        "sign_change_fraction": 1.0,
+        "band_fraction": 1.0,
+    }[quantity]
+    return np.asarray(factor * common)
+
+
+def sharp(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
+    """Hoeffding on the m/2 independent pairs: |B|/m ≤ (1/√m)(√(2/π) α + L), and with it
+    E, |Δ₁|, |Δ₂| ≤ ½ α‖x‖ |B|/m, because only one neuron of a pair can add to the sum.
+    """
+    fraction = (math.sqrt(2.0 / math.pi) * alpha + _level(delta)) / np.sqrt(m)
+    return _from_band_fraction(quantity, fraction, alpha, x_norm)
+
+
+def binomial(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
+    """As `sharp`, with the exact (1-δ)-quantile of |B|/m = (2/m) Binomial(m/2, p_r)."""
+    half = np.asarray(m) // 2
+    pairs = binomial_quantile(delta, half, erf(alpha / np.sqrt(2.0 * np.asarray(m))))
+    return _from_band_fraction(quantity, pairs / half, alpha, x_norm)
+
+
+def exact(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
+    """The exact (1-δ)-quantile of the supremum over the ball: nothing below it holds uniformly.
+
+    The supremum of E, |Δ₁| and |Δ₂| is their value under the adversarial law, that of |S|/m is the
+    band fraction. NaN where the law is not computed (r > `exact.MAX_RADIUS`).
+    """
+    fraction = quantity.endswith("_fraction")
+    supremum = "band_fraction" if fraction else quantity
+
+    def one(m: int, alpha: float, delta: float) -> float:
+        return exact_quantile("adversarial", supremum, int(m), 1, float(alpha), float(delta))
+
+    quantile = np.vectorize(one, otypes=[np.float64])(m, alpha, delta)
+    return np.asarray(quantile + 0.0 * x_norm if fraction else quantile * x_norm)
+
+
+def _from_band_fraction(quantity: str, fraction: Array, alpha: Any, x_norm: Any) -> Array:
+    if quantity in ("sign_change_fraction", "band_fraction"):
+        return np.asarray(fraction + 0.0 * x_norm)
+    return np.asarray(0.5 * alpha * x_norm * fraction)
+
+
+def _level(delta: Any) -> Array:
+    return np.sqrt(-np.log(delta))
+
+
+def bound(name: str, quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
+    """The bound called `name`, one of `BOUNDS`."""
+    rungs = {"printed": printed, "sharp": sharp, "binomial": binomial, "exact": exact}
+    return rungs[name](quantity, m, alpha, delta, x_norm)

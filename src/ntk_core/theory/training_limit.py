@@ -1,0 +1,120 @@
+r"""What a trained run tends to as m → ∞, at fixed steps: constants in front of m^{-1/2} and m^{-3/4}.
+
+The tangent kernel tends to K(x, z) = x·z (π - θ)/(2π) with θ the angle between x and z (arc-cosine kernel of
+order 0: Cho and Saul 2009), the outputs to those of kernel gradient descent, and √m u_i to c_i q(w_i(0)) with
+
+    q(w) = -(η/n) Σ_k A_k 1{w·x_k ≥ 0} x_k,   A_k = Σ_{s<t} l'(F_k after s steps).
+
+At a new input x, p = q(w)·x does not jump where w·x changes sign, so of a pair at the kink one neuron
+flips and the two sides of the kink cancel in the mean. That gives, with φ(0) the normal density at 0 and
+the expectation over w given w·x = 0 (docs/theory.md, "Lazy training"):
+
+    √m |S|/m → φ(0) E|p|,   m^{3/2} E[E²], m^{3/2} E[Δ₁²] → φ(0) E|p|³/3,   m^{3/2} E[Δ₂²] → φ(0) E|p|³.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..experiments.trained import Training
+from ..network import Array
+from ..sampling.data import Data, step_size
+from ..sampling.streams import Streams
+from .gaussian import PHI0
+
+DRAWS = 1 << 14
+"""Directions w the expectations are averages over: half a per cent of E|p|³ on digits."""
+
+EXPONENTS = {
+    "linearization_error": 0.75,
+    "sign_change_fraction": 0.5,
+    "delta1": 0.75,
+    "delta2": 0.75,
+    "band_fraction": 0.5,
+}
+"""k of the rate m^{-k} at held-out inputs and fixed steps."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Constants at every recorded time: `rms` and `mean` by quantity `(times,)`, over held-out inputs.
+
+    `displacement` is the limit of √m times the mean of ‖u_i‖, `ceiling` a bound on that of α̂:
+    (η/n) Σ_k |A_k|. The band depends on α̂ itself and has NaN.
+    """
+
+    rms: dict[str, Array]
+    mean: dict[str, Array]
+    displacement: Array
+    ceiling: Array
+
+
+def arc_cosine_kernel(x: Array, z: Array) -> Array:
+    """K(x_a, z_k) = x_a·z_k (π - θ)/(2π) for rows of length 1; `(inputs of x, inputs of z)`."""
+    cosine = np.einsum("ad,kd->ak", x, z)
+    return cosine * (math.pi - np.arccos(np.clip(cosine, -1.0, 1.0))) / (2.0 * math.pi)
+
+
+def path(experiment: Training, data: Data) -> Array:
+    """η/n times A_k at every recorded time, `(times, n)`, by gradient descent on the limiting kernel."""
+    n = data.y.size
+    eta = step_size(data, experiment.loss, experiment.step)
+    kernel = arc_cosine_kernel(data.x, data.x)
+    outputs, sums = np.zeros(n), np.zeros(n)
+    recorded = []
+    for step in range(experiment.steps + 1):
+        if step in experiment.times:
+            recorded.append(eta / n * sums)
+        value, slope = _loss(outputs, data.y, experiment.loss)
+        if value > experiment.target:
+            sums = sums + slope
+            outputs = outputs - eta / n * np.einsum("ak,k->a", kernel, slope)
+    return np.array(recorded)
+
+
+def limit(experiment: Training, data: Data, entropy: int) -> Limit:
+    """The constants, by averages over `DRAWS` directions that depend on `entropy` and the data alone."""
+    sums = path(experiment, data)
+    rng = Streams(entropy, experiment.data_key, 0).generator("limit")
+    w = rng.standard_normal((DRAWS, experiment.d))
+    along = np.einsum("id,kd->ik", w, data.x)
+    gram = np.einsum("ad,kd->ak", data.x, data.x)
+    first, third = (np.empty((sums.shape[0], data.held_y.size)) for _ in range(2))
+    for index, x in enumerate(data.held_x):
+        cosine = np.einsum("kd,d->k", data.x, x)
+        active = along - np.einsum("id,d->i", w, x)[:, None] * cosine >= 0.0  # of w without its part along x
+        p = np.abs(np.einsum("ik,tk->ti", active.astype(np.float64), sums * cosine))
+        first[:, index], third[:, index] = np.mean(p, axis=1), np.mean(p**3, axis=1)
+    active = (along >= 0.0).astype(np.float64)
+    lengths = [
+        np.mean(np.sqrt(np.einsum("ik,kl,il->i", active * row, gram, active * row, optimize=True)))
+        for row in sums
+    ]
+    nothing = np.full(sums.shape[0], np.nan)
+    squares = {
+        "linearization_error": PHI0 * third / 3.0,
+        "sign_change_fraction": (PHI0 * first) ** 2,
+        "delta1": PHI0 * third / 3.0,
+        "delta2": PHI0 * third,
+    }
+    # Where the parts cancel in the mean their sum is Gaussian; |S|/m concentrates.
+    folded = {name: math.sqrt(2.0 / math.pi) if EXPONENTS[name] == 0.75 else 1.0 for name in squares}
+    return Limit(
+        rms={name: np.sqrt(np.mean(value, axis=1)) for name, value in squares.items()}
+        | {"band_fraction": nothing},
+        mean={name: folded[name] * np.mean(np.sqrt(value), axis=1) for name, value in squares.items()}
+        | {"band_fraction": nothing},
+        displacement=np.array(lengths),
+        ceiling=np.sum(np.abs(sums), axis=1),
+    )
+
+
+def _loss(outputs: Array, targets: Array, name: str) -> tuple[float, Array]:
+    """Mean loss and its derivatives by outputs, with arrays."""
+    if name == "squared":
+        return float(np.mean(0.5 * (outputs - targets) ** 2)), outputs - targets
+    margin = targets * outputs
+    return float(np.mean(np.logaddexp(0.0, -margin))), -targets / (1.0 + np.exp(margin))

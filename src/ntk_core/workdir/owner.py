@@ -1,0 +1,84 @@
+"""One run at a time works in a directory, and cleans up after one that was killed.
+
+The lock is the kernel's: it goes with the process that holds it, however that ends.
+
+On a cluster the jobs of a killed run live on, and each, when it starts or fails, removes the file it was to
+make, even if the next run has made it by then. So a run that begins cancels them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from ..execution.private_folder import private_folder
+
+PATIENCE = 120.0
+"""Seconds to wait for cancelled jobs to end: SLURM gives them 30 before it kills."""
+
+
+class OccupiedError(RuntimeError):
+    """Another run is at work in the directory; the message says which."""
+
+
+def claim() -> None:
+    """Hold the working directory until this process ends.
+
+    Raises `OccupiedError` while another process does, on this or, on a shared disk, another machine.
+    """
+    path = private_folder() / "lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # open to the end of the process, so never closed
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(lock, 100).decode(errors="replace").strip()
+        os.close(lock)
+        raise OccupiedError(
+            f"{owner} is at work in this directory: wait for it, or stop it and call again."
+        ) from None
+    except OSError as error:  # a network disk without locks
+        reason = f"{path} cannot be locked ({error.strerror})"
+        logging.getLogger(__name__).warning("%s: let one run at a time work in this directory", reason)
+    os.ftruncate(lock, 0)
+    os.write(lock, f"Process {os.getpid()} of {os.uname().nodename}\n".encode())
+
+
+def sweep(results: Path) -> None:
+    """Remove what killed jobs left: half-written files and notes below `results`, temporary folders."""
+    for pattern in (".*.part", "*.nc.progress"):
+        for path in results.rglob(pattern):
+            path.unlink(missing_ok=True)
+    for folder in private_folder().glob("tmp-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def cancel_jobs(state: Path) -> list[str]:
+    """Cancel the jobs that SLURM still has of earlier runs, and wait until they have ended; returns the jobs.
+
+    They are those that log below `state` (`.snakemake`).
+    """
+    left = jobs = _jobs_of(state)
+    if jobs:
+        subprocess.run(["scancel", *jobs], capture_output=True, check=False)
+    deadline = time.monotonic() + PATIENCE
+    while left and time.monotonic() < deadline:
+        time.sleep(0.5)
+        left = _jobs_of(state)
+    return jobs
+
+
+def _jobs_of(state: Path) -> list[str]:
+    """Not from Snakemake's notes of unfinished files: those lose the job's number when the job starts."""
+    if not shutil.which("squeue"):
+        return []
+    states = "pending,configuring,running,suspended,completing"  # it hides suspended ones unless asked
+    command = ["squeue", "--me", "--noheader", f"--states={states}", "--Format=JobID:20,STDOUT:4096"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = (line.split(maxsplit=1) for line in done.stdout.splitlines())
+    logs = state.resolve() / "slurm_logs"
+    return [line[0] for line in lines if len(line) == 2 and Path(line[1].strip()).is_relative_to(logs)]

@@ -20,10 +20,10 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 # of internet addresses that nobody asks for: two seconds a call.
 sys.modules.setdefault("rfc3987_syntax", None)
 
-from ntk_core.experiments.config import ConfigError
+from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.config_file import read_config_file
 from ntk_core.workdir.owner import OccupiedError, cancel_jobs, claim, sweep
-from ntk_core.experiments.plan import library_digest
+from ntk_core.execution.versions import library_digest
 from ntk_core.workdir.progress import Monitor
 
 min_version("9.0")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.stats import ks_2samp
 
-from ntk_core.experiments.drawn import Cell
 from ntk_core.laws import LAWS
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
 from .point import QUANTITIES, Array, Point

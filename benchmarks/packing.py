@@ -13,11 +13,11 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from ntk_core.experiments.drawn import Cell
+from ntk_core.datasets.runs import RunsWriter
 from ntk_core.network import Array
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
-from ntk_core.storage.netcdf import RunsWriter
 
 from .report import table
 

@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from ntk_core.experiments.config import parse_config
-from ntk_core.experiments.drawn import RUN_BYTES, Cell
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT
@@ -55,7 +56,7 @@ class Pipeline:
 def measure(config: Path, cores: int, folder: Path) -> Pipeline:
     """Run the workflow on `config` in a new directory below `folder`, and time what it cannot do without."""
     spec = parse_config(yaml.safe_load(config.read_text()))
-    experiments = [spec.grid(name) for name in spec.grids]
+    experiments = [spec.drawn_experiment(name) for name in spec.drawn]
     cells = [(cell, experiment.seeds) for experiment in experiments for cell in experiment.cells()]
     runs = sum(seeds for _, seeds in cells)
     with ProcessPoolExecutor(cores) as pool:
@@ -63,7 +64,7 @@ def measure(config: Path, cores: int, folder: Path) -> Pipeline:
         taken = pool.map(_seconds_a_run, [cell for cell, _ in cells])
         kernels = sum(seconds * seeds for seconds, (_, seeds) in zip(taken, cells, strict=True)) / cores
     with tempfile.TemporaryDirectory(dir=folder) as where:
-        raw_write = _write(Path(where) / "raw", RUN_BYTES * runs)
+        raw_write = _write(Path(where) / "raw", experiments[0].run_bytes * runs)
         arguments = ["--configfile", str(config.resolve()), "--directory", where, "--cores", str(cores)]
         call = call_snakemake(ROOT, Path(sys.executable), *arguments)
         results = sum(path.stat().st_size for path in Path(where).glob("results/*/runs.nc"))
@@ -78,7 +79,7 @@ def record(measured: Pipeline) -> dict[str, Any]:
 def markdown(measured: Pipeline, command: str, machine: str) -> str:
     """The table a person reads."""
     need = measured.kernels + measured.raw_write
-    size = RUN_BYTES * measured.runs / 1e9
+    size = 8 * len(QUANTITIES) * measured.runs / 1e9
     rows = [
         ("drawing the runs: kernels alone, from a sample of each cell", f"{measured.kernels:.1f}"),
         (f"writing as many raw bytes, {size:.2f} GB", f"{measured.raw_write:.1f}"),

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ntk_core.experiments.drawn import Cell
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT

@@ -20,11 +20,13 @@ from snakemake_calls import Call
 
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
 from ntk_core.storage.netcdf import write
 
 ROOT = Path(__file__).parents[1]
@@ -243,7 +245,7 @@ def resident_bytes(process: psutil.Process) -> int:
         return 0
 
 
-EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 256, 4096), (2,), (0.5, 2.0), 1500)
+EXPERIMENT = DrawnExperiment("e", "band", ("adversarial", "sphere"), (64, 256, 4096), (2,), (0.5, 2.0), 1500)
 DELTA = (0.001, 0.1, 0.5)
 X_NORM = (0.1, 1.0, 20.0)
 

@@ -7,14 +7,17 @@ import numpy as np
 
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import bound_arrays, theory_dataset
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
+from ntk_core.laws import moments
+from ntk_core.laws.exact import exact_quantile
 from ntk_core.quantities import QUANTITIES
-from ntk_core.theory import bounds, moments
-from ntk_core.theory.exact import exact_quantile
+from ntk_core.theory import bounds
 
 DELTA = (0.001, 0.1, 0.5)
 X_NORM = (0.1, 1.0, 20.0)
@@ -78,7 +81,7 @@ def test_the_exact_bound_is_the_quantile_of_the_supremum(analysed):
 
 
 def test_where_a_bound_is_not_known_nothing_is_said_of_runs_over_it(tmp_path):
-    wide = Experiment("wide", "band", ("adversarial",), (4,), (2,), (40.0,), 10)
+    wide = DrawnExperiment("wide", "band", ("adversarial",), (4,), (2,), (40.0,), 10)
     with workers(ExecutionModel(), 1) as client:
         simulate_shard(Shard(wide, 1, 4, 0, 10), tmp_path / "s.nc", client, lambda _: None)
         collect(wide, 1, [tmp_path / "s.nc"], tmp_path / "runs.nc")
@@ -103,7 +106,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
         for alpha in (0.3, 1.7, 2.1):
             pairs = np.arange(40)
             values = np.tile(alpha / m * pairs, (5, 1))
-            one = Experiment("one", "band", ("adversarial",), (m,), (2,), (alpha,), 40)
+            one = DrawnExperiment("one", "band", ("adversarial",), (m,), (2,), (alpha,), 40)
             limits = bound_arrays(one, tuple(delta), tuple(x_norm))
             thresholds = _thresholds(one, QUANTITIES, limits, x_norm)[:, :, 0, 0]
             runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
@@ -139,7 +142,7 @@ def test_every_variable_is_described(analysed):
 
 
 def test_one_width_and_one_run_are_still_a_table(tmp_path):
-    single = Experiment("one", "dense", ("aligned",), (4,), (2,), (1.0,), 1)
+    single = DrawnExperiment("one", "dense", ("aligned",), (4,), (2,), (1.0,), 1)
     with workers(ExecutionModel(), 1) as client:
         simulate_shard(Shard(single, 1, 4, 0, 1), tmp_path / "s.nc", client, lambda _: None)
         collect(single, 1, [tmp_path / "s.nc"], tmp_path / "runs.nc")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from ntk_core.experiments.drawn import Cell
 from ntk_core.laws import LAWS
+from ntk_core.laws.exact import exact_law
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 from ntk_core.theory import bounds
-from ntk_core.theory.exact import exact_law
 
 
 def test_printed_bounds_are_those_of_the_notes():

@@ -22,10 +22,11 @@ from rocrate_validator.utils.http import HttpRequester
 from test_training_archive import LAZY, made
 
 import ntk_core
+from ntk_core.archive.verify import check
 from ntk_core.archive.write import NAME, bundle, meaning, sources
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel, parse_config
-from ntk_core.storage.checksums import check
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.execution_model import ExecutionModel
 
 CONFIG = {
     "entropy": 1,

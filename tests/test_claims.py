@@ -10,11 +10,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from ntk_core.claims import JUDGES, STATEMENTS, claim, open_archive, to_json
+from ntk_core.claims import JUDGES, STATEMENTS, claim, open_results, to_json
 from ntk_core.claims.__main__ import main
 from ntk_core.claims.record import FALSE, LOOSE, SLACK, TRUE, UNDECIDED, judge_factor
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
+from ntk_core.experiments.execution_model import ExecutionModel
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def client():
 
 @pytest.fixture(scope="module")
 def archive(archived, client):
-    return open_archive([archived], client)
+    return open_results([archived], client)
 
 
 def verdict(name, archive, factor=1.0):
@@ -105,7 +105,7 @@ def test_a_single_spoiled_run_is_found(name, variable, value, archived, tmp_path
     folder = shutil.copytree(archived, tmp_path / "e")
     with netCDF4.Dataset(folder / "runs.nc", "a") as file:
         file[variable][1, 2, 0, 1, 1499] += value
-    spoiled = open_archive([folder], client)
+    spoiled = open_results([folder], client)
     assert verdict(name, spoiled) == FALSE
     count = next(n.value for n in JUDGES[name](spoiled).evidence if n.what.startswith("archived runs with"))
     assert count == 1
@@ -142,7 +142,7 @@ def test_records_have_the_promised_fields_and_are_the_same_bytes_every_time(arch
     names = ["L1.1", "D", "A1", "T1.rate"]
     text = to_json([claim(name, archive) for name in names])
     with workers(ExecutionModel(), 1) as one:
-        assert to_json([claim(name, open_archive([archived], one)) for name in names]) == text
+        assert to_json([claim(name, open_results([archived], one)) for name in names]) == text
     for record, name in zip(json.loads(text), names, strict=True):
         assert record["id"] == name
         assert {"statement", "source", "verdict", "evidence", "corrected", "counterexample"} <= set(record)
@@ -159,7 +159,7 @@ def test_every_number_says_what_it_is_and_lies_in_its_interval(archive):
 
 
 def test_without_an_archive_exact_laws_and_draws_decide(client):
-    empty = open_archive([], client)
+    empty = open_results([], client)
     assert verdict("A1", empty) == FALSE
     assert verdict("T1.rate", empty) == TRUE
     assert verdict("D", empty) == TRUE

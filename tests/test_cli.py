@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from ntk_core.claims.record import from_json
 from ntk_core.cli import app
+from ntk_core.laws.exact import exact_quantile
 from ntk_core.storage.checksums import write_manifest
 from ntk_core.theory.bounds import bound
-from ntk_core.theory.exact import exact_quantile
 
 RUN = (
     "--experiment",

@@ -8,8 +8,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from ntk_core.experiments.config import ConfigError, JobqueueModel, TlsModel, parse_config, schema
+from ntk_core.experiments.config import parse_config, schema
 from ntk_core.experiments.config_file import with_law_paths
+from ntk_core.experiments.execution_model import JobqueueModel, TlsModel
+from ntk_core.experiments.section import ConfigError
 
 GOOD = {
     "entropy": 1,

@@ -10,7 +10,7 @@ from collections import namedtuple
 import pytest
 
 from ntk_core.experiments import cost
-from ntk_core.experiments.config import ConfigError, parse_config
+from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.cost import (
     analysis_request,
     check_size,
@@ -21,6 +21,7 @@ from ntk_core.experiments.cost import (
 )
 from ntk_core.experiments.drawn import RUN_BYTES
 from ntk_core.experiments.plan import Plan
+from ntk_core.experiments.section import ConfigError
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
 from ntk_core.experiments.config import schema
-from ntk_core.experiments.drawn import Cell
+from ntk_core.laws import moments
+from ntk_core.laws.exact import exact_law, exact_quantile
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
-from ntk_core.theory import bounds, compound, moments
+from ntk_core.theory import bounds, compound
 from ntk_core.theory.compound import CompoundBinomial
-from ntk_core.theory.exact import exact_law, exact_quantile
 from ntk_core.theory.gaussian import band_probability
 from ntk_core.theory.tilt import TARGET
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from ntk_core.experiments.drawn import Cell
+from ntk_core.laws import moments
+from ntk_core.laws.exact import exact_law, exact_quantile
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
-from ntk_core.theory import moments, signed
+from ntk_core.theory import signed
 from ntk_core.theory.counts import CountSum
-from ntk_core.theory.exact import exact_law, exact_quantile
 from ntk_core.theory.fourier import fourier_sums
 from ntk_core.theory.signed import SignedSum
 from ntk_core.theory.tilt import TARGET

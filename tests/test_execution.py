@@ -8,11 +8,14 @@ import psutil
 import pytest
 
 from ntk_core.datasets.quantiles import quantile_dataset
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
-from ntk_core.execution.workers import compute, workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.execution.compute import compute
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
 
 
 def listening() -> set[str]:
@@ -74,7 +77,7 @@ def test_workers_behind_an_address_find_the_files(tmp_path, monkeypatch):
     """They run in a folder of their own; a relative path still reaches them."""
     from distributed import LocalCluster
 
-    grid = Experiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 50)
+    grid = DrawnExperiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 50)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     loopback = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}

@@ -16,21 +16,22 @@ import xarray as xr
 from browsing import chromium, in_browser, visits
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
 
-from ntk_core.datasets.quantiles import NOISE, homogeneity, quantile_dataset
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.quantiles import NOISE, quantile_dataset
+from ntk_core.datasets.runs import RunsReader, collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
 from ntk_core.pages.explore import histograms as histograms_module
 from ntk_core.pages.explore.data import experiment_data
 from ntk_core.pages.explore.histograms import BINS, histogram, histograms
 from ntk_core.pages.explore.page import LINES, SYMBOLS, render
-from ntk_core.quantities import QUANTITIES, quantum
-from ntk_core.storage.netcdf import RunsReader
+from ntk_core.quantities import QUANTITIES
 from ntk_core.theory.bounds import BOUNDS
 
-DENSE = Experiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3), (1.0,), 200)
+DENSE = DrawnExperiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3), (1.0,), 200)
 """By the definitions, so that zeros come with rounding; too few runs for every upper limit."""
 
 
@@ -70,7 +71,11 @@ def cells(experiment):
     """Quantity, place in the file and unit of every histogram, in their order."""
     for quantity in QUANTITIES:
         for index in np.ndindex(experiment.shape):
-            yield quantity, index, quantum(quantity, experiment.m[index[1]], experiment.alpha[index[3]])
+            yield (
+                quantity,
+                index,
+                QUANTITIES[quantity].unit(experiment.m[index[1]], experiment.alpha[index[3]]),
+            )
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -265,9 +270,9 @@ def agrees(tab, table, folder):
     x = at.pop("x_norm")
     cell = table.sel(quantity=quantity).isel(at)
     x_norm = float(table["x_norm"][x])
-    scale = float(homogeneity(quantity, np.array(x_norm)))
+    scale = float(QUANTITIES[quantity].at_norm(np.array(x_norm)))
     m, alpha = int(cell["m"]), float(cell["alpha"])
-    noise = NOISE * quantum(quantity, m, alpha) * scale
+    noise = NOISE * QUANTITIES[quantity].unit(m, alpha) * scale
 
     def same(text, value):
         if not np.isfinite(value):

@@ -10,27 +10,30 @@ import pytest
 
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Cell, Experiment, Shard
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
 from ntk_core.figures import FIGURES, save
 from ntk_core.laws import OwnLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.theory import bounds
 
 OWN = OwnLaw(
     "a_law-2", "def band(rng, position, sign, c, d, radius):\n    return -sign * (c > 0)\n", "", may_run=True
 )
 GRIDS = {
-    "single": Experiment("single", "band", ("sphere",), (64,), (3,), (2.0,), 40),
-    "narrow": Experiment("narrow", "dense", ("aligned", "adversarial"), (2, 6), (1,), (0.01,), 30),
-    "wide": Experiment(
+    "single": DrawnExperiment("single", "band", ("sphere",), (64,), (3,), (2.0,), 40),
+    "narrow": DrawnExperiment("narrow", "dense", ("aligned", "adversarial"), (2, 6), (1,), (0.01,), 30),
+    "wide": DrawnExperiment(
         "wide", "band", ("adversarial", "sphere"), (100, 4096, 2**40), (2, 9), (0.5, 1.0), 200
     ),
-    "own": Experiment("own", "band", ("a_law-2",), (64, 4096), (2, 9), (0.5, 1.0), 40, (OWN,)),
+    "own": DrawnExperiment("own", "band", ("a_law-2",), (64, 4096), (2, 9), (0.5, 1.0), 40, (OWN,)),
 }
 
 

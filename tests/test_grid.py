@@ -6,9 +6,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntk_core.experiments.drawn import BLOCK, Experiment, Shard, seed_ranges, tasks
+from ntk_core.experiments.drawn import DrawnExperiment, tasks
+from ntk_core.experiments.shards import Shard, seed_ranges
+from ntk_core.sampling.cell import BLOCK
 
-EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64, 2**30), (2, 9), (0.5, 1.0), 5000)
+EXPERIMENT = DrawnExperiment("e", "band", ("adversarial", "sphere"), (64, 2**30), (2, 9), (0.5, 1.0), 5000)
 
 
 def test_cells_are_the_product_of_the_axes():

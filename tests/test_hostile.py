@@ -34,10 +34,11 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ConfigSettings
 
 from ntk_core.execution.workers import check as check_execution
-from ntk_core.experiments.config import Config, ConfigError, parse_config
+from ntk_core.experiments.config import Config, parse_config
 from ntk_core.experiments.config_file import read_config_file
 from ntk_core.experiments.cost import MAX_SHARDS, check_size
 from ntk_core.experiments.plan import Plan
+from ntk_core.experiments.section import ConfigError
 
 EXAMPLES = 1500
 SECONDS = 5.0

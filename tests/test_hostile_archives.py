@@ -25,14 +25,16 @@ from conftest import ROOT, results_of
 from typer.testing import CliRunner
 
 from ntk_core.cli import app
-from ntk_core.datasets.shard import collect, make_shard
+from ntk_core.datasets.runs import RUN_DIMS, collect
+from ntk_core.datasets.shard import make_shard
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
-from ntk_core.experiments.trained import RUN_VARIABLES, Training
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
+from ntk_core.experiments.trained import TrainedExperiment
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.storage.checksums import MANIFEST, seal, write_manifest
-from ntk_core.storage.netcdf import RUN_DIMS
 
 CASES = 300
 MEMORY = 2 << 30
@@ -40,8 +42,8 @@ MEMORY = 2 << 30
 SECONDS = 300
 """For the process; it takes a tenth of that."""
 
-EXPERIMENT = Experiment("e", "band", ("adversarial", "sphere"), (64,), (2,), (1.0,), 300)
-TRAINED = Training("e", "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, (64,), 40)
+EXPERIMENT = DrawnExperiment("e", "band", ("adversarial", "sphere"), (64,), (2,), (1.0,), 300)
+TRAINED = TrainedExperiment("teacher", (), 3, 6, 5, "squared", 1.0, 8, None, name="e", m=(64,), seeds=40)
 LINE = ["--experiment", "e", "--m", "64", "--seed", "7"]
 RUN = {
     "drawn": [*LINE, "--perturbation", "sphere", "--d", "2", "--alpha", "1"],
@@ -49,7 +51,7 @@ RUN = {
 }
 KEYS = {
     "drawn": ["entropy", "name", "sampler", "perturbation", "m", "d", "alpha", "seeds", "laws"],
-    "trained": [field.name for field in fields(Training)],
+    "trained": [field.name for field in fields(TrainedExperiment)],
 }
 VICTIMS = {
     "drawn": [*QUANTITIES, *RUN_DIMS],

@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT
 
 from ntk_core.execution.workers import check, workers
-from ntk_core.experiments.config import ConfigError, ExecutionModel
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.section import ConfigError
 
 JOBS = {"system": "slurm", "cores": 1, "memory": "1GB", "maximum": 2}
 

@@ -15,18 +15,21 @@ from typer.testing import CliRunner
 
 import ntk_core
 from ntk_core.archive.merge import MergeError, merge_archives
+from ntk_core.archive.verify import check
 from ntk_core.cli import app
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
-from ntk_core.storage.checksums import check, write_manifest
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
+from ntk_core.storage.checksums import write_manifest
 from ntk_core.storage.netcdf import write
 
-WHOLE = Experiment("e", "band", ("adversarial", "sphere"), (64, 256), (2,), (0.5, 2.0), 3000)
+WHOLE = DrawnExperiment("e", "band", ("adversarial", "sphere"), (64, 256), (2,), (0.5, 2.0), 3000)
 FILES = ("runs.nc", "theory.nc", "quantiles.nc", "rates.nc")
 
 
@@ -40,7 +43,7 @@ def client():
 def make(client, tmp_path_factory):
     """An archive of one experiment, as the workflow would make it."""
 
-    def made(experiment: Experiment, entropy: int = 1) -> Path:
+    def made(experiment: DrawnExperiment, entropy: int = 1) -> Path:
         root = tmp_path_factory.mktemp("part")
         shards = []
         for m in experiment.m:

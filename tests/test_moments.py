@@ -9,11 +9,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from ntk_core.experiments.drawn import Cell
-from ntk_core.laws import LAWS
+from ntk_core.laws import LAWS, moments
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
-from ntk_core.theory import moments
 
 PHI0 = norm.pdf(0)
 

@@ -12,9 +12,9 @@ import xarray as xr
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM, results_of
 
 import ntk_core
-from ntk_core.datasets.validation import ArchiveError
+from ntk_core.datasets.validation import ResultsError
+from ntk_core.laws.exact import exact_quantile
 from ntk_core.theory import bounds
-from ntk_core.theory.exact import exact_quantile
 
 TABLES = ("runs", "theory", "quantiles", "rates")
 
@@ -140,10 +140,10 @@ def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):
 
 
 def test_nothing_there_and_packed_archives_are_refused(tmp_path):
-    with pytest.raises(ArchiveError, match=r"holds no results: there is no <experiment>/runs\.nc in it"):
+    with pytest.raises(ResultsError, match=r"holds no results: there is no <experiment>/runs\.nc in it"):
         ntk_core.open_archive(tmp_path)
     (tmp_path / "a.zip").write_bytes(b"PK")
-    with pytest.raises(ArchiveError, match=r"a\.zip is packed; unpack it first"):
+    with pytest.raises(ResultsError, match=r"a\.zip is packed; unpack it first"):
         ntk_core.open_archive(tmp_path / "a.zip")
 
 
@@ -152,7 +152,7 @@ def test_an_error_is_one_line_that_no_terminal_acts_on(tmp_path):
     name = "e\x1b[2J\nok"
     (tmp_path / name).mkdir()
     (tmp_path / name / "runs.nc").write_bytes(b"no NetCDF")
-    with pytest.raises(ArchiveError) as raised:
+    with pytest.raises(ResultsError) as raised:
         ntk_core.open_archive(tmp_path)[name]
     assert str(raised.value).isprintable()
 
@@ -163,7 +163,7 @@ def test_tables_of_other_runs_are_refused(archived, tmp_path):
         file.spec = file.spec.replace('"entropy": "1"', '"entropy": "2"')
     grid = ntk_core.open_archive(other)["e"]
     grid.quantiles()
-    with pytest.raises(ArchiveError, match=r"theory\.nc was not made from the runs beside it"):
+    with pytest.raises(ResultsError, match=r"theory\.nc was not made from the runs beside it"):
         grid.datasets  # noqa: B018
 
 

@@ -19,21 +19,27 @@ from typer.testing import CliRunner
 
 from ntk_core.archive import replay
 from ntk_core.cli import app
-from ntk_core.datasets.shard import collect, simulate_shard
-from ntk_core.datasets.validation import ArchivedRuns, ArchiveError, archived
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.runs_file import DrawnRunsFile, open_runs
+from ntk_core.datasets.shard import simulate_shard
+from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ConfigError, ExecutionModel, parse_config
+from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.config_file import read_config_file, with_law_paths
-from ntk_core.experiments.drawn import Cell, Experiment, Shard, spec
+from ntk_core.experiments.drawn import DrawnExperiment, spec
+from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
-from ntk_core.laws import LawError, OwnLaw
-from ntk_core.laws.law import PAIRS, BandBlock
+from ntk_core.experiments.section import ConfigError
+from ntk_core.experiments.shards import Shard
+from ntk_core.laws import LawError, OwnLaw, moments
+from ntk_core.laws.law import PAIRS
 from ntk_core.laws.own import MAX_SOURCE
 from ntk_core.quantities import QUANTITIES, flip_sums
+from ntk_core.sampling.band import BandBlock
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import Streams
 from ntk_core.storage.checksums import write_manifest
-from ntk_core.theory import moments
 
 EXAMPLE = ROOT / "config/examples/laws/noisy_aligned.py"
 
@@ -375,7 +381,7 @@ def test_nothing_of_a_grid_without_own_laws_has_changed():
     default = parse_config(read_config_file(ROOT / "config/config.yaml"))
     keys = {name: default.experiment(name).content_key(default.entropy) for name in default.experiments}
     assert keys == {"theorem1": "4dd1b7c61d", "definitions": "45aca5da36", "lazy": "904f10ebb7"}
-    experiment = Experiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 5)
+    experiment = DrawnExperiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 5)
     assert str(experiment) == (
         "Experiment(name='e', sampler='band', perturbation=('aligned',), m=(64,), d=(2,), alpha=(1.0,), "
         "seeds=5)"
@@ -383,12 +389,12 @@ def test_nothing_of_a_grid_without_own_laws_has_changed():
     assert "laws" not in spec(experiment)
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = DrawnExperiment(
     "own", "band", ("adversarial", "noisy"), (64, 1024), (2,), (1.0,), 1500, (EXAMPLE_LAW,)
 )
 
 
-def stored(experiment: Experiment, folder: Path, cuts: list[int], execution: ExecutionModel) -> Path:
+def stored(experiment: DrawnExperiment, folder: Path, cuts: list[int], execution: ExecutionModel) -> Path:
     """`runs.nc` of the experiment, its shards cut at these seeds."""
     folder.mkdir(parents=True)
     shards = []
@@ -419,16 +425,16 @@ def test_an_archive_has_source_and_digest_of_its_laws(runs):
     with netCDF4.Dataset(runs) as file:
         archived_spec = json.loads(file.spec)
     assert archived_spec["laws"] == {"noisy": {"sha256": EXAMPLE_LAW.sha256, "source": EXAMPLE.read_text()}}
-    with archived(runs) as found:
-        assert isinstance(found, ArchivedRuns)
+    with open_runs(runs) as found:
+        assert isinstance(found, DrawnRunsFile)
         assert found.experiment == EXPERIMENT
         assert not found.experiment.laws[0].may_run
 
 
 def test_a_long_law_fits_into_an_archive(tmp_path):
     source = ALIGNED + "#" * (MAX_SOURCE - len(ALIGNED.encode()))
-    experiment = Experiment("own", "band", ("mine",), (4,), (1,), (1.0,), 2, (own(source),))
-    with archived(stored(experiment, tmp_path / "own", [], ExecutionModel())) as found:
+    experiment = DrawnExperiment("own", "band", ("mine",), (4,), (1,), (1.0,), 2, (own(source),))
+    with open_runs(stored(experiment, tmp_path / "own", [], ExecutionModel())) as found:
         assert found.experiment == experiment
 
 
@@ -455,7 +461,7 @@ def changed_spec(path: Path, **changes: object) -> None:
 def test_an_archive_with_odd_laws_is_refused(runs, tmp_path, laws, told):
     path = Path(shutil.copy(runs, tmp_path))
     changed_spec(path, laws=laws)
-    with pytest.raises(ArchiveError) as error, archived(path):
+    with pytest.raises(ResultsError) as error, open_runs(path):
         pass
     assert told in str(error.value)
 
@@ -484,7 +490,7 @@ def marked(runs, tmp_path) -> tuple[Path, Path]:
 def test_an_archive_runs_its_code_only_if_it_is_told_to(marked):
     results, trace = marked
     assert call("verify", results)[0] == 0
-    with archived(results / "own" / "runs.nc") as found:
+    with open_runs(results / "own" / "runs.nc") as found:
         found.read("delta1", (1, 0, 0, 0, slice(None)))
         cell = found.experiment.cell((1, 0, 0, 0))
         assert cell.cost() > 0
@@ -521,7 +527,7 @@ def test_an_archived_law_that_fails_is_one_line(marked):
 
 
 def test_a_shard_of_another_source_is_not_collected(tmp_path):
-    experiment = Experiment("own", "band", ("mine",), (4,), (1,), (1.0,), 2, (own(),))
+    experiment = DrawnExperiment("own", "band", ("mine",), (4,), (1,), (1.0,), 2, (own(),))
     with workers(ExecutionModel(), 1) as client:
         simulate_shard(Shard(experiment, 3, 4, 0, 2), tmp_path / "shard.nc", client, lambda _: None)
     edited = replace(experiment, laws=(own(ALIGNED + "\n"),))
@@ -530,7 +536,7 @@ def test_a_shard_of_another_source_is_not_collected(tmp_path):
 
 
 def test_whole_networks_are_counted_where_memory_is_planned():
-    dense = Experiment("e", "dense", ("mine",), (2**20,), (2, 64), (1.0,), 1, (own(),))
+    dense = DrawnExperiment("e", "dense", ("mine",), (2**20,), (2, 64), (1.0,), 1, (own(),))
     assert dense.memory(2**20) == 64 * 2**20 * 64
     assert replace(dense, laws=(), perturbation=("sphere",)).memory(2**20) == 0
     assert replace(dense, sampler="band").memory(2**20) == 0

@@ -5,8 +5,9 @@ import itertools
 
 import pytest
 
-from ntk_core.experiments.config import ConfigError, parse_config
+from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.plan import Plan
+from ntk_core.experiments.section import ConfigError
 
 
 def make(small, tmp_path, **changes):

@@ -6,14 +6,10 @@ import threading
 
 import pytest
 
-from ntk_core.execution.private_folder import (
-    NAME,
-    private_folder,
-    temporary_folder,
-    writable_by_others,
-)
-from ntk_core.execution.workers import compute, workers
-from ntk_core.experiments.config import ExecutionModel
+from ntk_core.execution.compute import compute
+from ntk_core.execution.private_folder import NAME, private_folder, temporary_folder, writable_by_others
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.execution_model import ExecutionModel
 
 
 @pytest.fixture(autouse=True)

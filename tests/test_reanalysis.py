@@ -12,9 +12,10 @@ from conftest import results_of, run_snakemake
 
 import ntk_core
 from ntk_core.archive.reanalysis import parse_reanalysis
-from ntk_core.experiments.config import ConfigError
+from ntk_core.archive.verify import check
+from ntk_core.experiments.section import ConfigError
 from ntk_core.figures import FIGURES
-from ntk_core.storage.checksums import check, write_manifest
+from ntk_core.storage.checksums import write_manifest
 
 
 @pytest.fixture(scope="module")

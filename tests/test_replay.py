@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import kstest
 
 from ntk_core.archive import replay
-from ntk_core.experiments.drawn import Cell
 from ntk_core.laws import LAWS
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import Streams
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from ntk_core.experiments.drawn import BLOCK, Cell
 from ntk_core.laws import LAWS
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling import samplers
+from ntk_core.sampling.cell import BLOCK, Cell
 from ntk_core.sampling.samplers import simulate
 
 KS_CASES = [

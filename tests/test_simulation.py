@@ -11,19 +11,21 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ntk_core.datasets.shard import collect, simulate_shard
+from ntk_core.datasets.runs import RUN_DIMS, RunsWriter, collect
+from ntk_core.datasets.shard import simulate_shard
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import FORMAT_VERSION
-from ntk_core.storage.netcdf import RUN_DIMS, RunsWriter, replacing
+from ntk_core.storage.atomic import replacing
 
-EXPERIMENT = Experiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
+EXPERIMENT = DrawnExperiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
 
 
-def make(folder: Path, cuts: list[int], experiment: Experiment = EXPERIMENT) -> list[Path]:
+def make(folder: Path, cuts: list[int], experiment: DrawnExperiment = EXPERIMENT) -> list[Path]:
     paths = []
     with workers(ExecutionModel(), 2) as client:
         for m in experiment.m:
@@ -94,7 +96,7 @@ def test_collect_refuses_shards_of_another_grid(tmp_path):
 def test_collect_takes_more_shards_than_files_may_be_open(tmp_path):
     import resource
 
-    single = Experiment("many", "band", ("aligned",), (6,), (2,), (0.5,), 150)
+    single = DrawnExperiment("many", "band", ("aligned",), (6,), (2,), (0.5,), 150)
     shards = make(tmp_path, list(range(151)), single)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))

@@ -34,9 +34,11 @@ from snakemake_calls import Call
 from test_jobqueue import JOBS, execution
 
 from ntk_core.datasets.shard import simulate_shard
-from ntk_core.execution.workers import compute, workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.execution.compute import compute
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 LACKING = missing() + ([] if importlib.util.find_spec(PLUGIN) else [PLUGIN])
@@ -62,7 +64,7 @@ SLOW: dict[str, Any] = {
 }
 """Three shards of three seconds each: long enough to be hit."""
 
-DEAR = Experiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
+DEAR = DrawnExperiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from packaging.licenses import canonicalize_license_expression
 from packaging.utils import canonicalize_name
 from snakemake.common.configfile import load_configfile
 
-from ntk_core.experiments.config import ConfigError, parse_config
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.section import ConfigError
 from tools import supply
 
 LOCKS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.lock"), *ROOT.glob("[!.]*/*.lock")])

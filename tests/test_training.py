@@ -11,15 +11,17 @@ from scipy.stats import binom
 
 from ntk_core import network
 from ntk_core.datasets.trained_quantiles import alpha_ceiling
-from ntk_core.experiments.config import ConfigError, parse_config
-from ntk_core.experiments.trained import RUN_VARIABLES, Training
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.section import ConfigError
+from ntk_core.experiments.trained import TrainedExperiment
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, step_size
 from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, train
+from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.theory.bounds import sharp
 from ntk_core.theory.training_limit import EXPONENTS, arc_cosine_kernel, limit
 
-SMALL = Training("e", "teacher", (), 5, 9, 7, "squared", 1.0, 12, None, (10,), 3)
+SMALL = TrainedExperiment("teacher", (), 5, 9, 7, "squared", 1.0, 12, None, name="e", m=(10,), seeds=3)
 LOSSES = ("squared", "logistic")
 
 
@@ -258,7 +260,9 @@ def test_digits_are_real_images_of_length_one():
 
     images, labels = load_digits(return_X_y=True)
     assert tuple(np.bincount(labels)) == DIGIT_COUNTS
-    pair = Training("e", "digits", (3, 8), 64, 200, 157, "squared", 1.0, 1, None, (2,), 1)
+    pair = TrainedExperiment(
+        "digits", (3, 8), 64, 200, 157, "squared", 1.0, 1, None, name="e", m=(2,), seeds=1
+    )
     data = load(pair, 1)
     everything = np.concatenate([data.x, data.held_x])
     np.testing.assert_allclose(np.linalg.norm(everything, axis=1), 1.0, rtol=1e-14)
@@ -321,7 +325,7 @@ def test_wide_runs_have_the_constants_of_the_limit(loss):
     That is of relative order m^{-1/2}. False-alarm rate below 16 · 5e-4 = 8e-3, fixed seeds.
     """
     m, runs = 4096, 256
-    experiment = Training("e", "teacher", (), 3, 6, 16, loss, 1.0, 4, None, (m,), runs)
+    experiment = TrainedExperiment("teacher", (), 3, 6, 16, loss, 1.0, 4, None, name="e", m=(m,), seeds=runs)
     data = load(experiment, 2)
     theory = limit(experiment, data, 2)
     trained = [train(experiment, data, 2, m, seed) for seed in range(runs)]

@@ -15,23 +15,30 @@ import xarray as xr
 from conftest import run_snakemake
 from typer.testing import CliRunner
 
-from ntk_core.claims import JUDGES, open_archive
+from ntk_core.claims import JUDGES, open_results
 from ntk_core.claims.record import FALSE, LOOSE, TRUE, UNDECIDED
 from ntk_core.cli import app
-from ntk_core.datasets.shard import DamagedShardError, collect, discard_damaged, make_shard
-from ntk_core.datasets.trained_quantiles import rate_dataset, table_dataset
-from ntk_core.datasets.validation import ArchivedRuns, ArchivedTraining, ArchiveError, archived
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile, open_runs
+from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_shard
+from ntk_core.datasets.trained_quantiles import table_dataset
+from ntk_core.datasets.trained_rates import rate_dataset
+from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel, parse_config
-from ntk_core.experiments.drawn import Shard
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
-from ntk_core.experiments.trained import RUN_VARIABLES, SHARD_COST, Training
+from ntk_core.experiments.shards import Shard
+from ntk_core.experiments.trained import SHARD_COST, TrainedExperiment
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.storage.netcdf import write
 from ntk_core.theory.bounds import bound
 
 ENTROPY = 5
-LAZY = Training("lazy", "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, (16, 64, 256), 12)
+LAZY = TrainedExperiment(
+    "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, name="lazy", m=(16, 64, 256), seeds=12
+)
 DELTA, X_NORM = (0.1, 0.5), (0.1, 1.0, 20.0)
 
 
@@ -41,7 +48,7 @@ def client():
         yield client
 
 
-def made(experiment: Training, folder: Path, client, size: int) -> Path:
+def made(experiment: TrainedExperiment, folder: Path, client, size: int) -> Path:
     """A folder with the experiment's runs, cut in shards of `size` seeds, and its tables."""
     folder.mkdir(parents=True)
     shards = []
@@ -199,20 +206,20 @@ def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_
     np.testing.assert_array_equal(table["runs"].values, np.isfinite(runs["alpha_hat"].values).sum(axis=1))
     assert int(table["loss_grew"].isel(steps=-1).sum() + ended.sum()) > 0
     assert rates.sizes["steps"] == table.sizes["steps"]
-    judged = JUDGES["LT"](open_archive([folder], client))
+    judged = JUDGES["LT"](open_results([folder], client))
     told = {n.what: n.value for n in judged.evidence}
     assert told["runs that ended with: diverged (wild)".replace("wild", "lazy")] == ended.sum()
 
 
 def test_the_verdict_on_lazy_training_follows_ceiling_theorem_and_archive(lazy, client):
-    archive = open_archive([lazy], client)
+    archive = open_results([lazy], client)
     judge = JUDGES["LT"]
     needed = judge(archive).evidence[0].value
     assert 0.05 < needed < 0.9
     assert judge(archive).verdict == LOOSE
     assert judge(archive, needed * 1.01).verdict == TRUE
     assert judge(archive, needed * 0.99).verdict == FALSE
-    assert judge(open_archive([], client)).verdict == UNDECIDED
+    assert judge(open_results([], client)).verdict == UNDECIDED
     item = archive.trainings[0]
     table = item.table.copy(deep=True)
     table["exceedances"][{"quantity": 0, "m": 1, "steps": 3, "uniform_bound": 0, "delta": 0}] = (
@@ -227,7 +234,7 @@ def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client, t
     ceiling = xr.load_dataset(lazy / "quantiles.nc")["alpha_ceiling"].values
     runs["alpha_hat"].values[2, 11, 3] = 1.01 * ceiling[3]
     table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
-    archive = open_archive([lazy], client)
+    archive = open_results([lazy], client)
     spoiled = dataclasses.replace(
         archive, trainings=(dataclasses.replace(archive.trainings[0], table=table),)
     )
@@ -235,23 +242,23 @@ def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client, t
 
 
 def test_archives_of_either_kind_are_told_apart_and_checked(lazy, analysed, tmp_path):
-    with archived(lazy / "runs.nc") as runs:
-        assert isinstance(runs, ArchivedTraining)
+    with open_runs(lazy / "runs.nc") as runs:
+        assert isinstance(runs, TrainedRunsFile)
         assert runs.experiment == LAZY
         assert runs.index(64, 11) == (1, 11)
         for m, seed, told in (
             (65, 0, "m is 65; archived: 16, 64, 256"),
             (64, 12, "seed is 12; archived: 0 to 11"),
         ):
-            with pytest.raises(ArchiveError, match=told):
+            with pytest.raises(ResultsError, match=told):
                 runs.index(m, seed)
-    with pytest.raises(ArchiveError, match="holds trained runs"), ArchivedRuns(lazy / "runs.nc"):
+    with pytest.raises(ResultsError, match="holds trained runs"), DrawnRunsFile(lazy / "runs.nc"):
         pass
     broken = tmp_path / "runs.nc"
     broken.write_bytes((lazy / "runs.nc").read_bytes())
     with netCDF4.Dataset(broken, "a") as file:
         file.renameVariable("alpha_hat", "alpha")
-    with pytest.raises(ArchiveError, match="variable alpha_hat is None"), archived(broken):
+    with pytest.raises(ResultsError, match="variable alpha_hat is None"), open_runs(broken):
         pass
 
 

@@ -17,12 +17,14 @@ from conftest import EXPERIMENT
 from trained import EXPERIMENTS
 from typer.testing import CliRunner
 
+from ntk_core.archive.verify import Fault, check
 from ntk_core.cli import app
-from ntk_core.datasets.trained_shard import collect, train_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Shard
-from ntk_core.storage.checksums import MANIFEST, Fault, check, seal, seal_path, write_manifest
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
+from ntk_core.storage.checksums import MANIFEST, seal, seal_path, write_manifest
 
 
 def call(*arguments: object) -> tuple[int, str]:
@@ -246,7 +248,7 @@ def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, messag
 
 def test_a_network_too_large_to_hold_is_refused(tmp_path, results):
     from ntk_core.archive.replay import definitions
-    from ntk_core.experiments.drawn import Cell
+    from ntk_core.sampling.cell import Cell
 
     with pytest.raises(ValueError, match="at most 16,777,216 weights"):
         definitions(1, Cell("band", "sphere", 2**30, 2, 1.0), 0)

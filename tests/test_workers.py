@@ -23,14 +23,19 @@ from dask_processes import LOOPBACK, Processes, Tls, asks_for_certificate, liste
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
 
-from ntk_core.datasets.shard import collect, simulate_shard
-from ntk_core.execution.workers import MismatchError, check, compute, workers
-from ntk_core.experiments.config import ConfigError, ExecutionModel, parse_config
-from ntk_core.experiments.drawn import Experiment, Shard
+from ntk_core.datasets.runs import RunsReader, collect
+from ntk_core.datasets.shard import simulate_shard
+from ntk_core.execution.compute import compute
+from ntk_core.execution.versions import MismatchError
+from ntk_core.execution.workers import check, workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
-from ntk_core.storage.netcdf import RunsReader
+from ntk_core.experiments.section import ConfigError
+from ntk_core.experiments.shards import Shard
 
-DEAR = Experiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
+DEAR = DrawnExperiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
 """Eight tasks, together some four seconds."""
 
 
@@ -417,7 +422,7 @@ def test_a_hostile_archive_is_read_as_data(tmp_path, archived):
     with RunsReader(runs) as reader:
         assert reader.read("delta1", (0, 0, 0, 0)).size == 1500
     xr.load_dataset(runs, decode_times=False)
-    other = Experiment("e", "band", ("sphere",), (64,), (2,), (0.5,), 1500)
+    other = DrawnExperiment("e", "band", ("sphere",), (64,), (2,), (0.5,), 1500)
     with pytest.raises(ValueError, match="Expecting value"):
         collect(other, 1, [runs], tmp_path / "new.nc")
     assert not mark.exists()

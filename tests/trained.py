@@ -6,21 +6,33 @@ from pathlib import Path
 
 import xarray as xr
 
-from ntk_core.datasets.trained_quantiles import rate_dataset, table_dataset
-from ntk_core.datasets.trained_shard import collect, train_shard
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.trained_quantiles import table_dataset
+from ntk_core.datasets.trained_rates import rate_dataset
+from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.config import ExecutionModel
-from ntk_core.experiments.drawn import Shard
-from ntk_core.experiments.trained import Training
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
+from ntk_core.experiments.trained import TrainedExperiment
 
 DELTA, X_NORM = (0.01, 0.5), (0.3, 5.0)
 EXPERIMENTS = {
-    "usual": Training("usual", "digits", (3, 8), 64, 6, 5, "squared", 1.0, 8, None, (4, 16, 64), 4),
-    "lone": Training("lone", "teacher", (), 1, 1, 1, "logistic", 1.0, 1, None, (4,), 1),
-    "early": Training("early", "digits", (7,), 64, 6, 5, "squared", 1.0, 64, 0.45, (4, 64), 3),
-    "missed": Training("missed", "teacher", (), 3, 6, 5, "logistic", 0.01, 5, 1e-9, (4, 16), 2),
-    "diverged": Training("diverged", "teacher", (), 3, 6, 5, "squared", 6.0, 32, None, (4, 16), 3),
-    "at-once": Training("at-once", "digits", (0, 1), 64, 6, 5, "squared", 1e6, 4, 1e-3, (2, 8), 2),
+    "usual": TrainedExperiment(
+        "digits", (3, 8), 64, 6, 5, "squared", 1.0, 8, None, name="usual", m=(4, 16, 64), seeds=4
+    ),
+    "lone": TrainedExperiment("teacher", (), 1, 1, 1, "logistic", 1.0, 1, None, name="lone", m=(4,), seeds=1),
+    "early": TrainedExperiment(
+        "digits", (7,), 64, 6, 5, "squared", 1.0, 64, 0.45, name="early", m=(4, 64), seeds=3
+    ),
+    "missed": TrainedExperiment(
+        "teacher", (), 3, 6, 5, "logistic", 0.01, 5, 1e-9, name="missed", m=(4, 16), seeds=2
+    ),
+    "diverged": TrainedExperiment(
+        "teacher", (), 3, 6, 5, "squared", 6.0, 32, None, name="diverged", m=(4, 16), seeds=3
+    ),
+    "at-once": TrainedExperiment(
+        "digits", (0, 1), 64, 6, 5, "squared", 1e6, 4, 1e-3, name="at-once", m=(2, 8), seeds=2
+    ),
 }
 
 

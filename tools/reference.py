@@ -159,32 +159,33 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
     """Each file of the smallest drawn and the smallest trained experiment, by kind and name."""
     import xarray as xr
 
-    from ntk_core.datasets import shard as simulation
-    from ntk_core.datasets import theory
-    from ntk_core.datasets import trained_quantiles as analysis
-    from ntk_core.datasets import trained_shard as runs
+    from ntk_core.datasets import runs, theory, trained_quantiles, trained_rates
     from ntk_core.datasets.quantiles import quantile_dataset
     from ntk_core.datasets.rates import rate_dataset
+    from ntk_core.datasets.shard import make_shard
     from ntk_core.execution.workers import workers
-    from ntk_core.experiments.config import ExecutionModel
-    from ntk_core.experiments.drawn import Experiment, Shard
-    from ntk_core.experiments.trained import Training
+    from ntk_core.experiments.drawn import DrawnExperiment
+    from ntk_core.experiments.execution_model import ExecutionModel
+    from ntk_core.experiments.shards import Shard
+    from ntk_core.experiments.trained import TrainedExperiment
 
-    drawn = Experiment("drawn", "band", ("adversarial",), (4, 16), (2,), (1.0,), 4)
-    trained = Training("trained", "teacher", (), 2, 2, 2, "squared", 1.0, 1, None, (4, 8), 2)
+    drawn = DrawnExperiment("drawn", "band", ("adversarial",), (4, 16), (2,), (1.0,), 4)
+    trained = TrainedExperiment(
+        "teacher", (), 2, 2, 2, "squared", 1.0, 1, None, name="trained", m=(4, 8), seeds=2
+    )
     delta, x_norm = (0.5,), (1.0,)
     with tempfile.TemporaryDirectory() as folder, workers(ExecutionModel(), 1) as client:
         grid, descent = Path(folder) / "drawn.nc", Path(folder) / "trained.nc"
-        simulation.make_shard(Shard(drawn, 1, 4, 0, 4), grid.with_suffix(".4"), client, lambda _: None)
-        simulation.make_shard(Shard(drawn, 1, 16, 0, 4), grid.with_suffix(".16"), client, lambda _: None)
-        simulation.collect(drawn, 1, [grid.with_suffix(".4"), grid.with_suffix(".16")], grid)
+        make_shard(Shard(drawn, 1, 4, 0, 4), grid.with_suffix(".4"), client, lambda _: None)
+        make_shard(Shard(drawn, 1, 16, 0, 4), grid.with_suffix(".16"), client, lambda _: None)
+        runs.collect(drawn, 1, [grid.with_suffix(".4"), grid.with_suffix(".16")], grid)
         known = theory.theory_dataset(drawn, 1, delta, x_norm, client)
         table = quantile_dataset(grid, known, drawn, 1, client)
         for m in trained.m:
-            runs.train_shard(Shard(trained, 1, m, 0, 2), descent.with_suffix(f".{m}"), client, lambda _: None)
+            make_shard(Shard(trained, 1, m, 0, 2), descent.with_suffix(f".{m}"), client, lambda _: None)
         runs.collect(trained, 1, [descent.with_suffix(f".{m}") for m in trained.m], descent)
         learned = xr.load_dataset(descent)
-        fitted = analysis.table_dataset(learned, trained, 1, delta, x_norm)
+        fitted = trained_quantiles.table_dataset(learned, trained, 1, delta, x_norm)
         return {
             "drawn": {
                 "runs.nc": xr.load_dataset(grid),
@@ -195,7 +196,7 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
             "trained": {
                 "runs.nc": learned,
                 "quantiles.nc": fitted,
-                "rates.nc": analysis.rate_dataset(fitted, trained, 1),
+                "rates.nc": trained_rates.rate_dataset(fitted, trained, 1),
             },
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from ntk_core.experiments.drawn import BLOCK, Cell
+from ntk_core.sampling.cell import BLOCK, Cell
 from ntk_core.sampling.samplers import simulate
 
 from ..point import Array, Point, Runner

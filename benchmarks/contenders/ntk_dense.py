@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ntk_core.experiments.drawn import Cell
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
 from ..point import Array, Point, Runner

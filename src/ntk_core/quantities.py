@@ -1,30 +1,23 @@
-"""What one run needs from the band, and the quantities that follow from it.
+"""The stored quantities: one record each, with its definition and all that other modules need to know of it.
 
-Only neurons of the band B = {|w_i(0)·x| ≤ r‖x‖} can change sign, so a run is determined by the
-K ~ Binomial(m/2, p_r) pairs that lie in it, p_r = P(|z| ≤ r), z ~ N(0, 1). A pair has one neuron
-with c = +1 and one with c = -1 at the same pre-activation a. Everything below is in units of the
-radius: positions |a|/(r‖x‖) and projected displacements |u·x|/(r‖x‖), both in [0, 1].
+A run is determined by the neurons of the band B = {|w_i(0)·x| ≤ r‖x‖}, because only they can change sign.
+K ~ Binomial(m/2, p_r) pairs lie in it, p_r = P(|z| ≤ r), z ~ N(0, 1). A pair has one neuron with c = +1 and
+one with c = -1 at the same pre-activation a. In the band everything is in units of the radius: positions
+|a|/(r‖x‖) and projected displacements |u·x|/(r‖x‖), both in [0, 1].
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import network
 from .network import Array
-
-QUANTITIES = (
-    "linearization_error",
-    "sign_change_fraction",
-    "delta1",
-    "delta2",
-    "band_fraction",
-)
-"""The stored quantities of a run, in the order of every array that holds all five."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +32,134 @@ class FlipSums:
     projection: Array
 
 
-def quantum(quantity: str, m: Any, alpha: Any) -> Any:
-    """What one neuron can add to a quantity at ‖x‖ = 1: 1/m to a fraction, α/m to E, Δ₁ and Δ₂."""
-    return 1.0 / m if quantity.endswith("_fraction") else alpha / m
+@dataclass(frozen=True)
+class NeuronSums:
+    """Sums over all m neurons of each run, as the kernels give them; every field has one shape, `(…)`.
+
+    `value` is f(w), `linear` √m ∇F(w(0))ᵀu, `delta1` √m Δ₁, `delta2` √m Δ₂, `flips` |S| and `band` |B|.
+    """
+
+    value: Array
+    linear: Array
+    delta1: Array
+    delta2: Array
+    flips: Array
+    band: Array
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A stored quantity of a run.
+
+    `name` is that of its variable, `symbol` is TeX, `text` and `ascii` the same in plain characters,
+    `long_name` and `words` say what it is, for files and for people. A `fraction` counts neurons and does not
+    depend on ‖x‖; what is no fraction is proportional to ‖x‖. `supremum` is the quantity whose value under
+    the adversarial law is the supremum of this one over the ball.
+
+    `definition(x, w0, c, u, radius)` is that of the notes, for one network. `from_neurons(sums, scale, m)`
+    takes sums over all neurons and 1/√m. `from_band(flips, pairs, unit, m)` takes sums over the flips, the
+    pairs in the band and what one neuron can add (`unit`). `full_step(s)` is what a pair adds, in that unit,
+    when one of its neurons at position s crosses its kink by the full radius.
+    """
+
+    name: str
+    symbol: str
+    text: str
+    ascii: str
+    words: str
+    long_name: str
+    fraction: bool
+    supremum: str
+    definition: Callable[[Array, Array, Array, Array, float], Any]
+    from_neurons: Callable[[NeuronSums, float, int], Array]
+    from_band: Callable[[FlipSums, NDArray[np.int64], float, int], Array]
+    full_step: Callable[[Array], Array]
+
+    def unit(self, m: Any, alpha: Any) -> Any:
+        """What one neuron can add at ‖x‖ = 1: 1/m to a fraction, α/m to E, |Δ₁| and |Δ₂|."""
+        return 1.0 / m if self.fraction else alpha / m
+
+    def at_norm(self, x_norm: Array) -> Array:
+        """What the value at ‖x‖ = 1 is multiplied by at other norms of the input."""
+        return np.ones_like(x_norm) if self.fraction else x_norm
+
+
+QUANTITIES: dict[str, Quantity] = {
+    quantity.name: quantity
+    for quantity in (
+        Quantity(
+            name="linearization_error",
+            symbol="E",
+            text="E",
+            ascii="E",
+            words="linearization error",
+            long_name="linearization error E = |F(x;w) - grad F(x;w(0))^T (w - w(0))|",
+            fraction=False,
+            supremum="linearization_error",
+            definition=lambda x, w0, c, u, radius: network.linearization_error(x, w0, c, u),
+            from_neurons=lambda sums, scale, m: np.abs(sums.value - sums.linear) * scale,
+            from_band=lambda flips, pairs, unit, m: unit * np.abs(flips.projection - flips.position),
+            full_step=lambda s: 1.0 - s,
+        ),
+        Quantity(
+            name="sign_change_fraction",
+            symbol="|S(x)|/m",
+            text="|S(x)|/m",
+            ascii="|S|/m",
+            words="share of neurons that change sign",
+            long_name="fraction of neurons that change sign, |S(x)|/m",
+            fraction=True,
+            supremum="band_fraction",
+            definition=lambda x, w0, c, u, radius: np.mean(network.sign_changes(x, w0, u)),
+            from_neurons=lambda sums, scale, m: sums.flips / m,
+            from_band=lambda flips, pairs, unit, m: flips.count / m,
+            full_step=lambda s: 1.0 + 0.0 * s,
+        ),
+        Quantity(
+            name="delta1",
+            symbol=r"|\Delta_1|",
+            text="|Δ₁|",
+            ascii="|Delta1|",
+            words="change of the gradient along w(0)",
+            long_name="|Delta_1|, Delta_1 = [grad F(w) - grad F(w(0))]^T w(0)",
+            fraction=False,
+            supremum="delta1",
+            definition=lambda x, w0, c, u, radius: np.abs(network.signed_delta1(x, w0, c, u)),
+            from_neurons=lambda sums, scale, m: np.abs(sums.delta1) * scale,
+            from_band=lambda flips, pairs, unit, m: unit * np.abs(flips.position),
+            full_step=lambda s: s,
+        ),
+        Quantity(
+            name="delta2",
+            symbol=r"|\Delta_2|",
+            text="|Δ₂|",
+            ascii="|Delta2|",
+            words="change of the gradient along u",
+            long_name="|Delta_2|, Delta_2 = [grad F(w) - grad F(w(0))]^T u",
+            fraction=False,
+            supremum="delta2",
+            definition=lambda x, w0, c, u, radius: np.abs(network.signed_delta2(x, w0, c, u)),
+            from_neurons=lambda sums, scale, m: np.abs(sums.delta2) * scale,
+            from_band=lambda flips, pairs, unit, m: unit * np.abs(flips.projection),
+            full_step=lambda s: 1.0 + 0.0 * s,
+        ),
+        Quantity(
+            name="band_fraction",
+            symbol="|B|/m",
+            text="|B|/m",
+            ascii="|B|/m",
+            words="share of neurons in the band",
+            long_name="fraction of neurons in the band |w_i(0).x| <= alpha |x|/sqrt(m)",
+            fraction=True,
+            supremum="band_fraction",
+            definition=lambda x, w0, c, u, radius: np.mean(network.band(x, w0, radius)),
+            from_neurons=lambda sums, scale, m: sums.band / m,
+            from_band=lambda flips, pairs, unit, m: 2.0 * pairs / m,
+            full_step=lambda s: 2.0 + 0.0 * s,
+        ),
+    )
+}
+"""The stored quantities by name, in the order of every array that holds all of them."""
 
 
 def flip_sums(a: Array, b: Array, c: Array, radius: float) -> FlipSums:
@@ -58,37 +176,26 @@ def flip_sums(a: Array, b: Array, c: Array, radius: float) -> FlipSums:
     )
 
 
-def summed_quantities(m: int, sums: Array) -> Array:
-    """The five quantities from sums over all m neurons, as the kernels give them; `(5, …)`.
+def defined_quantities(x: Array, w0: Array, c: Array, u: Array, radius: float) -> Array:
+    """All quantities of one network by the definitions of the notes; `(quantities,)`.
 
-    `sums` `(6, …)` are f(w), √m ∇F(w(0))ᵀu, √m Δ₁, √m Δ₂, |S| and |B|.
+    `x` `(d,)`, `w0` and `u` `(m, d)`, `c` `(m,)`; `radius` is r = α/√m.
     """
-    value, linear, delta1, delta2, flips, in_band = sums
-    scale = 1.0 / math.sqrt(m)
-    return np.stack(
-        [
-            np.abs(value - linear) * scale,
-            flips / m,
-            np.abs(delta1) * scale,
-            np.abs(delta2) * scale,
-            in_band / m,
-        ]
-    )
+    return np.array([quantity.definition(x, w0, c, u, radius) for quantity in QUANTITIES.values()])
+
+
+def summed_quantities(m: int, sums: Array) -> Array:
+    """All quantities, `(quantities, …)`, from sums over all m neurons: `NeuronSums`, as rows."""
+    neurons, scale = NeuronSums(*sums), 1.0 / math.sqrt(m)
+    return np.stack([quantity.from_neurons(neurons, scale, m) for quantity in QUANTITIES.values()])
 
 
 def run_quantities(m: int, alpha: float, pairs: NDArray[np.int64], flips: FlipSums) -> Array:
-    """The five quantities of each run at ‖x‖ = 1; shape `(5, runs)`, in the order of `QUANTITIES`.
+    """All quantities of each run at ‖x‖ = 1; `(quantities, runs)`.
 
     From Δ₁ = -(1/√m) Σ_S c|a|, Δ₂ = (1/√m) Σ_S c|b| and E = |Δ₁ + Δ₂| (Lemmas 3 and 4); `pairs`
     is K, half the number of neurons in the band.
     """
-    scale = quantum("linearization_error", m, alpha)
     return np.stack(
-        [
-            scale * np.abs(flips.projection - flips.position),
-            flips.count / m,
-            scale * np.abs(flips.position),
-            scale * np.abs(flips.projection),
-            2.0 * pairs / m,
-        ]
+        [quantity.from_band(flips, pairs, quantity.unit(m, alpha), m) for quantity in QUANTITIES.values()]
     )

@@ -18,7 +18,7 @@ rule theory:
             PLAN, [wildcards.experiment], threads, attempt
         ).runtime,
     params:
-        grid=lambda wildcards: PLAN.grid(wildcards.experiment),
+        grid=lambda wildcards: PLAN.grid_identity(wildcards.experiment),
         delta=PLAN.config.delta,
         x_norm=PLAN.config.x_norm,
         library=LIBRARY,

@@ -22,8 +22,8 @@ except ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
 EXPERIMENTS = list(PLAN.config.experiments)
-GRIDS = PLAN.config.grids
-TRAININGS = PLAN.config.trainings
+GRIDS = PLAN.config.drawn
+TRAININGS = PLAN.config.trained
 # As patterns for wildcards; the last matches nothing.
 DRAWN = "|".join(GRIDS) or "(?!)"
 TRAINED = "|".join(TRAININGS) or "(?!)"

@@ -51,7 +51,7 @@ rule collect:
         mem_mb=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).mem_mb,
         runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
     params:
-        spec=lambda wildcards: PLAN.spec(wildcards.experiment),
+        spec=lambda wildcards: PLAN.identity(wildcards.experiment),
     message:
         "Collecting the runs of {wildcards.experiment}"
     script:

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from ntk_core.claims import STATEMENTS, claim, open_archive, to_json
+from ntk_core.claims import STATEMENTS, claim, open_results, to_json
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
-from ntk_core.storage.netcdf import replacing
+from ntk_core.storage.atomic import replacing
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -14,8 +14,8 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     execution = parse_config(snakemake.config).execution
     folders = [Path(path).parent for path in snakemake.input.rates]
     with workers(execution, snakemake.threads) as executors:
-        archive = open_archive(folders, executors)
-        claims = [claim(name, archive) for name in STATEMENTS]
+        results = open_results(folders, executors)
+        claims = [claim(name, results) for name in STATEMENTS]
     with replacing(snakemake.output[0]) as beside:
         beside.write_text(to_json(claims), encoding="utf-8")
     for judged in claims:

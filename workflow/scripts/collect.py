@@ -3,7 +3,8 @@
 import logging
 from pathlib import Path
 
-from ntk_core.datasets.shard import DamagedShardError, collect, discard_damaged
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import DamagedShardError, discard_damaged
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.plan import Plan
 

@@ -8,7 +8,7 @@ import xarray as xr
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.pages.explore.histograms import histograms
-from ntk_core.storage.netcdf import replacing
+from ntk_core.storage.atomic import replacing
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -18,10 +18,10 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     from ntk_core.pages.explore.page import render
 
     config = parse_config(snakemake.config)
-    given = zip(config.grids, snakemake.input.runs, snakemake.input.quantiles, strict=True)
+    given = zip(config.drawn, snakemake.input.runs, snakemake.input.quantiles, strict=True)
     with workers(config.execution, snakemake.threads) as executors:
         experiments = [
-            (xr.load_dataset(table), histograms(runs, config.grid(name), executors))
+            (xr.load_dataset(table), histograms(runs, config.drawn_experiment(name), executors))
             for name, runs, table in given
         ]
     page = render(experiments)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ntk_core.claims.record import from_json
 from ntk_core.pages.findings import render
-from ntk_core.storage.netcdf import load_pairs, replacing
+from ntk_core.storage.atomic import replacing
+from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

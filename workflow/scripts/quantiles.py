@@ -14,7 +14,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
     config = parse_config(snakemake.config)
-    experiment = config.grid(snakemake.wildcards.experiment)
+    experiment = config.drawn_experiment(snakemake.wildcards.experiment)
     theory = xr.load_dataset(snakemake.input.theory)
     with workers(config.execution, snakemake.threads) as executors:
         table = quantile_dataset(snakemake.input.runs, theory, experiment, config.entropy, executors)

@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from ntk_core.pages.summary import summarise
-from ntk_core.storage.netcdf import load_pairs, replacing
+from ntk_core.storage.atomic import replacing
+from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 

@@ -11,7 +11,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
     config = parse_config(snakemake.config)
-    experiment = config.grid(snakemake.wildcards.experiment)
+    experiment = config.drawn_experiment(snakemake.wildcards.experiment)
     with workers(config.execution, snakemake.threads) as executors:
         theory = theory_dataset(experiment, config.entropy, config.delta, config.x_norm, executors)
     write(theory, snakemake.output.theory)

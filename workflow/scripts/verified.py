@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from ntk_core.archive.reanalysis import parse_reanalysis
-from ntk_core.storage.checksums import NoManifestError, check
-from ntk_core.storage.netcdf import replacing
+from ntk_core.archive.verify import NoManifestError, check
+from ntk_core.storage.atomic import replacing
 from ntk_core.storage.printable import printable
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)

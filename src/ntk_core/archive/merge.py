@@ -19,28 +19,31 @@ import numpy as np
 
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
-from ..datasets.shard import runs_attributes
+from ..datasets.runs import RunsWriter, run_coordinates, runs_attributes
+from ..datasets.runs_file import DrawnRunsFile
 from ..datasets.theory import theory_dataset
-from ..datasets.validation import ArchivedRuns
-from ..experiments.drawn import Cell, Experiment
+from ..experiments.drawn import DrawnExperiment
 from ..laws import LAWS
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..storage.checksums import check, write_manifest
-from ..storage.netcdf import RunsWriter, replacing, run_coordinates, write
+from ..sampling.cell import Cell
+from ..storage.atomic import replacing
+from ..storage.checksums import write_manifest
+from ..storage.netcdf import write
 from .results import DrawnResults, TrainedResults, open_archive
+from .verify import check
 
 
 class MergeError(ValueError):
     """Two archives that are not parts of one whole; the message says where they disagree or what lacks."""
 
 
-def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]:
+def merge_archives(first: Path, second: Path, to: Path) -> dict[str, DrawnExperiment]:
     """Join two archives into the new folder `to`; returns the merged experiments by name.
 
     An experiment that only one of them holds is taken as it is. Tables are at the levels and norms of the
     first archive. Raises `MergeError` where they disagree, leave a gap or are not whole, `FileExistsError`
-    where there is something at `to`, `ArchiveError` and `NoManifestError` for what cannot be read.
+    where there is something at `to`, `ResultsError` and `NoManifestError` for what cannot be read.
     """
     if to.exists():
         raise FileExistsError(f"{to} is there already; allowed: a place where nothing is")
@@ -74,12 +77,12 @@ def _copy(results: DrawnResults | TrainedResults, to: Path) -> None:
         shutil.copyfile(results.folder / f"{name}.nc", to / f"{name}.nc")
 
 
-def _merge(parts: list[DrawnResults], folder: Path) -> Experiment:
+def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
     """One experiment of both archives, with its tables, into `folder`."""
     whole, entropy = _whole(parts), parts[0].entropy
     folder.mkdir(parents=True)
     with ExitStack() as stack:
-        sources = [_Source(stack.enter_context(ArchivedRuns(part.folder / "runs.nc"))) for part in parts]
+        sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / "runs.nc"))) for part in parts]
         _check_overlap(sources)
         _write(whole, entropy, sources, folder / "runs.nc")
     table = parts[0].quantiles()
@@ -92,7 +95,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> Experiment:
     return whole
 
 
-def _whole(parts: list[DrawnResults]) -> Experiment:
+def _whole(parts: list[DrawnResults]) -> DrawnExperiment:
     """The experiment that both are parts of. Raises `MergeError` where there is none."""
     one, other = (part.spec for part in parts)
     for key in ("sampler", "laws"):
@@ -113,7 +116,7 @@ def _whole(parts: list[DrawnResults]) -> Experiment:
 class _Source:
     """The runs of one archive, by cell and number."""
 
-    file: ArchivedRuns
+    file: DrawnRunsFile
 
     def holds(self, cell: Cell) -> bool:
         axes = self.file.experiment.axes
@@ -149,7 +152,7 @@ def _check_overlap(sources: list[_Source]) -> None:
                 )
 
 
-def _write(whole: Experiment, entropy: int, sources: list[_Source], path: Path) -> None:
+def _write(whole: DrawnExperiment, entropy: int, sources: list[_Source], path: Path) -> None:
     """The runs of both in one file. Raises `MergeError` naming what neither holds."""
     with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
         coords = run_coordinates(whole, whole.m, whole.numbers)
@@ -164,7 +167,9 @@ def _write(whole: Experiment, entropy: int, sources: list[_Source], path: Path) 
                     writer.put(quantity, index, slice(low, high), read(numbers))
 
 
-def _reader(whole: Experiment, cell: Cell, sources: list[_Source], quantity: str) -> Callable[[range], Array]:
+def _reader(
+    whole: DrawnExperiment, cell: Cell, sources: list[_Source], quantity: str
+) -> Callable[[range], Array]:
     """Reads runs of a cell by number, each from the archive that has it."""
 
     def read(numbers: range) -> Array:

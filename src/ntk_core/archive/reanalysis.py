@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from ..datasets.validation import ArchiveError
-from ..experiments.config import AnalysisModel, ConfigError, ExecutionModel, Section, parse_section, unique
+from ..datasets.validation import ResultsError
+from ..experiments.config import AnalysisModel
+from ..experiments.execution_model import ExecutionModel
+from ..experiments.section import ConfigError, Section, parse_section, unique
 from ..figures import TRAINING_FIGURES, drawable
 from ..quantities import QUANTITIES
 from .results import DrawnResults, open_archive
@@ -24,7 +26,7 @@ from .results import DrawnResults, open_archive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..execution.workers import Workers
+    from ..execution.compute import Workers
 
 Whole = Annotated[list[int], Field(min_length=1), AfterValidator(unique)]
 Numbers = Annotated[list[float], Field(min_length=1), AfterValidator(unique)]
@@ -109,7 +111,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         if unknown := [name for name in names if name not in archive]:
             raise ConfigError(f"select.experiment is {unknown[0]!r}; allowed: {', '.join(archive)}")
         opened = {name: archive[name] for name in names}
-    except ArchiveError as error:
+    except ResultsError as error:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None
     drawn = [name for name in names if isinstance(opened[name], DrawnResults)]
     asked: dict[str, dict[str, Any]] = {}

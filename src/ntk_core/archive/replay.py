@@ -18,18 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from .. import network
-from ..datasets.validation import ArchivedRuns, ArchivedTraining
-from ..experiments.drawn import Cell
-from ..experiments.trained import RUN_VARIABLES, Training
-from ..laws import BandBlock, sphere
+from ..datasets.runs_file import DrawnRunsFile, TrainedRunsFile
+from ..experiments.trained import TrainedExperiment
+from ..laws import sphere
 from ..laws.law import PAIRS, Projection
 from ..network import Array
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, defined_quantities
 from ..sampling import descent
+from ..sampling.band import BandBlock
+from ..sampling.cell import Cell
 from ..sampling.data import load
-from ..sampling.samplers import dense_networks, simulate
+from ..sampling.dense import dense_networks
+from ..sampling.samplers import simulate
 from ..sampling.streams import Streams
+from ..sampling.training import RUN_VARIABLES
 from ..theory.gaussian import band_probability
 
 MOST_WEIGHTS = 1 << 24
@@ -70,7 +72,7 @@ class Replayed:
 
 
 def replay(
-    runs: ArchivedRuns,
+    runs: DrawnRunsFile,
     perturbation: str,
     m: int,
     d: int,
@@ -82,7 +84,7 @@ def replay(
     """A run of an open archive, computed again; with `dense` also by the definitions.
 
     A law that came with the archive is code of whoever made it, and is run only if that is allowed. Raises
-    `ArchiveError` where it is not or there is no such run, `ValueError` for a network too large to hold.
+    `ResultsError` where it is not or there is no such run, `ValueError` for a network too large to hold.
     """
     index = runs.index(perturbation, m, d, alpha, seed)
     if runs.experiment.cell(index).own is not None:
@@ -100,7 +102,7 @@ def replay(
     )
 
 
-def replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> Replayed:
+def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Replayed:
     """As `replay`, of a run that was trained."""
     experiment = runs.experiment
     one = TrainedRun(runs, runs.index(m, seed))
@@ -119,7 +121,7 @@ def replay_trained(runs: ArchivedTraining, m: int, seed: int, dense: bool) -> Re
 class Block:
     """A block of runs of an archive, drawn together: all of them are computed anew at once."""
 
-    runs: ArchivedRuns
+    runs: DrawnRunsFile
     index: tuple[int, ...]
     cell: Cell
     number: int
@@ -148,7 +150,7 @@ class Block:
 class TrainedRun:
     """A trained run of an archive, which is a block of its own; `index` is into (m, seed)."""
 
-    runs: ArchivedTraining
+    runs: TrainedRunsFile
     index: tuple[int, int]
 
     def __str__(self) -> str:
@@ -180,15 +182,15 @@ def same_bits(a: Array, b: Array) -> bool:
 
 
 def random_blocks(
-    archives: Sequence[ArchivedRuns | ArchivedTraining], count: int
+    archives: Sequence[DrawnRunsFile | TrainedRunsFile], count: int
 ) -> Iterator[Block | TrainedRun]:
     """`count` blocks at random, each block of the archives as likely as any other."""
     if count == 0:
         return
     random = Random()  # not seeded: other blocks every time
-    cells: list[tuple[ArchivedRuns | ArchivedTraining, tuple[int, ...], range]] = []
+    cells: list[tuple[DrawnRunsFile | TrainedRunsFile, tuple[int, ...], range]] = []
     for runs in archives:
-        if isinstance(runs, ArchivedTraining):
+        if isinstance(runs, TrainedRunsFile):
             cells += [(runs, (at,), runs.experiment.numbers) for at in range(len(runs.experiment.m))]
         else:
             size, held = next(runs.experiment.cells()).block, runs.experiment.numbers
@@ -196,7 +198,7 @@ def random_blocks(
             cells += [(runs, index, blocks) for index in np.ndindex(runs.experiment.shape)]
     for runs, index, blocks in random.choices(cells, weights=[len(cell[2]) for cell in cells], k=count):
         number = random.choice(blocks)
-        if isinstance(runs, ArchivedTraining):
+        if isinstance(runs, TrainedRunsFile):
             yield TrainedRun(runs, (index[0], number))
         else:
             yield Block(runs, index, runs.experiment.cell(index), number)
@@ -212,10 +214,10 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
     block, place = divmod(seed, cell.block)
     streams = Streams(entropy, cell.key, block)
     draw = _drawn if cell.sampler == "dense" else _matching
-    return _defined(*draw(cell, place, streams), cell.alpha / math.sqrt(cell.m))
+    return defined_quantities(*draw(cell, place, streams), cell.alpha / math.sqrt(cell.m))
 
 
-def trained_definitions(experiment: Training, entropy: int, m: int, seed: int) -> Array:
+def trained_definitions(experiment: TrainedExperiment, entropy: int, m: int, seed: int) -> Array:
     """The quantities of a trained run at its end by the definitions; `(5, held-out inputs)`.
 
     Raises `ValueError` for a network of more than `MOST_WEIGHTS` weights.
@@ -226,20 +228,7 @@ def trained_definitions(experiment: Training, entropy: int, m: int, seed: int) -
     w0, c = descent.start(experiment, entropy, m, seed)
     u = descent.trace(experiment, data, w0, c)[1] - w0
     radius = float(np.max(np.linalg.norm(u, axis=1)))
-    return np.stack([_defined(x, w0, c, u, radius) for x in data.held_x], axis=1)
-
-
-def _defined(x: Array, w0: Array, c: Array, u: Array, radius: float) -> Array:
-    """The quantities of one network by the definitions, `(5,)`."""
-    return np.array(
-        [
-            network.linearization_error(x, w0, c, u),
-            np.mean(network.sign_changes(x, w0, u)),
-            np.abs(network.signed_delta1(x, w0, c, u)),
-            np.abs(network.signed_delta2(x, w0, c, u)),
-            np.mean(network.band(x, w0, radius)),
-        ]
-    )
+    return np.stack([defined_quantities(x, w0, c, u, radius) for x in data.held_x], axis=1)
 
 
 def _drawn(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:

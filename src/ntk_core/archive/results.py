@@ -10,7 +10,7 @@ neither Snakemake nor Dask is needed; where Dask is installed, `runs` comes in c
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -18,36 +18,34 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 import xarray as xr
 
-from ..datasets import trained_quantiles as trained_analysis
+from ..datasets import trained_quantiles, trained_rates
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
+from ..datasets.runs_file import DrawnRunsFile, TrainedRunsFile, open_runs
 from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
-from ..datasets.validation import (
-    ArchivedRuns,
-    ArchivedTraining,
-    ArchiveError,
-    archived,
-    load_table,
-    read_spec,
-    reading,
-)
-from ..experiments.config import AnalysisModel, AxesModel, ConfigError, parse_section
-from ..experiments.drawn import Experiment
-from ..experiments.trained import Training
+from ..datasets.validation import ResultsError, load_table, read_spec, reading
+from ..experiments.config import AnalysisModel
+from ..experiments.drawn import DrawnExperiment
+from ..experiments.models import AxesModel
+from ..experiments.section import ConfigError, parse_section
+from ..experiments.trained import TrainedExperiment
 from ..quantities import QUANTITIES
-from ..storage.checksums import Checked, check
-from ..storage.netcdf import describe
+from ..storage.metadata import describe
 from ..storage.regular_file import FileError, read_regular_file
+from .verify import Checked, check
 
 if TYPE_CHECKING:
     from ..claims import Claim
-    from ..execution.workers import Workers
+    from ..execution.compute import Workers
     from .replay import Replayed
 
-Kind = TypeVar("Kind", Experiment, Training)
+Kind = TypeVar("Kind", DrawnExperiment, TrainedExperiment)
 
 Levels = Iterable[float] | float | None
 """One number, several, or None for those archived."""
+
+RATES: dict[str, Callable[..., xr.Dataset]] = {"drawn": rate_dataset, "trained": trained_rates.rate_dataset}
+"""What makes `rates.nc`, by kind of experiment."""
 
 MAX_CLAIMS = 1 << 20
 """Bytes of `claims.json`; there are some ten thousand."""
@@ -87,9 +85,7 @@ class _Results(Generic[Kind]):
         if table is None:
             return self._table("rates")
         experiment, entropy = read_spec(self.folder, table.attrs)
-        if isinstance(experiment, Training):
-            return trained_analysis.rate_dataset(table, experiment, entropy)
-        return rate_dataset(table, experiment, entropy)
+        return RATES[experiment.kind](table, experiment, entropy)
 
     def _table(self, name: str) -> xr.Dataset:
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)
@@ -110,7 +106,7 @@ class _Results(Generic[Kind]):
         return f"{type(self).__name__}({self.spec})"
 
 
-class DrawnResults(_Results[Experiment]):
+class DrawnResults(_Results[DrawnExperiment]):
     """The results of a grid of drawn displacements.
 
     Methods take values of the axes `perturbation`, `m`, `d` and `alpha`, each one value or several, to ask
@@ -146,7 +142,7 @@ class DrawnResults(_Results[Experiment]):
 
     def part(
         self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
-    ) -> tuple[Experiment, tuple[str, ...]]:
+    ) -> tuple[DrawnExperiment, tuple[str, ...]]:
         """A part of the grid, and some quantities. Raises `ValueError` for what is not there."""
         return self.spec.select(seeds, **_several(axes)), _quantities(quantity)
 
@@ -190,15 +186,15 @@ class DrawnResults(_Results[Experiment]):
 
         With `definitions` the definitions of the notes are evaluated as well, on a network that matches the
         run. A law that came with the archive is code of whoever made it: it is run only with
-        `run_archived_code`. Raises `ArchiveError` where it is not allowed or the run is not there,
+        `run_archived_code`. Raises `ResultsError` where it is not allowed or the run is not there,
         `ValueError` for a network too large to hold.
         """
         from .replay import replay  # compiled code, slow to import
 
-        with ArchivedRuns(self.folder / "runs.nc") as runs:
+        with DrawnRunsFile(self.folder / "runs.nc") as runs:
             return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
 
-    def _elsewhere(self, **axes: Any) -> Experiment:
+    def _elsewhere(self, **axes: Any) -> DrawnExperiment:
         """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
         asked = _several({name: values for name, values in axes.items() if values is not None})
         axes = {name: list(values) for name, values in (self.spec.axes | asked).items()}
@@ -215,7 +211,7 @@ class DrawnResults(_Results[Experiment]):
         )
 
 
-class TrainedResults(_Results[Training]):
+class TrainedResults(_Results[TrainedExperiment]):
     """The results of a trained experiment."""
 
     FILES = ("quantiles", "rates")
@@ -232,9 +228,9 @@ class TrainedResults(_Results[Training]):
             return self._table("quantiles")
         part = self.part(m, seeds)
         runs = self.runs.sel(m=list(part.m), seed=range(part.seeds)).load()
-        return trained_analysis.table_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
+        return trained_quantiles.table_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
 
-    def part(self, m: Any = None, seeds: int | None = None) -> Training:
+    def part(self, m: Any = None, seeds: int | None = None) -> TrainedExperiment:
         """A part of the experiment. Raises `ValueError` for what is not there."""
         return self.spec.select(seeds, self.spec.m if m is None else np.atleast_1d(m).tolist())
 
@@ -242,11 +238,11 @@ class TrainedResults(_Results[Training]):
         """One run trained again, beside what is archived of it; the bits are to be the same.
 
         With `definitions` the definitions of the notes are evaluated as well, on the network at its end.
-        Raises `ArchiveError` for a run that is not there, `ValueError` for a network too large to hold.
+        Raises `ResultsError` for a run that is not there, `ValueError` for a network too large to hold.
         """
         from .replay import replay_trained  # compiled code, slow to import
 
-        with ArchivedTraining(self.folder / "runs.nc") as runs:
+        with TrainedRunsFile(self.folder / "runs.nc") as runs:
             return replay_trained(runs, m, seed, definitions)
 
 
@@ -259,8 +255,8 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
 
     def __getitem__(self, name: str) -> DrawnResults | TrainedResults:
         folder = self._folders[name]
-        with archived(folder / "runs.nc") as runs:
-            if isinstance(runs, ArchivedRuns):
+        with open_runs(folder / "runs.nc") as runs:
+            if isinstance(runs, DrawnRunsFile):
                 return DrawnResults(folder, runs.experiment, runs.entropy)
             return TrainedResults(folder, runs.experiment, runs.entropy)
 
@@ -275,16 +271,16 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
 
     @property
     def claims(self) -> list[Claim]:
-        """Every statement of the notes with its verdict and evidence. Raises `ArchiveError` without them."""
+        """Every statement of the notes with its verdict and evidence. Raises `ResultsError` without them."""
         from ..claims.record import from_json
 
         file = self.path / "claims.json"
         try:
             return from_json(read_regular_file(file, MAX_CLAIMS).decode("utf-8"))
         except FileError as error:
-            raise ArchiveError(str(error)) from None
+            raise ResultsError(str(error)) from None
         except ValueError:
-            raise ArchiveError(f"{file} is no list of claims as this version writes it") from None
+            raise ResultsError(f"{file} is no list of claims as this version writes it") from None
 
     def verify(self) -> Checked:
         """Every file held against the manifest, byte by byte: what was looked at, and every fault.
@@ -297,13 +293,13 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
 def open_archive(path: str | Path) -> Archive:
     """The results in the folder `path`, or in the unpacked archive there, for reading.
 
-    Raises `ArchiveError` where there are none; an experiment is looked at when it is asked for.
+    Raises `ResultsError` where there are none; an experiment is looked at when it is asked for.
     """
     path = Path(path)
     if path.suffix == ".zip" and path.is_file():
-        raise ArchiveError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
+        raise ResultsError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
     if not (archive := Archive(path)):
-        raise ArchiveError(f"{path} holds no results: there is no <experiment>/runs.nc in it")
+        raise ResultsError(f"{path} holds no results: there is no <experiment>/runs.nc in it")
     return archive
 
 
@@ -321,11 +317,11 @@ def _quantities(asked: Iterable[str] | str | None) -> tuple[str, ...]:
 
 
 def _labelled(
-    experiment: Experiment,
+    experiment: DrawnExperiment,
     arrays: Mapping[str, tuple[tuple[str, ...], Any]],
     delta: tuple[float, ...],
     x_norm: tuple[float, ...],
-    quantities: tuple[str, ...] = QUANTITIES,
+    quantities: tuple[str, ...] = tuple(QUANTITIES),
 ) -> xr.Dataset:
     """A described dataset of arrays over some of the dimensions, with the coordinates of those."""
     dims = {dim for names, _ in arrays.values() for dim in names}

@@ -24,8 +24,8 @@ import yaml
 
 from .. import __version__
 from ..experiments.config import Config, schema
+from ..storage.atomic import replacing
 from ..storage.checksums import MANIFEST, digest, seal_path, write_manifest
-from ..storage.netcdf import replacing
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -161,7 +161,7 @@ def _readme(config: Config, folder: Path) -> str:
     rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
     text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
     table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
-    first = (config.grids or config.trainings)[0]
+    first = (config.drawn or config.trained)[0]
     return text.replace("{version}", __version__).replace("{files}", table).replace("{experiment}", first)
 
 

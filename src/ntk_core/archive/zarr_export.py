@@ -14,7 +14,7 @@ def export_zarr(path: Path, to: Path) -> list[str]:
     """Write all datasets of the archive at `path` into a new Zarr store `to`; returns its groups.
 
     Runs are copied chunk by chunk where Dask is installed, and whole otherwise. Raises `ModuleNotFoundError`
-    without the package zarr, `FileExistsError` where there is something at `to`, `ArchiveError` where there
+    without the package zarr, `FileExistsError` where there is something at `to`, `ResultsError` where there
     is no archive, or a file of it is damaged or not as the format says; then nothing is left at `to`.
     """
     if importlib.util.find_spec("zarr") is None:

@@ -2,7 +2,7 @@
 
 In: archived runs, quantiles and rates, and the exact laws. Out: for each statement a record with its verdict,
 the numbers it rests on, a counterexample where it fails, and what holds instead. A judge is a function
-`judge(archive, factor=1.0)`; `factor` spoils the statement's constant, and the verdict must notice.
+`judge(results, factor=1.0)`; `factor` spoils the statement's constant, and the verdict must notice.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from .concentration import anti_concentration, hoeffding
 from .decomposition import delta_split, sign_changes_in_band
-from .evidence import Archive, open_archive
 from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
 from .lazy import lazy_training
 from .lemmas import expansion, homogeneity, subgradient, symmetric_start
 from .rates import rate, scaling
 from .record import VERDICTS, Claim, Counterexample, Judgement, Number, Statement, to_json
+from .results import Results, open_results
 from .statements import STATEMENTS
 
 JUDGES: dict[str, Callable[..., Judgement]] = {
@@ -39,12 +39,22 @@ JUDGES: dict[str, Callable[..., Judgement]] = {
 """Who judges which statement."""
 
 
-def claim(name: str, archive: Archive, factor: float = 1.0) -> Claim:
+def claim(name: str, results: Results, factor: float = 1.0) -> Claim:
     """The statement with the given id, judged. Raises `KeyError` for an id not in `STATEMENTS`."""
-    return Claim.of(name, STATEMENTS[name], JUDGES[name](archive, factor))
+    return Claim.of(name, STATEMENTS[name], JUDGES[name](results, factor))
 
 
 __all__ = [
-    "JUDGES", "STATEMENTS", "VERDICTS", "Archive", "Claim", "Counterexample", "Judgement", "Number",
-    "Statement", "claim", "open_archive", "to_json",
+    "JUDGES",
+    "STATEMENTS",
+    "VERDICTS",
+    "Claim",
+    "Counterexample",
+    "Judgement",
+    "Number",
+    "Results",
+    "Statement",
+    "claim",
+    "open_results",
+    "to_json",
 ]  # fmt: skip

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..datasets.validation import ArchiveError
+from ..datasets.validation import ResultsError
 from ..storage.printable import printable
-from . import STATEMENTS, claim, open_archive
+from . import STATEMENTS, claim, open_results
 from .wording import as_text
 
 
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the judgement on each statement named, or on all. 2 for an unknown one, or no archive."""
+    """Print the judgement on each statement named, or on all. 2 for an unknown one, or no results."""
     command = parser()
     options = command.parse_args(arguments)
     unknown = [name for name in options.id if name not in STATEMENTS]
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         command.error(f"no statement {', '.join(unknown)}; allowed: {', '.join(STATEMENTS)}")
     try:
         _judge(options.id or list(STATEMENTS), options.results)
-    except ArchiveError as error:
+    except ResultsError as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2
     except (KeyError, IndexError, ValueError) as error:
@@ -41,17 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _judge(names: list[str], results: Path) -> None:
     from ..execution.workers import workers
-    from ..experiments.config import ExecutionModel
+    from ..experiments.execution_model import ExecutionModel
 
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as executors:
-        archive = open_archive(folders, executors)
-        there = [item.experiment.name for item in archive.experiments]
-        there += [item.experiment.name for item in archive.trainings]
+        opened = open_results(folders, executors)
+        there = [item.experiment.name for item in opened.experiments]
+        there += [item.experiment.name for item in opened.trainings]
         found = ", ".join(there)
         print(f"Archived experiments: {found or f'none in {results}; exact laws and draws only'}")
         for name in names:
-            print("\n" + as_text(claim(name, archive)))
+            print("\n" + as_text(claim(name, opened)))
 
 
 if __name__ == "__main__":

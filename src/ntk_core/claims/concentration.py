@@ -12,12 +12,12 @@ from scipy.special import bdtrc, erf
 
 from ..datasets.statistics import proportion_interval
 from ..theory.binomial import binomial_quantile
-from .evidence import Archive
 from .record import Judgement, Number, judge_factor
+from .results import Results
 from .wording import power_of_ten, width
 
 
-def anti_concentration(archive: Archive, factor: float = 1.0) -> Judgement:
+def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
     """AC: P(|U·x| ≤ ‖x‖ε) ≤ √(2/π) ε, whose constant is the best possible."""
     epsilon = np.geomspace(1e-8, 10.0, 2000)
     ratio = erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
@@ -57,7 +57,7 @@ PROBABILITIES = tuple(
 """Pairs m/2, levels δ and band probabilities p_r on which Hoeffding's step is tried."""
 
 
-def hoeffding(archive: Archive, factor: float = 1.0) -> Judgement:
+def hoeffding(results: Results, factor: float = 1.0) -> Judgement:
     """H: |B|/m ≤ p_r + √(log(1/δ)/m) with probability ≥ 1-δ, though only m/2 terms are independent."""
     n, delta, p = (a.ravel() for a in np.meshgrid(HALF_WIDTHS, LEVELS, PROBABILITIES, indexing="ij"))
     deviation = np.sqrt(-np.log(delta) / (2.0 * n))

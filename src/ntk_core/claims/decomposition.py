@@ -12,19 +12,19 @@ import numpy as np
 
 from .. import network
 from ..datasets.quantiles import NOISE
-from ..experiments.drawn import Cell
 from ..laws import LAWS
 from ..network import Array
-from ..quantities import quantum
+from ..quantities import QUANTITIES
+from ..sampling.cell import Cell
 from .draws import ROUNDING, count, networks, signs, size
-from .evidence import Archive
 from .record import FALSE, Judgement, Number, judge_exceptions, judge_factor
+from .results import Results
 
 ARCHIVED_ROUNDING = 1e-10
 """Residual of a stored run relative to |Δ₁| + |Δ₂| that is put down to summing a million terms."""
 
 
-def delta_split(archive: Archive, factor: float = 1.0) -> Judgement:
+def delta_split(results: Results, factor: float = 1.0) -> Judgement:
     """D: Δ = Δ₁ + Δ₂. `factor` multiplies Δ₂."""
     drawn, worst = 0, 0.0
     for x, w0, c, u in networks(31):
@@ -35,7 +35,7 @@ def delta_split(archive: Archive, factor: float = 1.0) -> Judgement:
         worst = max(worst, float(relative.max()))
         drawn += int(np.count_nonzero(relative > ROUNDING))
     pieces = np.array(
-        archive.scan(partial(_split, factor), ("linearization_error", "delta1", "delta2"))
+        results.scan(partial(_split, factor), ("linearization_error", "delta1", "delta2"))
     ).reshape(-1, 3)
     runs, stored = int(pieces[:, 0].sum()), int(pieces[:, 1].sum())
     return Judgement(
@@ -63,16 +63,16 @@ def _split(factor: float, cell: Cell, runs: Array) -> Array:
     error, delta1, delta2 = runs
     other = factor * delta2
     residual = np.minimum(np.abs(error - np.abs(delta1 - other)), np.abs(error - (delta1 + other)))
-    noise = NOISE * quantum("delta1", cell.m, cell.alpha)
+    noise = NOISE * QUANTITIES["delta1"].unit(cell.m, cell.alpha)
     total = delta1 + delta2
     over = residual > ARCHIVED_ROUNDING * total + noise
     relative = residual / np.maximum(total, noise / ARCHIVED_ROUNDING)
     return np.array([error.size, np.count_nonzero(over), relative.max(initial=0.0)])
 
 
-def sign_changes_in_band(archive: Archive, factor: float = 1.0) -> Judgement:
+def sign_changes_in_band(results: Results, factor: float = 1.0) -> Judgement:
     """S: a sign change needs |w_i(0)·x| ≤ ‖u_i‖‖x‖ ≤ α‖x‖/√m. `factor` multiplies ‖u_i‖‖x‖."""
-    pieces = np.array(archive.scan(_outside, ("sign_change_fraction", "band_fraction"))).reshape(-1, 2)
+    pieces = np.array(results.scan(_outside, ("sign_change_fraction", "band_fraction"))).reshape(-1, 2)
     changes, largest, outside = _per_neuron()
     stored = int(pieces[:, 1].sum())
     return Judgement(

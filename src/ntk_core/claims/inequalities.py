@@ -1,8 +1,8 @@
 """Theorem 1, Lemma 4 and event A₁: bounds that are to fail with probability at most δ, uniformly.
 
 By the exact law: a bound fails more often than δ where the exact (1-δ)-quantile of the supremum is above it.
-The widths, radii, levels and norms are those of the archive and, beside them, a grid that goes to the edges,
-where printed constants break. By the archive: runs over the bound, all of them counted.
+The widths, radii, levels and norms are those of the results and, beside them, a grid that goes to the edges,
+where printed constants break. By the results: runs over the bound, all of them counted.
 `factor` multiplies the right-hand side of the printed bound (1 is the statement itself).
 """
 
@@ -16,16 +16,17 @@ import numpy as np
 
 from ..datasets.quantiles import beyond_chance
 from ..datasets.statistics import proportion_interval
-from ..experiments.drawn import Cell
+from ..laws.exact import exact_law
 from ..network import Array, symmetric_initialization
 from ..quantities import QUANTITIES
+from ..sampling.cell import Cell
 from ..sampling.samplers import simulate
 from ..theory.bounds import bound
-from ..theory.exact import MAX_RADIUS, exact_law
+from ..theory.exact import MAX_RADIUS
 from .brute_force import MEASURES, best_found, best_pattern
 from .draws import signs
-from .evidence import Archive
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
+from .results import Results
 from .wording import power_of_ten, width
 
 WIDTHS = (2, 4, 16, 64, 1024, 2**20, 2**30)
@@ -53,9 +54,9 @@ class Point:
     x_norm: float
 
 
-def theorem_1(archive: Archive, factor: float = 1.0) -> Judgement:
+def theorem_1(results: Results, factor: float = 1.0) -> Judgement:
     """T1, with how loose it is, and a search for anything worse than the closed-form supremum."""
-    judgement = _judged(archive, "linearization_error", factor)
+    judgement = _judged(results, "linearization_error", factor)
     room = Number(
         r"times the printed bound is larger than the exact $(1-\delta)$-quantile of the supremum, at least, "
         "wherever it was tried",
@@ -64,28 +65,28 @@ def theorem_1(archive: Archive, factor: float = 1.0) -> Judgement:
     return replace(judgement, evidence=(room, *judgement.evidence, *_ladder(), *_searched()))
 
 
-def lemma_4_delta1(archive: Archive, factor: float = 1.0) -> Judgement:
+def lemma_4_delta1(results: Results, factor: float = 1.0) -> Judgement:
     """L4.Δ1: a factor ‖x‖ was lost, so large inputs break it."""
-    return _judged(archive, "delta1", factor)
+    return _judged(results, "delta1", factor)
 
 
-def lemma_4_delta2(archive: Archive, factor: float = 1.0) -> Judgement:
+def lemma_4_delta2(results: Results, factor: float = 1.0) -> Judgement:
     """L4.Δ2: inherits event A₁, so small inputs break it."""
-    return _judged(archive, "delta2", factor)
+    return _judged(results, "delta2", factor)
 
 
-def event_a1(archive: Archive, factor: float = 1.0) -> Judgement:
+def event_a1(results: Results, factor: float = 1.0) -> Judgement:
     """A1: the band does not know ‖x‖, the printed bound on it does."""
-    return _judged(archive, "band_fraction", factor)
+    return _judged(results, "band_fraction", factor)
 
 
-def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
+def _judged(results: Results, quantity: str, factor: float) -> Judgement:
     """The judgement on the printed bound of a quantity, with a counterexample where it fails."""
-    points = _points(archive)
+    points = _points(results)
     needed = _needed(quantity, points, "printed", factor) / factor
     worst = points[int(np.nanargmax(needed))]
     most = float(np.nanmax(needed))
-    beyond, counts = _archived(archive, quantity) if factor == 1.0 else (0, ())
+    beyond, counts = _archived(results, quantity) if factor == 1.0 else (0, ())
     broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
     evidence = (
         Number(
@@ -109,7 +110,7 @@ def _judged(archive: Archive, quantity: str, factor: float) -> Judgement:
     )
 
 
-def _points(archive: Archive) -> list[Point]:
+def _points(results: Results) -> list[Point]:
     """The archive's points and the grid of the edges, each once."""
     edges = [
         Point(m, alpha, delta, x)
@@ -120,7 +121,7 @@ def _points(archive: Archive) -> list[Point]:
     ]
     archived = [
         Point(m, alpha, float(delta), float(x))
-        for item in archive.experiments
+        for item in results.experiments
         for m in item.experiment.m
         for alpha in item.experiment.alpha
         for delta in item.table["delta"].values
@@ -169,7 +170,7 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     chance, point = _most_extreme(broken, quantity, factor)
     cell = Cell("band", "adversarial", point.m, 2, point.alpha)
     runs = max(cell.block, min(SIMULATED, int(WORK / cell.cost())))
-    values = simulate(1, cell, 0, runs)[QUANTITIES.index(quantity)]
+    values = simulate(1, cell, 0, runs)[list(QUANTITIES).index(quantity)]
     over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
     lower, upper = proportion_interval(over, runs)
     worst = "" if quantity == "band_fraction" else " under the worst displacement of the ball"
@@ -210,10 +211,10 @@ def _excess(chance: float, point: Point) -> float:
     return float(f"{chance / point.delta:.3g}")
 
 
-def _archived(archive: Archive, quantity: str) -> tuple[int, tuple[Number, ...]]:
+def _archived(results: Results, quantity: str) -> tuple[int, tuple[Number, ...]]:
     """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts."""
     beyond = combinations = runs = 0
-    for item in archive.experiments:
+    for item in results.experiments:
         broken = beyond_chance(item.table.sel(bound="printed", quantity=quantity))
         beyond += int(broken.sum())
         combinations += broken.size

@@ -14,25 +14,25 @@ import xarray as xr
 from ..datasets.quantiles import CHANCE
 from ..theory.binomial import binomial_tail
 from .answer import Estimate, answer
-from .evidence import Archive, ArchivedTrained
 from .record import FALSE, UNDECIDED, Judgement, Number, judge_factor
+from .results import Results, TrainedTables
 
 
-def lazy_training(archive: Archive, factor: float = 1.0) -> Judgement:
+def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
     """LT: α̂ ≤ η t g. `factor` multiplies the right-hand side."""
-    if not archive.trainings:
+    if not results.trainings:
         return Judgement(UNDECIDED, (Number("archived trained experiments", 0),))
-    most = [float(item.table["alpha_hat_over_ceiling"].max()) / factor for item in archive.trainings]
+    most = [float(item.table["alpha_hat_over_ceiling"].max()) / factor for item in results.trainings]
     needed = max((value for value in most if math.isfinite(value)), default=math.nan)
-    verdict = FALSE if any(_beyond_theorem_1(item) for item in archive.trainings) else judge_factor(needed)
-    numbers = [number for item in archive.trainings for number in _evidence(item)]
+    verdict = FALSE if any(_beyond_theorem_1(item) for item in results.trainings) else judge_factor(needed)
+    numbers = [number for item in results.trainings for number in _evidence(item)]
     if math.isfinite(needed):
         what = r"least factor with which the ceiling on $\hat\alpha$ holds for all runs, widths and times"
         numbers = [Number(what, needed), *numbers]
     return Judgement(verdict, tuple(numbers))
 
 
-def _beyond_theorem_1(item: ArchivedTrained) -> bool:
+def _beyond_theorem_1(item: TrainedTables) -> bool:
     """Whether an input has more runs over Theorem 1 than `CHANCE` puts down to δ, at any time.
 
     The theorem is about one input at a time: of all runs over the bound some input has at least its share,
@@ -45,7 +45,7 @@ def _beyond_theorem_1(item: ArchivedTrained) -> bool:
     return bool(((share > 0) & (chance < CHANCE)).any())
 
 
-def _evidence(item: ArchivedTrained) -> list[Number]:
+def _evidence(item: TrainedTables) -> list[Number]:
     """What the experiment shows at the last time and largest width that have runs, and how runs ended."""
     a, rates = answer(item.table, item.rates), item.rates
     every, here = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"

@@ -15,11 +15,11 @@ from .. import network
 from ..datasets.statistics import CONFIDENCE
 from ..network import Array
 from .draws import DIMENSIONS, ROUNDING, count, networks, signs, size
-from .evidence import Archive
 from .record import Judgement, Number, judge_exceptions
+from .results import Results
 
 
-def subgradient(archive: Archive, factor: float = 1.0) -> Judgement:
+def subgradient(results: Results, factor: float = 1.0) -> Judgement:
     """L1.1: the slack σ(η·x) - σ(θ·x) - (η - θ)·x 1{θ·x ≥ 0} is never negative, also at kinks."""
     rng = np.random.default_rng(11)
     draws, smallest, exceptions = 0, math.inf, 0
@@ -56,7 +56,7 @@ def subgradient(archive: Archive, factor: float = 1.0) -> Judgement:
     )
 
 
-def homogeneity(archive: Archive, factor: float = 1.0) -> Judgement:
+def homogeneity(results: Results, factor: float = 1.0) -> Judgement:
     """L1.2: ∇f(x; w, c)ᵀw = f(x; w, c)."""
 
     def residual(x: Array, w0: Array, c: Array, u: Array) -> Array:
@@ -67,7 +67,7 @@ def homogeneity(archive: Archive, factor: float = 1.0) -> Judgement:
     return _identity(residual, 12)
 
 
-def symmetric_start(archive: Archive, factor: float = 1.0) -> Judgement:
+def symmetric_start(results: Results, factor: float = 1.0) -> Judgement:
     """L2: F(x; w(0), c) = 0. `factor` scales the mirrored half's signs: -factor·c."""
 
     def residual(x: Array, w0: Array, c: Array, u: Array) -> Array:
@@ -94,7 +94,7 @@ def symmetric_start(archive: Archive, factor: float = 1.0) -> Judgement:
     return Judgement(judgement.verdict, (*judgement.evidence, without))
 
 
-def expansion(archive: Archive, factor: float = 1.0) -> Judgement:
+def expansion(results: Results, factor: float = 1.0) -> Judgement:
     """L3: F = ∇F(w(0))ᵀ(w - w(0)) + (∇F(w) - ∇F(w(0)))ᵀw, displacements of any size."""
 
     def residual(x: Array, w0: Array, c: Array, u: Array) -> Array:

@@ -1,6 +1,6 @@
 """R1 and T1.rate: the order of the error in m.
 
-Exact moments give the slope between neighbouring widths up to 2^40; the archive gives slopes with intervals,
+Exact moments give the slope between neighbouring widths up to 2^40; the results give slopes with intervals,
 less the curvature of the exact law, so both are statements about the limit. `factor` multiplies the printed
 exponent (1 is the statement itself).
 """
@@ -14,9 +14,9 @@ import xarray as xr
 from scipy.special import ndtri
 
 from ..datasets.statistics import Z
-from ..theory import moments
-from .evidence import Archive
+from ..laws import LAWS, moments
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
+from .results import Results
 
 TOP = (2**38, 2**40)
 """The widths between which the exact slope is taken."""
@@ -28,7 +28,7 @@ FALSE_ALARM = 1e-4
 """Probability that archived slopes that agree with theory are judged not to, in all."""
 
 
-def scaling(archive: Archive, factor: float = 1.0) -> Judgement:
+def scaling(results: Results, factor: float = 1.0) -> Judgement:
     """R1: with 1/√m the error is O(1/√m); without it, it does not decay."""
     slope = _exact_slope("adversarial", 2, 1.0)
     unscaled = slope + 0.5
@@ -53,13 +53,13 @@ def scaling(archive: Archive, factor: float = 1.0) -> Judgement:
     )
 
 
-def rate(archive: Archive, factor: float = 1.0) -> Judgement:
+def rate(results: Results, factor: float = 1.0) -> Judgement:
     """T1.rate: m^{-1/2} is attained along x; random directions decay as m^{-3/4}."""
     off = 0.0
-    for law, k in (("adversarial", 0.5), ("aligned", 0.5), ("sphere", 0.75)):
-        for d in (1, 2, 64) if law == "sphere" else (2,):
-            off = max(off, abs(_exact_slope(law, d, 1.0) + k * factor))
-    agree, evidence = _measured(archive, factor)
+    for law in LAWS:
+        k = moments.exponent(law, "linearization_error")
+        off = max(off, *(abs(_exact_slope(law, d, 1.0) + k * factor) for d in (1, 2, 64)))
+    agree, evidence = _measured(results, factor)
     return Judgement(
         TRUE if off <= TOLERANCE and agree else FALSE,
         (
@@ -84,16 +84,16 @@ def rate(archive: Archive, factor: float = 1.0) -> Judgement:
 
 def _exact_slope(law: str, d: int, alpha: float) -> float:
     """Slope of the exact mean (rms where the mean cancels) of E between the widths of `TOP`."""
-    statistic = moments.root_mean_square if law == "sphere" else moments.mean
+    statistic = moments.root_mean_square if moments.cancels(law) else moments.mean
     low, high = (statistic(law, "linearization_error", m, d, alpha) for m in TOP)
     return math.log(high / low) / math.log(TOP[1] / TOP[0])
 
 
-def _measured(archive: Archive, factor: float) -> tuple[bool, tuple[Number, ...]]:
+def _measured(results: Results, factor: float) -> tuple[bool, tuple[Number, ...]]:
     """Whether archived slopes agree with the limit's, and the numbers; True where there are none."""
     scores: list[float] = []
     numbers: list[Number] = []
-    for item in archive.experiments:
+    for item in results.experiments:
         error = item.rates.sel(quantity="linearization_error")
         for law in item.experiment.perturbation:
             rows = error.sel(perturbation=law)
@@ -102,7 +102,7 @@ def _measured(archive: Archive, factor: float) -> tuple[bool, tuple[Number, ...]
             spread = (rows["limit_slope_upper"].values - value) / Z
             known = np.isfinite(value) & (spread > 0.0)
             scores += list(np.abs(value[known] + k * factor) / spread[known])
-            statistic = "rms" if k == 0.75 else "mean"
+            statistic = moments.typical_statistic(law)
             numbers += _typical(item.experiment.name, law, statistic, rows.sel(statistic=statistic))
         numbers += _constants(item.experiment.name, error) if "sphere" in item.experiment.perturbation else []
     if not scores:

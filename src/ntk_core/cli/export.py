@@ -25,11 +25,11 @@ def export(
       ntk-core export results --to results.zarr
     """
     from ..archive.zarr_export import export_zarr
-    from ..datasets.validation import ArchiveError
+    from ..datasets.validation import ResultsError
 
     try:
         groups = export_zarr(path, to)
-    except (ArchiveError, FileExistsError, ModuleNotFoundError) as error:
+    except (ResultsError, FileExistsError, ModuleNotFoundError) as error:
         refuse(error)
     for group in groups:
         say(f"{to}: {group}")
@@ -52,12 +52,12 @@ def merge(
       ntk-core merge first/archive second/archive --to both
     """
     from ..archive.merge import MergeError, merge_archives
-    from ..datasets.validation import ArchiveError
-    from ..storage.checksums import NoManifestError
+    from ..archive.verify import NoManifestError
+    from ..datasets.validation import ResultsError
 
     try:
         merged = merge_archives(first, second, to)
-    except (ArchiveError, MergeError, NoManifestError, FileExistsError) as error:
+    except (ResultsError, MergeError, NoManifestError, FileExistsError) as error:
         refuse(error)
     for name, experiment in merged.items():
         say(f"{to / name}: {experiment.runs:,} runs")

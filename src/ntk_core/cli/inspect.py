@@ -27,7 +27,7 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
       ntk-core describe archive --json | jq .experiments.theorem1.axes
     """
     from ..archive.results import open_archive
-    from ..datasets.validation import ArchiveError
+    from ..datasets.validation import ResultsError
 
     try:
         archive = open_archive(path)
@@ -35,7 +35,7 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
         verdicts: dict[str, list[str]] = {}
         for claim in archive.claims if (path / "claims.json").exists() else []:
             verdicts.setdefault(claim.verdict, []).append(claim.id)
-    except ArchiveError as error:
+    except ResultsError as error:
         refuse(error)
     if json:
         print_json(found | {"verdicts": verdicts})
@@ -55,12 +55,12 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
 
 def _experiment(archive: Archive, name: str) -> dict[str, Any]:
     """What is inside one experiment, as plain data."""
-    from ..experiments.drawn import Experiment
+    from ..experiments.drawn import DrawnExperiment
 
     opened = archive[name]
     spec = opened.spec
     axes: dict[str, Any] = {}
-    if isinstance(spec, Experiment):
+    if isinstance(spec, DrawnExperiment):
         axes |= spec.axes
     else:
         axes |= {"m": spec.m, "steps": spec.times}
@@ -106,11 +106,11 @@ def claims(
     """
     from ..archive.results import open_archive
     from ..claims.wording import as_text
-    from ..datasets.validation import ArchiveError
+    from ..datasets.validation import ResultsError
 
     try:
         found = open_archive(path).claims
-    except ArchiveError as error:
+    except ResultsError as error:
         refuse(error)
     if unknown := [name for name in id or [] if name not in {claim.id for claim in found}]:
         refuse(f"there is no statement {unknown[0]}; archived: {', '.join(claim.id for claim in found)}")
@@ -148,11 +148,12 @@ def exact(
       ntk-core exact --m 1024 --alpha 1 --delta 0.001
       ntk-core exact --perturbation sphere --d 64 --m 1073741824 --alpha 2 --delta 0.1 --delta 1e-9 --json
     """
-    from ..datasets.quantiles import homogeneity
-    from ..experiments.config import AnalysisModel, AxesModel, ConfigError, parse_section
+    from ..experiments.config import AnalysisModel
+    from ..experiments.models import AxesModel
+    from ..experiments.section import ConfigError, parse_section
+    from ..laws.exact import exact_quantile
     from ..quantities import QUANTITIES
     from ..theory.bounds import BOUNDS, bound
-    from ..theory.exact import exact_quantile
 
     axes = {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]}
     faults = []
@@ -167,7 +168,7 @@ def exact(
     for level in delta:
         for quantity in QUANTITIES:
             row: dict[str, Any] = {"quantity": quantity, "delta": level}
-            scale = float(homogeneity(quantity, np.array(x_norm)))
+            scale = float(QUANTITIES[quantity].at_norm(np.array(x_norm)))
             row["exact_quantile"] = scale * exact_quantile(perturbation, quantity, m, d, alpha, level)
             row |= {f"bound_{name}": float(bound(name, quantity, m, alpha, level, x_norm)) for name in BOUNDS}
             rows.append(row)

@@ -46,9 +46,10 @@ def verify(
       ntk-core verify archive --json | jq .faults
     """
     from ..archive.replay import random_blocks
-    from ..datasets.validation import ArchiveError, archived
+    from ..archive.verify import NoManifestError, check
+    from ..datasets.runs_file import open_runs
+    from ..datasets.validation import ResultsError
     from ..laws import LawError
-    from ..storage.checksums import NoManifestError, check
 
     try:
         found = check(path)
@@ -63,7 +64,7 @@ def verify(
     recomputed = {}
     with contextlib.ExitStack() as stack:
         try:
-            archives = [archived(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
+            archives = [open_runs(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
             for runs in archives:
                 stack.enter_context(runs).allow_code(run_archived_code)
             if recompute and not archives:
@@ -74,7 +75,7 @@ def verify(
                 recomputed[str(block)] = differing
                 how = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
                 told(f"recomputed {block}: {how or 'the same bits'}")
-        except (ArchiveError, LawError) as error:
+        except (ResultsError, LawError) as error:
             refuse(error)
         except MemoryError:
             refuse(f"{path}: a run of a runs.nc needs more memory than there is")
@@ -111,14 +112,15 @@ def replay(
     """
     from ..archive.replay import replay as again
     from ..archive.replay import replay_trained
-    from ..datasets.validation import ArchivedTraining, ArchiveError, archived
-    from ..experiments.plan import size_text
+    from ..datasets.runs_file import TrainedRunsFile, open_runs
+    from ..datasets.validation import ResultsError
+    from ..experiments.units import size_text
 
     if "/" in experiment or experiment.startswith("."):
         refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
     try:
-        with archived(path / experiment / "runs.nc") as runs:
-            if isinstance(runs, ArchivedTraining):
+        with open_runs(path / experiment / "runs.nc") as runs:
+            if isinstance(runs, TrainedRunsFile):
                 try:
                     found = replay_trained(runs, m, seed, dense)
                 except MemoryError:
@@ -130,7 +132,7 @@ def replay(
             else:
                 found = again(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
                 show = partial(_show_drawn, found, alpha / m)
-    except (ArchiveError, ValueError) as error:
+    except (ResultsError, ValueError) as error:
         refuse(error)
     if json:
         print_json(asdict(found) | {"same": found.same, "apart": found.apart})

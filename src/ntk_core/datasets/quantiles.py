@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..execution.workers import Workers, compute
-from ..experiments.drawn import Experiment
+from ..execution.compute import Workers, compute
+from ..experiments.drawn import DrawnExperiment
 from ..network import Array
-from ..quantities import quantum
-from ..storage.netcdf import RunsReader, attributes, describe
+from ..quantities import QUANTITIES
+from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.binomial import binomial_tail
+from .runs import RunsReader
 from .statistics import CONFIDENCE, quantiles, rate_upper_limit, sample_moments
 
 Index = tuple[int, ...]
@@ -39,10 +40,10 @@ CHANCE = 1e-6
 def quantile_dataset(
     runs: str | Path,
     theory: xr.Dataset,
-    experiment: Experiment,
+    experiment: DrawnExperiment,
     entropy: int,
     workers: Workers | None,
-    within: Experiment | None = None,
+    within: DrawnExperiment | None = None,
 ) -> xr.Dataset:
     """Quantiles, moments and exceedances of every cell, beside what `theory` holds of the same grid.
 
@@ -74,15 +75,15 @@ def quantile_dataset(
 
 
 def _thresholds(
-    experiment: Experiment, quantities: tuple[str, ...], limits: dict[str, Array], x_norm: Array
+    experiment: DrawnExperiment, quantities: tuple[str, ...], limits: dict[str, Array], x_norm: Array
 ) -> Array:
     """What a run at ‖x‖ = 1 must exceed to be over a bound: `(bound, quantity, m, alpha, delta, x_norm)`.
 
     A NaN bound has a NaN threshold, which nothing exceeds.
     """
     m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
-    scale = np.stack([homogeneity(q, x_norm) for q in quantities])[:, None, None, None, :]
-    least = np.stack([NOISE * (quantum(q, m, alpha) + 0.0 * alpha) for q in quantities])
+    scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
+    least = np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])
     return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), least) for b in bounds.BOUNDS])
 
 
@@ -136,7 +137,9 @@ def homogeneity(quantity: str, x_norm: Array) -> Array:
     return np.ones_like(x_norm) if quantity.endswith("_fraction") else x_norm
 
 
-def _label(theory: xr.Dataset, experiment: Experiment, entropy: int, parts: dict[str, Array]) -> xr.Dataset:
+def _label(
+    theory: xr.Dataset, experiment: DrawnExperiment, entropy: int, parts: dict[str, Array]
+) -> xr.Dataset:
     cell = ("quantity", "perturbation", "m", "d", "alpha")
     dims = {
         **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper"), (*cell, "delta")),
@@ -166,7 +169,9 @@ def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
     Both are NaN where the bound is; the ratio also where the quantile is 0.
     """
     ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
-    scale = [homogeneity(str(quantity), dataset["x_norm"].values) for quantity in dataset["quantity"].values]
+    scale = [
+        QUANTITIES[str(quantity)].at_norm(dataset["x_norm"].values) for quantity in dataset["quantity"].values
+    ]
     measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
     over = dataset["exceedances"]
     upper = xr.DataArray(rate_upper_limit(over.values, seeds), dims=over.dims)

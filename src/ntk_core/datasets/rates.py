@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..experiments.drawn import Experiment
+from ..experiments.drawn import DrawnExperiment
+from ..laws import moments
 from ..network import Array
-from ..quantities import quantum
-from ..storage.netcdf import attributes, describe
-from ..theory import moments
+from ..quantities import QUANTITIES
+from ..storage.metadata import attributes, describe
 from .quantiles import NOISE
 from .statistics import CONFIDENCE, Z, local_slopes, log_slope
 
@@ -34,7 +34,7 @@ SCALARS = (
 LOCAL = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope")
 
 
-def rate_dataset(table: xr.Dataset, experiment: Experiment, entropy: int) -> xr.Dataset:
+def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -> xr.Dataset:
     """Slopes against m and the constants in front, from a quantiles dataset.
 
     Means and root mean squares are fitted on all widths. Quantiles are fitted on the upper half of
@@ -97,7 +97,7 @@ def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: s
     value, lower, upper, error, exact = (curve[n] for n in ("value", "lower", "upper", "error", "exact"))
     first = 0 if statistic in RATE_STATISTICS else min(m.size // 2, max(m.size - 3, 0))
     quantity, law = str(point["quantity"]), str(point["perturbation"])
-    resolved = np.where(value > NOISE * quantum(quantity, m, float(point["alpha"])), value, 0.0)
+    resolved = np.where(value > NOISE * QUANTITIES[quantity].unit(m, float(point["alpha"])), value, 0.0)
     fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & np.isfinite(error)
     slope = log_slope(m[fitted], resolved[fitted], error[fitted])
     exact_slope = log_slope(m[fitted], exact[fitted], 0.0 * m[fitted])

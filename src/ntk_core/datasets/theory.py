@@ -12,22 +12,24 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..execution.workers import Workers, compute
-from ..experiments.drawn import Cell, Experiment
+from ..execution.compute import Workers, compute
+from ..experiments.drawn import DrawnExperiment
+from ..laws import moments
+from ..laws.exact import exact_quantile
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..storage.netcdf import attributes, describe
-from ..theory import bounds, moments
-from ..theory.exact import exact_quantile
+from ..sampling.cell import Cell
+from ..storage.metadata import attributes, describe
+from ..theory import bounds
 
 
 def theory_dataset(
-    experiment: Experiment,
+    experiment: DrawnExperiment,
     entropy: int,
     delta: tuple[float, ...],
     x_norm: tuple[float, ...],
     workers: Workers | None,
-    quantities: tuple[str, ...] = QUANTITIES,
+    quantities: tuple[str, ...] = tuple(QUANTITIES),
 ) -> xr.Dataset:
     """Exact quantiles, means and root mean squares of every cell, and every bound, on the experiment's grid.
 
@@ -61,10 +63,10 @@ def theory_dataset(
 
 
 def exact_arrays(
-    experiment: Experiment,
+    experiment: DrawnExperiment,
     delta: tuple[float, ...],
     workers: Workers | None,
-    quantities: tuple[str, ...] = QUANTITIES,
+    quantities: tuple[str, ...] = tuple(QUANTITIES),
 ) -> dict[str, tuple[tuple[str, ...], Array]]:
     """Exact quantiles and moments of every cell: dimensions and values, by variable."""
     shape = (len(quantities), *experiment.shape)
@@ -91,10 +93,10 @@ def _exact(quantities: tuple[str, ...], delta: tuple[float, ...], cell: Cell) ->
 
 
 def bound_arrays(
-    experiment: Experiment,
+    experiment: DrawnExperiment,
     delta: tuple[float, ...],
     x_norm: tuple[float, ...],
-    quantities: tuple[str, ...] = QUANTITIES,
+    quantities: tuple[str, ...] = tuple(QUANTITIES),
 ) -> dict[str, Array]:
     """Each bound over (quantity, m, alpha, delta, x_norm)."""
     grid = np.ix_(np.array(experiment.m), np.array(experiment.alpha), np.array(delta), np.array(x_norm))

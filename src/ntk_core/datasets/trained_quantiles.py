@@ -1,4 +1,4 @@
-"""From the `runs.nc` of a trained experiment to its `quantiles.nc` and `rates.nc`.
+"""From the `runs.nc` of a trained experiment to its `quantiles.nc`.
 
 The runs of a width are independent, the inputs of a run are not: standard errors come from the runs, each
 of which counts with its mean over the held-out inputs. A run that diverged is left out from there on, and
@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..experiments.trained import RUN_VARIABLES, Training
-from ..laws import LAWS
+from ..experiments.trained import TrainedExperiment
+from ..laws import LAWS, moments
 from ..network import Array
-from ..quantities import QUANTITIES, quantum
+from ..quantities import QUANTITIES
 from ..sampling.data import Data, load, step_size
 from ..sampling.descent import Status
-from ..storage.netcdf import attributes, describe
-from ..theory import bounds, moments
-from ..theory.training_limit import EXPONENTS, Limit, limit
-from .quantiles import NOISE, ROUNDING, homogeneity
-from .statistics import CONFIDENCE, Z, log_slope, sample_moments
+from ..sampling.training import RUN_VARIABLES
+from ..storage.metadata import attributes, describe
+from ..theory import bounds
+from .quantiles import NOISE, ROUNDING
+from .statistics import CONFIDENCE, sample_moments
 from .trained_shard import TITLE
 
 UNIFORM = ("printed", "sharp")
@@ -39,7 +39,11 @@ SLIP = 1e-9
 
 
 def table_dataset(
-    runs: xr.Dataset, experiment: Training, entropy: int, delta: tuple[float, ...], x_norm: tuple[float, ...]
+    runs: xr.Dataset,
+    experiment: TrainedExperiment,
+    entropy: int,
+    delta: tuple[float, ...],
+    x_norm: tuple[float, ...],
 ) -> xr.Dataset:
     """Moments, quantiles and exceedances at every width and time, beside bounds and laws at the α̂ measured.
 
@@ -63,7 +67,7 @@ def table_dataset(
     limits = np.full((len(bounds.BOUNDS), *shape, len(delta), len(x_norm)), np.nan)
     levels = np.ix_(np.array(delta), np.array(x_norm))
     for q, at, time in np.ndindex(shape):
-        name, m, a = QUANTITIES[q], experiment.m[at], float(mean_alpha[at, time])
+        name, m, a = tuple(QUANTITIES)[q], experiment.m[at], float(mean_alpha[at, time])
         there = kept[at, :, time]
         here = values[q, at, there, time]  # (runs, inputs)
         if not here.size or not a > 0.0:
@@ -73,8 +77,8 @@ def table_dataset(
         parts["quantile"][q, at, time] = np.quantile(here, 1.0 - np.array(delta), method="inverted_cdf")
         for law_index, law in enumerate(LAWS):
             parts["law_rms"][q, law_index, at, time] = moments.root_mean_square(law, name, m, experiment.d, a)
-        scale = homogeneity(name, np.array(x_norm))
-        least = NOISE * quantum(name, m, a)
+        scale = QUANTITIES[name].at_norm(np.array(x_norm))
+        least = NOISE * QUANTITIES[name].unit(m, a)
         for b, bound in enumerate(bounds.BOUNDS):
             limits[b, q, at, time] = bounds.bound(bound, name, m, a, *levels)
         own = alpha[at, there, time][:, None, None]
@@ -83,7 +87,7 @@ def table_dataset(
             exceeds = here[:, :, None, None] > np.maximum(each, least)[:, None]
             over[q, at, time, b] = exceeds.sum(axis=(0, 1))
             runs_over[q, at, time, b] = exceeds.any(axis=1).sum(axis=0)
-    scales = np.stack([homogeneity(name, np.array(x_norm)) for name in QUANTITIES])
+    scales = np.stack([QUANTITIES[name].at_norm(np.array(x_norm)) for name in QUANTITIES])
     measured = parts["quantile"][..., None] * scales[:, None, None, None, :]
     ratio = limits / np.where(measured > 0.0, measured, np.nan)
     point = ("quantity", "m", "steps")
@@ -119,7 +123,7 @@ def table_dataset(
     dataset = xr.Dataset(
         variables,
         coords={
-            "quantity": np.array(QUANTITIES, dtype=object),
+            "quantity": np.array(tuple(QUANTITIES), dtype=object),
             "perturbation": np.array(tuple(LAWS), dtype=object),
             "variable": np.array(RUN_VARIABLES, dtype=object),
             "status": np.array([status.name.lower() for status in Status], dtype=object),
@@ -171,7 +175,7 @@ def _numbers(runs: xr.Dataset, kept: Array) -> dict[str, Any]:
         }
 
 
-def alpha_ceiling(experiment: Training, data: Data) -> Array:
+def alpha_ceiling(experiment: TrainedExperiment, data: Data) -> Array:
     """A bound on α̂ at every recorded time and width that holds while the loss does not grow; `(times,)`.
 
     √m‖u_i‖ ≤ (η/n) Σ_s Σ_k |l'(F_k)| ‖x_k‖ ≤ η t g, where g = √(2 L(0)) for the squared loss, by Cauchy and
@@ -179,79 +183,3 @@ def alpha_ceiling(experiment: Training, data: Data) -> Array:
     """
     largest = math.sqrt(float(np.mean(data.y**2))) if experiment.loss == "squared" else 1.0
     return step_size(data, experiment.loss, experiment.step) * largest * np.array(experiment.times, float)
-
-
-def rate_dataset(table: xr.Dataset, experiment: Training, entropy: int) -> xr.Dataset:
-    """Slopes against the width at every recorded time, and constants beside their limits for m → ∞.
-
-    Of the mean and root mean square of each quantity, and of the mean over runs of each variable.
-    """
-    m = table["m"].values.astype(np.float64)
-    times = table["steps"].values
-    theory = limit(experiment, load(experiment, entropy), entropy)
-    names = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
-             "constant_upper", "constant_limit")  # fmt: skip
-    arrays = {name: np.full((len(QUANTITIES), 2, times.size), np.nan) for name in names}
-    numbers = {name: np.full((len(RUN_VARIABLES), times.size), np.nan) for name in names[:3]}
-    for q, s, time in np.ndindex(len(QUANTITIES), 2, times.size):
-        name, statistic = QUANTITIES[q], ("mean", "rms")[s]
-        at = table.isel(quantity=q, steps=time)
-        alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
-        error = at[f"{statistic}_standard_error"].values
-        resolved = at[statistic].values > NOISE * quantum(name, m, alpha)
-        row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, EXPONENTS[name])
-        row["constant_limit"] = float(_limit(theory, statistic, name)[time])
-        for key, value in row.items():
-            arrays[key][q, s, time] = value
-    for v, time in np.ndindex(len(RUN_VARIABLES), times.size):
-        at = table.isel(variable=v, steps=time)
-        slope = log_slope(m, at["run_mean"].values, at["run_mean_standard_error"].values)
-        for key, value in zip(names[:3], (slope.value, slope.lower, slope.upper), strict=True):
-            numbers[key][v, time] = value
-    dims = ("quantity", "statistic", "steps")
-    variables: dict[str, Any] = {name: (dims, value) for name, value in arrays.items()}
-    variables |= {f"run_{name}": (("variable", "steps"), value) for name, value in numbers.items()}
-    variables["exponent"] = ("quantity", np.array([EXPONENTS[name] for name in QUANTITIES]))
-    variables["displacement_limit"] = ("steps", theory.displacement)
-    variables["alpha_hat_limit_ceiling"] = ("steps", theory.ceiling)
-    dataset = xr.Dataset(
-        variables,
-        coords={
-            "quantity": table["quantity"].values,
-            "statistic": np.array(("mean", "rms"), dtype=object),
-            "variable": table["variable"].values,
-            "steps": times,
-        },
-    )
-    attrs = attributes(
-        f"{TITLE}: rates of {experiment.name}",
-        "Slopes against the width at every recorded time, and the constants in front beside their limits.",
-        experiment,
-        entropy,
-    )
-    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
-
-
-def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
-    """Slope and constant of a statistic along m; a value that is rounding comes as 0, and is left out."""
-    slope = log_slope(m, value, error)
-    known = np.flatnonzero(np.isfinite(value))
-    if not known.size:
-        return {}
-    last = known[-1]
-    scale = m[last] ** k
-    row = {
-        "slope": slope.value,
-        "slope_lower": slope.lower,
-        "slope_upper": slope.upper,
-        "constant": scale * value[last],
-        "constant_lower": scale * (value[last] - Z * error[last]),
-        "constant_upper": scale * (value[last] + Z * error[last]),
-    }
-    if known.size > 1:
-        row["local_slope_last"] = log_slope(m[known[-2:]], value[known[-2:]], error[known[-2:]]).value
-    return row
-
-
-def _limit(theory: Limit, statistic: str, quantity: str) -> Array:
-    return (theory.rms if statistic == "rms" else theory.mean)[quantity]

@@ -1,10 +1,8 @@
-"""From a shard of trained runs to its file, and from shards to `runs.nc`."""
+"""A shard of trained runs, and its file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,27 +10,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..execution.workers import TASK_COST, Workers, compute
-from ..experiments.drawn import Shard
-from ..experiments.trained import RUN_VARIABLES, Training
+from ..execution.compute import TASK_COST, Workers, compute
+from ..experiments.shards import Shard
+from ..experiments.trained import TrainedExperiment
 from ..quantities import QUANTITIES
 from ..sampling.data import load
 from ..sampling.descent import Status, Trained, train
-from ..sampling.streams import FORMAT_VERSION
+from ..sampling.training import RUN_VARIABLES
 from ..storage.checksums import seal
-from ..storage.netcdf import attributes, describe, write
+from ..storage.metadata import attributes, describe
+from ..storage.netcdf import write
 
 TITLE = "Lazy training of two-layer ReLU networks"
 
 
-def train_seeds(experiment: Training, entropy: int, m: int, seeds: range) -> list[Trained]:
+def train_seeds(experiment: TrainedExperiment, entropy: int, m: int, seeds: range) -> list[Trained]:
     """One task: some runs of a width. Runs on a worker."""
     data = load(experiment, entropy)
     return [train(experiment, data, entropy, m, seed) for seed in seeds]
 
 
 def train_shard(
-    shard: Shard[Training], path: str | Path, workers: Workers, report: Callable[[int], None]
+    shard: Shard[TrainedExperiment], path: str | Path, workers: Workers, report: Callable[[int], None]
 ) -> None:
     """Train all runs of a shard on the workers and write them to `path`, and seal the file.
 
@@ -48,7 +47,7 @@ def train_shard(
     attrs = attributes(
         f"{TITLE}: one shard of {experiment.name}",
         f"Runs {shard.start} to {shard.stop - 1} at width {shard.m}.",
-        replace(experiment, m=(shard.m,), seeds=shard.stop - shard.start),
+        experiment.part(shard.m, range(shard.start, shard.stop)),
         shard.entropy,
     )
     dataset = _dataset(experiment, shard.entropy, shard.m, range(shard.start, shard.stop), runs)
@@ -56,7 +55,9 @@ def train_shard(
     seal(Path(path))
 
 
-def _dataset(experiment: Training, entropy: int, m: int, seeds: range, runs: Sequence[Trained]) -> xr.Dataset:
+def _dataset(
+    experiment: TrainedExperiment, entropy: int, m: int, seeds: range, runs: Sequence[Trained]
+) -> xr.Dataset:
     quantities = np.stack([run.quantities for run in runs])
     numbers = np.stack([run.numbers for run in runs])
     variables: dict[str, Any] = {
@@ -83,43 +84,3 @@ def _dataset(experiment: Training, entropy: int, m: int, seeds: range, runs: Seq
 
 def _meanings() -> str:
     return " ".join(status.name.lower() for status in Status)
-
-
-def collect(experiment: Training, entropy: int, shards: Sequence[str | Path], path: str | Path) -> None:
-    """Join the shards of a trained experiment into one runs file; its bytes do not depend on the cutting.
-
-    Raises `ValueError` if the shards are of other runs or do not cover the experiment exactly.
-    """
-    parts: dict[int, list[xr.Dataset]] = {m: [] for m in experiment.m}
-    for shard in shards:
-        with xr.open_dataset(shard, engine="netcdf4") as file:
-            _check(file, shard, experiment, entropy)
-            parts[int(file["m"][0])].append(file.load())
-    for m, files in parts.items():
-        files.sort(key=lambda file: int(file["seed"][0]))
-        seeds = np.concatenate([file["seed"].values for file in files]) if files else np.empty(0)
-        if not np.array_equal(seeds, np.arange(experiment.seeds)):
-            raise ValueError(f"shards of m = {m} hold {seeds.size} seeds, not 0 to {experiment.seeds}")
-    widths = [
-        xr.concat(files, "seed", data_vars="minimal", coords="minimal", compat="override", join="exact")
-        for files in parts.values()
-    ]
-    runs = xr.concat(widths, "m", data_vars="minimal", coords="minimal", compat="override", join="exact")
-    attrs = attributes(
-        f"{TITLE}: runs of {experiment.name}",
-        "Gradient descent beside its linear twin: the linearization error, its two parts and the fraction of "
-        "sign changes at held-out inputs, the distance the weights have moved, and losses, along training.",
-        experiment,
-        entropy,
-    )
-    write(describe(runs, attrs), path)
-
-
-def _check(file: xr.Dataset, path: str | Path, experiment: Training, entropy: int) -> None:
-    found = json.loads(file.attrs["spec"])
-    expected = json.loads(json.dumps({**asdict(experiment), "entropy": str(entropy)}))
-    for key, value in expected.items():
-        if key not in ("name", "m", "seeds") and found.get(key) != value:
-            raise ValueError(f"{path} holds {key} {found.get(key)}, not {value}")
-    if file.attrs["format_version"] != FORMAT_VERSION:
-        raise ValueError(f"{path} has format {file.attrs['format_version']}, not {FORMAT_VERSION}")

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 import yaml
 
-from .config import ConfigError
 from .config_errors import shorten
+from .section import ConfigError
 
 MAX_BYTES = 256 * 1024
 """A config of a thousand values on every axis has some 50 kB."""

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..workdir.progress import clock
-from .config import ConfigError
-from .drawn import Experiment, Shard, Work
-from .plan import Plan, size_text
+from .experiment import Experiment
+from .plan import Plan
+from .section import ConfigError
+from .shards import Shard
+from .units import clock, size_text
 
 MAX_SHARDS = 100_000
 """More would take Snakemake minutes to plan and the file system a folder too large to list."""
@@ -122,7 +123,7 @@ def estimate(plan: Plan, at_once: int) -> str:
     )
 
 
-def shard_request(experiment: Work, m: int, seeds: int, threads: int, attempt: int) -> Request:
+def shard_request(experiment: Experiment, m: int, seeds: int, threads: int, attempt: int) -> Request:
     """What a simulate job asks a cluster for.
 
     A job that asks for too little is killed, one that asks for too much waits longer: each new attempt after
@@ -185,10 +186,10 @@ def _largest(plan: Plan) -> list[tuple[str, float]]:
     shards = [Shard(e, plan.config.entropy, e.m[-1], 0, min(e.seeds, size)) for e in experiments]
     entries = max(_entries(plan, experiment) for experiment in experiments)
     read = max(experiments, key=_read_bytes)
-    cell = "seeds: a cell" if isinstance(read, Experiment) else "experiments: the training"
+    cell = "seeds: a cell" if read.kind == "drawn" else "experiments: the training"
     return [
         (f"execution.shard_seeds: a shard of {max(s.runs for s in shards):,} runs", max(map(_drawn, shards))),
-        (f"{cell} of {_runs_read(read):,} runs", _read_bytes(read)),
+        (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
         (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
         ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
     ]
@@ -205,7 +206,7 @@ def disk_bytes(plan: Plan) -> float:
     )
 
 
-def shard_bytes(experiment: Work, m: int, seeds: int, threads: int) -> float:
+def shard_bytes(experiment: Experiment, m: int, seeds: int, threads: int) -> float:
     """Memory of a simulate job: its runs, and a worker for each thread."""
     drawn = _drawn(Shard(experiment, 0, m, 0, seeds))
     return PROCESS_BYTES + (threads - 1) * WORKER_BYTES + threads * experiment.memory(m) + drawn
@@ -220,38 +221,32 @@ def analysis_bytes(plan: Plan, names: list[str], threads: int) -> float:
 def analysis_seconds(plan: Plan, names: list[str]) -> float:
     """Time of going through all runs of some experiments, and of the exact laws of their cells."""
     experiments = [plan.experiment(name) for name in names]
-    cells = sum(math.prod(e.shape) for e in experiments if isinstance(e, Experiment))
+    cells = sum(experiment.table_cells for experiment in experiments)
     runs = sum(experiment.runs for experiment in experiments)
     return RUN_SECONDS * runs + CELL_SECONDS * len(plan.config.delta) * cells
 
 
-def _shard_count(plan: Plan, experiment: Work) -> int:
+def _shard_count(plan: Plan, experiment: Experiment) -> int:
     """Shards of an experiment as the config cuts it, counted without listing."""
     most = plan.config.execution.shard_seeds
     return sum(-(-experiment.seeds // experiment.shard_seeds(m, most)) for m in experiment.m)
 
 
-def _entries(plan: Plan, experiment: Work) -> int:
+def _entries(plan: Plan, experiment: Experiment) -> int:
     """Cells times levels δ and norms ‖x‖; none for what is trained, whose tables are small."""
-    cells = math.prod(experiment.shape) if isinstance(experiment, Experiment) else 0
-    return cells * len(plan.config.delta) * len(plan.config.x_norm)
+    return experiment.table_cells * len(plan.config.delta) * len(plan.config.x_norm)
 
 
 def _drawn(shard: Shard[Any]) -> int:
     return DRAWN_COPIES * shard.experiment.run_bytes * shard.runs
 
 
-def _read_bytes(experiment: Work) -> int:
-    return READ_COPIES * experiment.run_bytes * _runs_read(experiment)
-
-
-def _runs_read(experiment: Work) -> int:
-    """Runs that are in memory together: a cell's, or all that are trained."""
-    return experiment.seeds if isinstance(experiment, Experiment) else experiment.runs
+def _read_bytes(experiment: Experiment) -> int:
+    return READ_COPIES * experiment.run_bytes * experiment.runs_together
 
 
 @lru_cache(maxsize=4096)
-def _seed_seconds(experiment: Work, m: int) -> float:
+def _seed_seconds(experiment: Experiment, m: int) -> float:
     """Work of one seed; shards of one width share it, and there may be a hundred thousand."""
     return experiment.seed_cost(m) / 1e9
 

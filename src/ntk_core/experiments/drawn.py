@@ -1,84 +1,30 @@
-"""The grid of runs: experiments are products of axes, cells are their points, shards their pieces.
-
-config → experiments → shards (one file each, one job each) → tasks (what a worker does at once).
-How a grid is cut into shards and tasks never changes a result.
-"""
+"""A drawn experiment: a full grid of cells, and how the work of its shards is cut into tasks."""
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any
 
-from ..laws import LAWS, DisplacementLaw, OwnLaw
-from ..laws.own import NEURON_NS, PAIR_NS
+from ..laws import OwnLaw
+from ..quantities import QUANTITIES
+from ..sampling.cell import Cell
 from ..sampling.streams import FORMAT_VERSION
-from ..theory.gaussian import band_probability
-from .trained import Training
-
-BLOCK = {"band": 1024, "dense": 64}
-"""Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
-
-RUN_BYTES = 40
-"""Bytes of one run: five float64."""
-
-SHARD_UNIT = 1024
-"""Shards are planned in multiples of this many seeds, so that few blocks are cut by two shards."""
+from .shards import Shard
 
 OWN_COPIES = 8
 """Arrays as large as a network's weights that a dense run under a law of one's own may hold, its too."""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One point of a grid; its runs differ in the seed alone."""
-
-    sampler: str
-    perturbation: str
-    m: int
-    d: int
-    alpha: float
-    own: OwnLaw | None = None
-
-    @property
-    def law(self) -> DisplacementLaw:
-        """The law of the displacements. Raises `LawError` for a law of one's own that cannot be run."""
-        return LAWS[self.perturbation] if self.own is None else self.own.law()
-
-    @property
-    def block(self) -> int:
-        """Seeds drawn together."""
-        return BLOCK[self.sampler]
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.sampler}, {self.perturbation}, m = {self.m}, d = {self.d}, alpha = {self.alpha:g}"
-
-    @property
-    def key(self) -> str:
-        """The name under which the cell's random streams are drawn; exact in α."""
-        return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
-
-    def cost(self) -> float:
-        """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
-        if self.sampler == "dense":
-            return 3000.0 + (6.0 if self.own is None else NEURON_NS) * self.m * self.d
-        pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
-        pair = PAIR_NS if self.own is not None else LAWS[self.perturbation].pair_cost(self.d)
-        return 300.0 + pair * pairs
-
-
-@dataclass(frozen=True)
-class Experiment:
+class DrawnExperiment:
     """A full grid: the product of its axes, with `seeds` runs in every cell, numbered from `first_seed` on.
 
-    `laws` are those of its perturbations that are a user's own.
+    `laws` are those of its perturbations that are a user's own. See `Experiment` for what is not described.
     """
 
     name: str
@@ -91,7 +37,9 @@ class Experiment:
     laws: tuple[OwnLaw, ...] = field(default=(), repr=False)
     first_seed: int = field(default=0, repr=False)
 
-    def without_runs(self) -> Experiment:
+    kind = "drawn"
+
+    def without_runs(self) -> DrawnExperiment:
         """The grid alone: what theory is about."""
         return replace(self, seeds=0, first_seed=0)
 
@@ -120,7 +68,7 @@ class Experiment:
             found.append(axis.index(value))
         return tuple(found)
 
-    def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> Experiment:
+    def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> DrawnExperiment:
         """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.
 
         Raises `ValueError` for an axis, a value or seeds that are not there.
@@ -166,9 +114,19 @@ class Experiment:
         return self.cells_per_width * len(self.m) * self.seeds
 
     @property
+    def runs_together(self) -> int:
+        """Runs of a cell: its quantiles need them all at once."""
+        return self.seeds
+
+    @property
+    def table_cells(self) -> int:
+        """Cells of the grid, each with an entry of the tables."""
+        return math.prod(self.shape)
+
+    @property
     def run_bytes(self) -> int:
-        """Bytes of one run."""
-        return RUN_BYTES
+        """Bytes of one run: a float64 for each quantity."""
+        return 8 * len(QUANTITIES)
 
     @property
     def method(self) -> str:
@@ -190,6 +148,20 @@ class Experiment:
         """Seeds of one shard at a width: as many as are allowed."""
         return most
 
+    def part(self, m: int, seeds: range) -> DrawnExperiment:
+        """The runs of one width with these seeds."""
+        return replace(self, m=(m,), first_seed=seeds.start, seeds=len(seeds))
+
+    def spec(self) -> dict[str, Any]:
+        """All that the experiment is, as plain data for a file; laws of one's own with source and digest."""
+        content = asdict(self)
+        del content["laws"]
+        if not self.first_seed:
+            del content["first_seed"]
+        if self.laws:
+            content["laws"] = {law.name: {"sha256": law.sha256, "source": law.source} for law in self.laws}
+        return content
+
     def content_key(self, entropy: int) -> str:
         """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
 
@@ -208,66 +180,6 @@ class Experiment:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
 
 
-AnyKind = TypeVar("AnyKind", bound="Experiment | Training")
-Work: TypeAlias = "Experiment | Training"
-
-
-def spec(work: Work) -> dict[str, Any]:
-    """All that a work is, as plain data for a file; laws of one's own with source and digest, by name."""
-    content = asdict(work)
-    content.pop("laws", None)
-    if not content.get("first_seed"):
-        content.pop("first_seed", None)
-    if isinstance(work, Experiment) and work.laws:
-        content["laws"] = {law.name: {"sha256": law.sha256, "source": law.source} for law in work.laws}
-    return content
-
-
-@dataclass(frozen=True)
-class Shard(Generic[AnyKind]):
-    """The runs of an experiment at one width with seeds `start` … `stop - 1`: one job, one file."""
-
-    experiment: AnyKind
-    entropy: int
-    m: int
-    start: int
-    stop: int
-
-    @property
-    def runs(self) -> int:
-        """Runs in the shard."""
-        return self.experiment.cells_per_width * (self.stop - self.start)
-
-    def cost(self) -> float:
-        """Expected work of the shard, in the unit of `Cell.cost`."""
-        return (self.stop - self.start) * self.experiment.seed_cost(self.m)
-
-
-def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Consecutive ranges `(start, stop)` covering seeds 0 … seeds - 1.
-
-    Ranges in `existing` (shards already on disk, of whatever size) are used where they continue
-    the cover; the gaps are cut into ranges of `shard_seeds`. So another shard size recomputes
-    nothing, and more seeds cost only the seeds that are new. The answer does not change while the
-    ranges it names come into being.
-    """
-    by_start: dict[int, int] = {}
-    for start, stop in existing:
-        if stop <= seeds:
-            by_start[start] = max(stop, by_start.get(start, 0))
-    starts = sorted(by_start)
-    cover, position = [], 0
-    while position < seeds:
-        if position in by_start:
-            stop = by_start[position]
-        else:
-            following = bisect.bisect_right(starts, position)
-            stop = min([position + shard_seeds, seeds, *starts[following : following + 1]])
-        cover.append((position, stop))
-        position = stop
-    return cover
-
-
 @dataclass(frozen=True)
 class Piece:
     """Consecutive seeds of one cell; `index` is the cell's place among the shard's cells."""
@@ -278,7 +190,7 @@ class Piece:
     stop: int
 
 
-def tasks(shard: Shard[Experiment], cost: float) -> list[list[Piece]]:
+def tasks(shard: Shard[DrawnExperiment], cost: float) -> list[list[Piece]]:
     """The shard's work as lists of pieces, each list costing about `cost` (unit of `Cell.cost`).
 
     Cheap cells share a task, dear cells are cut between blocks of seeds.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,8 +15,10 @@ from .. import __version__
 from ..laws import LawError
 from ..laws.own import TRIAL_WIDTH
 from ..sampling.streams import FORMAT_VERSION
-from .config import Config, ConfigError
-from .drawn import Shard, Work, seed_ranges
+from .config import Config
+from .experiment import Experiment
+from .section import ConfigError
+from .shards import Shard, seed_ranges
 
 Number = TypeVar("Number", int, float)
 
@@ -30,11 +32,11 @@ class Plan:
     config: Config
     root: Path
 
-    def experiment(self, name: str) -> Work:
+    def experiment(self, name: str) -> Experiment:
         """The experiment called `name`."""
         return self.config.experiment(name)
 
-    def folder(self, experiment: Work) -> Path:
+    def folder(self, experiment: Experiment) -> Path:
         """Where the shards of an experiment live; shards of another grid live elsewhere."""
         return self.root / experiment.name / "shards" / experiment.content_key(self.config.entropy)
 
@@ -65,7 +67,9 @@ class Plan:
         ]
 
     @staticmethod
-    def _ranges(experiment: Work, existing: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+    def _ranges(
+        experiment: Experiment, existing: list[tuple[int, int]], size: int
+    ) -> Iterator[tuple[int, int]]:
         """Ranges of seeds that cover the experiment, those already on disk first."""
         first = experiment.numbers.start
         there = [(start - first, stop - first) for start, stop in existing if start >= first]
@@ -85,23 +89,20 @@ class Plan:
             raise ConfigError(f"{path} is no shard of experiment {name} as the config has it now")
         return shard
 
-    def spec(self, name: str) -> str:
-        """All that the runs of an experiment depend on, as text."""
-        first = self.experiment(name).numbers.start
-        later = f"from seed {first}, " if first else ""
-        return f"{self.experiment(name)}, {later}{self._laws(name)}{self._versions}"
+    def identity(self, name: str) -> str:
+        """All that the runs of an experiment depend on, as canonical JSON."""
+        return self._identity(self.experiment(name))
 
-    def grid(self, name: str) -> str:
+    def grid_identity(self, name: str) -> str:
         """All of it but the number of runs: what theory depends on."""
-        return f"{self.config.grid(name).without_runs()}, {self._laws(name)}{self._versions}"
+        return self._identity(self.config.drawn_experiment(name).without_runs())
 
-    def _laws(self, name: str) -> str:
-        laws = self.config.grid(name).laws if name in self.config.grids else ()
-        return "".join(f"law {law.name} {law.sha256}, " for law in laws)
-
-    @property
-    def _versions(self) -> str:
-        return f"entropy {self.config.entropy}, format {FORMAT_VERSION}, ntk_core {__version__}"
+    def _identity(self, experiment: Experiment) -> str:
+        spec = experiment.spec()
+        for law in spec.get("laws", {}).values():
+            del law["source"]  # its digest stands for it
+        versions = {"format": FORMAT_VERSION, "ntk_core": __version__}
+        return json.dumps({"spec": spec, "entropy": self.config.entropy, **versions}, sort_keys=True)
 
     def sorting_threads(self, name: str, cores: int) -> int:
         """Threads for the quantiles of an experiment: one for every ten million runs, of the cores there are.
@@ -121,7 +122,7 @@ class Plan:
         It is asked for draws at the edges of the experiment's grid, but for dense ones at a small width. In a
         run every draw is checked.
         """
-        for grid in map(self.config.grid, self.config.grids):
+        for grid in map(self.config.drawn_experiment, self.config.drawn):
             widths = grid.m if grid.sampler == "band" else (TRIAL_WIDTH,)
             edges = itertools.product(_edges(widths), _edges(grid.d), _edges(grid.alpha))
             for law, (m, d, alpha) in itertools.product(grid.laws, edges):
@@ -146,7 +147,7 @@ class Plan:
         where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         return shutil.disk_usage(where).free
 
-    def missing(self, experiment: Work) -> int:
+    def missing(self, experiment: Experiment) -> int:
         """Runs of an experiment that are not yet in shards."""
         ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
         wanted = experiment.numbers
@@ -157,21 +158,3 @@ class Plan:
 def _edges(axis: tuple[Number, ...]) -> list[Number]:
     """The least and the largest of an ascending axis, once where they are one."""
     return sorted({axis[0], axis[-1]})
-
-
-def library_digest() -> str:
-    """Ten hex digits naming the code of this library: tables and figures are made anew when it changes."""
-    digest = hashlib.sha256()
-    files = Path(__file__).parents[1].rglob("*.*")
-    for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js", ".md"}):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:10]
-
-
-def size_text(count: float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
-        if count < 1000 or unit == "PB":
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1000
-    raise AssertionError

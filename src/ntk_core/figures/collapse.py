@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ..datasets.statistics import Z
+from ..laws.moments import cancels
+from ..quantities import QUANTITIES
 from . import style
 
 CLAIM = r"Times $\sqrt{m}$, every quantity settles at its theoretical constant; random directions fall below"
@@ -31,11 +33,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             shown = scaled > 0
             ax.errorbar(
                 m[shown], scaled[shown], bar[shown], linestyle="none", capsize=1.5, label=law,
-                marker=style.LAW_MARKERS.get(law, "^"), color=colours[law],
+                marker=style.law_marker(law), color=colours[law],
             )  # fmt: skip
             constant, k = limit["constant_limit"].item(), limit["exponent"].item()
             if np.isfinite(constant):
-                flat = k == 0.5
+                flat = not cancels(law, quantity)
                 ax.plot(
                     m,
                     constant * m ** (0.5 - k),
@@ -53,7 +55,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         low, high = ax.get_ylim()
         ax.set_ylim(low / 2, high * 2.5)
         ax.yaxis.set_minor_formatter(NullFormatter())
-        ax.set_title(rf"$\sqrt{{m}}\;\cdot$ {style.SYMBOLS[quantity]}")
+        ax.set_title(rf"$\sqrt{{m}}\;\cdot$ ${QUANTITIES[quantity].symbol}$")
     axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (
         rf"Mean over the runs times $\sqrt{{m}}$, at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = 1. "

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..laws.moments import cancels, limit, typical_statistic
 from ..theory.bounds import bound
-from ..theory.moments import exponent, limit
 from . import style
 
 CLAIM = (
@@ -29,17 +29,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     here = rates.sel(quantity="linearization_error", d=d)
     fine = np.geomspace(alphas.min() / 1.3, alphas.max() * 1.3, 60)
     for law in laws:
-        point = here.sel(perturbation=law, statistic=style.typical(law))
+        point = here.sel(perturbation=law, statistic=typical_statistic(law))
         value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
-        k = exponent(law, "linearization_error")
         left.errorbar(
             alphas, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,
-            marker=style.LAW_MARKERS.get(law, "^"), color=colours[law],
-            label=rf"{law}, $m^{{{'1/2' if k == 0.5 else '3/4'}}}E$",
+            marker=style.law_marker(law), color=colours[law],
+            label=rf"{law}, $m^{{{'3/4' if cancels(law) else '1/2'}}}E$",
         )  # fmt: skip
         left.plot(
             fine,
-            [limit(law, "linearization_error", d, a, style.typical(law)) for a in fine],
+            [limit(law, "linearization_error", d, a, typical_statistic(law)) for a in fine],
             color=colours[law],
             linewidth=1.1,
         )
@@ -59,7 +58,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             x_norm,
             measured,
             linewidth=1.1,
-            marker=style.LAW_MARKERS.get(law, "^"),
+            marker=style.law_marker(law),
             color=colours[law],
             label=law,
         )

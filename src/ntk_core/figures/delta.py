@@ -43,7 +43,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             shown = style.resolved(value / scale / at, m, alpha)
             ax.errorbar(
                 delta[shown], value[shown], style.error_bars(value, lower, upper)[:, shown], capsize=2,
-                marker=style.LAW_MARKERS.get(law, "^"), color=colours[law], linewidth=1.1, label=law,
+                marker=style.law_marker(law), color=colours[law], linewidth=1.1, label=law,
             )  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
         ax.invert_xaxis()

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..theory.moments import exponent, limit
+from ..laws.moments import cancels, limit, typical_statistic
 from . import style
 
 CLAIM = "The dimension does not matter along $x$; random directions miss $x$ as $d$ grows"
@@ -21,27 +21,27 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     d = table["d"].values
     fine = np.unique(np.geomspace(1, 4 * max(d.max(), 4), 60).astype(int))
     here = rates.sel(quantity="linearization_error", alpha=alpha)
-    exponents = sorted({exponent(law, "linearization_error") for law in laws})
+    groups = sorted({cancels(law) for law in laws})
     figure, axes = plt.subplots(
-        1, len(exponents), figsize=(4.6 * len(exponents), 4.0), squeeze=False, layout="constrained"
+        1, len(groups), figsize=(4.6 * len(groups), 4.0), squeeze=False, layout="constrained"
     )
-    for ax, k in zip(axes[0], exponents, strict=True):
-        for law in (law for law in laws if exponent(law, "linearization_error") == k):
-            point = here.sel(perturbation=law, statistic=style.typical(law))
+    for ax, cancelling in zip(axes[0], groups, strict=True):
+        for law in (law for law in laws if cancels(law) == cancelling):
+            point = here.sel(perturbation=law, statistic=typical_statistic(law))
             value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
             ax.errorbar(
                 d, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,
-                marker=style.LAW_MARKERS.get(law, "^"), color=colours[law], label=law,
+                marker=style.law_marker(law), color=colours[law], label=law,
             )  # fmt: skip
             ax.plot(
                 fine,
-                [limit(law, "linearization_error", int(n), alpha, style.typical(law)) for n in fine],
+                [limit(law, "linearization_error", int(n), alpha, typical_statistic(law)) for n in fine],
                 color=colours[law],
                 linewidth=1.1,
             )
         ax.set(xscale="log", yscale="log", xlabel="input dimension $d$")
-        ax.set_ylabel(r"$m^{1/2}\cdot$ mean of $E$" if k == 0.5 else r"$m^{3/4}\cdot$ rms of $E$")
-        if k == 0.5:
+        ax.set_ylabel(r"$m^{3/4}\cdot$ rms of $E$" if cancelling else r"$m^{1/2}\cdot$ mean of $E$")
+        if not cancelling:
             low, high = ax.get_ylim()
             ax.set_ylim(low / 2, high * 2)
         ax.legend()

@@ -12,9 +12,9 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..laws.exact import exact_law
 from ..network import Array
 from ..theory.bounds import bound
-from ..theory.exact import exact_law
 from . import style
 
 CLAIM = r"Away from $\|x\| = 1$ Lemma 4 and event $A_1$ fail as printed; Theorem 1 does not"

@@ -8,6 +8,7 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..laws.moments import typical_statistic
 from . import style
 
 CLAIM = "The linearization error falls as $m^{-1/2}$ at worst, and as $m^{-3/4}$ in random directions"
@@ -69,7 +70,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:
     """The fitted slope with its interval: of the mean, or of the rms where the signed error is centred."""
-    statistic = style.typical(law)
+    statistic = typical_statistic(law)
     row = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d, statistic=statistic)
     slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
     return f"slope {slope:.4f} ± {half:.4f}" if np.isfinite(slope) else "one width: no slope"

@@ -8,6 +8,7 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..laws.moments import cancels, typical_statistic
 from . import style
 
 CLAIM = "Local slopes bend at small widths just as the exact law says, and tend to the theory's rate"
@@ -28,7 +29,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         here = error.sel(perturbation=law)
         k = float(here["exponent"].values.flat[0])
         ax.axhline(-k, color="0.6", linewidth=1.0)
-        for statistic, colour in zip([style.typical(law), *levels], ["0.15", *colours], strict=True):
+        for statistic, colour in zip([typical_statistic(law), *levels], ["0.15", *colours], strict=True):
             row = here.sel(statistic=statistic)
             value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
             label = statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
@@ -43,7 +44,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         style.width_axis(ax, m)
         ax.set_ylim(-k - 0.32, -k + 0.12)  # what is further off says only that the run has few sign changes
         known = np.isfinite(here["constant_limit"].values).any()
-        ax.set_title(rf"{law}: {'limit' if known else 'Theorem 1:'} $-{'3/4' if k == 0.75 else '1/2'}$")
+        ax.set_title(rf"{law}: {'limit' if known else 'Theorem 1:'} $-{'3/4' if cancels(law) else '1/2'}$")
         ax.legend(loc="best")
     axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (

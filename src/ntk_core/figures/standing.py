@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..laws import LAWS
 from ..network import Array
 from . import style
 
@@ -51,11 +50,6 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 
 _BOUNDS = ("printed", "sharp")
-_LAWS: dict[str, dict[str, Any]] = {
-    "adversarial": {"linestyle": "-", "label": "adversarial: the worst"},
-    "aligned": {"linestyle": "--", "label": "aligned"},
-    "sphere": {"linestyle": "-.", "label": "sphere: random"},
-}
 
 
 def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
@@ -71,7 +65,12 @@ def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
         value = x_norm * error["law_rms"].sel(perturbation=law).values
         shown = style.positive(value)
         if shown.any():
-            look = {"marker": style.lone(shown), "markersize": 14, **_LAWS.get(law, {"label": law})}
+            look = {
+                "marker": style.lone(shown),
+                "markersize": 14,
+                "linestyle": LAWS[law].dashes,
+                "label": LAWS[law].label,
+            }
             ax.plot(x[shown], value[shown], color=colours[law], linewidth=1.6, **look)
     value = x_norm * error["rms"].values
     bar = style.bars(value, x_norm * error["rms_standard_error"].values)

@@ -22,18 +22,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..datasets.quantiles import NOISE
 from ..datasets.statistics import Z
+from ..laws import LAWS
 from ..network import Array
-from ..quantities import quantum
-from ..storage.netcdf import replacing
-from ..theory.moments import exponent
-
-SYMBOLS = {
-    "linearization_error": r"$E$",
-    "delta1": r"$|\Delta_1|$",
-    "delta2": r"$|\Delta_2|$",
-    "sign_change_fraction": r"$|S(x)|/m$",
-    "band_fraction": r"$|B|/m$",
-}
+from ..quantities import QUANTITIES
+from ..storage.atomic import replacing
+from ..theory.moments import CANCELLING_EXPONENT, EXPONENT
 
 BOUND_STYLES: dict[str, dict[str, Any]] = {
     "printed": {"color": "0.15", "linestyle": "-", "label": "bound as printed"},
@@ -68,12 +61,13 @@ def context() -> Iterator[None]:
 
 def law_colours(laws: Sequence[str]) -> dict[str, Any]:
     """A colour for each displacement law, the same in every figure."""
-    known = ("adversarial", "aligned", "sphere")
-    order = [*known, *(law for law in laws if law not in known)]
+    order = [*LAWS, *(law for law in laws if law not in LAWS)]
     return dict(zip(order, sns.color_palette("colorblind", len(order)), strict=True))
 
 
-LAW_MARKERS = {"adversarial": "o", "aligned": "s", "sphere": "D"}
+def law_marker(law: str) -> str:
+    """The marker of a law's points; one's own laws share one."""
+    return LAWS[law].marker if law in LAWS else "^"
 
 
 def nearest_to_one(values: Array) -> float:
@@ -86,18 +80,13 @@ def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
 
     Also of a distance of outputs, and of a fraction, which is exact.
     """
-    return value > NOISE * quantum("linearization_error", m, alpha)
-
-
-def typical(law: str) -> str:
-    """The statistic whose rate is seen at every width: the mean, or the rms where the mean cancels."""
-    return "rms" if exponent(law, "linearization_error") == 0.75 else "mean"
+    return value > NOISE * QUANTITIES["linearization_error"].unit(m, alpha)
 
 
 def reference_slopes(ax: Axes, m: Array, anchor: float) -> None:
     """Thin grey lines of slope -1/2 and -3/4 from `anchor` at the least width, named in the legend."""
     ends = np.array([m.min(), m.max()], dtype=np.float64)
-    for k, label, dashes in ((0.5, "slope −1/2", "-"), (0.75, "slope −3/4", "-.")):
+    for k, label, dashes in ((EXPONENT, "slope −1/2", "-"), (CANCELLING_EXPONENT, "slope −3/4", "-.")):
         line = anchor * (ends / ends[0]) ** -k
         ax.plot(ends, line, color="0.6", linewidth=1.0, linestyle=dashes, zorder=1, label=label)
 

@@ -2,7 +2,7 @@
 
 from .adversarial import adversarial
 from .aligned import aligned
-from .law import BandBlock, DisplacementLaw
+from .law import Band, DisplacementLaw
 from .own import LawError, OwnLaw, read_law
 from .sphere import sphere
 
@@ -13,6 +13,6 @@ A law of a user's own is in none of this: its cell carries it (`OwnLaw`).
 """
 
 __all__ = [
-    "LAWS", "BandBlock", "DisplacementLaw", "LawError", "OwnLaw", "adversarial", "aligned", "read_law",
+    "LAWS", "Band", "DisplacementLaw", "LawError", "OwnLaw", "adversarial", "aligned", "read_law",
     "sphere",
 ]  # fmt: skip

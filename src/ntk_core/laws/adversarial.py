@@ -11,7 +11,9 @@ import numpy as np
 
 from ..network import Array, preactivation
 from ..quantities import FlipSums
-from .law import BandBlock, DisplacementLaw
+from ..theory.exact import full_step_law
+from ..theory.moments import full_step_term
+from .law import Band, DisplacementLaw
 
 
 def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float) -> Array:
@@ -22,10 +24,21 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
     return size[..., None] * (x / np.linalg.norm(x))
 
 
-def band_sums(block: BandBlock) -> FlipSums:
+def band_sums(block: Band) -> FlipSums:
     """Each pair of the band flips its c = +1 neuron, by the full radius."""
     count = block.pairs[: block.drawn]
     return FlipSums(count.astype(np.float64), block.position_sums(count), count.astype(np.float64))
 
 
-adversarial = DisplacementLaw("adversarial", weights, band_sums, lambda d: 2.5)
+adversarial = DisplacementLaw(
+    name="adversarial",
+    weights=weights,
+    band=band_sums,
+    pair_cost=lambda d: 2.5,
+    pair_term=lambda quantity, d: full_step_term(quantity),
+    exact=lambda quantity, m, d, alpha: full_step_law(quantity, m, alpha),
+    label="adversarial: the worst",
+    words="the worst displacement",
+    marker="o",
+    dashes="-",
+)

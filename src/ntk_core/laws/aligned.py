@@ -10,7 +10,9 @@ import numpy as np
 
 from ..network import Array, preactivation, relu_derivative
 from ..quantities import FlipSums
-from .law import BandBlock, DisplacementLaw
+from ..theory.exact import full_step_law
+from ..theory.moments import full_step_term
+from .law import Band, DisplacementLaw
 
 
 def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float) -> Array:
@@ -19,10 +21,21 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
     return size[..., None] * (x / np.linalg.norm(x))
 
 
-def band_sums(block: BandBlock) -> FlipSums:
+def band_sums(block: Band) -> FlipSums:
     """Half of the band's pairs (those with a ≥ 0) flip their c = -1 neuron, by the full radius."""
-    count = block.streams.generator("count").binomial(block.pairs, 0.5)[: block.drawn]
+    count = block.generator("count").binomial(block.pairs, 0.5)[: block.drawn]
     return FlipSums(count.astype(np.float64), -block.position_sums(count), -count.astype(np.float64))
 
 
-aligned = DisplacementLaw("aligned", weights, band_sums, lambda d: 1.5)
+aligned = DisplacementLaw(
+    name="aligned",
+    weights=weights,
+    band=band_sums,
+    pair_cost=lambda d: 1.5,
+    pair_term=lambda quantity, d: full_step_term(quantity, share=0.5),
+    exact=lambda quantity, m, d, alpha: full_step_law(quantity, m, alpha, share=0.5),
+    label="aligned",
+    words="one along the gradients",
+    marker="s",
+    dashes="--",
+)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..network import Array, symmetric_initialization
 from ..quantities import FlipSums
-from .law import PAIRS, BandBlock, DisplacementLaw, Projection, Weights
+from .law import PAIRS, Band, DisplacementLaw, Projection, Weights
 
 MAX_SOURCE = 32 * 1024
 """Bytes of a law's file; all of it is archived with the runs, in an attribute of each of their files."""
@@ -71,7 +71,9 @@ class OwnLaw:
         missing, fails, or gives what is not in the ball.
         """
         weights, project = self._functions()
-        return DisplacementLaw(self.name, weights, partial(_band_sums, project), lambda d: PAIR_NS)
+        return DisplacementLaw(
+            self.name, weights, partial(_band_sums, project), lambda d: PAIR_NS, label=self.name
+        )
 
     def _functions(self) -> tuple[Weights, Projection]:
         if not self.may_run:
@@ -199,7 +201,7 @@ def _projections(
     return t
 
 
-def _band_sums(project: Projection, block: BandBlock) -> FlipSums:
+def _band_sums(project: Projection, block: Band) -> FlipSums:
     """A position and a sign for each pair of the band, and what the law says of its two neurons."""
     return FlipSums(*block.projection_sums(block.pairs[: block.drawn], project))
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..network import Array
 from ..quantities import FlipSums
-from .law import BandBlock, DisplacementLaw
+from ..theory.exact import random_direction_law
+from ..theory.moments import random_direction_term
+from .law import Band, DisplacementLaw
 
 
 def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float) -> Array:
@@ -21,9 +23,20 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
     return u
 
 
-def band_sums(block: BandBlock) -> FlipSums:
+def band_sums(block: Band) -> FlipSums:
     """A position for each pair of the band, and a projection for each of its neurons."""
     return FlipSums(*block.direction_sums(block.pairs[: block.drawn]))
 
 
-sphere = DisplacementLaw("sphere", weights, band_sums, lambda d: 6.0 if d <= 3 else 8.0)
+sphere = DisplacementLaw(
+    name="sphere",
+    weights=weights,
+    band=band_sums,
+    pair_cost=lambda d: 6.0 if d <= 3 else 8.0,
+    pair_term=random_direction_term,
+    exact=random_direction_law,
+    label="sphere: random",
+    words="a random one",
+    marker="D",
+    dashes="-.",
+)

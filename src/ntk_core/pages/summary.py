@@ -10,6 +10,8 @@ import xarray as xr
 
 from ..claims.answer import Answer, Estimate, answer
 from ..datasets.quantiles import CHANCE, beyond_chance
+from ..laws.moments import typical_statistic
+from ..quantities import QUANTITIES
 
 
 def summarise(
@@ -99,8 +101,7 @@ def _rates(rates: xr.Dataset) -> list[str]:
         header,
     ]
     for law in rates["perturbation"].values:
-        signed = float(rates["exponent"].sel(quantity="linearization_error", perturbation=law).max()) == 0.75
-        statistic = "rms" if signed else "mean"
+        statistic = typical_statistic(law)
         for d in rates["d"].values:
             for alpha in rates["alpha"].values:
                 row = rates.sel(
@@ -163,21 +164,14 @@ def _bounds(table: xr.Dataset) -> list[str]:
         f"{int(runs.sum()):,} runs are over it.",
         f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
         f"  often than delta, beyond chance (probability below {CHANCE:g})?",
-        "  " + " " * 10 + "".join(f"{_SHORT[str(quantity)]:>9}" for quantity in table["quantity"].values),
+        "  "
+        + " " * 10
+        + "".join(f"{QUANTITIES[str(quantity)].ascii:>9}" for quantity in table["quantity"].values),
     ]
     for bound in table["bound"].values:
         counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
         lines.append(f"  {bound:<10}" + "".join(f"{int(count):>9,}" for count in counts.values))
     return lines
-
-
-_SHORT = {
-    "linearization_error": "E",
-    "sign_change_fraction": "|S|/m",
-    "delta1": "|Delta1|",
-    "delta2": "|Delta2|",
-    "band_fraction": "|B|/m",
-}
 
 
 def _missing_limits(table: xr.Dataset) -> list[str]:

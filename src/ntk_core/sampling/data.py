@@ -13,9 +13,9 @@ from importlib.metadata import distribution
 import numpy as np
 
 from .. import network
-from ..experiments.trained import Training
 from ..network import Array
 from .streams import Streams
+from .training import Training
 
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 """Images of each digit in scikit-learn's `load_digits` (UCI, Alpaydin and Kaynak 1998)."""
@@ -45,34 +45,34 @@ def available(classes: tuple[int, ...]) -> int:
 
 
 @lru_cache(maxsize=8)
-def load(experiment: Training, entropy: int) -> Data:
+def load(training: Training, entropy: int) -> Data:
     """The data of an experiment; the same for every width and seed."""
-    streams = Streams(entropy, experiment.data_key, 0)
-    n, held_out = experiment.training_inputs, experiment.held_out_inputs
-    x, y = (_digits if experiment.data == "digits" else _teacher)(experiment, streams)
-    if experiment.loss == "logistic":
+    streams = Streams(entropy, training.data_key, 0)
+    n, held_out = training.training_inputs, training.held_out_inputs
+    x, y = (_digits if training.data == "digits" else _teacher)(training, streams)
+    if training.loss == "logistic":
         y = np.where(y >= 0.0, 1.0, -1.0)
     return Data(x[:n], y[:n], x[n : n + held_out], y[n : n + held_out])
 
 
-def _digits(experiment: Training, streams: Streams) -> tuple[Array, Array]:
+def _digits(training: Training, streams: Streams) -> tuple[Array, Array]:
     """Images in random order with targets +1 for the first class and -1 for the other, or the rest."""
     table = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
     images, labels = table[:, :-1], table[:, -1]
-    first, *other = experiment.classes
-    wanted = np.isin(labels, experiment.classes) if other else np.ones(labels.size, bool)
+    first, *other = training.classes
+    wanted = np.isin(labels, training.classes) if other else np.ones(labels.size, bool)
     order = np.argsort(streams.generator("order").random(int(wanted.sum())), kind="stable")
     x = unit_length(images[wanted])
     y = np.where(labels[wanted] == first, 1.0, -1.0)
     return x[order], y[order]
 
 
-def _teacher(experiment: Training, streams: Streams) -> tuple[Array, Array]:
+def _teacher(training: Training, streams: Streams) -> tuple[Array, Array]:
     """Uniform directions, with targets by a ReLU network of `TEACHER_WIDTH` neurons, of mean square 1."""
     rng = streams.generator("inputs")
-    count = experiment.training_inputs + experiment.held_out_inputs
-    x = unit_length(rng.standard_normal((count, experiment.d)))
-    weights = streams.generator("teacher").standard_normal((TEACHER_WIDTH, experiment.d))
+    count = training.training_inputs + training.held_out_inputs
+    x = unit_length(rng.standard_normal((count, training.d)))
+    weights = streams.generator("teacher").standard_normal((TEACHER_WIDTH, training.d))
     signs = np.where(np.arange(TEACHER_WIDTH) % 2 == 0, 1.0, -1.0)
     y = np.array([network.f(one, weights, signs) for one in x])
     return x, y / np.sqrt(np.mean(y**2))

@@ -9,11 +9,11 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ..experiments.trained import RUN_VARIABLES, Training
 from ..network import Array
 from ..quantities import QUANTITIES, summed_quantities
 from .data import Data, step_size
 from .streams import Streams
+from .training import RUN_VARIABLES, Training
 
 DIVERGED = 1e6
 """A training loss so many times that of the start has diverged."""
@@ -47,13 +47,13 @@ class Trained:
         return dict(zip((*QUANTITIES, *RUN_VARIABLES), (*self.quantities, *self.numbers), strict=True))
 
 
-def start(experiment: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:
+def start(training: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:
     """w(0) `(m, d)` and c `(m,)` of a run, by symmetric initialization."""
     from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
     from .kernels.ziggurat import ziggurat
 
-    streams = Streams(entropy, experiment.start_key(m), seed)
-    w0 = np.empty((1, m, experiment.d))
+    streams = Streams(entropy, training.start_key(m), seed)
+    w0 = np.empty((1, m, training.d))
     symmetric_weights(ziggurat(math.inf), streams.words("weights"), streams.words("again"), w0)
     signs = 2.0 * streams.generator("signs").integers(0, 2, m // 2).astype(np.float64) - 1.0
     return w0[0], np.concatenate([signs, -signs])
@@ -68,27 +68,27 @@ def tangent_kernel(x: Array, z: Array, active_x: NDArray[np.bool_], active_z: ND
     return np.einsum("ad,kd->ak", x, z) * both / active_x.shape[0]
 
 
-def train(experiment: Training, data: Data, entropy: int, m: int, seed: int) -> Trained:
-    """The run with this width and seed. Depends on nothing else but the experiment, entropy and data."""
-    return trace(experiment, data, *start(experiment, entropy, m, seed))[0]
+def train(training: Training, data: Data, entropy: int, m: int, seed: int) -> Trained:
+    """The run with this width and seed. Depends on nothing else but the training, entropy and data."""
+    return trace(training, data, *start(training, entropy, m, seed))[0]
 
 
-def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Trained, Array]:
+def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained, Array]:
     """As `train`, from a given start; also the weights at the end, `(m, d)`."""
     from .kernels import descent as kernels  # compiled, slow to import, and wanted here alone
 
     n = data.y.size
     inputs = np.concatenate([data.x, data.held_x])
     targets = np.concatenate([data.y, data.held_y])
-    logistic = experiment.loss == "logistic"
+    logistic = training.loss == "logistic"
     active = kernels.preactivations(w0, np.ascontiguousarray(inputs.T)) >= 0.0
     problem = kernels.Problem(
         x=data.x,
         x_t=np.ascontiguousarray(data.x.T),
         y=data.y,
         logistic=logistic,
-        step_size=step_size(data, experiment.loss, experiment.step),
-        target=experiment.target,
+        step_size=step_size(data, training.loss, training.step),
+        target=training.target,
         kernel=tangent_kernel(inputs, data.x, active, active[:, :n]),
     )
     state = kernels.State(
@@ -101,10 +101,10 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
     kernels.begin(problem, state)
     ceiling = DIVERGED * kernels.mean_loss(state.outputs, data.y, logistic)
     held_t = np.ascontiguousarray(data.held_x.T)
-    times = experiment.times
+    times = training.times
     quantities = np.full((len(QUANTITIES), len(times), data.held_y.size), np.nan)
     numbers = np.full((len(RUN_VARIABLES), len(times)), np.nan)
-    status = Status.ALL_STEPS if experiment.target_loss is None else Status.TARGET_NOT_REACHED
+    status = Status.ALL_STEPS if training.target_loss is None else Status.TARGET_NOT_REACHED
     done = 0
     for index, time in enumerate(times):
         if time > done and status is not Status.TARGET_REACHED:
@@ -115,7 +115,7 @@ def trace(experiment: Training, data: Data, w0: Array, c: Array) -> tuple[Traine
             if not all(value <= ceiling for value in losses):
                 status = Status.DIVERGED
                 break
-            if losses[0] <= experiment.target:
+            if losses[0] <= training.target:
                 status = Status.TARGET_REACHED
         moved = kernels.displacements(w0, state.w)
         alpha_hat = math.sqrt(c.size) * float(moved.max())

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.special import erf
 
 from ..network import Array
+from ..quantities import QUANTITIES
 from .binomial import binomial_quantile
-from .exact import exact_quantile
+from .exact import full_step_law, law_quantile
 
 BOUNDS = ("printed", "sharp", "binomial", "exact")
 """From the notes' own to the tightest, in the order of every array that holds all."""
@@ -59,18 +60,16 @@ def exact(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     The supremum of E, |Δ₁| and |Δ₂| is their value under the adversarial law, that of |S|/m is the
     band fraction. NaN where the law is not computed (r > `exact.MAX_RADIUS`).
     """
-    fraction = quantity.endswith("_fraction")
-    supremum = "band_fraction" if fraction else quantity
 
     def one(m: int, alpha: float, delta: float) -> float:
-        return exact_quantile("adversarial", supremum, int(m), 1, float(alpha), float(delta))
+        return law_quantile(full_step_law(QUANTITIES[quantity].supremum, int(m), float(alpha)), float(delta))
 
     quantile = np.vectorize(one, otypes=[np.float64])(m, alpha, delta)
-    return np.asarray(quantile + 0.0 * x_norm if fraction else quantile * x_norm)
+    return np.asarray(quantile * QUANTITIES[quantity].at_norm(np.asarray(x_norm, dtype=np.float64)))
 
 
 def _from_band_fraction(quantity: str, fraction: Array, alpha: Any, x_norm: Any) -> Array:
-    if quantity in ("sign_change_fraction", "band_fraction"):
+    if QUANTITIES[quantity].fraction:
         return np.asarray(fraction + 0.0 * x_norm)
     return np.asarray(0.5 * alpha * x_norm * fraction)
 

@@ -1,9 +1,9 @@
 """Exact laws of the stored quantities at ‖x‖ = 1: survival functions and quantiles without simulation.
 
-| law | E, |Δ₁| | |Δ₂| | |S|/m | |B|/m |
+| pairs | E, |Δ₁| | |Δ₂| | |S|/m | |B|/m |
 | --- | --- | --- | --- | --- |
-| along x | `compound.py` | binomial | binomial | binomial |
-| `sphere` | `signed.py` | `signed.py` | `counts.py` | binomial |
+| one neuron crosses by the full radius | `compound.py` | binomial | binomial | binomial |
+| both move in random directions | `signed.py` | `signed.py` | `counts.py` | binomial |
 """
 
 from __future__ import annotations
@@ -11,49 +11,54 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from ..quantities import quantum
+from ..quantities import QUANTITIES
 from .compound import CompoundBinomial
 from .counts import Binomial, CountSum
 from .gaussian import band_integral, band_probability
 from .signed import SignedSum
-from .tilt import TARGET, Quantile
 from .unit_vector import upper_tail
 
-__all__ = [
-    "MAX_RADIUS", "TARGET", "Binomial", "CompoundBinomial", "CountSum", "Quantile", "SignedSum",
-    "exact_law", "exact_quantile",
-]  # fmt: skip
-
-Law = Binomial | CountSum | CompoundBinomial | SignedSum
+ExactLaw = Binomial | CountSum | CompoundBinomial | SignedSum
 
 MAX_RADIUS = 8.0
 """Largest r of a law with a density: beyond it the band is everything, and no grid of interest goes there."""
 
+# The laws are remembered, because a law remembers what its quantiles have in common.
+
 
 @lru_cache(maxsize=256)
-def exact_law(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> Law | None:
-    """The exact law of a quantity at ‖x‖ = 1, or None where none is known (see the module).
+def band_fraction_law(m: int, alpha: float) -> ExactLaw:
+    """The exact law of |B|/m, which no displacement changes."""
+    probability = band_probability(alpha / math.sqrt(m))
+    return Binomial(m // 2, probability, 2.0 * QUANTITIES["band_fraction"].unit(m, alpha))
 
-    Remembered, because a law remembers what its quantiles have in common.
+
+@lru_cache(maxsize=256)
+def full_step_law(quantity: str, m: int, alpha: float, share: float = 1.0) -> ExactLaw | None:
+    """The exact law where, with probability `share`, one neuron of a pair crosses by the full radius.
+
+    With `share` 1 it is that of the supremum over the ball. None beyond `MAX_RADIUS`.
     """
-    radius = alpha / math.sqrt(m)
-    p = band_probability(radius)
-    unit = quantum(quantity, m, alpha)
     if quantity == "band_fraction":
-        return Binomial(m // 2, p, 2.0 * unit)
-    if perturbation == "sphere":
-        return _sphere(quantity, m // 2, d, radius, unit)
-    share = {"adversarial": 1.0, "aligned": 0.5}.get(perturbation)
-    if share is None:
-        return None
+        return band_fraction_law(m, alpha)
+    radius = alpha / math.sqrt(m)
+    probability, unit = band_probability(radius), QUANTITIES[quantity].unit(m, alpha)
     if quantity in ("delta2", "sign_change_fraction"):
-        return Binomial(m // 2, share * p, unit)
+        return Binomial(m // 2, share * probability, unit)
     if radius > MAX_RADIUS:
         return None
-    return CompoundBinomial(m // 2, share * p, radius, quantity == "linearization_error", unit)
+    return CompoundBinomial(m // 2, share * probability, radius, quantity == "linearization_error", unit)
 
 
-def _sphere(quantity: str, n: int, d: int, radius: float, unit: float) -> CountSum | SignedSum | None:
+@lru_cache(maxsize=256)
+def random_direction_law(quantity: str, m: int, d: int, alpha: float) -> ExactLaw | None:
+    """The exact law where both neurons of a pair move in independent uniform directions of R^d.
+
+    None beyond `MAX_RADIUS`, where it is not computed.
+    """
+    if quantity == "band_fraction":
+        return band_fraction_law(m, alpha)
+    n, radius, unit = m // 2, alpha / math.sqrt(m), QUANTITIES[quantity].unit(m, alpha)
     if quantity == "sign_change_fraction":
         one = band_integral(lambda s: 2.0 * upper_tail(s, d) * (1.0 - upper_tail(s, d)), radius)
         two = band_integral(lambda s: upper_tail(s, d) ** 2, radius)
@@ -64,13 +69,12 @@ def _sphere(quantity: str, n: int, d: int, radius: float, unit: float) -> CountS
     return SignedSum(quantity, n, d, radius, unit) if radius <= MAX_RADIUS else None
 
 
-def exact_quantile(perturbation: str, quantity: str, m: int, d: int, alpha: float, delta: float) -> float:
-    """The exact (1-δ)-quantile of a quantity at ‖x‖ = 1; NaN where no exact law is known."""
-    law = exact_law(perturbation, quantity, m, d, alpha)
-    return math.nan if law is None else _quantile_value(law, delta)
+def law_quantile(law: ExactLaw | None, delta: float) -> float:
+    """The (1-δ)-quantile of an exact law; NaN where there is none."""
+    return math.nan if law is None else _quantile(law, delta)
 
 
 @lru_cache(maxsize=4096)
-def _quantile_value(law: Law, delta: float) -> float:
+def _quantile(law: ExactLaw, delta: float) -> float:
     """Remembered by law, because cells that differ in d alone often share one."""
     return law.quantile(delta).value

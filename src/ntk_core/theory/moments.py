@@ -2,10 +2,10 @@
 
 Every quantity is a constant times |Σ X_j| over the m/2 independent pairs (which share nothing),
 where X_j is zero outside the band. So the mean and variance of Σ X_j need only E[X] and E[X²], one
-integral over the band each. Where X ≥ 0 the absolute value does nothing and the mean is exact;
-for `sphere`, E, |Δ₁| and |Δ₂| have signed terms of mean zero, and the root mean square is exact.
+integral over the band each. Where X ≥ 0 the absolute value does nothing and the mean is exact; where the
+terms cancel (`sphere`: E, |Δ₁| and |Δ₂|) the root mean square is exact.
 
-Units as in `band.py`: s = |a|/(r‖x‖), t the first coordinate of a uniform unit vector.
+Units as in `quantities.py`: s = |a|/(r‖x‖), t the first coordinate of a uniform unit vector.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from scipy.special import ndtri
 
 from ..network import Array
-from ..quantities import quantum
+from ..quantities import QUANTITIES
 from .gaussian import PHI0, band_integral
 from .unit_vector import upper_mean, upper_second_moment, upper_tail
 
@@ -28,40 +28,35 @@ Integrand = Callable[[Array], Array]
 class PairTerm:
     """The term X of one pair at position s in the band, averaged over everything but s.
 
-    `first` and `second` are E[X | s] and E[X² | s]; `signed` says that X has mean zero by symmetry
+    `first` and `second` are E[X | s] and E[X² | s]; `cancels` says that X has mean zero by symmetry
     (and its sum Gaussian limits), otherwise X ≥ 0.
     """
 
     first: Integrand
     second: Integrand
-    signed: bool = False
+    cancels: bool = False
+
+    @property
+    def exponent(self) -> float:
+        """k for which the quantity decays as m^{-k}: 3/4 where the terms cancel in the mean, else 1/2."""
+        return CANCELLING_EXPONENT if self.cancels else EXPONENT
 
 
-def pair_term(perturbation: str, quantity: str, d: int) -> PairTerm | None:
-    """The pair term of a law and quantity in dimension d; None for a law it is not known for."""
-    if quantity == "band_fraction":
-        return PairTerm(lambda s: 2.0 + 0.0 * s, lambda s: 4.0 + 0.0 * s)
-    if perturbation in ("adversarial", "aligned"):
-        share = {"adversarial": 1.0, "aligned": 0.5}[perturbation]
-        value = _full_step(quantity)
-        return PairTerm(lambda s: share * value(s), lambda s: share * value(s) ** 2)
-    if perturbation == "sphere":
-        return _sphere(quantity, d)
-    return None
+EXPONENT, CANCELLING_EXPONENT = 0.5, 0.75
+"""k of the rate m^{-k}: of Theorem 1, and where the terms of a pair cancel in the mean."""
 
 
-def _full_step(quantity: str) -> Integrand:
-    """X of a pair one of whose neurons crosses its kink by the full radius."""
-    return {
-        "linearization_error": lambda s: 1.0 - s,
-        "delta1": lambda s: s,
-        "delta2": lambda s: 1.0 + 0.0 * s,
-        "sign_change_fraction": lambda s: 1.0 + 0.0 * s,
-    }[quantity]
+def full_step_term(quantity: str, share: float = 1.0) -> PairTerm:
+    """The term where, with probability `share`, one neuron of a pair crosses its kink by the full radius."""
+    value = QUANTITIES[quantity].full_step
+    return PairTerm(lambda s: share * value(s), lambda s: share * value(s) ** 2)
 
 
-def _sphere(quantity: str, d: int) -> PairTerm:
-    """Two neurons at the same s, independent t: X = v(t₊) - v(t₋), or the sum for the count."""
+def random_direction_term(quantity: str, d: int) -> PairTerm:
+    """The term of two neurons at the same s that move in independent uniform directions of R^d.
+
+    X = v(t₊) - v(t₋) for E, Δ₁ and Δ₂, and the sum for the count.
+    """
 
     def tail(s: Array) -> Array:
         return upper_tail(s, d)
@@ -84,50 +79,38 @@ def _sphere(quantity: str, d: int) -> PairTerm:
         "delta1": (lambda s: s * tail(s), lambda s: s**2 * tail(s)),
         "delta2": (mean, second),
     }[quantity]
-    return PairTerm(lambda s: 0.0 * s, lambda s: 2.0 * (two(s) - one(s) ** 2), signed=True)
+    return PairTerm(lambda s: 0.0 * s, lambda s: 2.0 * (two(s) - one(s) ** 2), cancels=True)
 
 
-def mean(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> float:
-    """Exact mean of a quantity at ‖x‖ = 1; NaN where no closed form is known.
+def mean(term: PairTerm, quantity: str, m: int, alpha: float) -> float:
+    """Exact mean of a quantity at ‖x‖ = 1; NaN where the terms cancel.
 
-    For `adversarial` and E this is (√m/2)[r p_r - 2(φ(0) - φ(r))], r = α/√m.
+    For the worst displacement and E this is (√m/2)[r p_r - 2(φ(0) - φ(r))], r = α/√m.
     """
-    term = pair_term(perturbation, quantity, d)
-    if term is None or term.signed:
+    if term.cancels:
         return math.nan
-    return quantum(quantity, m, alpha) * 0.5 * m * band_integral(term.first, alpha / math.sqrt(m))
+    unit = QUANTITIES[quantity].unit(m, alpha)
+    return unit * 0.5 * m * band_integral(term.first, alpha / math.sqrt(m))
 
 
-def root_mean_square(perturbation: str, quantity: str, m: int, d: int, alpha: float) -> float:
-    """Exact root mean square of a quantity at ‖x‖ = 1; NaN for a law it is not known for."""
-    term = pair_term(perturbation, quantity, d)
-    if term is None:
-        return math.nan
+def root_mean_square(term: PairTerm, quantity: str, m: int, alpha: float) -> float:
+    """Exact root mean square of a quantity at ‖x‖ = 1."""
     radius = alpha / math.sqrt(m)
-    first = 0.0 if term.signed else band_integral(term.first, radius)
+    first = 0.0 if term.cancels else band_integral(term.first, radius)
     second = band_integral(term.second, radius)
     square = 0.5 * m * (second - first**2) + (0.5 * m * first) ** 2
-    return quantum(quantity, m, alpha) * math.sqrt(square)
+    return QUANTITIES[quantity].unit(m, alpha) * math.sqrt(square)
 
 
-def exponent(perturbation: str, quantity: str) -> float:
-    """k for which the quantity decays as m^{-k}: 3/4 where the pair terms cancel in the mean, else 1/2."""
-    term = pair_term(perturbation, quantity, 2)
-    return 0.75 if term is not None and term.signed else 0.5
-
-
-def limit(perturbation: str, quantity: str, d: int, alpha: float, statistic: float | str) -> float:
-    """lim m^k·(statistic of the quantity) as m → ∞ at ‖x‖ = 1; NaN where it is not known.
+def limit(term: PairTerm, quantity: str, alpha: float, statistic: float | str) -> float:
+    """lim m^k·(statistic of the quantity) as m → ∞ at ‖x‖ = 1, k the exponent of the term.
 
     `statistic` is "mean", "rms" or a δ in (0, 1) for the (1-δ)-quantile. Where k = 1/2 the law
     concentrates and all of them agree; where k = 3/4 the signed sum is Gaussian in the limit.
     """
-    term = pair_term(perturbation, quantity, d)
-    if term is None:
-        return math.nan
     # As r → 0 the density in the band is flat, so an integral over it is 2 r φ(0) ∫₀¹.
-    unit = quantum(quantity, 1, alpha)
-    if not term.signed:
+    unit = QUANTITIES[quantity].unit(1, alpha)
+    if not term.cancels:
         return unit * alpha * PHI0 * _flat_integral(term.first)
     rms = unit * math.sqrt(alpha * PHI0 * _flat_integral(term.second))
     if statistic == "rms":

@@ -15,25 +15,24 @@ the expectation over w given w·x = 0 (docs/theory.md, "Lazy training"):
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..experiments.trained import Training
 from ..network import Array
-from ..sampling.data import Data, step_size
-from ..sampling.streams import Streams
 from .gaussian import PHI0
+from .moments import CANCELLING_EXPONENT, EXPONENT
 
 DRAWS = 1 << 14
 """Directions w the expectations are averages over: half a per cent of E|p|³ on digits."""
 
 EXPONENTS = {
-    "linearization_error": 0.75,
-    "sign_change_fraction": 0.5,
-    "delta1": 0.75,
-    "delta2": 0.75,
-    "band_fraction": 0.5,
+    "linearization_error": CANCELLING_EXPONENT,
+    "sign_change_fraction": EXPONENT,
+    "delta1": CANCELLING_EXPONENT,
+    "delta2": CANCELLING_EXPONENT,
+    "band_fraction": EXPONENT,
 }
 """k of the rate m^{-k} at held-out inputs and fixed steps."""
 
@@ -58,34 +57,35 @@ def arc_cosine_kernel(x: Array, z: Array) -> Array:
     return cosine * (math.pi - np.arccos(np.clip(cosine, -1.0, 1.0))) / (2.0 * math.pi)
 
 
-def path(experiment: Training, data: Data) -> Array:
-    """η/n times A_k at every recorded time, `(times, n)`, by gradient descent on the limiting kernel."""
-    n = data.y.size
-    eta = step_size(data, experiment.loss, experiment.step)
-    kernel = arc_cosine_kernel(data.x, data.x)
+def path(x: Array, y: Array, loss: str, step_size: float, times: Sequence[int], target: float) -> Array:
+    """η/n times A_k at every recorded time, `(times, n)`, by gradient descent on the limiting kernel.
+
+    `x` `(n, d)` are the training inputs, `y` `(n,)` their targets, `step_size` η; `times` ascend. Descent
+    rests where the loss is at most `target`.
+    """
+    n = y.size
+    kernel = arc_cosine_kernel(x, x)
     outputs, sums = np.zeros(n), np.zeros(n)
     recorded = []
-    for step in range(experiment.steps + 1):
-        if step in experiment.times:
-            recorded.append(eta / n * sums)
-        value, slope = _loss(outputs, data.y, experiment.loss)
-        if value > experiment.target:
+    for step in range(times[-1] + 1):
+        if step in times:
+            recorded.append(step_size / n * sums)
+        value, slope = _loss(outputs, y, loss)
+        if value > target:
             sums = sums + slope
-            outputs = outputs - eta / n * np.einsum("ak,k->a", kernel, slope)
+            outputs = outputs - step_size / n * np.einsum("ak,k->a", kernel, slope)
     return np.array(recorded)
 
 
-def limit(experiment: Training, data: Data, entropy: int) -> Limit:
-    """The constants, by averages over `DRAWS` directions that depend on `entropy` and the data alone."""
-    sums = path(experiment, data)
-    rng = Streams(entropy, experiment.data_key, 0).generator("limit")
-    w = rng.standard_normal((DRAWS, experiment.d))
-    along = np.einsum("id,kd->ik", w, data.x)
-    gram = np.einsum("ad,kd->ak", data.x, data.x)
-    first, third = (np.empty((sums.shape[0], data.held_y.size)) for _ in range(2))
-    for index, x in enumerate(data.held_x):
-        cosine = np.einsum("kd,d->k", data.x, x)
-        active = along - np.einsum("id,d->i", w, x)[:, None] * cosine >= 0.0  # of w without its part along x
+def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Limit:
+    """The constants at the inputs `held_x`, from the `path` at `x`, by averages over `DRAWS` directions."""
+    w = rng.standard_normal((DRAWS, x.shape[1]))
+    along = np.einsum("id,kd->ik", w, x)
+    gram = np.einsum("ad,kd->ak", x, x)
+    first, third = (np.empty((sums.shape[0], held_x.shape[0])) for _ in range(2))
+    for index, z in enumerate(held_x):
+        cosine = np.einsum("kd,d->k", x, z)
+        active = along - np.einsum("id,d->i", w, z)[:, None] * cosine >= 0.0  # of w without its part along z
         p = np.abs(np.einsum("ik,tk->ti", active.astype(np.float64), sums * cosine))
         first[:, index], third[:, index] = np.mean(p, axis=1), np.mean(p**3, axis=1)
     active = (along >= 0.0).astype(np.float64)
@@ -101,7 +101,9 @@ def limit(experiment: Training, data: Data, entropy: int) -> Limit:
         "delta2": PHI0 * third,
     }
     # Where the parts cancel in the mean their sum is Gaussian; |S|/m concentrates.
-    folded = {name: math.sqrt(2.0 / math.pi) if EXPONENTS[name] == 0.75 else 1.0 for name in squares}
+    folded = {
+        name: math.sqrt(2.0 / math.pi) if EXPONENTS[name] == CANCELLING_EXPONENT else 1.0 for name in squares
+    }
     return Limit(
         rms={name: np.sqrt(np.mean(value, axis=1)) for name, value in squares.items()}
         | {"band_fraction": nothing},

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..experiments.units import clock
+
 INTERVAL = 5.0
 """Seconds between two progress lines."""
 
@@ -109,10 +111,3 @@ class Monitor:
             return text
         left = (total_cost - cost) / new_cost * elapsed
         return f"{text}, {new_runs / elapsed:,.0f} runs/s, about {clock(left)} left"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

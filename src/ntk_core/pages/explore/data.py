@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ...datasets.quantiles import NOISE, homogeneity
+from ...datasets.quantiles import NOISE
 from ...network import Array
-from ...quantities import QUANTITIES, quantum
+from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
 from .histograms import Histogram
 
@@ -35,7 +35,7 @@ def experiment_data(table: xr.Dataset, histograms: Sequence[Sequence[Histogram]]
     spec = json.loads(table.attrs["spec"])
     level = (*CELL, "delta")
     floor = xr.concat(
-        [NOISE * quantum(q, table["m"], table["alpha"]) + 0.0 * table["alpha"] for q in QUANTITIES],
+        [NOISE * QUANTITIES[q].unit(table["m"], table["alpha"]) + 0.0 * table["alpha"] for q in QUANTITIES],
         table["quantity"],
     )
     measured = {
@@ -52,7 +52,7 @@ def experiment_data(table: xr.Dataset, histograms: Sequence[Sequence[Histogram]]
         "runs": int(table["runs"].max()),
         "confidence": float(table.attrs["confidence_level"]),
         "axes": {name: table[name].values.tolist() for name in (*CELL[1:], "delta", "x_norm")},
-        "scale": [homogeneity(quantity, x_norm).tolist() for quantity in QUANTITIES],
+        "scale": [QUANTITIES[quantity].at_norm(x_norm).tolist() for quantity in QUANTITIES],
         "exact_quantile": _lists(table["exact_quantile"].transpose(*level).values),
         **{name: _lists(value.transpose(*level).values) for name, value in measured.items()},
         "bounds": {

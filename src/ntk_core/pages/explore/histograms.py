@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.quantiles import NOISE, TASK_RUNS, Index
-from ...execution.workers import Workers, compute
-from ...experiments.drawn import Experiment
+from ...datasets.runs import RunsReader
+from ...execution.compute import Workers, compute
+from ...experiments.drawn import DrawnExperiment
 from ...network import Array
-from ...quantities import QUANTITIES, quantum
-from ...storage.netcdf import RunsReader
+from ...quantities import QUANTITIES
 
 BINS = 40
 """Most bins of a histogram."""
@@ -32,7 +32,7 @@ class Histogram:
     counts: NDArray[np.int64]
 
 
-def histograms(runs: str | Path, experiment: Experiment, workers: Workers) -> list[list[Histogram]]:
+def histograms(runs: str | Path, experiment: DrawnExperiment, workers: Workers) -> list[list[Histogram]]:
     """A histogram at ‖x‖ = 1 of each quantity of each cell of a runs file: by quantity, then by cell.
 
     Cells are in the order of the file. A task holds one quantity of one cell at a time.
@@ -44,16 +44,16 @@ def histograms(runs: str | Path, experiment: Experiment, workers: Workers) -> li
     return [list(row) for row in zip(*(cell for cells in done for cell in cells), strict=True)]
 
 
-def _cells(path: str, experiment: Experiment, indices: list[Index]) -> list[list[Histogram]]:
+def _cells(path: str, experiment: DrawnExperiment, indices: list[Index]) -> list[list[Histogram]]:
     """One task: the histograms of some cells. Runs on a worker."""
     with RunsReader(path) as runs:
         return [list(_cell(runs, experiment, index)) for index in indices]
 
 
-def _cell(runs: RunsReader, experiment: Experiment, index: Index) -> Iterator[Histogram]:
+def _cell(runs: RunsReader, experiment: DrawnExperiment, index: Index) -> Iterator[Histogram]:
     m, alpha = experiment.m[index[1]], experiment.alpha[index[3]]
     for quantity in QUANTITIES:
-        yield histogram(runs.read(quantity, index), quantum(quantity, m, alpha))
+        yield histogram(runs.read(quantity, index), QUANTITIES[quantity].unit(m, alpha))
 
 
 def histogram(values: Array, unit: float) -> Histogram:

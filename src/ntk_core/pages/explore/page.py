@@ -11,9 +11,9 @@ import vl_convert
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from ...laws import LAWS
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
-from ..findings import DISPLACEMENTS
 from ..findings.embedding import asset, digest, templates
 from .charts import DASHES, EXACT, INK, charts, colours
 from .data import experiment_data
@@ -21,15 +21,6 @@ from .histograms import Histogram
 
 if TYPE_CHECKING:
     import xarray as xr
-
-SYMBOLS = {
-    "linearization_error": ("E", "linearization error"),
-    "sign_change_fraction": ("|S(x)|/m", "share of neurons that change sign"),
-    "delta1": ("|Δ₁|", "change of the gradient along w(0)"),
-    "delta2": ("|Δ₂|", "change of the gradient along u"),
-    "band_fraction": ("|B|/m", "share of neurons in the band"),
-}
-"""How the quantities are written, and what they are in words."""
 
 LINES = {
     "printed": "bound as printed",
@@ -57,8 +48,8 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
     known: dict[str, Any] = {
         "experiments": data,
         "first": first,
-        "quantities": [SYMBOLS[quantity] for quantity in QUANTITIES],
-        "displacements": DISPLACEMENTS,
+        "quantities": [(quantity.text, quantity.words) for quantity in QUANTITIES.values()],
+        "displacements": {name: law.words for name, law in LAWS.items()},
         "bounds": BOUNDS,
         "lines": LINES,
         "colours": {"laws": colours(laws), "exact_quantile": EXACT, "ink": INK},

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ...claims.record import Claim
 from ...figures import FIGURES, TRAINING_FIGURES
+from ...laws import LAWS
 from . import readable, text
 from .embedding import asset, digest, templates
 from .experiments import answer, made
@@ -39,14 +40,6 @@ SYMBOLS = {
     "epsilon": r"\varepsilon",
 }
 """How parameters are written in formulas."""
-
-
-DISPLACEMENTS = {
-    "adversarial": "the worst displacement",
-    "aligned": "one along the gradients",
-    "sphere": "a random one",
-}
-"""The displacement laws in a sentence."""
 
 
 def render(
@@ -174,7 +167,9 @@ def _environment() -> Environment:
         interval=readable.interval,
         times=readable.times,
     )
-    environment.globals.update(parameter=_parameter, displacements=DISPLACEMENTS)
+    environment.globals.update(
+        parameter=_parameter, displacements={name: law.words for name, law in LAWS.items()}
+    )
     return environment
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...claims.record import Number
+from ...laws.moments import typical_statistic
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,9 +83,7 @@ def answer(experiment: Made) -> Answer:
     found = []
     for law in rates["perturbation"].values:
         error = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d)
-        # Where the signed error has mean zero, theory knows the root mean square.
-        centred = float(error["exponent"].max()) == 0.75
-        statistic = "rms" if centred else "mean"
+        statistic = typical_statistic(law)
         row = error.sel(statistic=statistic)
         limit = float(row["constant_limit"])  # NaN for a law of one's own, whose exponent nobody knows either
         found.append(

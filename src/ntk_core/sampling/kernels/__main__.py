@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...experiments.drawn import Cell
-from ...experiments.trained import Training
 from ...laws import LAWS
+from ..cell import Cell
 from ..data import load
 from ..descent import train
 from ..samplers import simulate
+from ..training import Training
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     for sampler in ("band", "dense"):
         for law in LAWS:
             simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
-    least = Training("least", "teacher", (), 1, 1, 1, "squared", 1.0, 1, None, (2,), 1)
+    least = Training("teacher", (), 1, 1, 1, "squared", 1.0, 1, None)
     train(least, load(least, 0), 0, 2, 0)
 
 

@@ -1,4 +1,4 @@
-"""Archived results as the claims read them: each experiment's runs, quantiles and rates."""
+"""Results as the claims read them: each experiment's runs, quantiles and rates."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..datasets.validation import ArchivedRuns, archived, load_table, reading
-from ..execution.workers import Workers, compute
-from ..experiments.drawn import Cell, Experiment
-from ..experiments.trained import Training
+from ..datasets.runs import RunsReader
+from ..datasets.runs_file import DrawnRunsFile, open_runs
+from ..datasets.validation import load_table, reading
+from ..execution.compute import Workers, compute
+from ..experiments.drawn import DrawnExperiment
+from ..experiments.trained import TrainedExperiment
 from ..network import Array
-from ..storage.netcdf import RunsReader
+from ..sampling.cell import Cell
 
 CHUNK = 1 << 17
 """Runs of a cell that a task holds at once."""
@@ -29,10 +31,10 @@ Piece = tuple[Cell, tuple[int | slice, ...]]
 
 
 @dataclass(frozen=True)
-class Archived:
+class DrawnTables:
     """One experiment: its grid, the path of its runs, its quantiles and rates."""
 
-    experiment: Experiment
+    experiment: DrawnExperiment
     entropy: int
     runs: Path
     table: xr.Dataset
@@ -40,21 +42,21 @@ class Archived:
 
 
 @dataclass(frozen=True)
-class ArchivedTrained:
+class TrainedTables:
     """One trained experiment: its spec, its table of moments and bounds, its rates."""
 
-    experiment: Training
+    experiment: TrainedExperiment
     table: xr.Dataset
     rates: xr.Dataset
 
 
 @dataclass(frozen=True)
-class Archive:
+class Results:
     """All experiments of a results folder, and the workers that read their runs."""
 
-    experiments: tuple[Archived, ...]
+    experiments: tuple[DrawnTables, ...]
     workers: Workers
-    trainings: tuple[ArchivedTrained, ...] = ()
+    trainings: tuple[TrainedTables, ...] = ()
 
     def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
         """`test` on all runs of all cells, in pieces spread over the workers; results in order.
@@ -88,20 +90,20 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
     return results
 
 
-def open_archive(folders: Iterable[Path], workers: Workers) -> Archive:
+def open_results(folders: Iterable[Path], workers: Workers) -> Results:
     """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name.
 
-    Raises `ArchiveError` where one cannot be read or is not what its spec says.
+    Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
     found = [_archived(folder) for folder in sorted(folders)]
-    drawn = tuple(item for item in found if isinstance(item, Archived))
-    return Archive(drawn, workers, tuple(item for item in found if isinstance(item, ArchivedTrained)))
+    drawn = tuple(item for item in found if isinstance(item, DrawnTables))
+    return Results(drawn, workers, tuple(item for item in found if isinstance(item, TrainedTables)))
 
 
-def _archived(folder: Path) -> Archived | ArchivedTrained:
-    with archived(folder / "runs.nc") as runs:
+def _archived(folder: Path) -> DrawnTables | TrainedTables:
+    with open_runs(folder / "runs.nc") as runs:
         work = runs.experiment, runs.entropy
         table, rates = (load_table(folder / f"{name}.nc", *work) for name in ("quantiles", "rates"))
-    if isinstance(runs, ArchivedRuns):
-        return Archived(runs.experiment, runs.entropy, runs.path, table, rates)
-    return ArchivedTrained(runs.experiment, table, rates)
+    if isinstance(runs, DrawnRunsFile):
+        return DrawnTables(runs.experiment, runs.entropy, runs.path, table, rates)
+    return TrainedTables(runs.experiment, table, rates)

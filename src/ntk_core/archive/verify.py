@@ -1,0 +1,148 @@
+"""Every byte of the results held against their manifest, and every shard against its seal and `runs.nc`.
+
+A seal alone vouches for nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that
+the manifest lists has its runs, bit for bit. Any other is extra, as is every file that is not listed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..datasets.runs_file import open_runs
+from ..datasets.validation import ResultsError
+from ..storage.checksums import MANIFEST, broken, digest, manifest_text
+from ..storage.regular_file import FileError, read_regular_file
+
+MAX_MANIFEST = 16 << 20
+"""Bytes of a manifest: a hundred thousand files, more than any config has results."""
+
+UNLISTED = {MANIFEST, f"{MANIFEST}.sha256", "report.html"}
+"""Files no manifest lists: itself, its seal, and the report, which carries run times."""
+
+_SHARD = re.compile(r"([A-Za-z0-9_-]+)/shards/([0-9a-f]{10})/m([0-9]+)_seeds([0-9]+)-([0-9]+)\.nc")
+
+
+class NoManifestError(ValueError):
+    """A folder that cannot be checked; the message says why."""
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """A file that is not what it was.
+
+    `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc.
+    """
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found: files of the manifest, shards that `runs.nc` vouches for, and every fault."""
+
+    files: int
+    shards: int
+    faults: list[Fault]
+
+
+def check(root: Path) -> Checked:
+    """Compare every file below `root` with the manifest there, and every shard with its seal and `runs.nc`.
+
+    A manifest that is not as it was sealed is the only fault told: nothing else can be judged by it. Raises
+    `NoManifestError` where there is no manifest, none that can be read, or one of no files.
+    """
+    try:
+        data = read_regular_file(root / MANIFEST, MAX_MANIFEST)
+    except FileError as error:
+        raise NoManifestError(str(error)) from None
+    if kind := broken(root / MANIFEST):
+        return Checked(0, 0, [Fault(MANIFEST, kind)])
+    listed = _parse(root / MANIFEST, data)
+    present = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if _is_leaf(path)}
+    kinds = {name: _fault(present.pop(name, None), entry) for name, entry in listed.items()}
+    shards: dict[str, tuple[str, ...]] = {}
+    for name, path in present.items():
+        shard = name.removesuffix(".sha256")
+        parts = _SHARD.fullmatch(shard)
+        if path.is_symlink() or not (parts or name in UNLISTED):
+            kinds[name] = "extra"
+        elif parts and name == shard:
+            shards[name] = parts.groups()
+            kinds[name] = broken(path)
+        elif shard not in present:
+            kinds[shard] = "missing"
+    _judge_shards(root, listed, {name: parts for name, parts in shards.items() if kinds[name] is None}, kinds)
+    faults = sorted(Fault(name, kind) for name, kind in kinds.items() if kind)
+    return Checked(len(listed), sum(kinds[name] is None for name in shards), faults)
+
+
+def _judge_shards(
+    root: Path, listed: Container[str], shards: dict[str, tuple[str, ...]], kinds: dict[str, str | None]
+) -> None:
+    """Put into `kinds` what is wrong with `shards`, which are as they were sealed, by name and its parts."""
+    for experiment in {parts[0] for parts in shards.values()}:
+        there = {name: parts[1:] for name, parts in shards.items() if parts[0] == experiment}
+        runs_name = f"{experiment}/runs.nc"
+        if runs_name in listed and kinds[runs_name]:
+            continue  # it is named, and nothing can be said of its shards
+        kinds.update(dict.fromkeys(there, "extra"))
+        if runs_name in listed:
+            with contextlib.suppress(ResultsError), open_runs(root / runs_name) as runs:
+                for name, (key, m, start, stop) in there.items():
+                    numbers = range(int(start), int(stop))
+                    if runs.holds(key, int(m), numbers):
+                        same = runs.has_shard(root / name, int(m), numbers)
+                        kinds[name] = None if same else "unlike runs.nc"
+
+
+def _is_leaf(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
+
+
+def _fault(path: Path | None, entry: dict[str, Any]) -> str | None:
+    if path is None:
+        return "missing"
+    if path.is_symlink() or not path.is_file():
+        return "changed"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return "truncated" if size < entry["bytes"] else "changed"
+    try:
+        return None if digest(path) == entry["sha256"] else "changed"
+    except FileError:
+        return "unreadable"
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    """What the manifest at `path` lists."""
+    try:
+        text = data.decode("utf-8")
+        files = json.loads(text)["files"]
+        sound = text == manifest_text(files) and all(_sound(name, entry) for name, entry in files.items())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise NoManifestError(f"{path} is not as it was written: changed, or no manifest")
+    if not files:
+        raise NoManifestError(f"{path} lists no file; an archive has some")
+    return dict(files)
+
+
+def _sound(name: str, entry: Any) -> bool:
+    """Whether an entry is one that `manifest` writes; a name that leads out of the folder is not."""
+    parts = PurePosixPath(name).parts
+    return (
+        bool(parts)
+        and PurePosixPath(name).as_posix() == name
+        and not name.startswith("/")
+        and ".." not in parts
+        and set(entry) == {"bytes", "sha256"}
+        and type(entry["bytes"]) is int
+    )

@@ -1,0 +1,100 @@
+"""From the `quantiles.nc` of a trained experiment to its `rates.nc`: slopes against m, and constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..experiments.trained import TrainedExperiment
+from ..network import Array
+from ..quantities import QUANTITIES
+from ..sampling.data import load, step_size
+from ..sampling.streams import Streams
+from ..sampling.training import RUN_VARIABLES
+from ..storage.metadata import attributes, describe
+from ..theory.training_limit import EXPONENTS, Limit, limit, path
+from .quantiles import NOISE
+from .statistics import CONFIDENCE, Z, log_slope
+from .trained_shard import TITLE
+
+
+def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int) -> xr.Dataset:
+    """Slopes against the width at every recorded time, and constants beside their limits for m → ∞.
+
+    Of the mean and root mean square of each quantity, and of the mean over runs of each variable.
+    """
+    m = table["m"].values.astype(np.float64)
+    times = table["steps"].values
+    data = load(experiment, entropy)
+    eta = step_size(data, experiment.loss, experiment.step)
+    sums = path(data.x, data.y, experiment.loss, eta, experiment.times, experiment.target)
+    rng = Streams(entropy, experiment.data_key, 0).generator("limit")
+    theory = limit(data.x, data.held_x, sums, rng)
+    names = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
+             "constant_upper", "constant_limit")  # fmt: skip
+    arrays = {name: np.full((len(QUANTITIES), 2, times.size), np.nan) for name in names}
+    numbers = {name: np.full((len(RUN_VARIABLES), times.size), np.nan) for name in names[:3]}
+    for q, s, time in np.ndindex(len(QUANTITIES), 2, times.size):
+        name, statistic = tuple(QUANTITIES)[q], ("mean", "rms")[s]
+        at = table.isel(quantity=q, steps=time)
+        alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
+        error = at[f"{statistic}_standard_error"].values
+        resolved = at[statistic].values > NOISE * QUANTITIES[name].unit(m, alpha)
+        row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, EXPONENTS[name])
+        row["constant_limit"] = float(_limit(theory, statistic, name)[time])
+        for key, value in row.items():
+            arrays[key][q, s, time] = value
+    for v, time in np.ndindex(len(RUN_VARIABLES), times.size):
+        at = table.isel(variable=v, steps=time)
+        slope = log_slope(m, at["run_mean"].values, at["run_mean_standard_error"].values)
+        for key, value in zip(names[:3], (slope.value, slope.lower, slope.upper), strict=True):
+            numbers[key][v, time] = value
+    dims = ("quantity", "statistic", "steps")
+    variables: dict[str, Any] = {name: (dims, value) for name, value in arrays.items()}
+    variables |= {f"run_{name}": (("variable", "steps"), value) for name, value in numbers.items()}
+    variables["exponent"] = ("quantity", np.array([EXPONENTS[name] for name in QUANTITIES]))
+    variables["displacement_limit"] = ("steps", theory.displacement)
+    variables["alpha_hat_limit_ceiling"] = ("steps", theory.ceiling)
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "quantity": table["quantity"].values,
+            "statistic": np.array(("mean", "rms"), dtype=object),
+            "variable": table["variable"].values,
+            "steps": times,
+        },
+    )
+    attrs = attributes(
+        f"{TITLE}: rates of {experiment.name}",
+        "Slopes against the width at every recorded time, and the constants in front beside their limits.",
+        experiment,
+        entropy,
+    )
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+
+
+def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
+    """Slope and constant of a statistic along m; a value that is rounding comes as 0, and is left out."""
+    slope = log_slope(m, value, error)
+    known = np.flatnonzero(np.isfinite(value))
+    if not known.size:
+        return {}
+    last = known[-1]
+    scale = m[last] ** k
+    row = {
+        "slope": slope.value,
+        "slope_lower": slope.lower,
+        "slope_upper": slope.upper,
+        "constant": scale * value[last],
+        "constant_lower": scale * (value[last] - Z * error[last]),
+        "constant_upper": scale * (value[last] + Z * error[last]),
+    }
+    if known.size > 1:
+        row["local_slope_last"] = log_slope(m[known[-2:]], value[known[-2:]], error[known[-2:]]).value
+    return row
+
+
+def _limit(theory: Limit, statistic: str, quantity: str) -> Array:
+    return (theory.rms if statistic == "rms" else theory.mean)[quantity]

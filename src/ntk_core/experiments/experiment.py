@@ -1,0 +1,85 @@
+"""What the two kinds of experiment have in common.
+
+config → experiments → shards (one file each, one job each) → tasks (what a worker does at once).
+How an experiment is cut into shards and tasks never changes a result.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Experiment(Protocol):
+    """Runs at several widths, numbered by seeds: a `DrawnExperiment` or a `TrainedExperiment`."""
+
+    def __hash__(self) -> int:
+        """Experiments are values."""
+
+    @property
+    def kind(self) -> str:
+        """`drawn` or `trained`."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the config, and of its folder of results."""
+
+    @property
+    def m(self) -> tuple[int, ...]:
+        """Widths, ascending."""
+
+    @property
+    def seeds(self) -> int:
+        """Runs of each cell."""
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the runs of a cell."""
+
+    @property
+    def cells_per_width(self) -> int:
+        """Cells at one width; a trained experiment has one."""
+
+    @property
+    def runs(self) -> int:
+        """Runs in the whole experiment."""
+
+    @property
+    def runs_together(self) -> int:
+        """Runs that are in memory together while tables are made."""
+
+    @property
+    def table_cells(self) -> int:
+        """Cells whose entries in the tables are many; 0 for what is trained, whose tables are small."""
+
+    @property
+    def run_bytes(self) -> int:
+        """Bytes of one run."""
+
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """Values of each axis but that of the seeds, in the order of the dimensions."""
+
+    @property
+    def method(self) -> str:
+        """How the runs are made, for people."""
+
+    def part(self, m: int, seeds: range) -> Experiment:
+        """The runs of one width with these seeds."""
+
+    def seed_cost(self, m: int) -> float:
+        """Expected work of one seed at a width, roughly in nanoseconds on one core."""
+
+    def memory(self, m: int) -> int:
+        """Bytes one task holds at a width beside the runs themselves."""
+
+    def shard_seeds(self, m: int, most: int) -> int:
+        """Seeds of one shard at a width, at most `most`."""
+
+    def spec(self) -> dict[str, Any]:
+        """All that the experiment is, as plain data for a file."""
+
+    def content_key(self, entropy: int) -> str:
+        """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
+
+        Shards live in a folder of this name, so files of another experiment are never mistaken for its own.
+        """

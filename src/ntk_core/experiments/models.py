@@ -1,0 +1,215 @@
+"""The two kinds of experiment as a config has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from ..laws import LAWS, OwnLaw
+from ..sampling.data import PIXELS, available
+from .config_errors import shorten
+from .drawn import DrawnExperiment
+from .section import MAX_AXIS, UNIQUE, Section
+from .trained import TrainedExperiment
+
+
+def _law(name: str, info: ValidationInfo) -> str:
+    laws = (*LAWS, *(info.context or ()))
+    if name not in laws:
+        raise PydanticCustomError("unknown_law", "unknown law", {"laws": laws})
+    return name
+
+
+Perturbations = Annotated[
+    list[Annotated[str, AfterValidator(_law)]],
+    Field(
+        min_length=1,
+        max_length=MAX_AXIS,
+        description=f"a list, each once, from: {', '.join(LAWS)}, and names under laws",
+    ),
+    UNIQUE,
+]
+Widths = Annotated[
+    list[Annotated[int, Field(ge=2, le=2**40, multiple_of=2)]],
+    Field(
+        min_length=1,
+        max_length=MAX_AXIS,
+        description="a list, each once, of even whole numbers, 2 to 2^40 (to 2^26 for 'dense')",
+    ),
+    UNIQUE,
+]
+Dimensions = Annotated[
+    list[Annotated[int, Field(ge=1, le=2**20)]],
+    Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of whole numbers, 1 to 2^20"),
+    UNIQUE,
+]
+Radii = Annotated[
+    list[Annotated[float, Field(ge=1e-9, le=1e6)]],
+    Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of numbers, 1.0e-9 to 1.0e+6"),
+    UNIQUE,
+]
+
+
+class AxesModel(Section):
+    """Where theory is asked for: the axes of a grid, without runs."""
+
+    perturbation: Perturbations
+    m: Widths
+    d: Dimensions
+    alpha: Radii
+
+
+class ExperimentModel(Section):
+    """A full grid of runs: the product of its axes."""
+
+    kind: Literal["drawn"] = Field(
+        default="drawn", description="'drawn' (the default) or 'trained': where displacements come from"
+    )
+    sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
+    perturbation: Perturbations
+    m: Widths
+    d: Dimensions
+    alpha: Radii
+    seeds: Annotated[int, Field(ge=1, le=2**40)] = Field(description="a whole number, 1 to 2^40: runs a cell")
+    first_seed: Annotated[int, Field(ge=0, le=2**40)] = Field(
+        default=0, description="a whole number, 0 to 2^40: number of the first run, to make a part of a whole"
+    )
+
+    @model_validator(mode="after")
+    def _dense_width(self) -> ExperimentModel:
+        if self.sampler == "dense" and max(self.m) > 2**26:
+            raise ValueError(f"m holds {max(self.m)}, too wide for 'dense'")
+        return self
+
+    def experiment(self, name: str, laws: Mapping[str, OwnLaw]) -> DrawnExperiment:
+        """The experiment with its axes sorted: CF wants monotonic coordinates, and order is no content.
+
+        `laws` are the user's own, by name.
+        """
+        own = sorted(set(self.perturbation).difference(LAWS))
+        return DrawnExperiment(
+            name=name,
+            sampler=self.sampler,
+            perturbation=(*(law for law in LAWS if law in self.perturbation), *own),
+            m=tuple(sorted(self.m)),
+            d=tuple(sorted(self.d)),
+            alpha=tuple(sorted(self.alpha)),
+            seeds=self.seeds,
+            first_seed=self.first_seed,
+            laws=tuple(replace(laws[law], name=law) for law in own),
+        )
+
+
+class TrainedModel(Section):
+    """Runs of gradient descent on one data set, from a symmetric start, at several widths."""
+
+    kind: Literal["trained"] = Field(description="'drawn' or 'trained'")
+    data: Literal["digits", "teacher"] = Field(
+        description="'digits' (8 by 8 images of scikit-learn) or 'teacher' (targets by 8 neurons)"
+    )
+    classes: (
+        Annotated[list[Annotated[int, Field(ge=0, le=9)]], Field(min_length=1, max_length=2), UNIQUE] | None
+    ) = Field(
+        default=None,
+        validate_default=True,
+        description="with data: digits, a list of the two digits to tell apart, or of the one to tell from "
+        "the rest; else left out",
+    )
+    d: Annotated[int, Field(ge=1, le=2**12)] | None = Field(
+        default=None,
+        validate_default=True,
+        description=f"with data: teacher, a whole number, 1 to 4096; else left out (digits: {PIXELS})",
+    )
+    training_inputs: Annotated[int, Field(ge=1, le=2**14)] = Field(
+        description="a whole number, 1 to 16384 (digits: as many as there are): inputs trained on"
+    )
+    held_out_inputs: Annotated[int, Field(ge=1, le=2**14)] = Field(
+        description="a whole number, 1 to 16384 (digits: as many as are left): inputs to measure at"
+    )
+    loss: Literal["squared", "logistic"] = Field(description="'squared' or 'logistic'")
+    step: Annotated[float, Field(gt=0.0, le=1e6)] = Field(
+        default=1.0,
+        description="a number, above 0, to 1.0e+6: step size times the largest curvature; stable below 2",
+    )
+    steps: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        description="a whole number, 1 to 10^6: most steps of gradient descent"
+    )
+    target_loss: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None, description="null, or a number above 0: training loss at which a run stops"
+    )
+    m: Annotated[
+        list[Annotated[int, Field(ge=2, le=2**20, multiple_of=2)]],
+        Field(min_length=1, max_length=MAX_AXIS),
+        UNIQUE,
+    ] = Field(description="a list, each once, of even whole numbers, 2 to 2^20")
+    seeds: Annotated[int, Field(ge=1, le=2**20)] = Field(
+        description="a whole number, 1 to 2^20: runs of each width"
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _classes(cls, value: list[int] | None, info: ValidationInfo) -> list[int] | None:
+        if (value is None) == (info.data.get("data") == "digits"):
+            raise ValueError(f"data is {info.data.get('data')!r}")
+        return value
+
+    @field_validator("d")
+    @classmethod
+    def _dimension(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if (value is None) == (info.data.get("data") == "teacher"):
+            raise ValueError(f"data is {info.data.get('data')!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _enough_images(self) -> TrainedModel:
+        if self.data == "digits":
+            there = available(tuple(self.classes or ()))
+            asked = self.training_inputs + self.held_out_inputs
+            if asked > there:
+                raise ValueError(
+                    f"training_inputs and held_out_inputs are {asked} together, of {there} images there are"
+                )
+        return self
+
+    def experiment(self, name: str, laws: Mapping[str, OwnLaw]) -> TrainedExperiment:
+        """The experiment, its widths ascending; laws do not enter it."""
+        return TrainedExperiment(
+            name=name,
+            data=self.data,
+            classes=tuple(self.classes or ()),
+            d=self.d or PIXELS,
+            training_inputs=self.training_inputs,
+            held_out_inputs=self.held_out_inputs,
+            loss=self.loss,
+            step=self.step,
+            steps=self.steps,
+            target_loss=self.target_loss,
+            m=tuple(sorted(self.m)),
+            seeds=self.seeds,
+        )
+
+
+def _kind(value: Any) -> str:
+    """Which of the two an experiment is, before it is checked."""
+    if not isinstance(value, Mapping):
+        return str(getattr(value, "kind", "drawn"))
+    kind = value.get("kind", "drawn")
+    return kind if isinstance(kind, str) else shorten(kind)
+
+
+AnyExperiment = Annotated[
+    Annotated[ExperimentModel, Tag("drawn")] | Annotated[TrainedModel, Tag("trained")],
+    Discriminator(_kind),
+]

@@ -1,0 +1,54 @@
+"""Exact moments of the quantities and their limits under a displacement law, by its name.
+
+NaN for a law that theory knows nothing of, as one's own; but the band fraction is alike under every law.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..theory import moments
+from ..theory.moments import EXPONENT, PairTerm
+from . import LAWS
+
+
+def pair_term(law: str, quantity: str, d: int) -> PairTerm | None:
+    """The term of a pair of neurons; None where it is not known."""
+    if quantity == "band_fraction":
+        return moments.full_step_term(quantity)
+    return LAWS[law].pair_term(quantity, d) if law in LAWS else None
+
+
+def mean(law: str, quantity: str, m: int, d: int, alpha: float) -> float:
+    """See `theory.moments.mean`."""
+    term = pair_term(law, quantity, d)
+    return math.nan if term is None else moments.mean(term, quantity, m, alpha)
+
+
+def root_mean_square(law: str, quantity: str, m: int, d: int, alpha: float) -> float:
+    """See `theory.moments.root_mean_square`."""
+    term = pair_term(law, quantity, d)
+    return math.nan if term is None else moments.root_mean_square(term, quantity, m, alpha)
+
+
+def limit(law: str, quantity: str, d: int, alpha: float, statistic: float | str) -> float:
+    """See `theory.moments.limit`."""
+    term = pair_term(law, quantity, d)
+    return math.nan if term is None else moments.limit(term, quantity, alpha, statistic)
+
+
+def exponent(law: str, quantity: str) -> float:
+    """k for which the quantity decays as m^{-k}; that of Theorem 1 where no other is known."""
+    term = pair_term(law, quantity, 2)
+    return EXPONENT if term is None else term.exponent
+
+
+def cancels(law: str, quantity: str = "linearization_error") -> bool:
+    """Whether the terms of a pair are known to cancel in the mean."""
+    term = pair_term(law, quantity, 2)
+    return term is not None and term.cancels
+
+
+def typical_statistic(law: str) -> str:
+    """The statistic of E whose rate is seen at every width: the mean, or the rms where the mean cancels."""
+    return "rms" if cancels(law) else "mean"

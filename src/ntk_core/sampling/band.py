@@ -1,0 +1,114 @@
+"""The sampler `band`: draws only what can flip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..laws.law import PAIRS, Projection
+from ..network import Array
+from ..quantities import run_quantities
+from ..theory.gaussian import band_probability
+from .cell import Cell
+from .streams import Streams
+
+if TYPE_CHECKING:
+    from .kernels.words import Stream
+
+
+@dataclass(frozen=True)
+class BandBlock:
+    """The band of a block of runs, as a law's band form receives it.
+
+    `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band; only the
+    first `drawn` runs are wanted, and they must not depend on how many that is: draw counts over all of
+    `pairs`, then cut. `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖;
+    `streams` names the block's generators.
+    """
+
+    pairs: NDArray[np.int64]
+    drawn: int
+    radius: float
+    d: int
+    streams: Streams
+
+    def generator(self, variate: str) -> np.random.Generator:
+        """The block's generator of this name."""
+        return self.streams.generator(variate)
+
+    def position_sums(self, counts: NDArray[np.int64]) -> Array:
+        """Σ |a|/(r‖x‖) over `counts[i]` neurons of the band for every run i; shape of `counts`."""
+        from .kernels.flips import position_sums
+        from .kernels.position import positions
+
+        return position_sums(counts, positions(self.radius), *self._streams())
+
+    def direction_sums(self, counts: NDArray[np.int64]) -> Array:
+        """Flips, Σ c|a|/(r‖x‖) and Σ c|b|/(r‖x‖) over the flips of `counts[i]` pairs for every run i.
+
+        Both neurons of a pair move in random directions; shape `(3, runs)`.
+        """
+        from .kernels.direction import directions
+        from .kernels.flips import direction_sums
+        from .kernels.position import positions
+
+        return direction_sums(counts, positions(self.radius), directions(self.d), *self._streams())
+
+    def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
+        """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
+
+        A neuron flips where 1{a ≥ 0} is another at a + u·x, as in `quantities.flip_sums`.
+        """
+        sums = np.zeros((3, counts.size))
+        edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        for number, (a, t) in enumerate(self.projected(int(edges[-1]), project)):
+            inside = np.clip(edges - number * PAIRS, 0, PAIRS)
+            runs = np.flatnonzero(np.diff(inside))
+            plus, minus = (a >= 0.0) != (a + t >= 0.0)
+            terms = [
+                1.0 * plus + minus,
+                (1.0 * plus - minus) * np.abs(a),
+                plus * np.abs(t[0]) - minus * np.abs(t[1]),
+            ]
+            sums[:, runs] += np.add.reduceat(np.stack(terms)[:, : inside[-1]], inside[runs], axis=1)
+        return sums
+
+    def projected(self, pairs: int, project: Projection) -> Iterator[tuple[Array, Array]]:
+        """a/(r‖x‖) and what `project` gives, `(PAIRS,)` and `(2, PAIRS)`, until there are so many `pairs`.
+
+        Pairs go on across runs. What is drawn is always whole, so it does not depend on how many are wanted.
+        """
+        from .kernels.position import draw_positions, positions
+        from .kernels.words import CHUNK
+
+        at, (stream, again) = positions(self.radius), self._streams()
+        signs, rng = self.generator("sign"), self.generator("displacement")
+        for _ in range(0, pairs, PAIRS):
+            position = np.empty(PAIRS)
+            for start in range(0, PAIRS, CHUNK):
+                draw_positions(at, stream, again, position[start : start + CHUNK])
+            sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
+            yield sign * position, project(rng, position, sign, self.d, self.radius)
+
+    def _streams(self) -> tuple[Stream, Stream]:
+        return self.streams.words("band"), self.streams.words("again")
+
+
+def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
+    """The first `runs` runs of a block, from the band alone: O(α√m) work a run, exact in law."""
+    radius = cell.alpha / math.sqrt(cell.m)
+    probability = band_probability(radius)
+    pairs = streams.generator("pairs").binomial(cell.m // 2, probability, size=cell.block)
+    block = BandBlock(
+        pairs=pairs,
+        drawn=runs,
+        radius=radius,
+        d=cell.d,
+        streams=streams,
+    )
+    return run_quantities(cell.m, cell.alpha, pairs[:runs], cell.law.band(block))

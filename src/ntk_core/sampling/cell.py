@@ -1,0 +1,53 @@
+"""A cell: one point of a grid of drawn displacements."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..laws import LAWS, DisplacementLaw, OwnLaw
+from ..laws.own import NEURON_NS, PAIR_NS
+from ..theory.gaussian import band_probability
+
+BLOCK = {"band": 1024, "dense": 64}
+"""Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid; its runs differ in the seed alone."""
+
+    sampler: str
+    perturbation: str
+    m: int
+    d: int
+    alpha: float
+    own: OwnLaw | None = None
+
+    @property
+    def law(self) -> DisplacementLaw:
+        """The law of the displacements. Raises `LawError` for a law of one's own that cannot be run."""
+        return LAWS[self.perturbation] if self.own is None else self.own.law()
+
+    @property
+    def block(self) -> int:
+        """Seeds drawn together."""
+        return BLOCK[self.sampler]
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.sampler}, {self.perturbation}, m = {self.m}, d = {self.d}, alpha = {self.alpha:g}"
+
+    @property
+    def key(self) -> str:
+        """The name under which the cell's random streams are drawn; exact in α."""
+        return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
+
+    def cost(self) -> float:
+        """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
+        if self.sampler == "dense":
+            return 3000.0 + (6.0 if self.own is None else NEURON_NS) * self.m * self.d
+        pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
+        pair = PAIR_NS if self.own is not None else LAWS[self.perturbation].pair_cost(self.d)
+        return 300.0 + pair * pairs

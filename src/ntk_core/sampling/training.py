@@ -1,0 +1,51 @@
+"""What a trained run follows from: data set, loss, step size and number of steps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+RUN_VARIABLES = (
+    "alpha_hat", "max_displacement", "mean_displacement", "training_loss", "test_loss",
+    "twin_training_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons",
+)  # fmt: skip
+"""What a run has one number of at every recorded time, besides the quantities, which have one an input."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Gradient descent on one data set from a symmetric start, whatever the width.
+
+    `classes` are the digits that are told apart (two), or the one against the rest; none for `teacher`.
+    `step` is the step size in units of the inverse of the loss's largest curvature (`data.step_size`).
+    """
+
+    data: str
+    classes: tuple[int, ...]
+    d: int
+    training_inputs: int
+    held_out_inputs: int
+    loss: str
+    step: float
+    steps: int
+    target_loss: float | None
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """Steps after which a run is recorded: 0, the powers of two, and the last."""
+        powers = (1 << k for k in range(self.steps.bit_length()))
+        return tuple(sorted({0, *powers, self.steps}))
+
+    @property
+    def target(self) -> float:
+        """The training loss at which a run stops; -∞ where none is asked for."""
+        return -math.inf if self.target_loss is None else self.target_loss
+
+    def start_key(self, m: int) -> str:
+        """The name under which w(0) and c are drawn: runs that differ in the loss alone start alike."""
+        return f"trained|m={m}|d={self.d}"
+
+    @property
+    def data_key(self) -> str:
+        """The name under which the data are chosen or drawn."""
+        return f"{self.data}|classes={','.join(map(str, self.classes))}|d={self.d}"

@@ -1,0 +1,177 @@
+"""What the files say of themselves: long names of variables, and attributes by CF and ACDD.
+
+Nothing here holds a clock, a host, a user or a path: the same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import __version__
+from ..experiments.experiment import Experiment
+from ..quantities import QUANTITIES
+from ..sampling.streams import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+LONG_NAMES = {
+    # coordinates
+    "quantity": "stored quantity of a run",
+    "perturbation": "law of the displacement u inside the ball max_i |u_i| <= alpha/sqrt(m)",
+    "m": "width of the network (number of neurons)",
+    "d": "dimension of the input",
+    "alpha": "radius of the ball times sqrt(m)",
+    "seed": "number of the run within its cell",
+    "delta": "failure probability; quantiles are at level 1 - delta",
+    "x_norm": "Euclidean norm of the input x",
+    "bound": "bound on the quantity, from the notes' own to the tightest",
+    "statistic": "statistic of the runs of a cell: mean, rms, or a delta for the (1 - delta)-quantile",
+    **{quantity.name: quantity.long_name for quantity in QUANTITIES.values()},
+    # trained runs
+    "steps": "steps of gradient descent",
+    "input": "number of the held-out input",
+    "target": "target of the held-out input",
+    "training_input": "number of the training input",
+    "training_target": "target of the training input",
+    "alpha_hat": "sqrt(m) max_i |w_i - w_i(0)|: the least alpha of a ball that holds the weights",
+    "max_displacement": "max_i |w_i - w_i(0)|",
+    "mean_displacement": "mean over neurons of |w_i - w_i(0)|",
+    "training_loss": "loss of the network on the training inputs",
+    "test_loss": "loss of the network on the held-out inputs",
+    "twin_training_loss": "loss of the linearized model on the training inputs",
+    "twin_test_loss": "loss of the linearized model on the held-out inputs",
+    "twin_distance": "root mean square over held-out inputs of network minus linearized model",
+    "flipped_fraction": "fraction of neurons and training inputs whose sign indicator ever differed so far",
+    "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
+    "status": "how the run ended",
+    "steps_taken": "steps done when the run ended",
+    "variable": "number of a trained run",
+    "uniform_bound": "bound that holds for all alpha at once",
+    "law_rms": "exact root mean square of the quantity under a displacement law at the mean alpha_hat",
+    "position": "rms divided by law_rms: where training stands among the displacement laws",
+    "runs_exceeding": "number of runs over the bound at one held-out input or more",
+    "run_mean": "mean over the runs",
+    "run_mean_standard_error": "standard error of that mean",
+    "run_min": "least of the runs",
+    "run_max": "largest of the runs",
+    "run_status": "number of runs that ended so",
+    "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow",
+    "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling, of runs whose training loss never grew",
+    "loss_grew": "number of runs whose training loss has grown between two recorded times",
+    "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
+    "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
+    "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths",
+    "run_slope": "least-squares slope of log(run_mean) against log(m)",
+    "run_slope_lower": "lower confidence limit of that slope",
+    "run_slope_upper": "upper confidence limit of that slope",
+    # quantiles
+    "quantile": "empirical (1 - delta)-quantile at |x| = 1",
+    "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",
+    "quantile_upper": "upper confidence limit of the (1 - delta)-quantile; infinite where runs are too few",
+    "exact_quantile": "exact (1 - delta)-quantile at |x| = 1; NaN where no exact law is known",
+    "mean": "mean over the runs at |x| = 1",
+    "mean_standard_error": "standard error of the mean",
+    "rms": "root mean square over the runs at |x| = 1",
+    "rms_standard_error": "standard error of the root mean square",
+    "exact_mean": "exact mean at |x| = 1; NaN where no closed form is known",
+    "exact_rms": "exact root mean square at |x| = 1; NaN where none is known",
+    "bound_printed": "bound as printed in the notes (Theorem 1, Lemma 4, event A_1)",
+    "bound_sharp": "bound with constants sharpened by Hoeffding's inequality on m/2 independent pairs",
+    "bound_binomial": "bound from the exact binomial (1 - delta)-quantile of the band fraction",
+    "bound_exact": "exact (1 - delta)-quantile of the supremum over the ball; NaN beyond alpha/sqrt(m) = 8",
+    "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN where that is 0",
+    "exceedances": "number of runs over the bound",
+    "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
+    "runs": "number of runs in the cell",
+    # rates
+    "slope": "least-squares slope of log(statistic) against log(m)",
+    "slope_lower": "lower confidence limit of the slope",
+    "slope_upper": "upper confidence limit of the slope",
+    "exact_slope": "the same slope of the exact values; NaN where they are not known",
+    "limit_slope": "slope less the finite-m curvature of the exact law: slope - exact_slope - exponent",
+    "limit_slope_lower": "lower confidence limit of limit_slope",
+    "limit_slope_upper": "upper confidence limit of limit_slope",
+    "local_slope": "slope of log(statistic) against log(m) from the next smaller width to this one",
+    "local_slope_lower": "lower confidence limit of the local slope",
+    "local_slope_upper": "upper confidence limit of the local slope",
+    "exact_local_slope": "the same local slope of the exact values; NaN where they are not known",
+    "m_fit": "smallest width the slope is fitted on",
+    "points": "number of widths the slope is fitted on; zeros and values without interval are left out",
+    "exponent": "k of the theory's rate m^-k",
+    "constant": "statistic times m^k at the largest width",
+    "constant_lower": "lower confidence limit of the constant",
+    "constant_upper": "upper confidence limit of the constant",
+    "constant_limit": "limit of the constant as m grows, from theory; NaN where none is known",
+    "follows_from": "smallest width from which on statistic times m^k is within 5 % of constant_limit",
+}
+"""What every coordinate and variable means, for its `long_name`."""
+
+
+ATTRIBUTES = frozenset(
+    (
+        "experiment",
+        "source",
+        "spec",
+        "format_version",
+        "ntk_core_version",
+        "numpy_version",
+        "confidence_level",
+    )
+)
+"""Global attributes that are read, of those that `attributes` makes."""
+
+VARIABLE_ATTRIBUTES = {
+    "long_name": None,
+    "coverage_content_type": None,
+    "coordinates": None,
+    "flag_values": None,
+    "flag_meanings": None,
+    "units": "1",
+    "_Encoding": "utf-8",
+}
+"""Attributes of variables, and the value of those that change what a reader makes of the numbers."""
+
+
+def attributes(title: str, summary: str, experiment: Experiment, entropy: int, **spec: Any) -> dict[str, Any]:
+    """Global attributes (CF-1.11, ACDD-1.3) with the whole spec the file follows from."""
+    return {
+        "Conventions": "CF-1.11, ACDD-1.3",
+        "title": title,
+        "summary": summary,
+        "keywords": "neural tangent kernel, linearization error, ReLU network, lazy training, Monte Carlo",
+        "source": f"ntk_core {__version__}, {experiment.method}",
+        "history": f"made by ntk_core {__version__} from the spec in this file",
+        "references": "lecture notes on neural tangent kernel analysis: Lemmas 1 to 4, Theorem 1",
+        "comment": "Quantities are at |x| = 1; linearization_error, delta1 and delta2 scale with |x|.",
+        "license": "MIT",
+        "creator_name": "ntk-core developers",
+        "creator_type": "group",
+        "processing_level": "numerical simulation",
+        "standard_name_vocabulary": "CF Standard Name Table v93",
+        "experiment": experiment.name,
+        "spec": json.dumps({"entropy": str(entropy), **experiment.spec(), **spec}, sort_keys=True),
+        "entropy": str(entropy),
+        "format_version": np.int32(FORMAT_VERSION),
+        "ntk_core_version": __version__,
+        "numpy_version": np.__version__,
+    }
+
+
+def meaning(name: str, coordinate: bool) -> dict[str, str]:
+    """What a variable is, for people and, by ACDD, for programs."""
+    kind = "coordinate" if coordinate else "modelResult"
+    return {"long_name": LONG_NAMES[name], "coverage_content_type": kind}
+
+
+def describe(dataset: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
+    """The dataset with the attributes of its variables and its own; nothing else changed."""
+    for name, variable in dataset.variables.items():
+        variable.attrs |= meaning(str(name), name in dataset.coords)
+        if variable.dtype.kind in "if" and "flag_values" not in variable.attrs:
+            variable.attrs["units"] = "1"
+    dataset.attrs = attrs
+    return dataset

@@ -111,7 +111,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
             thresholds = _thresholds(one, QUANTITIES, limits, x_norm)[:, :, 0, 0]
             runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
             got = _cell(runs, (0, 0, 0, 0), QUANTITIES, delta, thresholds)["exceedances"]
-            got = got[QUANTITIES.index("delta2"), 2]
+            got = got[list(QUANTITIES).index("delta2"), 2]
             level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))
             assert np.array_equal(got, np.repeat((39 - level)[:, None], 3, axis=1))
             scaled = values[0][:, None, None] * x_norm

@@ -19,11 +19,13 @@ from ntk_core.experiments.cost import (
     expected,
     shard_request,
 )
-from ntk_core.experiments.drawn import RUN_BYTES
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.section import ConfigError
+from ntk_core.quantities import QUANTITIES
 
 Usage = namedtuple("Usage", "total used free")
+
+RUN_BYTES = 8 * len(QUANTITIES)
 
 
 def make(small, root, **changes):

@@ -253,17 +253,17 @@ def test_formulas_are_no_latex(site):
 
 
 def test_the_config_reference_has_every_key(site):
-    from ntk_core.experiments import config
+    from ntk_core.experiments import config, execution_model, models
 
     text = words(site, "reference/config.html")
     for section, prefix in (
         (config.Config, ""),
-        (config.ExperimentModel, "experiments.&lt;name&gt;."),
-        (config.TrainedModel, "experiments.&lt;name&gt;."),
+        (models.ExperimentModel, "experiments.&lt;name&gt;."),
+        (models.TrainedModel, "experiments.&lt;name&gt;."),
         (config.AnalysisModel, "analysis."),
-        (config.ExecutionModel, "execution."),
-        (config.JobqueueModel, "execution.jobqueue."),
-        (config.TlsModel, "execution.tls."),
+        (execution_model.ExecutionModel, "execution."),
+        (execution_model.JobqueueModel, "execution.jobqueue."),
+        (execution_model.TlsModel, "execution.tls."),
     ):
         for key in section.model_fields:
             assert f" {prefix}{key} " in text, key

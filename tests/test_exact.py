@@ -190,7 +190,7 @@ def exceedance_scores(shift: float = 0.0) -> np.ndarray:
                 for delta in (0.5, 0.1, 0.01, 0.001):
                     quantile = exact_quantile(law, quantity, m, 2, alpha, delta) * (1 + shift)
                     if quantile > 0:
-                        over = np.count_nonzero(runs[QUANTITIES.index(quantity)] > quantile)
+                        over = np.count_nonzero(runs[list(QUANTITIES).index(quantity)] > quantile)
                         scores.append((over - 65536 * delta) / math.sqrt(65536 * delta * (1 - delta)))
     return np.abs(scores)
 
@@ -211,7 +211,7 @@ def test_binomial_laws(law):
     known = ["band_fraction"] + (["delta2", "sign_change_fraction"] if law in ALONG_X else [])
     for quantity in known:
         exact = exact_law(law, quantity, m, 3, alpha)
-        values = runs[QUANTITIES.index(quantity)]
+        values = runs[list(QUANTITIES).index(quantity)]
         for value in np.unique(values)[:-1:3]:
             p = exact.survival(float(value))
             over = np.count_nonzero(values > value * (1 + 1e-9))

@@ -192,7 +192,7 @@ def exceedance_scores(shift: float = 0.0) -> np.ndarray:
             for delta in (0.5, 0.1, 0.01, 0.001):
                 quantile = exact_quantile("sphere", quantity, m, d, alpha, delta) * (1 + shift)
                 if quantile > 0:
-                    over = np.count_nonzero(runs[QUANTITIES.index(quantity)] > quantile)
+                    over = np.count_nonzero(runs[list(QUANTITIES).index(quantity)] > quantile)
                     scores.append((over - 65536 * delta) / math.sqrt(65536 * delta * (1 - delta)))
     return np.abs(scores)
 
@@ -212,7 +212,7 @@ def test_dense_simulation_agrees():
         runs = simulate(38, Cell("dense", "sphere", 16, d, 4.0), 0, 20000)
         for quantity, delta in itertools.product(SIGNED, (0.2, 0.01)):
             quantile = exact_quantile("sphere", quantity, 16, d, 4.0, delta)
-            over = np.count_nonzero(runs[QUANTITIES.index(quantity)] > quantile)
+            over = np.count_nonzero(runs[list(QUANTITIES).index(quantity)] > quantile)
             assert binom.sf(over - 1, 20000, delta) > 0.5e-4
             assert binom.cdf(over, 20000, delta) > 0.5e-4
 

@@ -27,7 +27,7 @@ from ntk_core.experiments.shards import Shard
 from ntk_core.pages.explore import histograms as histograms_module
 from ntk_core.pages.explore.data import experiment_data
 from ntk_core.pages.explore.histograms import BINS, histogram, histograms
-from ntk_core.pages.explore.page import LINES, SYMBOLS, render
+from ntk_core.pages.explore.page import LINES, render
 from ntk_core.quantities import QUANTITIES
 from ntk_core.theory.bounds import BOUNDS
 
@@ -200,7 +200,7 @@ def test_the_wheel_holds_the_page(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {f"ntk_core/explore/page.{end}" for end in ("html.jinja", "css", "js")} <= set(names)
+    assert {f"ntk_core/pages/explore/page.{end}" for end in ("html.jinja", "css", "js")} <= set(names)
 
 
 def test_only_a_config_with_grids_has_the_page(snakemake, small):
@@ -266,7 +266,7 @@ def agrees(tab, table, folder):
     """Everything the page says of its choice beside the datasets; the picture too."""
     drawn(tab)
     at = state(tab)
-    quantity = QUANTITIES[at.pop("quantity")]
+    quantity = list(QUANTITIES)[at.pop("quantity")]
     x = at.pop("x_norm")
     cell = table.sel(quantity=quantity).isel(at)
     x_norm = float(table["x_norm"][x])
@@ -300,7 +300,7 @@ def agrees(tab, table, folder):
 
     # The sentence that is read aloud.
     told = tab.inner_text("#told").replace("\u00a0", " ")
-    assert told.startswith(f"{list(SYMBOLS.values())[QUANTITIES.index(quantity)][0]} under the ")
+    assert told.startswith(f"{QUANTITIES[quantity].text} under the ")
     assert f"d = {int(cell['d'])}, α = {alpha:g}, δ = {float(cell['delta']):g}, ‖x‖ = {x_norm:g}" in told
     pattern = r"-quantile of ([\d,]+) runs is (.*?) \("
     runs, measured = re.search(pattern, told).groups()

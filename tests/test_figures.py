@@ -127,7 +127,7 @@ def test_failures_are_those_of_the_exact_law(tables):
     plt.close(drawn)
     line = drawn.axes[1].lines[1]
     limit = bounds.printed("delta1", 4, 0.25, 0.01, 1e4) / 1e4
-    runs = simulate(3, Cell("band", "adversarial", 4, 2, 0.25), 0, 100_000)[QUANTITIES.index("delta1")]
+    runs = simulate(3, Cell("band", "adversarial", 4, 2, 0.25), 0, 100_000)[list(QUANTITIES).index("delta1")]
     share = np.mean(runs > limit)
     assert abs(line.get_ydata()[-1] * 0.01 - share) < 4.5 * np.sqrt(share / 100_000)  # 7e-6 by chance
     assert not np.isfinite(drawn.axes[0].lines[1].get_ydata()).any()

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from ntk_core.claims.answer import answer
 from ntk_core.claims.record import Number, from_json
-from ntk_core.experiments import plan
+from ntk_core.execution import versions
 from ntk_core.figures import FIGURES, TRAINING_FIGURES, save
 from ntk_core.pages.findings import render as render_claims
 from ntk_core.pages.findings.formula import FormulaError, mathml
@@ -424,11 +424,11 @@ def test_a_change_of_the_page_changes_the_digest_of_the_library(name, tmp_path, 
     shutil.copytree(
         ROOT / "src/ntk_core/pages/findings", folder, ignore=shutil.ignore_patterns("__pycache__")
     )
-    monkeypatch.setattr(plan, "__file__", str(tmp_path / "experiments" / "plan.py"))
-    before = plan.library_digest()
+    monkeypatch.setattr(versions, "__file__", str(tmp_path / "execution" / "versions.py"))
+    before = versions.library_digest()
     with (folder / name).open("a") as file:
         file.write(" ")
-    assert plan.library_digest() != before
+    assert versions.library_digest() != before
 
 
 def test_findings_import_neither_plots_nor_snakemake():

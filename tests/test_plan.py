@@ -66,5 +66,5 @@ def test_a_part_of_a_whole_has_its_own_seeds_and_shards(small, tmp_path):
         (folder / f"m64_seeds{start}-{stop}.nc").touch()
     there = [(s.start, s.stop) for s in part.shards("grid") if s.m == 64]
     assert there == [(1000, 1700), (1700, 3000)]
-    assert part.spec("grid") != whole.spec("grid")
-    assert part.grid("grid") == whole.grid("grid")
+    assert part.identity("grid") != whole.identity("grid")
+    assert part.grid_identity("grid") == whole.grid_identity("grid")

@@ -11,8 +11,8 @@ from scipy.stats import ks_2samp
 
 from ntk_core.laws import LAWS
 from ntk_core.quantities import QUANTITIES
-from ntk_core.sampling import samplers
 from ntk_core.sampling.cell import BLOCK, Cell
+from ntk_core.sampling.dense import DENSE_BUDGET
 from ntk_core.sampling.samplers import simulate
 
 KS_CASES = [
@@ -106,7 +106,7 @@ def test_dense_memory_is_flat_in_width():
         simulate(1, Cell("dense", "sphere", m, 64, 1.0), 0, 1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert max(peaks) < 24 * 8 * samplers.DENSE_BUDGET
+    assert max(peaks) < 24 * 8 * DENSE_BUDGET
 
 
 @pytest.mark.parametrize("alpha", [1e-9, 1e-3, 1e6])

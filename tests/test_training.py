@@ -11,6 +11,7 @@ from scipy.stats import binom
 
 from ntk_core import network
 from ntk_core.datasets.trained_quantiles import alpha_ceiling
+from ntk_core.datasets.trained_rates import training_limit
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.trained import TrainedExperiment
@@ -19,7 +20,8 @@ from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, step_size
 from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, train
 from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.theory.bounds import sharp
-from ntk_core.theory.training_limit import EXPONENTS, arc_cosine_kernel, limit
+from ntk_core.theory.moments import CANCELLING_EXPONENT
+from ntk_core.theory.training_limit import EXPONENTS, arc_cosine_kernel
 
 SMALL = TrainedExperiment("teacher", (), 5, 9, 7, "squared", 1.0, 12, None, name="e", m=(10,), seeds=3)
 LOSSES = ("squared", "logistic")
@@ -327,11 +329,11 @@ def test_wide_runs_have_the_constants_of_the_limit(loss):
     m, runs = 4096, 256
     experiment = TrainedExperiment("teacher", (), 3, 6, 16, loss, 1.0, 4, None, name="e", m=(m,), seeds=runs)
     data = load(experiment, 2)
-    theory = limit(experiment, data, 2)
+    theory = training_limit(experiment, 2)
     trained = [train(experiment, data, 2, m, seed) for seed in range(runs)]
     values = np.stack([run.quantities[:, -1] for run in trained])
-    for index, name in enumerate(QUANTITIES[:4]):
-        left = 0.1 if EXPONENTS[name] == 0.75 else 0.06
+    for index, name in enumerate(list(QUANTITIES)[:4]):
+        left = 0.1 if EXPONENTS[name] == CANCELLING_EXPONENT else 0.06
         scaled = values[:, index] * m ** EXPONENTS[name]
         for each, expected in ((scaled**2, theory.rms[name][-1] ** 2), (scaled, theory.mean[name][-1])):
             by_run = each.mean(axis=1)

@@ -35,7 +35,9 @@ READ = {
     "docutils": "LicenseRef-Public-Domain AND BSD-2-Clause AND BSD-3-Clause",  # its wheel lacks the GPL file
     "ghp-import": "Apache-2.0",
     "gitdb": "BSD-3-Clause",
+    "grimp": "BSD-2-Clause",
     "immutables": "Apache-2.0",
+    "import-linter": "BSD-2-Clause",
     "importlib-metadata": "Apache-2.0",
     "ipython-pygments-lexers": "BSD-3-Clause",
     "isodate": "BSD-3-Clause",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -45,44 +46,51 @@ def verify(
       ntk-core verify archive --recompute 10
       ntk-core verify archive --json | jq .faults
     """
-    from ..archive.replay import random_blocks
     from ..archive.verify import NoManifestError, check
+
+    try:
+        checked = check(path)
+    except NoManifestError as error:
+        refuse(error)
+    tell = (lambda _: None) if json else say
+    for fault in checked.faults:
+        tell(f"{fault.kind}: {path / fault.path}")
+    if not checked.faults:
+        tell(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
+    recomputed = _recompute(path, recompute, run_archived_code, tell) if recompute else {}
+    if json:
+        faults = [asdict(fault) for fault in checked.faults]
+        counts = {"files": checked.files, "shards": checked.shards}
+        print_json(counts | {"faults": faults, "recomputed": recomputed})
+    raise typer.Exit(DIFFERENT if checked.faults or any(recomputed.values()) else 0)
+
+
+def _recompute(
+    path: Path, count: int, run_archived_code: bool, tell: Callable[[str], None]
+) -> dict[str, dict[str, int]]:
+    """Runs that differ from those archived, by block and variable, of `count` blocks at random."""
+    from ..archive.replay import random_blocks
     from ..datasets.runs_file import open_runs
     from ..datasets.validation import ResultsError
     from ..laws import LawError
 
-    try:
-        found = check(path)
-    except NoManifestError as error:
-        refuse(error)
-    told = (lambda _: None) if json else say
-    for fault in found.faults:
-        told(f"{fault.kind}: {path / fault.path}")
-    whole = not found.faults
-    if whole:
-        told(f"ok: {found.files} files of the manifest, {found.shards} shards")
     recomputed = {}
     with contextlib.ExitStack() as stack:
         try:
-            archives = [open_runs(file) for file in sorted(path.glob("*/runs.nc"))] if recompute else []
-            for runs in archives:
+            files = [open_runs(file) for file in sorted(path.glob("*/runs.nc"))]
+            for runs in files:
                 stack.enter_context(runs).allow_code(run_archived_code)
-            if recompute and not archives:
+            if not files:
                 refuse(f"{path} holds no runs.nc")
-            for block in random_blocks(archives, recompute):
-                differing = block.differing()
-                whole = whole and not differing
-                recomputed[str(block)] = differing
-                how = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
-                told(f"recomputed {block}: {how or 'the same bits'}")
+            for block in random_blocks(files, count):
+                differing = recomputed[str(block)] = block.differing()
+                faults = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
+                tell(f"recomputed {block}: {faults or 'the same bits'}")
         except (ResultsError, LawError) as error:
             refuse(error)
         except MemoryError:
             refuse(f"{path}: a run of a runs.nc needs more memory than there is")
-    if json:
-        faults = [asdict(fault) for fault in found.faults]
-        print_json({"files": found.files, "shards": found.shards, "faults": faults, "recomputed": recomputed})
-    raise typer.Exit(0 if whole else DIFFERENT)
+    return recomputed
 
 
 @app.command()

@@ -16,7 +16,7 @@ import xarray as xr
 from ..experiments.trained import TrainedExperiment
 from ..laws import LAWS, moments
 from ..network import Array
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, Quantity
 from ..sampling.data import Data, load, step_size
 from ..sampling.descent import Status
 from ..sampling.training import RUN_VARIABLES
@@ -34,6 +34,9 @@ constant gives for all r together what Hoeffding's gives for one (docs/theory.md
 """
 
 
+MOMENTS = ("mean", "mean_standard_error", "rms", "rms_standard_error")
+COUNTS = ("exceedances", "runs_exceeding")
+
 SLIP = 1e-9
 """Relative growth of a training loss that is rounding."""
 
@@ -50,76 +53,17 @@ def table_dataset(
     Bounds and displacement laws are taken at the mean of α̂ over the runs of a width; exceedances are counted
     against the bound at each run's own α̂. The quantiles are over runs and inputs together.
     """
-    data = load(experiment, entropy)
-    times = np.array(experiment.times)
     alpha = runs["alpha_hat"].values  # (m, seed, time)
-    values = np.stack([runs[name].values for name in QUANTITIES])  # (5, m, seed, time, input)
     kept = np.isfinite(alpha)
-    mean_alpha = np.ma.mean(np.ma.masked_invalid(alpha), axis=1).filled(np.nan)
-    shape = (len(QUANTITIES), len(experiment.m), times.size)
-    parts: dict[str, Array] = {
-        name: np.full(shape, np.nan) for name in ("mean", "mean_standard_error", "rms", "rms_standard_error")
-    }
-    parts["quantile"] = np.full((*shape, len(delta)), np.nan)
-    parts["law_rms"] = np.full((len(QUANTITIES), len(LAWS), *shape[1:]), np.nan)
-    over = np.zeros((len(QUANTITIES), *shape[1:], len(UNIFORM), len(delta), len(x_norm)), np.int64)
-    runs_over = np.zeros(over.shape, np.int64)
-    limits = np.full((len(bounds.BOUNDS), *shape, len(delta), len(x_norm)), np.nan)
-    levels = np.ix_(np.array(delta), np.array(x_norm))
-    for q, at, time in np.ndindex(shape):
-        name, m, a = tuple(QUANTITIES)[q], experiment.m[at], float(mean_alpha[at, time])
-        there = kept[at, :, time]
-        here = values[q, at, there, time]  # (runs, inputs)
-        if not here.size or not a > 0.0:
-            continue
-        for key, value in _moments(here).items():
-            parts[key][q, at, time] = value
-        parts["quantile"][q, at, time] = np.quantile(here, 1.0 - np.array(delta), method="inverted_cdf")
-        for law_index, law in enumerate(LAWS):
-            parts["law_rms"][q, law_index, at, time] = moments.root_mean_square(law, name, m, experiment.d, a)
-        scale = QUANTITIES[name].at_norm(np.array(x_norm))
-        least = NOISE * QUANTITIES[name].unit(m, a)
-        for b, bound in enumerate(bounds.BOUNDS):
-            limits[b, q, at, time] = bounds.bound(bound, name, m, a, *levels)
-        own = alpha[at, there, time][:, None, None]
-        for b, bound in enumerate(UNIFORM):
-            each = bounds.bound(bound, name, m, own, *levels) / scale * (1.0 + ROUNDING)
-            exceeds = here[:, :, None, None] > np.maximum(each, least)[:, None]
-            over[q, at, time, b] = exceeds.sum(axis=(0, 1))
-            runs_over[q, at, time, b] = exceeds.any(axis=1).sum(axis=0)
-    scales = np.stack([QUANTITIES[name].at_norm(np.array(x_norm)) for name in QUANTITIES])
-    measured = parts["quantile"][..., None] * scales[:, None, None, None, :]
-    ratio = limits / np.where(measured > 0.0, measured, np.nan)
-    point = ("quantity", "m", "steps")
-    variables: dict[str, Any] = {
-        name: (point, parts[name]) for name in ("mean", "mean_standard_error", "rms", "rms_standard_error")
-    }
-    variables["quantile"] = ((*point, "delta"), parts["quantile"])
-    variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), parts["law_rms"])
-    variables["position"] = (
-        ("quantity", "perturbation", "m", "steps"),
-        parts["rms"][:, None] / parts["law_rms"],
-    )
-    for b, bound in enumerate(bounds.BOUNDS):
-        variables[f"bound_{bound}"] = ((*point, "delta", "x_norm"), limits[b])
-    variables["bound_ratio"] = ((*point, "bound", "delta", "x_norm"), np.moveaxis(ratio, 0, 3))
-    variables["exceedances"] = ((*point, "uniform_bound", "delta", "x_norm"), over)
-    variables["runs_exceeding"] = ((*point, "uniform_bound", "delta", "x_norm"), runs_over)
+    levels = np.array(delta), np.array(x_norm)
+    variables = _over_quantities(runs, experiment, kept, levels)
     variables |= _numbers(runs, kept)
     variables["runs"] = (("m", "steps"), kept.sum(axis=1))
     variables["run_status"] = (
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
-    ceiling = alpha_ceiling(experiment, data)
-    variables["alpha_ceiling"] = ("steps", ceiling)
-    loss = runs["training_loss"].values
-    grew = np.zeros(loss.shape, bool)
-    grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
-    variables["loss_grew"] = (("m", "steps"), (grew & kept).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.ma.masked_invalid(np.where(grew, np.nan, alpha / ceiling))
-    variables["alpha_hat_over_ceiling"] = (("m", "steps"), share.max(axis=1).filled(np.nan))
+    variables |= _ceilings(runs, kept, alpha_ceiling(experiment, load(experiment, entropy)))
     dataset = xr.Dataset(
         variables,
         coords={
@@ -130,9 +74,9 @@ def table_dataset(
             "bound": np.array(bounds.BOUNDS, dtype=object),
             "uniform_bound": np.array(UNIFORM, dtype=object),
             "m": np.array(experiment.m, dtype=np.int64),
-            "steps": times.astype(np.int64),
-            "delta": np.array(delta),
-            "x_norm": np.array(x_norm),
+            "steps": np.array(experiment.times, dtype=np.int64),
+            "delta": levels[0],
+            "x_norm": levels[1],
         },
     )
     attrs = attributes(
@@ -145,6 +89,98 @@ def table_dataset(
         x_norm=list(x_norm),
     )
     return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+
+
+def _over_quantities(
+    runs: xr.Dataset, experiment: TrainedExperiment, kept: Array, levels: tuple[Array, Array]
+) -> dict[str, Any]:
+    """Variables over (quantity, m, steps); NaN, or 0 runs over a bound, where no run is `kept`."""
+    alpha = runs["alpha_hat"].values
+    values = np.stack([runs[name].values for name in QUANTITIES])  # (quantity, m, seed, time, input)
+    mean_alpha = np.ma.mean(np.ma.masked_invalid(alpha), axis=1).filled(np.nan)
+    shape = (len(QUANTITIES), len(experiment.m), len(experiment.times))
+    parts = _empty(shape, levels)
+    for q, at, time in np.ndindex(shape):
+        radius, runs_left = float(mean_alpha[at, time]), kept[at, :, time]
+        if not runs_left.any() or not radius > 0.0:
+            continue
+        quantity = tuple(QUANTITIES.values())[q]
+        m, own = experiment.m[at], alpha[at, runs_left, time]
+        point = _point(values[q, at, runs_left, time], own, quantity, (m, experiment.d, radius), levels)
+        for name, value in point.items():
+            parts[name][q, at, time] = value
+    scales = np.stack([quantity.at_norm(levels[1]) for quantity in QUANTITIES.values()])
+    measured = (parts["quantile"][..., None] * scales[:, None, None, None, :])[:, :, :, None]
+    cell = ("quantity", "m", "steps")
+    law_rms = np.moveaxis(parts["law_rms"], 3, 1)
+    variables: dict[str, Any] = {name: (cell, parts[name]) for name in MOMENTS}
+    variables["quantile"] = ((*cell, "delta"), parts["quantile"])
+    variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), law_rms)
+    variables["position"] = (variables["law_rms"][0], parts["rms"][:, None] / law_rms)
+    for b, bound in enumerate(bounds.BOUNDS):
+        variables[f"bound_{bound}"] = ((*cell, "delta", "x_norm"), parts["bounds"][:, :, :, b])
+    ratio = parts["bounds"] / np.where(measured > 0.0, measured, np.nan)
+    variables["bound_ratio"] = ((*cell, "bound", "delta", "x_norm"), ratio)
+    for name in ("exceedances", "runs_exceeding"):
+        variables[name] = ((*cell, "uniform_bound", "delta", "x_norm"), parts[name])
+    return variables
+
+
+def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Array]:
+    """What `_point` fills in, for points of this shape."""
+    grid = levels[0].size, levels[1].size
+    parts = {name: np.full(shape, np.nan) for name in MOMENTS}
+    parts["quantile"] = np.full((*shape, grid[0]), np.nan)
+    parts["law_rms"] = np.full((*shape, len(LAWS)), np.nan)
+    parts["bounds"] = np.full((*shape, len(bounds.BOUNDS), *grid), np.nan)
+    counts = {name: np.zeros((*shape, len(UNIFORM), *grid), np.int64) for name in COUNTS}
+    return parts | counts
+
+
+def _point(
+    values: Array,
+    alpha: Array,
+    quantity: Quantity,
+    cell: tuple[int, int, float],
+    levels: tuple[Array, Array],
+) -> dict[str, Any]:
+    """Statistics of a quantity at one width and time, from its `values` `(runs, inputs)` and each run's α̂.
+
+    `cell` is (m, d, mean of α̂), where laws and bounds are taken.
+    """
+    m, d, radius = cell
+    name, (delta, x_norm) = quantity.name, levels
+    grid = np.ix_(delta, x_norm)
+    each = [
+        bounds.bound(bound, name, m, alpha[:, None, None], *grid)
+        / quantity.at_norm(x_norm)
+        * (1.0 + ROUNDING)
+        for bound in UNIFORM
+    ]
+    least = NOISE * quantity.unit(m, radius)
+    exceeds = [values[:, :, None, None] > np.maximum(limit, least)[:, None] for limit in each]
+    return {
+        **_moments(values),
+        "quantile": np.quantile(values, 1.0 - delta, method="inverted_cdf"),
+        "law_rms": [moments.root_mean_square(law, name, m, d, radius) for law in LAWS],
+        "bounds": [bounds.bound(bound, name, m, radius, *grid) for bound in bounds.BOUNDS],
+        "exceedances": [over.sum(axis=(0, 1)) for over in exceeds],
+        "runs_exceeding": [over.any(axis=1).sum(axis=0) for over in exceeds],
+    }
+
+
+def _ceilings(runs: xr.Dataset, kept: Array, ceiling: Array) -> dict[str, Any]:
+    """The bound on α̂, how near runs come to it whose loss never grew, and how many others there are."""
+    loss = runs["training_loss"].values
+    grew = np.zeros(loss.shape, bool)
+    grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.ma.masked_invalid(np.where(grew, np.nan, runs["alpha_hat"].values / ceiling))
+    return {
+        "alpha_ceiling": ("steps", ceiling),
+        "loss_grew": (("m", "steps"), (grew & kept).sum(axis=1)),
+        "alpha_hat_over_ceiling": (("m", "steps"), share.max(axis=1).filled(np.nan)),
+    }
 
 
 def _moments(values: Array) -> dict[str, float]:

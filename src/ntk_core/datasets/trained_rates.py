@@ -12,7 +12,7 @@ from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.data import load, step_size
 from ..sampling.streams import Streams
-from ..sampling.training import RUN_VARIABLES
+from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import attributes, describe
 from ..theory.training_limit import EXPONENTS, Limit, limit, path
 from .quantiles import NOISE
@@ -27,11 +27,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
     """
     m = table["m"].values.astype(np.float64)
     times = table["steps"].values
-    data = load(experiment, entropy)
-    eta = step_size(data, experiment.loss, experiment.step)
-    sums = path(data.x, data.y, experiment.loss, eta, experiment.times, experiment.target)
-    rng = Streams(entropy, experiment.data_key, 0).generator("limit")
-    theory = limit(data.x, data.held_x, sums, rng)
+    theory = training_limit(experiment, entropy)
     names = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
              "constant_upper", "constant_limit")  # fmt: skip
     arrays = {name: np.full((len(QUANTITIES), 2, times.size), np.nan) for name in names}
@@ -73,6 +69,15 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         entropy,
     )
     return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+
+
+def training_limit(training: Training, entropy: int) -> Limit:
+    """What a run tends to as m → ∞, at every recorded time."""
+    data = load(training, entropy)
+    eta = step_size(data, training.loss, training.step)
+    sums = path(data.x, data.y, training.loss, eta, training.times, training.target)
+    rng = Streams(entropy, training.data_key, 0).generator("limit")
+    return limit(data.x, data.held_x, sums, rng)
 
 
 def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from ..quantities import QUANTITIES, summed_quantities
 from .data import Data, step_size
 from .streams import Streams
 from .training import RUN_VARIABLES, Training
+
+if TYPE_CHECKING:
+    from .kernels.descent import Problem, State
 
 DIVERGED = 1e6
 """A training loss so many times that of the start has diverged."""
@@ -77,26 +81,15 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
     """As `train`, from a given start; also the weights at the end, `(m, d)`."""
     from .kernels import descent as kernels  # compiled, slow to import, and wanted here alone
 
-    n = data.y.size
-    inputs = np.concatenate([data.x, data.held_x])
+    n, logistic = data.y.size, training.loss == "logistic"
+    problem = _problem(training, data, w0)
     targets = np.concatenate([data.y, data.held_y])
-    logistic = training.loss == "logistic"
-    active = kernels.preactivations(w0, np.ascontiguousarray(inputs.T)) >= 0.0
-    problem = kernels.Problem(
-        x=data.x,
-        x_t=np.ascontiguousarray(data.x.T),
-        y=data.y,
-        logistic=logistic,
-        step_size=step_size(data, training.loss, training.step),
-        target=training.target,
-        kernel=tangent_kernel(inputs, data.x, active, active[:, :n]),
-    )
     state = kernels.State(
         w=w0.copy(),
         c=c,
         signs=np.empty((c.size, n), np.uint8),
         outputs=np.empty(n),
-        twin=np.zeros(inputs.shape[0]),
+        twin=np.zeros(targets.size),
     )
     kernels.begin(problem, state)
     ceiling = DIVERGED * kernels.mean_loss(state.outputs, data.y, logistic)
@@ -117,24 +110,55 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
                 break
             if losses[0] <= training.target:
                 status = Status.TARGET_REACHED
-        moved = kernels.displacements(w0, state.w)
-        alpha_hat = math.sqrt(c.size) * float(moved.max())
-        radius = float(moved.max())
-        sums = kernels.measures(held_t, w0, state.w, c, radius)
-        outputs = np.concatenate([state.outputs, sums[0] / math.sqrt(c.size)])
-        ever = (state.signs & kernels.EVER) != 0
-        quantities[:, index] = summed_quantities(c.size, sums)
-        numbers[:, index] = [
-            alpha_hat,
-            radius,
-            math.fsum(moved) / c.size,
-            *(
-                kernels.mean_loss(values[part], targets[part], logistic)
-                for values in (outputs, state.twin)
-                for part in (slice(n), slice(n, None))
-            ),
-            math.sqrt(math.fsum((outputs[n:] - state.twin[n:]) ** 2) / data.held_y.size),
-            np.count_nonzero(ever) / ever.size,
-            np.count_nonzero(ever.any(axis=1)) / c.size,
-        ]
+        quantities[:, index], numbers[:, index] = _record(held_t, targets, w0, problem, state)
     return Trained(quantities, numbers, status, done), state.w
+
+
+def _problem(training: Training, data: Data, w0: Array) -> Problem:
+    """What descent from w(0) needs: inputs, targets, loss, step size and the tangent kernel of the start."""
+    from .kernels import descent as kernels
+
+    n = data.y.size
+    inputs = np.concatenate([data.x, data.held_x])
+    active = kernels.preactivations(w0, np.ascontiguousarray(inputs.T)) >= 0.0
+    return kernels.Problem(
+        x=data.x,
+        x_t=np.ascontiguousarray(data.x.T),
+        y=data.y,
+        logistic=training.loss == "logistic",
+        step_size=step_size(data, training.loss, training.step),
+        target=training.target,
+        kernel=tangent_kernel(inputs, data.x, active, active[:, :n]),
+    )
+
+
+def _record(
+    held_t: Array, targets: Array, w0: Array, problem: Problem, state: State
+) -> tuple[Array, list[float]]:
+    """The quantities `(5, held-out inputs)` and the numbers of a run at one time.
+
+    `held_t` are the held-out inputs, `(d, inputs)`; `targets` those of the training inputs, then of these.
+    """
+    from .kernels import descent as kernels
+
+    n, m = problem.y.size, state.c.size
+    moved = kernels.displacements(w0, state.w)
+    radius = float(moved.max())
+    sums = kernels.measures(held_t, w0, state.w, state.c, radius)
+    outputs = np.concatenate([state.outputs, sums[0] / math.sqrt(m)])
+    losses = [
+        kernels.mean_loss(values[part], targets[part], problem.logistic)
+        for values in (outputs, state.twin)
+        for part in (slice(n), slice(n, None))
+    ]
+    ever = (state.signs & kernels.EVER) != 0
+    numbers = [
+        math.sqrt(m) * radius,
+        radius,
+        math.fsum(moved) / m,
+        *losses,
+        math.sqrt(math.fsum((outputs[n:] - state.twin[n:]) ** 2) / (targets.size - n)),
+        np.count_nonzero(ever) / ever.size,
+        np.count_nonzero(ever.any(axis=1)) / m,
+    ]
+    return summed_quantities(m, sums), numbers

@@ -21,7 +21,7 @@ from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, trai
 from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.theory.bounds import sharp
 from ntk_core.theory.moments import CANCELLING_EXPONENT
-from ntk_core.theory.training_limit import EXPONENTS, arc_cosine_kernel
+from ntk_core.theory.training_limit import arc_cosine_kernel, exponent
 
 SMALL = TrainedExperiment("teacher", (), 5, 9, 7, "squared", 1.0, 12, None, name="e", m=(10,), seeds=3)
 LOSSES = ("squared", "logistic")
@@ -333,8 +333,8 @@ def test_wide_runs_have_the_constants_of_the_limit(loss):
     trained = [train(experiment, data, 2, m, seed) for seed in range(runs)]
     values = np.stack([run.quantities[:, -1] for run in trained])
     for index, name in enumerate(list(QUANTITIES)[:4]):
-        left = 0.1 if EXPONENTS[name] == CANCELLING_EXPONENT else 0.06
-        scaled = values[:, index] * m ** EXPONENTS[name]
+        left = 0.1 if exponent(name) == CANCELLING_EXPONENT else 0.06
+        scaled = values[:, index] * m ** exponent(name)
         for each, expected in ((scaled**2, theory.rms[name][-1] ** 2), (scaled, theory.mean[name][-1])):
             by_run = each.mean(axis=1)
             error = by_run.std(ddof=1) / math.sqrt(runs)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,18 @@ class NeuronSums:
     band: Array
 
 
+class Step(Enum):
+    """What a pair adds, in units of a neuron, when one of its neurons at position s crosses by the radius."""
+
+    CONSTANT = "1"
+    FALLING = "1 - s"
+    RISING = "s"
+
+    def __call__(self, s: Array) -> Array:
+        """The value at positions s in (0, 1), elementwise."""
+        return {Step.CONSTANT: 1.0 + 0.0 * s, Step.FALLING: 1.0 - s, Step.RISING: s}[self]
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A stored quantity of a run.
@@ -54,12 +67,16 @@ class Quantity:
     `name` is that of its variable, `symbol` is TeX, `text` and `ascii` the same in plain characters,
     `long_name` and `words` say what it is, for files and for people. A `fraction` counts neurons and does not
     depend on ‖x‖; what is no fraction is proportional to ‖x‖. `supremum` is the quantity whose value under
-    the adversarial law is the supremum of this one over the ball.
+    the adversarial law is the supremum of this one over the ball, if there is one.
 
     `definition(x, w0, c, u, radius)` is that of the notes, for one network. `from_neurons(sums, scale, m)`
     takes sums over all neurons and 1/√m. `from_band(flips, pairs, unit, m)` takes sums over the flips, the
-    pairs in the band and what one neuron can add (`unit`). `full_step(s)` is what a pair adds, in that unit,
-    when one of its neurons at position s crosses its kink by the full radius.
+    pairs in the band and what one neuron can add (`unit`).
+
+    What theory knows, or None: `full_step` is what a pair adds in that unit when one of its neurons crosses
+    its kink by the full radius. `printed(alpha, x_norm)` is the factor of (α‖x‖ + √log(1/δ))/√m in the
+    bound of the notes. `from_band_fraction(fraction, alpha, x_norm)` is the bound that follows from one on
+    |B|/m.
     """
 
     name: str
@@ -69,11 +86,13 @@ class Quantity:
     words: str
     long_name: str
     fraction: bool
-    supremum: str
+    supremum: str | None
     definition: Callable[[Array, Array, Array, Array, float], Any]
     from_neurons: Callable[[NeuronSums, float, int], Array]
     from_band: Callable[[FlipSums, NDArray[np.int64], float, int], Array]
-    full_step: Callable[[Array], Array]
+    full_step: Step | None = None
+    printed: Callable[[Any, Any], Any] | None = None
+    from_band_fraction: Callable[[Array, Any, Any], Any] | None = None
 
     def unit(self, m: Any, alpha: Any) -> Any:
         """What one neuron can add at ‖x‖ = 1: 1/m to a fraction, α/m to E, |Δ₁| and |Δ₂|."""
@@ -82,6 +101,11 @@ class Quantity:
     def at_norm(self, x_norm: Array) -> Array:
         """What the value at ‖x‖ = 1 is multiplied by at other norms of the input."""
         return np.ones_like(x_norm) if self.fraction else x_norm
+
+
+def _half_of_the_band(fraction: Array, alpha: Any, x_norm: Any) -> Any:
+    """E, |Δ₁|, |Δ₂| ≤ ½ α‖x‖ |B|/m, because only one neuron of a pair can add to the sum."""
+    return 0.5 * alpha * x_norm * fraction
 
 
 QUANTITIES: dict[str, Quantity] = {
@@ -99,7 +123,9 @@ QUANTITIES: dict[str, Quantity] = {
             definition=lambda x, w0, c, u, radius: network.linearization_error(x, w0, c, u),
             from_neurons=lambda sums, scale, m: np.abs(sums.value - sums.linear) * scale,
             from_band=lambda flips, pairs, unit, m: unit * np.abs(flips.projection - flips.position),
-            full_step=lambda s: 1.0 - s,
+            full_step=Step.FALLING,
+            printed=lambda alpha, x_norm: alpha * (1.0 + x_norm),
+            from_band_fraction=_half_of_the_band,
         ),
         Quantity(
             name="sign_change_fraction",
@@ -113,7 +139,9 @@ QUANTITIES: dict[str, Quantity] = {
             definition=lambda x, w0, c, u, radius: np.mean(network.sign_changes(x, w0, u)),
             from_neurons=lambda sums, scale, m: sums.flips / m,
             from_band=lambda flips, pairs, unit, m: flips.count / m,
-            full_step=lambda s: 1.0 + 0.0 * s,
+            full_step=Step.CONSTANT,
+            printed=lambda alpha, x_norm: 1.0,
+            from_band_fraction=lambda fraction, alpha, x_norm: fraction + 0.0 * x_norm,
         ),
         Quantity(
             name="delta1",
@@ -127,7 +155,9 @@ QUANTITIES: dict[str, Quantity] = {
             definition=lambda x, w0, c, u, radius: np.abs(network.signed_delta1(x, w0, c, u)),
             from_neurons=lambda sums, scale, m: np.abs(sums.delta1) * scale,
             from_band=lambda flips, pairs, unit, m: unit * np.abs(flips.position),
-            full_step=lambda s: s,
+            full_step=Step.RISING,
+            printed=lambda alpha, x_norm: alpha,
+            from_band_fraction=_half_of_the_band,
         ),
         Quantity(
             name="delta2",
@@ -141,7 +171,9 @@ QUANTITIES: dict[str, Quantity] = {
             definition=lambda x, w0, c, u, radius: np.abs(network.signed_delta2(x, w0, c, u)),
             from_neurons=lambda sums, scale, m: np.abs(sums.delta2) * scale,
             from_band=lambda flips, pairs, unit, m: unit * np.abs(flips.projection),
-            full_step=lambda s: 1.0 + 0.0 * s,
+            full_step=Step.CONSTANT,
+            printed=lambda alpha, x_norm: alpha * x_norm,
+            from_band_fraction=_half_of_the_band,
         ),
         Quantity(
             name="band_fraction",
@@ -155,7 +187,8 @@ QUANTITIES: dict[str, Quantity] = {
             definition=lambda x, w0, c, u, radius: np.mean(network.band(x, w0, radius)),
             from_neurons=lambda sums, scale, m: sums.band / m,
             from_band=lambda flips, pairs, unit, m: 2.0 * pairs / m,
-            full_step=lambda s: 2.0 + 0.0 * s,
+            printed=lambda alpha, x_norm: 1.0,
+            from_band_fraction=lambda fraction, alpha, x_norm: fraction + 0.0 * x_norm,
         ),
     )
 }

@@ -21,9 +21,6 @@ from ..sampling.training import RUN_VARIABLES
 from .runs import RUN_DIMS, RunsReader
 from .validation import MOST_PACKED, Form, ResultsError, read_spec, reading, require
 
-PLAIN_QUANTITIES = 3
-"""Quantities that `runs.nc` holds unpacked, 8 bytes a run each: the least a file of so many runs is."""
-
 PIECE = 1 << 16
 """Values that are compared at once."""
 
@@ -179,7 +176,7 @@ class DrawnRunsFile(RunsFile):
         self.experiment = experiment
 
     def _least_size(self) -> int:
-        return 8 * PLAIN_QUANTITIES * self.experiment.runs
+        return 8 * sum(not quantity.fraction for quantity in QUANTITIES.values()) * self.experiment.runs
 
     def _forms(self) -> dict[str, Form]:
         shape = (*self.experiment.shape, self.experiment.seeds)

@@ -14,7 +14,7 @@ from ..sampling.data import load, step_size
 from ..sampling.streams import Streams
 from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import attributes, describe
-from ..theory.training_limit import EXPONENTS, Limit, limit, path
+from ..theory.training_limit import Limit, exponent, limit, path
 from .quantiles import NOISE
 from .statistics import CONFIDENCE, Z, log_slope
 from .trained_shard import TITLE
@@ -38,7 +38,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
         error = at[f"{statistic}_standard_error"].values
         resolved = at[statistic].values > NOISE * QUANTITIES[name].unit(m, alpha)
-        row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, EXPONENTS[name])
+        row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, exponent(name))
         row["constant_limit"] = float(_limit(theory, statistic, name)[time])
         for key, value in row.items():
             arrays[key][q, s, time] = value
@@ -50,7 +50,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
     dims = ("quantity", "statistic", "steps")
     variables: dict[str, Any] = {name: (dims, value) for name, value in arrays.items()}
     variables |= {f"run_{name}": (("variable", "steps"), value) for name, value in numbers.items()}
-    variables["exponent"] = ("quantity", np.array([EXPONENTS[name] for name in QUANTITIES]))
+    variables["exponent"] = ("quantity", np.array([exponent(name) for name in QUANTITIES]))
     variables["displacement_limit"] = ("steps", theory.displacement)
     variables["alpha_hat_limit_ceiling"] = ("steps", theory.ceiling)
     dataset = xr.Dataset(
@@ -102,4 +102,5 @@ def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
 
 
 def _limit(theory: Limit, statistic: str, quantity: str) -> Array:
-    return (theory.rms if statistic == "rms" else theory.mean)[quantity]
+    limits = theory.rms if statistic == "rms" else theory.mean
+    return limits.get(quantity, np.full_like(theory.ceiling, np.nan))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 
 from ..theory import moments
-from ..theory.moments import EXPONENT, PairTerm
+from ..theory.moments import BAND_TERM, EXPONENT, PairTerm
 from . import LAWS
 
 
 def pair_term(law: str, quantity: str, d: int) -> PairTerm | None:
     """The term of a pair of neurons; None where it is not known."""
     if quantity == "band_fraction":
-        return moments.full_step_term(quantity)
+        return BAND_TERM
     return LAWS[law].pair_term(quantity, d) if law in LAWS else None
 
 

@@ -29,20 +29,14 @@ def printed(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array
     (Lemma 4). Band fraction, and with it |S|/m: (1/√m)(α‖x‖+L) (event A₁).
     """
     common = (alpha * x_norm + _level(delta)) / np.sqrt(m)
-    factor = {
-        "linearization_error": alpha * (1.0 + x_norm),
-        "delta1": alpha,
-        "delta2": alpha * x_norm,
-        "sign_change_fraction": 1.0,
-        "band_fraction": 1.0,
-    }[quantity]
-    return np.asarray(factor * common)
+    factor = QUANTITIES[quantity].printed
+    if factor is None:
+        return np.full_like(common, np.nan)
+    return np.asarray(factor(alpha, x_norm) * common)
 
 
 def sharp(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
-    """Hoeffding on the m/2 independent pairs: |B|/m ≤ (1/√m)(√(2/π) α + L), and with it
-    E, |Δ₁|, |Δ₂| ≤ ½ α‖x‖ |B|/m, because only one neuron of a pair can add to the sum.
-    """
+    """Hoeffding on the m/2 independent pairs: |B|/m ≤ (1/√m)(√(2/π) α + L), and what follows from it."""
     fraction = (math.sqrt(2.0 / math.pi) * alpha + _level(delta)) / np.sqrt(m)
     return _from_band_fraction(quantity, fraction, alpha, x_norm)
 
@@ -60,18 +54,21 @@ def exact(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     The supremum of E, |Δ₁| and |Δ₂| is their value under the adversarial law, that of |S|/m is the
     band fraction. NaN where the law is not computed (r > `exact.MAX_RADIUS`).
     """
+    supremum = QUANTITIES[quantity].supremum
 
     def one(m: int, alpha: float, delta: float) -> float:
-        return law_quantile(full_step_law(QUANTITIES[quantity].supremum, int(m), float(alpha)), float(delta))
+        law = None if supremum is None else full_step_law(supremum, int(m), float(alpha))
+        return law_quantile(law, float(delta))
 
     quantile = np.vectorize(one, otypes=[np.float64])(m, alpha, delta)
     return np.asarray(quantile * QUANTITIES[quantity].at_norm(np.asarray(x_norm, dtype=np.float64)))
 
 
 def _from_band_fraction(quantity: str, fraction: Array, alpha: Any, x_norm: Any) -> Array:
-    if QUANTITIES[quantity].fraction:
-        return np.asarray(fraction + 0.0 * x_norm)
-    return np.asarray(0.5 * alpha * x_norm * fraction)
+    bound = QUANTITIES[quantity].from_band_fraction
+    if bound is None:
+        return np.full_like(fraction * x_norm, np.nan)
+    return np.asarray(bound(fraction, alpha, x_norm))
 
 
 def _level(delta: Any) -> Array:

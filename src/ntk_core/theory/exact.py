@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from ..quantities import QUANTITIES
+from ..quantities import QUANTITIES, Step
 from .compound import CompoundBinomial
 from .counts import Binomial, CountSum
 from .gaussian import band_integral, band_probability
-from .signed import SignedSum
+from .signed import SIGNED, SignedSum
 from .unit_vector import upper_tail
 
 ExactLaw = Binomial | CountSum | CompoundBinomial | SignedSum
@@ -37,17 +37,19 @@ def band_fraction_law(m: int, alpha: float) -> ExactLaw:
 def full_step_law(quantity: str, m: int, alpha: float, share: float = 1.0) -> ExactLaw | None:
     """The exact law where, with probability `share`, one neuron of a pair crosses by the full radius.
 
-    With `share` 1 it is that of the supremum over the ball. None beyond `MAX_RADIUS`.
+    With `share` 1 it is that of the supremum over the ball. None beyond `MAX_RADIUS`, or
+    where a quantity is no sum of such terms.
     """
     if quantity == "band_fraction":
         return band_fraction_law(m, alpha)
     radius = alpha / math.sqrt(m)
     probability, unit = band_probability(radius), QUANTITIES[quantity].unit(m, alpha)
-    if quantity in ("delta2", "sign_change_fraction"):
+    step = QUANTITIES[quantity].full_step
+    if step is Step.CONSTANT:
         return Binomial(m // 2, share * probability, unit)
-    if radius > MAX_RADIUS:
+    if step is None or radius > MAX_RADIUS:
         return None
-    return CompoundBinomial(m // 2, share * probability, radius, quantity == "linearization_error", unit)
+    return CompoundBinomial(m // 2, share * probability, radius, step is Step.FALLING, unit)
 
 
 @lru_cache(maxsize=256)
@@ -66,7 +68,9 @@ def random_direction_law(quantity: str, m: int, d: int, alpha: float) -> ExactLa
     if quantity == "delta2" and d == 1:
         alone = 0.25 * band_probability(radius)  # t = ±1, and X = 0 if both neurons flip
         return CountSum(n, ((1, alone), (-1, alone)), unit)
-    return SignedSum(quantity, n, d, radius, unit) if radius <= MAX_RADIUS else None
+    if quantity not in SIGNED or radius > MAX_RADIUS:
+        return None
+    return SignedSum(quantity, n, d, radius, unit)
 
 
 def law_quantile(law: ExactLaw | None, delta: float) -> float:

@@ -46,16 +46,22 @@ EXPONENT, CANCELLING_EXPONENT = 0.5, 0.75
 """k of the rate m^{-k}: of Theorem 1, and where the terms of a pair cancel in the mean."""
 
 
-def full_step_term(quantity: str, share: float = 1.0) -> PairTerm:
+BAND_TERM = PairTerm(lambda s: 2.0 + 0.0 * s, lambda s: 4.0 + 0.0 * s)
+"""The term of |B|/m: both neurons of a pair count, however they move."""
+
+
+def full_step_term(quantity: str, share: float = 1.0) -> PairTerm | None:
     """The term where, with probability `share`, one neuron of a pair crosses its kink by the full radius."""
     value = QUANTITIES[quantity].full_step
+    if value is None:
+        return None
     return PairTerm(lambda s: share * value(s), lambda s: share * value(s) ** 2)
 
 
-def random_direction_term(quantity: str, d: int) -> PairTerm:
+def random_direction_term(quantity: str, d: int) -> PairTerm | None:
     """The term of two neurons at the same s that move in independent uniform directions of R^d.
 
-    X = v(t₊) - v(t₋) for E, Δ₁ and Δ₂, and the sum for the count.
+    X = v(t₊) - v(t₋) for E, Δ₁ and Δ₂, and the sum for the count; None for other quantities.
     """
 
     def tail(s: Array) -> Array:
@@ -69,16 +75,17 @@ def random_direction_term(quantity: str, d: int) -> PairTerm:
 
     if quantity == "sign_change_fraction":
         return PairTerm(lambda s: 2.0 * tail(s), lambda s: 2.0 * (tail(s) + tail(s) ** 2))
-    one: Integrand
-    two: Integrand
-    one, two = {
+    integrands: dict[str, tuple[Integrand, Integrand]] = {
         "linearization_error": (
             lambda s: mean(s) - s * tail(s),
             lambda s: second(s) - 2.0 * s * mean(s) + s**2 * tail(s),
         ),
         "delta1": (lambda s: s * tail(s), lambda s: s**2 * tail(s)),
         "delta2": (mean, second),
-    }[quantity]
+    }
+    if quantity not in integrands:
+        return None
+    one, two = integrands[quantity]
     return PairTerm(lambda s: 0.0 * s, lambda s: 2.0 * (two(s) - one(s) ** 2), cancels=True)
 
 

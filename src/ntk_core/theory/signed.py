@@ -33,6 +33,9 @@ from .tilt import (
     without_one,
 )
 
+SIGNED = ("linearization_error", "delta1", "delta2")
+"""The quantities that are such sums."""
+
 _TERMS = (1 << 8, 1 << 11, 1 << 14, 1 << 16, 1 << 18)
 _OUTSIDE = math.log(1e16)
 _CUTS = (0.8, 0.65, 0.5)

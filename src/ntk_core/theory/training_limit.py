@@ -27,14 +27,13 @@ from .moments import CANCELLING_EXPONENT, EXPONENT
 DRAWS = 1 << 14
 """Directions w the expectations are averages over: half a per cent of E|p|³ on digits."""
 
-EXPONENTS = {
-    "linearization_error": CANCELLING_EXPONENT,
-    "sign_change_fraction": EXPONENT,
-    "delta1": CANCELLING_EXPONENT,
-    "delta2": CANCELLING_EXPONENT,
-    "band_fraction": EXPONENT,
-}
-"""k of the rate m^{-k} at held-out inputs and fixed steps."""
+CANCELLING = ("linearization_error", "delta1", "delta2")
+"""Quantities whose terms of a pair cancel in the mean at held-out inputs."""
+
+
+def exponent(quantity: str) -> float:
+    """k of the rate m^{-k} at held-out inputs and fixed steps."""
+    return CANCELLING_EXPONENT if quantity in CANCELLING else EXPONENT
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Limit:
     """Constants at every recorded time: `rms` and `mean` by quantity `(times,)`, over held-out inputs.
 
     `displacement` is the limit of √m times the mean of ‖u_i‖, `ceiling` a bound on that of α̂:
-    (η/n) Σ_k |A_k|. The band depends on α̂ itself and has NaN.
+    (η/n) Σ_k |A_k|. The band depends on α̂ itself, and is left out.
     """
 
     rms: dict[str, Array]
@@ -93,7 +92,6 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
         np.mean(np.sqrt(np.einsum("ik,kl,il->i", active * row, gram, active * row, optimize=True)))
         for row in sums
     ]
-    nothing = np.full(sums.shape[0], np.nan)
     squares = {
         "linearization_error": PHI0 * third / 3.0,
         "sign_change_fraction": (PHI0 * first) ** 2,
@@ -101,14 +99,10 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
         "delta2": PHI0 * third,
     }
     # Where the parts cancel in the mean their sum is Gaussian; |S|/m concentrates.
-    folded = {
-        name: math.sqrt(2.0 / math.pi) if EXPONENTS[name] == CANCELLING_EXPONENT else 1.0 for name in squares
-    }
+    folded = {name: math.sqrt(2.0 / math.pi) if name in CANCELLING else 1.0 for name in squares}
     return Limit(
-        rms={name: np.sqrt(np.mean(value, axis=1)) for name, value in squares.items()}
-        | {"band_fraction": nothing},
-        mean={name: folded[name] * np.mean(np.sqrt(value), axis=1) for name, value in squares.items()}
-        | {"band_fraction": nothing},
+        rms={name: np.sqrt(np.mean(value, axis=1)) for name, value in squares.items()},
+        mean={name: folded[name] * np.mean(np.sqrt(value), axis=1) for name, value in squares.items()},
         displacement=np.array(lengths),
         ceiling=np.sum(np.abs(sums), axis=1),
     )

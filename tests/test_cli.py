@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from ntk_core.claims.record import from_json
 from ntk_core.cli import app
 from ntk_core.laws.exact import exact_quantile
+from ntk_core.quantities import QUANTITIES
 from ntk_core.storage.checksums import write_manifest
 from ntk_core.theory.bounds import bound
 
@@ -94,9 +95,9 @@ def test_claims_are_shown_as_archived(results):
 def test_exact_needs_no_archive():
     options = ("--perturbation", "aligned", "--m", 64, "--d", 3, "--alpha", 0.5, "--x-norm", 2.0)
     rows = as_json("exact", *options, "--delta", 0.1, "--delta", 0.5)
-    assert len(rows) == 10
+    assert len(rows) == 2 * len(QUANTITIES)
     for row in rows:
-        scale = 1.0 if row["quantity"].endswith("_fraction") else 2.0
+        scale = 1.0 if QUANTITIES[row["quantity"]].fraction else 2.0
         value = exact_quantile("aligned", row["quantity"], 64, 3, 0.5, row["delta"])
         assert row["exact_quantile"] == scale * value
         assert row["bound_sharp"] == float(bound("sharp", row["quantity"], 64, 0.5, row["delta"], 2.0))

@@ -15,7 +15,7 @@ from ntk_core.datasets.trained_rates import training_limit
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.trained import TrainedExperiment
-from ntk_core.quantities import QUANTITIES
+from ntk_core.quantities import QUANTITIES, defined_quantities
 from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, step_size
 from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, train
 from ntk_core.sampling.training import RUN_VARIABLES
@@ -93,13 +93,7 @@ def test_descent_goes_where_the_definitions_go(loss, d, inputs):
     assert number(run, "training_loss") == pytest.approx(losses(outputs, data.y, loss).mean(), rel=1e-10)
     radius = np.linalg.norm(u, axis=1).max()
     for k, x in enumerate(data.held_x):
-        definitions = [
-            network.linearization_error(x, w0, c, u),
-            np.mean(network.sign_changes(x, w0, u)),
-            abs(network.signed_delta1(x, w0, c, u)),
-            abs(network.signed_delta2(x, w0, c, u)),
-            np.mean(network.band(x, w0, radius)),
-        ]
+        definitions = defined_quantities(x, w0, c, u, radius)
         np.testing.assert_allclose(run.quantities[:, -1, k], definitions, rtol=1e-9, atol=1e-13)
 
 

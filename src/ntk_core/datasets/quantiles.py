@@ -132,11 +132,6 @@ def _cell(
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def homogeneity(quantity: str, x_norm: Array) -> Array:
-    """What a quantity at ‖x‖ = 1 is multiplied by at `x_norm`: fractions do not depend on it."""
-    return np.ones_like(x_norm) if quantity.endswith("_fraction") else x_norm
-
-
 def _label(
     theory: xr.Dataset, experiment: DrawnExperiment, entropy: int, parts: dict[str, Array]
 ) -> xr.Dataset:

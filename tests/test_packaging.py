@@ -153,12 +153,8 @@ def test_the_container_copies_what_there_is_and_all_that_a_run_needs():
     let_in = (ROOT / ".containerignore").read_text(encoding="utf-8").splitlines()
     assert let_in[0] == "*"
     assert sources == {line[1:] for line in let_in if line.startswith("!")}
-    workflow = [ROOT / "Snakefile", *ROOT.glob("workflow/**/*.smk"), *ROOT.glob("workflow/scripts/*.py")]
-    named = {
-        part
-        for path in workflow
-        for part in re.findall(r'workflow\.basedir\) / f?"([\w./]+)', path.read_text())
-    }
+    workflow = [ROOT / "workflow/Snakefile", *ROOT.glob("workflow/**/*.smk")]
+    named = {part for path in workflow for part in re.findall(r'CHECKOUT / f?"([\w./]+)', path.read_text())}
     assert {name.split("/")[0] for name in named} <= {source.split("/")[0] for source in sources}
     assert "docs/theory.md" in named & sources
 

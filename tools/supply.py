@@ -221,6 +221,7 @@ def _uses() -> dict[str, str]:
 
 def _needed(requirements: Iterable[str]) -> set[str]:
     """Names of what these requirements bring here, by what the installed packages say they need."""
+    excluded = set((ROOT / "requirements-excluded.txt").read_text().splitlines())
     todo = [Requirement(text) for text in requirements]
     seen: set[tuple[str, str]] = set()
     while todo:
@@ -228,7 +229,8 @@ def _needed(requirements: Iterable[str]) -> set[str]:
         name = canonicalize_name(wanted.name)
         for extra in {"", *wanted.extras} - {e for n, e in seen if n == name}:
             seen.add((name, extra))
-            needs = map(Requirement, requires(name) or [])
+            needs = (Requirement(text) for text in requires(name) or [])
+            needs = (need for need in needs if canonicalize_name(need.name) not in excluded)
             todo += [need for need in needs if not need.marker or need.marker.evaluate({"extra": extra})]
     return {name for name, _ in seen}
 

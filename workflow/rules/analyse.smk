@@ -61,11 +61,11 @@ rule quantiles:
 # Every statement of the notes with its verdict, from all archived runs and the exact laws.
 rule claims:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=EXPERIMENTS),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
-        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
+        runs=expand("results/{experiment}/runs.nc", experiment=RUN.experiments),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.experiments),
+        rates=expand("results/{experiment}/rates.nc", experiment=RUN.experiments),
     output:
-        CLAIMS,
+        RUN.claims,
     log:
         "logs/claims.log",
     conda:
@@ -73,10 +73,10 @@ rule claims:
     threads: EXECUTION.threads
     resources:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, EXPERIMENTS, threads, attempt
+            PLAN, RUN.experiments, threads, attempt
         ).mem_mb,
         runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, EXPERIMENTS, threads, attempt
+            PLAN, RUN.experiments, threads, attempt
         ).runtime,
     params:
         library=LIBRARY,
@@ -89,12 +89,12 @@ rule claims:
 # What a person wants to know first, as text.
 rule summary:
     input:
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=GRIDS),
-        rates=expand("results/{experiment}/rates.nc", experiment=GRIDS),
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=TRAININGS),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=TRAININGS),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.drawn),
+        rates=expand("results/{experiment}/rates.nc", experiment=RUN.drawn),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.trained),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=RUN.trained),
     output:
-        SUMMARY,
+        RUN.summary,
     log:
         "logs/summary.log",
     conda:

@@ -2,9 +2,9 @@
 rule archive:
     input:
         results=rules.results.input,
-        sources=[Path(workflow.basedir) / path for path in sources(Path(workflow.basedir))],
+        sources=[CHECKOUT / path for path in sources(CHECKOUT)],
     output:
-        ARCHIVE,
+        RUN.archive,
     log:
         "logs/archive.log",
     conda:

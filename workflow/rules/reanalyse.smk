@@ -1,13 +1,9 @@
 # `snakemake reanalyse --config archive=PATH`: an archive is verified, then its runs are looked at anew. No run is made.
 # All of it lands in `reanalysis/`; nothing is written into the archive.
 from ntk_core.storage.checksums import digest, seal_path
-from ntk_core.archive.reanalysis import parse_reanalysis
+from ntk_core.workdir.run import Session, plan_reanalysis
 
-try:
-    REANALYSIS = parse_reanalysis(config)
-except ConfigError as error:
-    raise WorkflowError(f"The archive cannot be reanalysed:\n{error}") from None
-
+REANALYSIS = checked(plan_reanalysis, config)
 SUMMARY = Path("reanalysis/summary.txt")
 MANIFEST = Path("reanalysis/manifest.json")
 SEAL = seal_path(MANIFEST)
@@ -21,7 +17,7 @@ DRAWINGS = [
 ]
 MADE += [*DRAWINGS, Path("reanalysis/archive.json"), SUMMARY]
 TARGETS = [MANIFEST]
-MONITOR = Monitor([])
+SESSION = Session(SUMMARY)
 
 
 rule reanalyse:

@@ -1,30 +1,23 @@
 # All that is made from the config, but for the report on it.
 rule results:
     input:
-        DATA,
-        DRAWINGS,
-        CLAIMS,
-        SUMMARY,
-        FINDINGS,
-        EXPLORE,
+        RUN.products,
 
 
 # The article a person reads: the question, the answer in one figure, then claim by claim.
 rule findings:
     input:
-        claims=CLAIMS,
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=GRIDS),
-        rates=expand("results/{experiment}/rates.nc", experiment=GRIDS),
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=TRAININGS),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=TRAININGS),
-        figures=[path for path in DRAWINGS if path.suffix == ".svg"],
-        captions=[
-            Path(workflow.basedir) / f"workflow/report/{figure}.rst" for figure in FIGURES + TRAINING_FIGURES
-        ],
-        proofs=Path(workflow.basedir) / "docs/theory.md",
+        claims=RUN.claims,
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.drawn),
+        rates=expand("results/{experiment}/rates.nc", experiment=RUN.drawn),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.trained),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=RUN.trained),
+        figures=[path for path in RUN.figures if path.suffix == ".svg"],
+        captions=[CHECKOUT / f"workflow/report/{figure}.rst" for figure in FIGURES + TRAINING_FIGURES],
+        proofs=CHECKOUT / "docs/theory.md",
     output:
         report(
-            FINDINGS,
+            RUN.findings,
             caption="../report/findings.rst",
             category="Findings",
             labels={"document": "the article"},
@@ -44,18 +37,20 @@ rule findings:
 # The page on which a reader chooses a cell: its runs, quantiles and bounds. Only grids have cells.
 rule explore:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=GRIDS),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=GRIDS),
+        runs=expand("results/{experiment}/runs.nc", experiment=RUN.drawn),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.drawn),
     output:
-        "results/explore.html",
+        RUN.explore,
     log:
         "logs/explore.log",
     conda:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(PLAN, GRIDS, threads, attempt).mem_mb,
-        runtime=lambda wildcards, threads, attempt: analysis_request(PLAN, GRIDS, threads, attempt).runtime,
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(PLAN, RUN.drawn, threads, attempt).mem_mb,
+        runtime=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, RUN.drawn, threads, attempt
+        ).runtime,
     params:
         library=LIBRARY,
     message:
@@ -69,8 +64,8 @@ rule manifest:
     input:
         rules.results.input,
     output:
-        MANIFEST,
-        SEAL,
+        RUN.manifest,
+        seal_path(RUN.manifest),
     log:
         "logs/manifest.log",
     conda:
@@ -89,7 +84,7 @@ rule report:
     input:
         rules.results.input,
     output:
-        REPORT,
+        RUN.report,
     log:
         "logs/report.log",
     conda:

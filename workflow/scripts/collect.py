@@ -6,16 +6,15 @@ from pathlib import Path
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged
 from ntk_core.experiments.config import parse_config
-from ntk_core.experiments.plan import Plan
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-plan = Plan(parse_config(snakemake.config), Path("results"))
-experiment = plan.experiment(snakemake.wildcards.experiment)
+config = parse_config(snakemake.config)
+experiment = config.experiment(snakemake.wildcards.experiment)
 shards = [Path(path) for path in snakemake.input.shards]
 try:
     discard_damaged(shards)
 except DamagedShardError as error:
     raise SystemExit(str(error)) from None
-collect(experiment, plan.config.entropy, shards, snakemake.output.runs)
+collect(experiment, config.entropy, shards, snakemake.output.runs)
 logging.info("%d runs from %d shards", experiment.runs, len(shards))

@@ -1,7 +1,6 @@
 """Quantiles and runs of the grids in, the page on which a reader chooses a cell out."""
 
 import logging
-import sys
 
 import xarray as xr
 
@@ -13,9 +12,7 @@ from ntk_core.storage.atomic import replacing
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-    # Altair loads grammars of internet addresses where they are installed, and nobody asks for them.
-    sys.modules.setdefault("rfc3987_syntax", None)
-    from ntk_core.pages.explore.page import render
+    from ntk_core.pages.explore.page import render  # here, because workers do without it
 
     config = parse_config(snakemake.config)
     given = zip(config.drawn, snakemake.input.runs, snakemake.input.quantiles, strict=True)

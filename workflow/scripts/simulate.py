@@ -13,14 +13,15 @@ from ntk_core.workdir.progress import note
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-    plan = Plan(parse_config(snakemake.config), Path("results"))
-    shard = plan.shard(snakemake.wildcards.experiment, Path(snakemake.output[0]))
+    shard_file = Path(snakemake.output[0])
+    plan = Plan(parse_config(snakemake.config), shard_file.parents[3])
+    shard = plan.shard(snakemake.wildcards.experiment, shard_file)
     try:
         with (
             workers(plan.config.execution, snakemake.threads) as executors,
-            note(snakemake.output[0]) as report,
+            note(shard_file) as report,
         ):
-            make_shard(shard, snakemake.output[0], executors, report)
+            make_shard(shard, shard_file, executors, report)
     except LawError as error:
         raise SystemExit(f"{shard.experiment.name} cannot be drawn: {error}") from None
     logging.info("%d runs", shard.runs)

@@ -1,0 +1,167 @@
+"""A run of the workflow: its files, the checks before any work, and what lasts while jobs run.
+
+All that the workflow needs of the library while it plans is here, so that it reads like a table of contents.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..archive.reanalysis import Reanalysis, parse_reanalysis
+from ..execution.workers import check as check_execution
+from ..experiments.config import parse_config
+from ..experiments.config_file import read_config_file, with_law_paths
+from ..experiments.cost import check_size, estimate
+from ..experiments.plan import Plan
+from ..experiments.section import ConfigError
+from ..figures import FIGURES, TRAINING_FIGURES
+from ..storage.checksums import MANIFEST, seal_path
+from .owner import OccupiedError, cancel_jobs, claim, sweep
+from .progress import Job, Monitor
+
+FORMATS = ("svg", "pdf", "png")
+"""Formats of every figure."""
+
+
+class RunError(ValueError):
+    """A run that cannot be planned or started; the message says why and what to do."""
+
+
+def check_start(files: Sequence[str | Path]) -> None:
+    """Refuse config files that YAML reads otherwise than they look, and a directory that cannot be written.
+
+    Raises `RunError`.
+    """
+    if not os.access(".", os.W_OK):
+        raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
+    try:
+        for file in files:
+            read_config_file(Path(file))
+    except ConfigError as error:
+        raise RunError(f"The config cannot be run:\n{error}") from None
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run below the working directory, in `results` and `archive`, and its plan."""
+
+    plan: Plan
+
+    results = Path("results")
+    claims = results / "claims.json"
+    summary = results / "summary.txt"
+    findings = results / "findings.html"
+    explore = results / "explore.html"
+    manifest = results / MANIFEST
+    report = results / "report.html"
+    archive = (Path("archive.zip"), Path("archive") / MANIFEST, seal_path(Path("archive") / MANIFEST))
+
+    @property
+    def experiments(self) -> list[str]:
+        """Names of all experiments."""
+        return list(self.plan.config.experiments)
+
+    @property
+    def drawn(self) -> list[str]:
+        """Names of the experiments whose displacements are drawn."""
+        return self.plan.config.drawn
+
+    @property
+    def trained(self) -> list[str]:
+        """Names of the experiments that are trained."""
+        return self.plan.config.trained
+
+    @property
+    def figures(self) -> list[Path]:
+        """Each figure of each experiment, in each format."""
+        return [
+            self.results / "figures" / f"{name}-{figure}.{suffix}"
+            for names, figures in ((self.drawn, FIGURES), (self.trained, TRAINING_FIGURES))
+            for name in names
+            for figure in figures
+            for suffix in FORMATS
+        ]
+
+    @property
+    def products(self) -> list[Path]:
+        """All results but the manifest and the report, in the order of the data."""
+        kinds = ("runs", "quantiles", "rates")
+        datasets = [self.results / name / f"{kind}.nc" for name in self.experiments for kind in kinds]
+        datasets += [self.results / name / "theory.nc" for name in self.drawn]
+        pages = [self.claims, self.summary, self.findings, *([self.explore] if self.drawn else [])]
+        return [*datasets, *self.figures, *pages]
+
+    @property
+    def session(self) -> Session:
+        """What lasts while the jobs of this run do."""
+        jobs = [Job(self.plan.path(shard), shard.runs, shard.cost()) for shard in self.plan.all_shards]
+        return Session(self.summary, jobs)
+
+
+def plan_run(config: dict[str, Any], files: Sequence[str | Path]) -> Run:
+    """The run that a config asks for; `files` are those it is from.
+
+    Paths of a user's own laws are made absolute in `config` itself, because the call that writes the report
+    gets it in another folder. Raises `RunError`.
+    """
+    try:
+        config.update(with_law_paths(config, [Path(file) for file in files]))
+        return Run(Plan(parse_config(config), Run.results))
+    except ConfigError as error:
+        raise RunError(f"The config cannot be run:\n{error}") from None
+
+
+def plan_reanalysis(config: dict[str, Any]) -> Reanalysis:
+    """What a config asks of an archive. Raises `RunError`."""
+    try:
+        return parse_reanalysis(config)
+    except ConfigError as error:
+        raise RunError(f"The archive cannot be reanalysed:\n{error}") from None
+
+
+def check_run(run: Run, cores: int, nodes: int | None) -> None:
+    """Refuse a run that cannot work, before any job starts, and tell a person what it will take.
+
+    `nodes` is how many jobs a cluster gets at once; None where all is done here. Raises `RunError`.
+    """
+    try:
+        check_execution(run.plan.config.execution)
+        check_size(run.plan, here=nodes is None)
+        run.plan.check_laws()
+    except ConfigError as error:
+        raise RunError(f"The config cannot be run:\n{error}") from None
+    print(estimate(run.plan, nodes or cores), file=sys.stderr)
+
+
+class Session:
+    """What lasts while jobs run in the working directory: one owner, and lines that say how far they are."""
+
+    def __init__(self, summary: Path, jobs: Sequence[Job] = ()) -> None:
+        self._summary = summary
+        self._monitor = Monitor(jobs)
+
+    def start(self) -> None:
+        """Become the owner of the directory and remove what killed jobs left. Raises `RunError`."""
+        try:
+            claim()
+        except (OccupiedError, PermissionError) as error:
+            raise RunError(str(error)) from None
+        if jobs := cancel_jobs(Path(".snakemake")):
+            print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
+        sweep(self._summary.parent)
+        self._monitor.start()
+
+    def stop(self) -> None:
+        """Say no more."""
+        self._monitor.stop()
+
+    def summarise(self) -> None:
+        """Say no more but the summary."""
+        self.stop()
+        if self._summary.exists():
+            print(self._summary.read_text(encoding="utf-8"))

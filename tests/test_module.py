@@ -1,0 +1,58 @@
+"""Another workflow imports this one as a module: with a config of its own, and below a prefix of its own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from conftest import ROOT, run_snakemake
+
+PAGE = (ROOT / "docs/own-grid.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def runs():
+    return {
+        "entropy": 7,
+        "experiments": {
+            "mine": {
+                "sampler": "band",
+                "perturbation": ["adversarial", "sphere"],
+                "m": [64],
+                "d": [2],
+                "alpha": [1.0],
+                "seeds": 1100,
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "elsewhere/"])
+def test_a_workflow_that_imports_ours_makes_the_same_runs(tmp_path, runs, snakemake, prefix):
+    """The Snakefile of the page, as it is there, but for the place of the checkout."""
+    alone = snakemake(runs, "results/mine/runs.nc", to="alone")
+    assert alone.code == 0, alone.output
+    text = re.search(r"```snakemake\n# Snakefile\n(.*?)```", PAGE, re.S)[1]
+    text = text.replace("../ntk-core/", f"{ROOT}/")
+    if prefix:
+        text = text.replace("    config: config\n", f'    config: config\n    prefix: "{prefix}"\n')
+        text = text.replace('"results/', f'"{prefix}results/')
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(text)
+    (tmp_path / "importing").mkdir()
+    (tmp_path / "importing" / "mine.yaml").write_text(yaml.safe_dump(runs))
+    done = run_snakemake(tmp_path / "importing", None, snakefile=snakefile)
+    assert done.code == 0, done.output
+    made = tmp_path / "importing" / f"{prefix}results/mine/runs.nc"
+    assert made.read_bytes() == (alone.directory / "results/mine/runs.nc").read_bytes()
+
+
+def test_the_catalog_agrees_with_the_rules():
+    """Each rule with a script has an environment for conda, and the entry in the workflow catalog says so."""
+    catalog = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())
+    rules = [path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")]
+    scripts = sum(len(re.findall(r"^    script:$", text, re.M)) for text in rules)
+    environments = sum(len(re.findall(r"^    conda:$", text, re.M)) for text in rules)
+    assert scripts == environments > 10
+    assert catalog["usage"]["software-stack-deployment"]["conda"] is True

@@ -1,0 +1,27 @@
+# What all rules need: the library of this checkout, for this process and for the jobs it starts, and its errors.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+sys.path.insert(0, str(CHECKOUT / "src"))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])))
+
+from ntk_core.execution.versions import library_digest
+from ntk_core.workdir.run import RunError, check_start
+
+
+def checked(function, *arguments):
+    """What a function of the library gives; its error as one of Snakemake's, without a traceback."""
+    try:
+        return function(*arguments)
+    except RunError as error:
+        raise WorkflowError(str(error)) from None
+
+
+LIBRARY = library_digest()  # tables, figures and pages are remade when it changes

@@ -247,8 +247,8 @@ def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, messag
 
 
 def test_a_network_too_large_to_hold_is_refused(tmp_path, results):
-    from ntk_core.archive.replay import definitions
     from ntk_core.sampling.cell import Cell
+    from ntk_core.sampling.definitions import definitions
 
     with pytest.raises(ValueError, match="at most 16,777,216 weights"):
         definitions(1, Cell("band", "sphere", 2**30, 2, 1.0), 0)

@@ -1,0 +1,106 @@
+"""What theory says, for a user: each argument is checked, and an unknown name is an error, not NaN.
+
+The functions below these, in `laws` and `theory`, check nothing, because they are called for every cell of a
+grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..network import Array
+from ..quantities import QUANTITIES
+from ..theory import bounds
+from . import LAWS, exact
+from . import moments as law_moments
+
+RANGES = {
+    "m": (2, 2**40, "even whole numbers, 2 to 2^40"),
+    "d": (1, 2**20, "whole numbers, 1 to 2^20"),
+    "alpha": (1e-9, 1e6, "numbers, 1e-9 to 1e6"),
+    "delta": (1e-9, 0.999, "numbers, 1e-9 to 0.999"),
+    "x_norm": (1e-12, 1e12, "numbers, 1e-12 to 1e12"),
+}
+"""Least and largest value of each argument, and how to say so."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Exact moments of a quantity at ‖x‖ = 1, and how they decay.
+
+    `mean` is NaN where the terms of a pair cancel, `rms` is the root mean square. The quantity decays as
+    m^(-`exponent`); `mean_limit` and `rms_limit` are the limits of m^`exponent` times the two as m → ∞.
+    """
+
+    mean: float
+    rms: float
+    exponent: float
+    mean_limit: float
+    rms_limit: float
+
+
+def exact_quantile(
+    quantity: str, *, law: str, m: int, alpha: float, delta: float, d: int = 2, x_norm: float = 1.0
+) -> float:
+    """The exact (1-δ)-quantile of a quantity under a displacement law, for an input of norm `x_norm`.
+
+    `m` even, 2 to 2^40; `d` 1 to 2^20; `alpha` 1e-9 to 1e6; `delta` 1e-9 to 0.999. To about 1e-6 relative or
+    better; NaN beyond α/√m = 8, where laws with a density are not computed. Raises `ValueError` for a value
+    out of range or an unknown name. Source: docs/theory.md, "Exact laws"; no run enters.
+    """
+    _check(law=law, quantity=quantity, m=m, d=d, alpha=alpha, delta=delta, x_norm=x_norm)
+    value = exact.exact_quantile(law, quantity, int(m), int(d), float(alpha), float(delta))
+    return value * float(QUANTITIES[quantity].at_norm(np.asarray(x_norm, dtype=np.float64)))
+
+
+def bound(name: str, quantity: str, *, m: Any, alpha: Any, delta: Any, x_norm: Any = 1.0) -> Array:
+    """A bound on a quantity that holds with probability at least 1-δ uniformly over max_i ‖u_i‖ ≤ α/√m.
+
+    `name` is one of `BOUNDS`: as printed in the notes (Theorem 1, Lemma 4, event A₁; not all are true off
+    ‖x‖ = 1), sharpened by Hoeffding's inequality, from the binomial quantile of the band, or the exact
+    quantile of the supremum over the ball. The other arguments broadcast; ranges as in `exact_quantile`.
+    Raises `ValueError` for a value out of range or an unknown name.
+    """
+    _check(bound=name, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)
+    arrays = (np.asarray(value, dtype=np.float64) for value in (alpha, delta, x_norm))
+    return bounds.bound(name, quantity, np.asarray(m), *arrays)
+
+
+def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Moments:
+    """Exact moments of a quantity under a displacement law at ‖x‖ = 1; ranges as in `exact_quantile`.
+
+    Raises `ValueError` for a value out of range or an unknown name. Source: docs/theory.md; no run enters.
+    """
+    _check(law=law, quantity=quantity, m=m, d=d, alpha=alpha)
+    cell = law, quantity, int(m), int(d), float(alpha)
+    return Moments(
+        law_moments.mean(*cell),
+        law_moments.root_mean_square(*cell),
+        law_moments.exponent(law, quantity),
+        *(law_moments.limit(law, quantity, int(d), float(alpha), statistic) for statistic in ("mean", "rms")),
+    )
+
+
+def _check(**arguments: Any) -> None:
+    """Raise `ValueError` for the first argument that is not allowed: its name, its value, what is allowed."""
+    names: dict[str, Collection[str]] = {"law": LAWS, "quantity": QUANTITIES, "bound": bounds.BOUNDS}
+    for argument, value in arguments.items():
+        if argument in names:
+            if value not in names[argument]:
+                raise ValueError(f"{argument} is {value!r}; allowed: {', '.join(names[argument])}")
+            continue
+        low, high, allowed = RANGES[argument]
+        try:
+            numbers = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{argument} is {value!r}; allowed: {allowed}") from None
+        valid = (numbers >= low) & (numbers <= high)
+        if argument in ("m", "d"):
+            valid &= numbers % (2 if argument == "m" else 1) == 0
+        if not valid.all():
+            wrong = numbers[~valid][0]
+            raise ValueError(f"{argument} is {wrong:.15g}; allowed: {allowed}")

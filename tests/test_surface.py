@@ -1,0 +1,151 @@
+"""The public surface: what a user imports from `ntk_core`, and what it does with good and bad arguments."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import EXPERIMENT, ROOT
+
+import ntk_core
+from ntk_core.laws import exact
+from ntk_core.laws import moments as law_moments
+from ntk_core.quantities import QUANTITIES
+from ntk_core.theory import bounds
+
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "config/README.md",
+    *(page for page in (ROOT / "docs").rglob("*.md") if "reference" not in page.parts),
+    ROOT / "notebooks/reanalysis.ipynb",
+]
+CELL = {"law": "sphere", "m": 64, "alpha": 1.0}
+
+
+def modules_after(code: str) -> set[str]:
+    """What a new interpreter has loaded after the code."""
+    command = [sys.executable, "-c", f"{code}\nimport sys, json; print(json.dumps(list(sys.modules)))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_simulate_has_the_bits_and_the_labels_of_a_run_of_the_workflow(archived):
+    runs = xr.load_dataset(archived / "runs.nc")
+    drawn = ntk_core.simulate(
+        law=EXPERIMENT.perturbation, m=EXPERIMENT.m, d=2, alpha=EXPERIMENT.alpha, runs=1500, entropy=1
+    )
+    assert drawn.equals(runs)
+    for name, variable in runs.variables.items():
+        assert drawn[name].attrs == variable.attrs
+    same = {"experiment", "title", "spec"}
+    assert {k: v for k, v in drawn.attrs.items() if k not in same} == {
+        k: v for k, v in runs.attrs.items() if k not in same
+    }
+    one = ntk_core.simulate(law="sphere", m=256, alpha=2.0, runs=7, entropy=1)
+    part = runs.sel(perturbation=["sphere"], m=[256], alpha=[2.0], seed=range(7))
+    assert one.equals(part)
+
+
+@pytest.mark.parametrize("sampler", ["band", "dense"])
+def test_the_definitions_of_a_run_agree_with_it(sampler):
+    runs = ntk_core.simulate(**CELL, sampler=sampler, runs=4, entropy=3)
+    for seed in range(4):
+        literal = ntk_core.definitions(**CELL, sampler=sampler, seed=seed, entropy=3)
+        for name, value in literal.items():
+            assert value == pytest.approx(float(runs[name].squeeze()[seed]), rel=1e-9, abs=1e-14)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_what_theory_says_is_what_its_functions_say(quantity):
+    scale = 1.0 if QUANTITIES[quantity].fraction else 3.0
+    for law in ntk_core.LAWS:
+        value = ntk_core.exact_quantile(quantity, law=law, m=64, d=3, alpha=1, delta=0.1, x_norm=3)
+        assert value == scale * exact.exact_quantile(law, quantity, 64, 3, 1.0, 0.1)
+        known = ntk_core.moments(quantity, law=law, m=64, d=3, alpha=1)
+        for value, function in ((known.mean, law_moments.mean), (known.rms, law_moments.root_mean_square)):
+            np.testing.assert_equal(value, function(law, quantity, 64, 3, 1.0))
+        assert known.exponent == law_moments.exponent(law, quantity)
+        for value, statistic in ((known.mean_limit, "mean"), (known.rms_limit, "rms")):
+            np.testing.assert_equal(value, law_moments.limit(law, quantity, 3, 1.0, statistic))
+    for name in ntk_core.BOUNDS:
+        m = np.array([64, 1024])
+        value = ntk_core.bound(name, quantity, m=m, alpha=1, delta=0.1, x_norm=3)
+        assert np.array_equal(value, bounds.bound(name, quantity, m, 1.0, 0.1, 3.0))
+
+
+BAD = {
+    "m[0] is 3; allowed: ": lambda: ntk_core.simulate(m=3),
+    "law[0] is 'worst'; allowed: ": lambda: ntk_core.simulate(law="worst"),
+    "runs is 0; allowed: ": lambda: ntk_core.simulate(runs=0),
+    "sampler is 'thick'; allowed: ": lambda: ntk_core.simulate(sampler="thick"),
+    "alpha[0] is -1.0; allowed: ": lambda: ntk_core.definitions(seed=0, alpha=-1.0),
+    "m·d is 67,108,864; allowed: ": lambda: ntk_core.definitions(seed=0, m=2**20, d=64),
+    "quantity is 'E'; allowed: ": lambda: ntk_core.moments("E", law="sphere", m=4, alpha=1),
+    "law is 'worst'; allowed: ": lambda: ntk_core.moments("delta1", law="worst", m=4, alpha=1),
+    "bound is 'best'; allowed: ": lambda: ntk_core.bound("best", "delta1", m=4, alpha=1, delta=0.1),
+    "m is 5; allowed: ": lambda: ntk_core.bound("sharp", "delta1", m=[4, 5], alpha=1, delta=0.1),
+    "delta is 1; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, delta=1.0),
+    "d is 1.5; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, d=1.5, delta=0.1),
+    "alpha is nan; allowed: ": lambda: ntk_core.moments("delta1", law="sphere", m=4, alpha=float("nan")),
+    "x_norm is 'x'; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, delta=0.1, x_norm="x"),
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_argument_is_one_clear_error(message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        BAD[message]()
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_every_public_name_is_there_and_says_what_it_is():
+    assert set(ntk_core.__all__) <= set(dir(ntk_core))
+    assert len(ntk_core.__all__) <= 14
+    for name in ntk_core.__all__:
+        value = getattr(ntk_core, name)
+        assert isinstance(value, (dict, tuple)) or value.__doc__, name
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = ntk_core.nothing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_use_the_public_surface_alone(page):
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"from ntk_core\.|import ntk_core\.", text)
+    for names in re.findall(r"from ntk_core import ([\w, ]+)", text):
+        assert set(names.replace(" ", "").split(",")) <= set(ntk_core.__all__)
+    assert set(re.findall(r"\bntk_core\.(\w+)\(", text)) <= set(ntk_core.__all__)
+
+
+def test_the_mathematics_loads_numpy_scipy_and_numba_alone():
+    """Network, quantities, theory, laws and sampling can be used, compiled and tested without all else."""
+    names = ["network", "quantities"]
+    for room in ("theory", "laws", "sampling"):
+        path = str(ROOT / "src/ntk_core" / room)
+        names += [room, *(info.name for info in pkgutil.walk_packages([path], f"{room}."))]
+    rooms = [name for name in names if not name.endswith("__main__")]
+    assert len(rooms) > 35
+    code = "".join(f"import ntk_core.{name}\n" for name in rooms)
+    plain = modules_after("import numpy, scipy.special, scipy.optimize, scipy.fft, numba")
+    extra = {name.split(".")[0] for name in modules_after(code) - plain}
+    third_party = extra - set(sys.stdlib_module_names) - {"ntk_core", "scipy", "numpy", "numba", "llvmlite"}
+    assert not third_party
+
+
+def test_exact_answers_without_datasets():
+    code = (
+        "from typer.testing import CliRunner\nfrom ntk_core.cli import app\n"
+        "arguments = 'exact --m 1024 --alpha 1 --delta 0.001'.split()\n"
+        "assert CliRunner().invoke(app, arguments).exit_code == 0"
+    )
+    assert not modules_after(code) & {"xarray", "netCDF4", "dask", "pandas"}
+
+
+def test_importing_the_package_loads_nothing():
+    assert not modules_after("import ntk_core") & {"numpy", "scipy", "numba", "xarray", "pydantic"}

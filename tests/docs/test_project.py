@@ -6,31 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 
 import pytest
 import yaml
 from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
+from requirements import locked, project, required
 
 CONDA_NAMES = {"snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
-
-
-def project() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-def required(requirements: list[str]) -> dict[str, SpecifierSet]:
-    found = {}
-    for text in requirements:
-        requirement = Requirement(text)
-        found[canonicalize_name(requirement.name)] = requirement.specifier
-        for extra in requirement.extras & {"distributed"}:  # a package of its own for conda
-            found[canonicalize_name(extra)] = requirement.specifier
-    return found
 
 
 def asked(*extras: str) -> list[str]:
@@ -53,13 +38,6 @@ def test_conda_environment_names_the_same_packages_and_versions():
     expected = {CONDA_NAMES.get(name, name): spec for name, spec in required(asked("workflow")).items()}
     expected["python"] = SpecifierSet(project()["requires-python"])
     assert conda == expected
-
-
-def locked(path: str) -> dict[str, list[Version]]:
-    found: dict[str, list[Version]] = {}
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", (ROOT / path).read_text(), re.M):
-        found.setdefault(canonicalize_name(name), []).append(Version(version))
-    return found
 
 
 def test_lock_satisfies_pyproject():

@@ -246,7 +246,7 @@ def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, messag
     assert len(output.splitlines()) == 1
 
 
-def test_a_network_too_large_to_hold_is_refused(tmp_path, results):
+def test_a_network_too_large_to_hold_is_refused():
     from ntk_core.sampling.cell import Cell
     from ntk_core.sampling.definitions import definitions
 

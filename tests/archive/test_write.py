@@ -19,7 +19,7 @@ from conftest import ROOT, results_of
 from rocrate_validator import services
 from rocrate_validator.models import Severity, ValidationSettings
 from rocrate_validator.utils.http import HttpRequester
-from test_training_archive import LAZY, made
+from test_trained_archive import LAZY, made
 
 import ntk_core
 from ntk_core.archive.verify import check

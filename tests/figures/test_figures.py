@@ -71,7 +71,7 @@ def test_a_figure_is_drawn_alike(tables, tmp_path, figure):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
-def test_figure_shows_the_numbers_of_the_table(tables, tmp_path):
+def test_figure_shows_the_numbers_of_the_table(tables):
     """The line of medians in the rate figure, read back from the drawing."""
     from ntk_core.figures import rate
 

@@ -142,7 +142,7 @@ def test_an_experiment_of_one_archive_is_copied_without_files_the_format_does_no
     assert not check(tmp_path / "both").faults
 
 
-def test_a_damaged_part_is_refused(make, whole, tmp_path):
+def test_a_damaged_part_is_refused(whole, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(whole, other)
     with (other / "e/rates.nc").open("ab") as file:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import zipfile
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 import trained
@@ -40,7 +39,7 @@ def render(records, **given):
 @pytest.fixture(scope="module")
 def claims():
     """Records written by hand, in the shape of results/claims.json."""
-    return json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
+    return json.loads((ROOT / "tests/claims.json").read_text(encoding="utf-8"))
 
 
 def named(dataset, name, sampler):
@@ -170,7 +169,7 @@ def test_every_number_of_every_record_is_on_the_page(claims, page):
             assert f"{inline(f'${tex(given_value)}$')[18:-14]}" in page
 
 
-def test_the_answer_counts_the_verdicts_and_names_the_false_ones(reader, claims):
+def test_the_answer_counts_the_verdicts_and_names_the_false_ones(reader):
     lead = " ".join(reader.text["answer"].split())
     assert "10 of 14 statements hold as printed, 1 of them with room to spare. 3 are false as printed" in lead
     assert "1 is undecided." in lead

@@ -53,8 +53,8 @@ def test_any_stretch_of_seeds_is_the_same_bits(law, sampler, m, d):
         assert np.array_equal(simulate(9, cell, low, high), whole[:, low:high])
 
 
-def test_memory_budget_does_not_change_what_is_drawn(monkeypatch):
-    """Runs are grouped by the budget; a group of one and a group of many give the same runs."""
+def test_memory_budget_does_not_change_what_is_drawn():
+    """Runs are drawn in groups; a group of one and a group of many give the same runs."""
     cell = Cell("dense", "sphere", 64, 3, 1.0)
     whole = simulate(9, cell, 0, 64)
     one_by_one = np.concatenate([simulate(9, cell, seed, seed + 1) for seed in range(64)], axis=1)

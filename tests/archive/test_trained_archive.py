@@ -87,7 +87,7 @@ def test_more_seeds_and_widths_leave_the_runs_there_are(lazy, client, tmp_path):
     xr.testing.assert_equal(old, new.sel(m=old["m"], seed=old["seed"]))
 
 
-def test_shards_of_other_runs_and_gaps_are_refused(lazy, client, tmp_path):
+def test_shards_of_other_runs_and_gaps_are_refused(lazy, tmp_path):
     shards = sorted(lazy.glob("*-*.nc"))
     with pytest.raises(ValueError, match="shards of m = 16 hold 0 seeds, not 0 to 12"):
         collect(LAZY, ENTROPY, [path for path in shards if not path.name.startswith("16")], tmp_path / "r.nc")
@@ -229,7 +229,7 @@ def test_the_verdict_on_lazy_training_follows_ceiling_theorem_and_archive(lazy, 
     assert judge(spoiled).verdict == FALSE
 
 
-def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client, tmp_path):
+def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client):
     runs = xr.load_dataset(lazy / "runs.nc")
     ceiling = xr.load_dataset(lazy / "quantiles.nc")["alpha_ceiling"].values
     runs["alpha_hat"].values[2, 11, 3] = 1.01 * ceiling[3]
@@ -241,7 +241,7 @@ def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client, t
     assert JUDGES["LT"](spoiled).verdict == FALSE
 
 
-def test_archives_of_either_kind_are_told_apart_and_checked(lazy, analysed, tmp_path):
+def test_archives_of_either_kind_are_told_apart_and_checked(lazy, tmp_path):
     with open_runs(lazy / "runs.nc") as runs:
         assert isinstance(runs, TrainedRunsFile)
         assert runs.experiment == LAZY

@@ -41,7 +41,8 @@ def test_a_lock_ends_with_its_process_however_that_ends(owner, number):
     claim()
 
 
-def test_of_many_claims_at_once_one_succeeds(directory):
+@pytest.mark.usefixtures("directory")
+def test_of_many_claims_at_once_one_succeeds():
     """Twenty processes wait for one pipe to close, then claim; the winner holds on until all have tried."""
     start, go = os.pipe()
     code = f"import os; os.read({start}, 1); {CLAIM}"

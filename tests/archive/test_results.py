@@ -41,7 +41,7 @@ def test_runs_are_read_in_pieces_when_asked_for(grid):
     assert grid.runs["delta1"].chunks == ((1, 1), (1, 1, 1), (1,), (1, 1), (1500,))
 
 
-def test_a_file_may_be_open_many_times(results, grid):
+def test_a_file_may_be_open_many_times(results):
     """HDF5 ends the process where a file that is open twice holds strings of any length."""
     code = (
         "import sys, netCDF4, xarray as xr\n"

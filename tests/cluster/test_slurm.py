@@ -372,7 +372,7 @@ def test_workers_end_with_a_killed_job(at_cluster, tmp_path):
         "        sys.stdin.read()\n"
     )
     (tmp_path / "job.py").write_text(code)
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/cluster")])
     with subprocess.Popen(
         [sys.executable, "job.py"],
         stdin=subprocess.PIPE,
@@ -388,7 +388,8 @@ def test_workers_end_with_a_killed_job(at_cluster, tmp_path):
     until(lambda: not queued(at_cluster), 30)
 
 
-def test_a_workflow_with_batch_workers_gives_the_same_bytes(at_cluster, tiny, tmp_path):
+@pytest.mark.usefixtures("at_cluster")
+def test_a_workflow_with_batch_workers_gives_the_same_bytes(tiny, tmp_path):
     config, local = tiny
     jobqueue = {"workers": "jobqueue", "jobqueue": {**JOBS, "interface": "lo"}}
     run = run_snakemake(tmp_path / "out", {**config, "execution": jobqueue}, DENSE_RUNS)

@@ -246,7 +246,7 @@ def test_metadata_name_every_file_with_its_digest(archive):
         if "sha256" in entities[name]
     )
     run = entities["#run"]
-    assert run["instrument"] == {"@id": "code/Snakefile"}
+    assert run["instrument"] == {"@id": "code/workflow/Snakefile"}
     assert run["object"] == {"@id": "config.yaml"}
     assert {"@id": "e/runs.nc"} in run["result"]
     assert {"@id": "code/docs/theory.md"} not in run["result"]

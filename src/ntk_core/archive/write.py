@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 NAME = "ntk-core-archive"
 """The folder inside the zip file."""
 
+WORKFLOW = "code/workflow/Snakefile"
+"""The workflow itself, among the sources."""
+
 SOURCES = (
     "Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock", "environment.yml",
     "README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "SECURITY.md", "config/**/*", "docs/**/*",
@@ -169,7 +172,6 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
     """RO-Crate metadata of a folder that lacks only the manifest; `made` are the files the run made."""
     from rocrate.rocrate import ROCrate  # slow to import, and wanted here alone
 
-    citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
     crate = ROCrate(version="1.1")
     group = _add(crate, "#developers", "Organization", name="ntk-core developers")
     licence = _add(
@@ -185,43 +187,11 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
         for url, (name, version) in PROFILES.items()
     ]
     crate.root_dataset.append_to("conformsTo", conforms)
-    names = ", ".join(config.experiments)
-    for key, value in {
-        "name": f"Linearization error of two-layer ReLU networks: {names}",
-        "description": "Runs of two-layer ReLU networks from a symmetric start, how far each strays from its "
-        "linearization, quantiles, rates, exact laws and bounds beside them, and a verdict on each statement "
-        "of the lecture notes behind them.",
-        "datePublished": str(citation["date-released"]),
-        "license": licence,
-        "author": group,
-        "publisher": group,
-        "keywords": ", ".join(citation["keywords"]),
-        "version": __version__,
-    }.items():
+    for key, value in _about(config, folder).items():
         crate.root_dataset[key] = value
-    outputs = []
-    for path in _contents(folder):
-        name = path.relative_to(folder).as_posix()
-        what: dict[str, Any] = {
-            "name": name,
-            "description": meaning(name),
-            "encodingFormat": MEDIA.get(path.suffix, "text/plain"),
-            "contentSize": str(path.stat().st_size),
-            "sha256": digest(path),
-        }
-        if name == "code/Snakefile":
-            what |= {
-                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
-                "version": __version__,
-                "conformsTo": {"@id": BIOSCHEMAS},
-            }
-            crate.add_workflow(path, name, main=True, lang="snakemake", properties=what)
-            continue
-        file = crate.add_file(path, name, properties=what)
-        if name == "README.md":
-            file["about"] = crate.root_dataset
-        if name in made:
-            outputs.append(file)
+    for key, value in {"license": licence, "author": group, "publisher": group}.items():
+        crate.root_dataset[key] = value
+    outputs = _add_files(crate, folder, made)
     workflow = crate.mainEntity
     workflow["license"], workflow["creator"] = licence, group
     action = {
@@ -235,6 +205,48 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
     run["agent"] = group
     crate.root_dataset["mentions"] = run
     return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _about(config: Config, folder: Path) -> dict[str, str]:
+    """What the whole archive is."""
+    citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
+    return {
+        "name": f"Linearization error of two-layer ReLU networks: {', '.join(config.experiments)}",
+        "description": "Runs of two-layer ReLU networks from a symmetric start, how far each strays from its "
+        "linearization, quantiles, rates, exact laws and bounds beside them, and a verdict on each statement "
+        "of the lecture notes behind them.",
+        "datePublished": str(citation["date-released"]),
+        "keywords": ", ".join(citation["keywords"]),
+        "version": __version__,
+    }
+
+
+def _add_files(crate: ROCrate, folder: Path, made: Container[str]) -> list[Any]:
+    """Add each file of the folder with what it is; returns those the run `made`."""
+    outputs = []
+    for path in _contents(folder):
+        name = path.relative_to(folder).as_posix()
+        what: dict[str, Any] = {
+            "name": name,
+            "description": meaning(name),
+            "encodingFormat": MEDIA.get(path.suffix, "text/plain"),
+            "contentSize": str(path.stat().st_size),
+            "sha256": digest(path),
+        }
+        if name == WORKFLOW:
+            what |= {
+                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+                "version": __version__,
+                "conformsTo": {"@id": BIOSCHEMAS},
+            }
+            crate.add_workflow(path, name, main=True, lang="snakemake", properties=what)
+            continue
+        file = crate.add_file(path, name, properties=what)
+        if name == "README.md":
+            file["about"] = crate.root_dataset
+        if name in made:
+            outputs.append(file)
+    return outputs
 
 
 def _add(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:

@@ -147,7 +147,7 @@ def test_a_damaged_part_is_refused(whole, tmp_path):
     shutil.copytree(whole, other)
     with (other / "e/rates.nc").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(MergeError, match=r"is not what it was: e/rates\.nc \(changed\)"):
+    with pytest.raises(MergeError, match=r"fails verification: e/rates\.nc \(changed\)"):
         merge_archives(whole, other, tmp_path / "both")
 
 
@@ -158,4 +158,4 @@ def test_the_command_says_what_it_made_and_never_overwrites(make, tmp_path):
     assert (done.exit_code, done.output) == (0, f"{tmp_path / 'both/e'}: 800 runs\n")
     again = CliRunner().invoke(app, call)
     assert again.exit_code == 2
-    assert "is there already" in again.output
+    assert "already exists; choose a new path" in again.output

@@ -158,7 +158,7 @@ def test_export_to_zarr_keeps_every_value(results, tmp_path):
         xr.testing.assert_equal(there, xr.load_dataset(results / f"e/{name}.nc"))
         assert there.attrs["spec"] == xr.load_dataset(results / f"e/{name}.nc").attrs["spec"]
     code, output = call("export", results, "--to", store)
-    assert (code, "is there already" in output) == (2, True)
+    assert (code, "already exists; choose a new path" in output) == (2, True)
 
 
 def test_export_without_zarr_says_what_it_needs(results, tmp_path):

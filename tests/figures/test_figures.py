@@ -18,13 +18,13 @@ from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.figures import FIGURES, save
-from ntk_core.laws import OwnLaw
+from ntk_core.laws import CustomLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.cell import Cell
 from ntk_core.theory import bounds
 
-OWN = OwnLaw(
+OWN = CustomLaw(
     "a_law-2", "def band(rng, position, sign, c, d, radius):\n    return -sign * (c > 0)\n", "", may_run=True
 )
 GRIDS = {

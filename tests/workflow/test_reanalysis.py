@@ -68,7 +68,7 @@ def test_a_changed_archive_is_refused_before_a_number_is_taken_from_it(archive, 
         file.write(b"\x01")
     run = run_snakemake(tmp_path / "out", None, "reanalyse", "--config", f"archive={other}")
     assert run.code != 0
-    assert "is not what it was: e/runs.nc (changed)" in run.output
+    assert "fails verification: e/runs.nc (changed)" in run.output
     assert not list((run.directory / "reanalysis").rglob("*.nc"))
 
 
@@ -117,5 +117,5 @@ def test_numbers_of_the_command_line_are_numbers(archive):
     found = parse_reanalysis(
         {"archive": str(archive), "select": {"m": ["64"], "alpha": ["0.5"], "seeds": "10"}}
     )
-    assert found.asked == {"e": {"m": [64], "alpha": [0.5], "seeds": 10}}
+    assert found.selections == {"e": {"m": [64], "alpha": [0.5], "seeds": 10}}
     assert found.figures == {"e": FIGURES}

@@ -1,4 +1,4 @@
-# `snakemake reanalyse --config archive=PATH`: an archive is verified, then its runs are looked at anew. No run is made.
+# `snakemake reanalyse --config archive=PATH`: an archive is verified, then its runs are analysed again. No run is made.
 # All of it lands in `reanalysis/`; nothing is written into the archive.
 from ntk_core.storage.checksums import digest, seal_path
 from ntk_core.workdir.run import Session, plan_reanalysis
@@ -7,7 +7,7 @@ REANALYSIS = checked(plan_reanalysis, config)
 SUMMARY = Path("reanalysis/summary.txt")
 MANIFEST = Path("reanalysis/manifest.json")
 SEAL = seal_path(MANIFEST)
-MADE = [Path(f"reanalysis/{e}/{kind}.nc") for e in REANALYSIS.asked for kind in ("quantiles", "rates")]
+MADE = [Path(f"reanalysis/{e}/{kind}.nc") for e in REANALYSIS.selections for kind in ("quantiles", "rates")]
 WITH_FIGURES = [e for e, figures in REANALYSIS.figures.items() if figures]
 DRAWINGS = [
     Path(f"reanalysis/figures/{experiment}-{figure}.{suffix}")
@@ -54,7 +54,7 @@ rule reanalysed:
         "../../environment.yml"
     threads: REANALYSIS.execution.threads
     params:
-        asked=lambda wildcards: str(REANALYSIS.asked[wildcards.experiment]),
+        selection=lambda wildcards: str(REANALYSIS.selections[wildcards.experiment]),
         library=LIBRARY,
     message:
         "Reanalysing {wildcards.experiment}"

@@ -15,4 +15,4 @@ if __name__ == "__main__":  # worker processes import this file and must not run
         quantiles, rates = reanalysis.tables(name, executors)
     write(quantiles, snakemake.output.quantiles)
     write(rates, snakemake.output.rates)
-    logging.info("%s of %s", reanalysis.asked[name] or "all", name)
+    logging.info("%s of %s", reanalysis.selections[name] or "all", name)

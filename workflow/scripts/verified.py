@@ -20,8 +20,8 @@ except NoManifestError as error:
 for fault in found.faults:
     logging.error("%s: %s", fault.kind, fault.path)
 if found.faults:
-    told = ", ".join(f"{printable(fault.path)} ({fault.kind})" for fault in found.faults[:5])
-    sys.exit(f"The archive {path} is not what it was: {told}")
+    faults = ", ".join(f"{printable(fault.path)} ({fault.kind})" for fault in found.faults[:5])
+    sys.exit(f"The archive {path} fails verification: {faults}")
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(json.dumps({"manifest": snakemake.params.manifest, "files": found.files}) + "\n")
 logging.info("%d files", found.files)

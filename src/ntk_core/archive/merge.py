@@ -46,24 +46,24 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, DrawnExperi
     where there is something at `to`, `ResultsError` and `NoManifestError` for what cannot be read.
     """
     if to.exists():
-        raise FileExistsError(f"{to} is there already; allowed: a place where nothing is")
+        raise FileExistsError(f"{to} already exists; choose a new path")
     for path in (first, second):
         if faults := check(path).faults:
-            raise MergeError(f"{path} is not what it was: {faults[0].path} ({faults[0].kind})")
+            raise MergeError(f"{path} fails verification: {faults[0].path} ({faults[0].kind})")
     sides = [open_archive(first), open_archive(second)]
     beside = to.with_name(f".{to.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     merged = {}
     try:
         for name in sorted({*sides[0], *sides[1]}):
-            there = [side[name] for side in sides if name in side]
-            drawn = [results for results in there if isinstance(results, DrawnResults)]
-            if len(there) == 1:
-                _copy(there[0], beside / name)
+            parts = [side[name] for side in sides if name in side]
+            drawn = [results for results in parts if isinstance(results, DrawnResults)]
+            if len(parts) == 1:
+                _copy(parts[0], beside / name)
             elif len(drawn) == 1 or not drawn:
-                raise MergeError(f"{name}: only grids are merged, not what is trained")
+                raise MergeError(f"{name}: trained experiments cannot be merged, only drawn ones")
             if drawn:
-                merged[name] = drawn[0].spec if len(there) == 1 else _merge(drawn, beside / name)
+                merged[name] = drawn[0].spec if len(parts) == 1 else _merge(drawn, beside / name)
         write_manifest(beside, sorted(beside.rglob("*.nc")))
         beside.replace(to)
     finally:
@@ -102,8 +102,10 @@ def _whole(parts: list[DrawnResults]) -> DrawnExperiment:
         if (left := getattr(one, key)) != (right := getattr(other, key)):
             raise MergeError(f"{one.name}: {key} is {left} in one archive, {right} in the other")
     if parts[0].entropy != parts[1].entropy:
-        told = f"entropy is {parts[0].entropy} in one archive, {parts[1].entropy} in the other"
-        raise MergeError(f"{one.name}: {told}: their runs are of different experiments")
+        raise MergeError(
+            f"{one.name}: entropy is {parts[0].entropy} in one archive, {parts[1].entropy} in the other: "
+            "their runs are of different experiments"
+        )
     order = [*LAWS, *(law.name for law in one.laws)]
     axes: dict[str, Any] = {name: tuple(sorted({*one.axes[name], *other.axes[name]})) for name in one.axes}
     axes["perturbation"] = tuple(sorted(axes["perturbation"], key=order.index))
@@ -128,8 +130,8 @@ class _Source:
         return self.file.read(quantity, (*place, slice(numbers.start - first, numbers.stop - first)))
 
     def within(self, numbers: range) -> range:
-        held = self.file.experiment.numbers
-        return range(max(numbers.start, held.start), min(numbers.stop, held.stop))
+        own = self.file.experiment.numbers
+        return range(max(numbers.start, own.start), min(numbers.stop, own.stop))
 
 
 def _check_overlap(sources: list[_Source]) -> None:
@@ -175,11 +177,12 @@ def _reader(
     def read(numbers: range) -> Array:
         values, at = [], numbers.start
         while at < numbers.stop:
-            there = [source.within(range(at, numbers.stop)) for source in sources]
-            longest = max((held for held in there if held and held.start == at), key=len, default=range(0))
+            ranges = [source.within(range(at, numbers.stop)) for source in sources]
+            starting = (numbers for numbers in ranges if numbers and numbers.start == at)
+            longest = max(starting, key=len, default=range(0))
             if not longest:
                 raise MergeError(f"{whole.name}: neither archive holds {cell.name}, seed {at}")
-            values.append(sources[there.index(longest)].read(quantity, cell, longest))
+            values.append(sources[ranges.index(longest)].read(quantity, cell, longest))
             at = longest.stop
         return np.concatenate(values)
 

@@ -71,7 +71,7 @@ class Reanalysis:
     """
 
     path: Path
-    asked: dict[str, dict[str, Any]]
+    selections: dict[str, dict[str, Any]]
     figures: dict[str, tuple[str, ...]]
     drawn: frozenset[str]
     execution: ExecutionModel
@@ -80,19 +80,19 @@ class Reanalysis:
         """Experiments of a kind, drawn or trained, whose error is looked at: a summary is about that."""
         return [
             name
-            for name, ask in self.asked.items()
+            for name, selection in self.selections.items()
             if ("drawn" if name in self.drawn else "trained") == kind
-            and "linearization_error" in ask.get("quantity", QUANTITIES)
+            and "linearization_error" in selection.get("quantity", QUANTITIES)
         ]
 
     def tables(self, name: str, workers: Workers) -> tuple[xr.Dataset, xr.Dataset]:
         """Quantiles and rates of an experiment as asked for."""
-        opened, asked = open_archive(self.path)[name], self.asked[name]
-        if isinstance(opened, DrawnResults):
-            quantiles = opened.quantiles(**asked, workers=workers)
+        results, selection = open_archive(self.path)[name], self.selections[name]
+        if isinstance(results, DrawnResults):
+            quantiles = results.quantiles(**selection, workers=workers)
         else:
-            quantiles = opened.quantiles(**asked)
-        return quantiles, opened.rates(quantiles)
+            quantiles = results.quantiles(**selection)
+        return quantiles, results.rates(quantiles)
 
 
 def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
@@ -110,31 +110,31 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         names = model.select.experiment or list(archive)
         if unknown := [name for name in names if name not in archive]:
             raise ConfigError(f"select.experiment is {unknown[0]!r}; allowed: {', '.join(archive)}")
-        opened = {name: archive[name] for name in names}
+        results = {name: archive[name] for name in names}
     except ResultsError as error:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None
-    drawn = [name for name in names if isinstance(opened[name], DrawnResults)]
-    asked: dict[str, dict[str, Any]] = {}
+    drawn = [name for name in names if isinstance(results[name], DrawnResults)]
+    selections: dict[str, dict[str, Any]] = {}
     figures, possible = {}, {}
     for name in names:
         part = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
         levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
         if name not in drawn:
             part = {key: value for key, value in part.items() if key in ("m", "seeds")}
-        asked[name] = levels | part
+        selections[name] = levels | part
         try:
-            opened[name].part(**part)
+            results[name].part(**part)
         except ValueError as error:
             raise ConfigError(f"select.{error} (experiment {name})") from None
         quantities = part.get("quantity", QUANTITIES)
         possible[name] = drawable(quantities) if name in drawn else TRAINING_FIGURES
-        wanted = model.select.figure
-        figures[name] = tuple(f for f in possible[name] if wanted is None or f in wanted)
+        selected = model.select.figure
+        figures[name] = tuple(f for f in possible[name] if selected is None or f in selected)
     for figure in model.select.figure or []:
-        if not any(figure in there for there in possible.values()):
+        if not any(figure in drawable_names for drawable_names in possible.values()):
             allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
-    return Reanalysis(path, asked, figures, frozenset(drawn), model.execution)
+    return Reanalysis(path, selections, figures, frozenset(drawn), model.execution)
 
 
 def _numbers(value: Any) -> Any:

@@ -64,7 +64,7 @@ def replay(
     `ResultsError` where it is not or there is no such run, `ValueError` for a network too large to hold.
     """
     index = runs.index(perturbation, m, d, alpha, seed)
-    if runs.experiment.cell(index).own is not None:
+    if runs.experiment.cell(index).custom is not None:
         runs.allow_code(run_archived_code)
     cell, entropy = runs.experiment.cell(index), runs.entropy
     block = f"block {seed // cell.block}, place {seed % cell.block}"
@@ -83,20 +83,20 @@ def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Rep
     """As `replay`, of a run that was trained."""
     experiment = runs.experiment
     one = TrainedRun(runs, runs.index(m, seed))
-    old, anew = one.archived(), one.anew()
+    archived, recomputed = one.archived(), one.recomputed()
     at_end = trained_definitions(experiment, runs.entropy, m, seed) if dense else None
-    ended = f"{descent.Status(anew.status).name.lower().replace('_', ' ')}, {anew.steps} steps"
+    ended = f"{descent.Status(recomputed.status).name.lower().replace('_', ' ')}, {recomputed.steps} steps"
     return Replayed(
         f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}",
-        old,
-        anew.variables(),
+        archived,
+        recomputed.variables(),
         None if at_end is None else dict(zip(QUANTITIES, at_end, strict=True)),
     )
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of runs of an archive, drawn together: all of them are computed anew at once."""
+    """A block of runs of an archive, drawn together: they can only be recomputed together."""
 
     runs: DrawnRunsFile
     index: tuple[int, ...]
@@ -106,8 +106,8 @@ class Block:
     @property
     def seeds(self) -> slice:
         """Its seeds; the first and the last block of a cell may be cut."""
-        first, held = self.number * self.cell.block, self.runs.experiment.numbers
-        return slice(max(first, held.start), min(first + self.cell.block, held.stop))
+        first, numbers = self.number * self.cell.block, self.runs.experiment.numbers
+        return slice(max(first, numbers.start), min(first + self.cell.block, numbers.stop))
 
     def __str__(self) -> str:
         seeds = f"seeds {self.seeds.start} to {self.seeds.stop - 1}"
@@ -115,11 +115,11 @@ class Block:
 
     def differing(self) -> dict[str, int]:
         """How many runs differ in any bit from what is archived, by quantity; empty if none does."""
-        anew = simulate(self.runs.entropy, self.cell, self.seeds.start, self.seeds.stop)
+        recomputed = simulate(self.runs.entropy, self.cell, self.seeds.start, self.seeds.stop)
         first = self.runs.experiment.first_seed
         places = slice(self.seeds.start - first, self.seeds.stop - first)
-        old = np.stack([self.runs.read(quantity, (*self.index, places)) for quantity in QUANTITIES])
-        counts = np.count_nonzero(anew.view(np.uint64) != old.view(np.uint64), axis=1)
+        archived = np.stack([self.runs.read(quantity, (*self.index, places)) for quantity in QUANTITIES])
+        counts = np.count_nonzero(recomputed.view(np.uint64) != archived.view(np.uint64), axis=1)
         return {quantity: int(n) for quantity, n in zip(QUANTITIES, counts, strict=True) if n}
 
 
@@ -134,8 +134,8 @@ class TrainedRun:
         at, seed = self.index
         return f"{self.runs.experiment.name} (trained, m = {self.runs.experiment.m[at]}, seed {seed})"
 
-    def anew(self) -> descent.Trained:
-        """The run, computed anew; the same bits as ever."""
+    def recomputed(self) -> descent.Trained:
+        """The run, computed again; its bits are the same each time."""
         experiment, entropy = self.runs.experiment, self.runs.entropy
         at, seed = self.index
         return descent.train(experiment, load(experiment, entropy), entropy, experiment.m[at], seed)
@@ -146,8 +146,12 @@ class TrainedRun:
 
     def differing(self) -> dict[str, int]:
         """1 for each variable that differs in any bit from what is archived; empty if none does."""
-        old = self.archived()
-        return {name: 1 for name, new in self.anew().variables().items() if not same_bits(new, old[name])}
+        archived = self.archived()
+        return {
+            name: 1
+            for name, recomputed in self.recomputed().variables().items()
+            if not same_bits(recomputed, archived[name])
+        }
 
 
 def same_bits(a: Array, b: Array) -> bool:
@@ -170,8 +174,8 @@ def random_blocks(
         if isinstance(runs, TrainedRunsFile):
             cells += [(runs, (at,), runs.experiment.numbers) for at in range(len(runs.experiment.m))]
         else:
-            size, held = next(runs.experiment.cells()).block, runs.experiment.numbers
-            blocks = range(held.start // size, -(-held.stop // size))
+            size, numbers = next(runs.experiment.cells()).block, runs.experiment.numbers
+            blocks = range(numbers.start // size, -(-numbers.stop // size))
             cells += [(runs, index, blocks) for index in np.ndindex(runs.experiment.shape)]
     for runs, index, blocks in random.choices(cells, weights=[len(cell[2]) for cell in cells], k=count):
         number = random.choice(blocks)

@@ -93,8 +93,10 @@ class _Results(Generic[Kind]):
     def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Ascending levels and norms, those archived where none are asked for."""
         table = self._table("quantiles")
-        asked = {"delta": delta, "x_norm": x_norm}
-        values = {name: table[name].values if asked[name] is None else asked[name] for name in asked}
+        requested = {"delta": delta, "x_norm": x_norm}
+        values = {
+            name: table[name].values if requested[name] is None else requested[name] for name in requested
+        }
         levels = {name: np.unique(np.asarray(value, np.float64)).tolist() for name, value in values.items()}
         try:
             model = parse_section(AnalysisModel, levels)
@@ -132,7 +134,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for what is not
         archived.
         """
-        if not axes and all(asked is None for asked in (delta, x_norm, quantity, seeds)):
+        if not axes and all(requested is None for requested in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")
         experiment, quantities = self.part(quantity, seeds, **axes)
         levels = self._levels(delta, x_norm)
@@ -196,18 +198,18 @@ class DrawnResults(_Results[DrawnExperiment]):
 
     def _elsewhere(self, **axes: Any) -> DrawnExperiment:
         """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
-        asked = _several({name: values for name, values in axes.items() if values is not None})
-        axes = {name: list(values) for name, values in (self.spec.axes | asked).items()}
+        requested = _several({name: values for name, values in axes.items() if values is not None})
+        axes = {name: list(values) for name, values in (self.spec.axes | requested).items()}
         try:
-            known = parse_section(AxesModel, axes, self.spec.perturbation)
+            checked_axes = parse_section(AxesModel, axes, self.spec.perturbation)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return replace(
             self.spec,
-            perturbation=tuple(known.perturbation),
-            m=tuple(sorted(known.m)),
-            d=tuple(sorted(known.d)),
-            alpha=tuple(sorted(known.alpha)),
+            perturbation=tuple(checked_axes.perturbation),
+            m=tuple(sorted(checked_axes.m)),
+            d=tuple(sorted(checked_axes.d)),
+            alpha=tuple(sorted(checked_axes.alpha)),
         )
 
 
@@ -224,7 +226,7 @@ class TrainedResults(_Results[TrainedExperiment]):
         As archived where nothing is asked for; else computed from the runs at new levels δ and norms ‖x‖, of
         some widths, and of the first `seeds` runs of each. Raises `ValueError` for what is not there.
         """
-        if all(asked is None for asked in (delta, x_norm, m, seeds)):
+        if all(requested is None for requested in (delta, x_norm, m, seeds)):
             return self._table("quantiles")
         part = self.part(m, seeds)
         runs = self.runs.sel(m=list(part.m), seed=range(part.seeds)).load()
@@ -308,11 +310,11 @@ def _several(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {name: np.atleast_1d(values).tolist() for name, values in axes.items()}
 
 
-def _quantities(asked: Iterable[str] | str | None) -> tuple[str, ...]:
+def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:
     """Quantities in their order. Raises `ValueError` for one there is not."""
-    names = set(QUANTITIES if asked is None else [asked] if isinstance(asked, str) else asked)
+    names = set(QUANTITIES if requested is None else [requested] if isinstance(requested, str) else requested)
     if not names or names - set(QUANTITIES):
-        raise ValueError(f"quantity is {asked}; there are: {', '.join(QUANTITIES)}")
+        raise ValueError(f"quantity is {requested}; there are: {', '.join(QUANTITIES)}")
     return tuple(name for name in QUANTITIES if name in names)
 
 

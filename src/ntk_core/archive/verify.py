@@ -34,7 +34,7 @@ class NoManifestError(ValueError):
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """A file that is not what it was.
+    """A file that differs from the manifest.
 
     `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc.
     """
@@ -55,7 +55,7 @@ class Checked:
 def check(root: Path) -> Checked:
     """Compare every file below `root` with the manifest there, and every shard with its seal and `runs.nc`.
 
-    A manifest that is not as it was sealed is the only fault told: nothing else can be judged by it. Raises
+    A manifest that differs from its seal is the only fault reported: nothing else can be judged by it. Raises
     `NoManifestError` where there is no manifest, none that can be read, or one of no files.
     """
     try:
@@ -88,14 +88,14 @@ def _judge_shards(
 ) -> None:
     """Put into `kinds` what is wrong with `shards`, which are as they were sealed, by name and its parts."""
     for experiment in {parts[0] for parts in shards.values()}:
-        there = {name: parts[1:] for name, parts in shards.items() if parts[0] == experiment}
+        experiment_shards = {name: parts[1:] for name, parts in shards.items() if parts[0] == experiment}
         runs_name = f"{experiment}/runs.nc"
         if runs_name in listed and kinds[runs_name]:
             continue  # it is named, and nothing can be said of its shards
-        kinds.update(dict.fromkeys(there, "extra"))
+        kinds.update(dict.fromkeys(experiment_shards, "extra"))
         if runs_name in listed:
             with contextlib.suppress(ResultsError), open_runs(root / runs_name) as runs:
-                for name, (key, m, start, stop) in there.items():
+                for name, (key, m, start, stop) in experiment_shards.items():
                     numbers = range(int(start), int(stop))
                     if runs.holds(key, int(m), numbers):
                         same = runs.has_shard(root / name, int(m), numbers)

@@ -97,8 +97,8 @@ def meaning(path: str) -> str:
 
 def sources(root: Path) -> list[Path]:
     """The files of a checkout that go into the archive, below `root`."""
-    found = {path for pattern in SOURCES for path in root.glob(pattern) if path.is_file()}
-    kept = (path.relative_to(root) for path in found)
+    paths = {path for pattern in SOURCES for path in root.glob(pattern) if path.is_file()}
+    kept = (path.relative_to(root) for path in paths)
     return sorted(p for p in kept if not any(part.startswith((".", "__pycache__")) for part in p.parts))
 
 

@@ -20,7 +20,7 @@ def export_zarr(path: Path, to: Path) -> list[str]:
     if importlib.util.find_spec("zarr") is None:
         raise ModuleNotFoundError("export needs the package zarr: pip install zarr")
     if to.exists():
-        raise FileExistsError(f"{to} is there already; allowed: a place where nothing is")
+        raise FileExistsError(f"{to} already exists; choose a new path")
     groups = []
     try:
         for name, opened in open_archive(path).items():

@@ -1,4 +1,4 @@
-"""`python -m ntk_core.claims ID…` judges statements anew, from the results folder and the exact laws."""
+"""`python -m ntk_core.claims ID…` judges statements again, from the results folder and the exact laws."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .wording import as_text
 
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
-    found = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
-    found.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
-    found.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
-    return found
+    command = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
+    command.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
+    command.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
+    return command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2
     except (KeyError, IndexError, ValueError) as error:
-        told = f"{command.prog}: {options.results} lacks what this version writes: {error}"
-        print(printable(told), file=sys.stderr)
+        message = f"{command.prog}: {options.results} lacks what this version writes: {error}"
+        print(printable(message), file=sys.stderr)
         return 2
     return 0
 
@@ -45,13 +45,13 @@ def _judge(names: list[str], results: Path) -> None:
 
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as executors:
-        opened = open_results(folders, executors)
-        there = [item.experiment.name for item in opened.experiments]
-        there += [item.experiment.name for item in opened.trainings]
-        found = ", ".join(there)
-        print(f"Archived experiments: {found or f'none in {results}; exact laws and draws only'}")
+        opened_results = open_results(folders, executors)
+        experiments = [item.experiment.name for item in opened_results.experiments]
+        experiments += [item.experiment.name for item in opened_results.trainings]
+        listed = ", ".join(experiments)
+        print(f"Archived experiments: {listed or f'none in {results}; exact laws and draws only'}")
         for name in names:
-            print("\n" + as_text(claim(name, opened)))
+            print("\n" + as_text(claim(name, opened_results)))
 
 
 if __name__ == "__main__":

@@ -112,12 +112,14 @@ class Answer:
                 f" In {self.grew:,} {'run' if self.grew == 1 else 'runs'} the training loss grew on the way."
             )
         )
-        there = [(count, words[name]) for name, count in self.ends.items() if count]
-        if len(there) == 1:
-            count, what = there[0]
+        endings = [(count, words[name]) for name, count in self.ends.items() if count]
+        if len(endings) == 1:
+            count, what = endings[0]
             return f"{f'All {count:,} runs' if count > 1 else 'The only run'} {what}.{grew}"
         return (
-            f"Of {self.runs:,} runs, " + ", ".join(f"{count:,} {what}" for count, what in there) + f".{grew}"
+            f"Of {self.runs:,} runs, "
+            + ", ".join(f"{count:,} {what}" for count, what in endings)
+            + f".{grew}"
         )
 
 
@@ -126,10 +128,10 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     alive = table["runs"].values > 0  # (m, time)
     time = int(table["steps"].values[np.flatnonzero(alive.any(axis=0))[-1]])
     m = int(table["m"].values[table["runs"].sel(steps=time).values > 0][-1])
-    here = table.sel(steps=time, m=m)
+    row = table.sel(steps=time, m=m)
     rate = rates.sel(quantity="linearization_error", statistic="rms", steps=time)
-    error = here.sel(quantity="linearization_error")
-    alpha_hat = here.sel(variable="alpha_hat")
+    error = row.sel(quantity="linearization_error")
+    alpha_hat = row.sel(variable="alpha_hat")
     farthest = table["run_max"].sel(variable="alpha_hat").max("m").fillna(0.0)
     delta = float(table["delta"].min())
     norms = table["x_norm"].values
@@ -138,7 +140,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     over = over.sel(delta=table["delta"].values[table["delta"].values <= 0.5]).sum("m")
     spec = json.loads(table.attrs["spec"])
     scale = math.sqrt(m)
-    moved = _mean(here, "mean_displacement")
+    moved = _mean(row, "mean_displacement")
     return Answer(
         name=str(spec["name"]),
         spec=spec,
@@ -147,7 +149,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         confidence=float(table.attrs["confidence_level"]),
         time=time,
         m=m,
-        radius=_mean(here, "alpha_hat"),
+        radius=_mean(row, "alpha_hat"),
         least=float(alpha_hat["run_min"]),
         largest=float(alpha_hat["run_max"]),
         limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),
@@ -168,12 +170,12 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         x_norm=x_norm,
         loose=float(error["bound_ratio"].sel(bound="printed", delta=delta, x_norm=x_norm)),
         over=int(over.max()) if over.size else None,
-        numbers={str(name): _mean(here, str(name)) for name in table["variable"].values},
+        numbers={str(name): _mean(row, str(name)) for name in table["variable"].values},
     )
 
 
-def _mean(here: xr.Dataset, variable: str) -> Estimate:
-    row = here.sel(variable=variable)
+def _mean(row: xr.Dataset, variable: str) -> Estimate:
+    row = row.sel(variable=variable)
     value, half = float(row["run_mean"]), Z * float(row["run_mean_standard_error"])
     return Estimate(value, value - half, value + half)
 

@@ -50,7 +50,7 @@ def best_found(x: Array, w0: Array, c: Array, radius: float, measure: str, seed:
         u = u * np.minimum(1.0, radius / np.maximum(norm, 1e-300))
         return -MEASURES[measure](x, w0, c, u)
 
-    found = differential_evolution(
+    optimum = differential_evolution(
         negative,
         [(-1.5 * radius, 1.5 * radius)] * w0.size,
         rng=seed,
@@ -61,4 +61,4 @@ def best_found(x: Array, w0: Array, c: Array, radius: float, measure: str, seed:
         vectorized=True,
         updating="deferred",
     )
-    return -float(found.fun)
+    return -float(optimum.fun)

@@ -254,7 +254,7 @@ def _searched() -> tuple[Number, ...]:
     inside = supremum["linearization_error"] > 0.0
     brute = max(float(np.max(patterns[name][inside] / supremum[name][inside])) for name in MEASURES)
     chosen = np.flatnonzero(inside)[:3]
-    found = [
+    shares = [
         best_found(x, w0[i], c[i], radius, name, seed=int(i)) / supremum[name][i]
         for i in chosen
         for name in MEASURES
@@ -269,9 +269,9 @@ def _searched() -> tuple[Number, ...]:
         Number(
             f"largest share {suprema} found by an optimiser free in all of $u$ on {len(chosen)} networks, "
             "$m=6$, $d=2$",
-            max(found),
+            max(shares),
         ),
-        Number("smallest share the optimiser found", min(found)),
+        Number("smallest share the optimiser found", min(shares)),
     )
 
 

@@ -48,36 +48,36 @@ def _beyond_theorem_1(item: TrainedTables) -> bool:
 def _evidence(item: TrainedTables) -> list[Number]:
     """What the experiment shows at the last time and largest width that have runs, and how runs ended."""
     a, rates = answer(item.table, item.rates), item.rates
-    every, here = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
+    every, widest = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
     point = rf"$\delta={a.delta:g}$, $\|x\|={a.x_norm:g}$"
     end = rates.sel(steps=a.time, variable="alpha_hat")
     growth = Estimate(*(float(end[f"run_slope{limit}"]) for limit in ("", "_lower", "_upper")))
     over = item.table["runs_exceeding"].sel(uniform_bound="printed", quantity="linearization_error")
     radius = Estimate(a.radius.value, a.least, a.largest)
     numbers = [
-        _number(rf"$\hat\alpha$: mean, least and largest run {here}", radius),
+        _number(rf"$\hat\alpha$: mean, least and largest run {widest}", radius),
         _number(rf"slope of $\log\hat\alpha$ {every}", growth),
         _number(
-            rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {here}",
+            rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {widest}",
             Estimate(_ratio(a.displacement.value, a.displacement_limit)),
         ),
         _number(f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-3/4$", a.rate),
         _number(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
         _number(
-            f"$m^{{3/4}}$ times the rms of $E$ over its limit {here}",
+            f"$m^{{3/4}}$ times the rms of $E$ over its limit {widest}",
             Estimate(*(_ratio(value, a.constant_limit) for value in astuple(a.constant))),
         ),
         *(
-            _number(rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {here}", Estimate(share))
+            _number(rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {widest}", Estimate(share))
             for law, share in a.position.items()
         ),
         _number(
-            rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point} {here}",
+            rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point} {widest}",
             Estimate(a.loose),
         ),
         Number(rf"most runs over Theorem 1 at their own $\hat\alpha$, anywhere ({a.name})", int(over.max())),
         Number(
-            f"fraction of neurons that ever changed sign at a training input {here}",
+            f"fraction of neurons that ever changed sign at a training input {widest}",
             a.numbers["flipped_neurons"].value,
         ),
         Number(f"runs whose training loss ever grew ({a.name})", a.grew),
@@ -90,8 +90,8 @@ def _evidence(item: TrainedTables) -> list[Number]:
 
 
 def _number(what: str, estimate: Estimate) -> Number:
-    known = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
-    limits = (estimate.lower, estimate.upper) if known else (None, None)
+    has_interval = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
+    limits = (estimate.lower, estimate.upper) if has_interval else (None, None)
     return Number(what, estimate.value, *limits)
 
 

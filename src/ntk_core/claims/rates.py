@@ -100,8 +100,8 @@ def _measured(results: Results, factor: float) -> tuple[bool, tuple[Number, ...]
             k = float(rows["exponent"].values.flat[0])
             value = rows["limit_slope"].values
             spread = (rows["limit_slope_upper"].values - value) / Z
-            known = np.isfinite(value) & (spread > 0.0)
-            scores += list(np.abs(value[known] + k * factor) / spread[known])
+            finite = np.isfinite(value) & (spread > 0.0)
+            scores += list(np.abs(value[finite] + k * factor) / spread[finite])
             statistic = moments.typical_statistic(law)
             numbers += _typical(item.experiment.name, law, statistic, rows.sel(statistic=statistic))
         numbers += _constants(item.experiment.name, error) if "sphere" in item.experiment.perturbation else []

@@ -95,9 +95,9 @@ def open_results(folders: Iterable[Path], workers: Workers) -> Results:
 
     Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
-    found = [_archived(folder) for folder in sorted(folders)]
-    drawn = tuple(item for item in found if isinstance(item, DrawnTables))
-    return Results(drawn, workers, tuple(item for item in found if isinstance(item, TrainedTables)))
+    tables = [_archived(folder) for folder in sorted(folders)]
+    drawn = tuple(item for item in tables if isinstance(item, DrawnTables))
+    return Results(drawn, workers, tuple(item for item in tables if isinstance(item, TrainedTables)))
 
 
 def _archived(folder: Path) -> DrawnTables | TrainedTables:

@@ -35,7 +35,7 @@ def as_text(judged: Claim) -> str:
 
 
 def _number(number: Number) -> str:
-    known = number.lower is not None and number.upper is not None
-    interval = f" [{number.lower:.6g}, {number.upper:.6g}]" if known else ""
+    has_interval = number.lower is not None and number.upper is not None
+    interval = f" [{number.lower:.6g}, {number.upper:.6g}]" if has_interval else ""
     value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
     return f"  {value:>12}{interval}  {number.what}"

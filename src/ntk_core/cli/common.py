@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 DIFFERENT, UNREADABLE = 1, 2
-"""Exit codes: the archive is not what it was; there is no archive to look at, or the call is wrong."""
+"""Exit codes: the archive differs from its manifest or its runs; it cannot be read, or the call is wrong."""
 
 Results = Annotated[
     Path, typer.Argument(help="the folder of an archive, or of the results of a run", show_default=True)
@@ -58,5 +58,5 @@ def _plain(value: Any) -> Any:
 def main() -> None:
     """Look into an archive of results, check it, and compute any single run of it again.
 
-    Nothing is simulated anew but what is replayed, and nothing is written into the archive.
+    Only what is replayed is computed, and nothing is written into the archive.
     """

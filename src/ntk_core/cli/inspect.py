@@ -31,22 +31,22 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
 
     try:
         archive = open_archive(path)
-        found = {"experiments": {name: _experiment(archive, name) for name in archive}}
+        contents = {"experiments": {name: _experiment(archive, name) for name in archive}}
         verdicts: dict[str, list[str]] = {}
         for claim in archive.claims if (path / "claims.json").exists() else []:
             verdicts.setdefault(claim.verdict, []).append(claim.id)
     except ResultsError as error:
         refuse(error)
     if json:
-        print_json(found | {"verdicts": verdicts})
+        print_json(contents | {"verdicts": verdicts})
         return
-    for name, told in found["experiments"].items():
-        say(f"{name}: {told['runs']:,} runs, {told['method']}")
-        for axis, values in told["axes"].items():
+    for name, content in contents["experiments"].items():
+        say(f"{name}: {content['runs']:,} runs, {content['method']}")
+        for axis, values in content["axes"].items():
             say(f"  {axis:<14}{', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}")
-        say(f"  {'entropy':<14}{told['entropy']}")
-        say(f"  {'made by':<14}{told['made_by']}")
-        for file, about in told["files"].items():
+        say(f"  {'entropy':<14}{content['entropy']}")
+        say(f"  {'made by':<14}{content['made_by']}")
+        for file, about in content["files"].items():
             say(f"  {file:<14}{about['bytes']:>14,} bytes: {', '.join(about['variables'])}")
         say("")
     for verdict, names in verdicts.items():
@@ -57,14 +57,14 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
     """What is inside one experiment, as plain data."""
     from ..experiments.drawn import DrawnExperiment
 
-    opened = archive[name]
-    spec = opened.spec
+    results = archive[name]
+    spec = results.spec
     axes: dict[str, Any] = {}
     if isinstance(spec, DrawnExperiment):
         axes |= spec.axes
     else:
         axes |= {"m": spec.m, "steps": spec.times}
-    datasets = opened.datasets
+    datasets = results.datasets
     attrs = datasets["runs"].attrs
     axes |= {key: datasets["quantiles"][key].values.tolist() for key in ("delta", "x_norm")}
     return {
@@ -72,11 +72,11 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
         "method": spec.method,
         "seeds": spec.seeds,
         "axes": axes,
-        "entropy": opened.entropy,
+        "entropy": results.entropy,
         "made_by": f"ntk_core {attrs['ntk_core_version']}, NumPy {attrs['numpy_version']}",
         "files": {
             f"{file}.nc": {
-                "bytes": (opened.folder / f"{file}.nc").stat().st_size,
+                "bytes": (results.folder / f"{file}.nc").stat().st_size,
                 "variables": {
                     str(v): dict(zip(map(str, a.dims), a.shape, strict=True))
                     for v, a in data.data_vars.items()
@@ -95,7 +95,7 @@ def claims(
 ) -> None:
     """Show the archived verdict on each statement of the notes.
 
-    With an id, the evidence too. `python -m ntk_core.claims` judges anew, from the archived runs and the
+    With an id, the evidence too. `python -m ntk_core.claims` judges again, from the archived runs and the
     exact laws.
 
     \b
@@ -109,12 +109,12 @@ def claims(
     from ..datasets.validation import ResultsError
 
     try:
-        found = open_archive(path).claims
+        all_claims = open_archive(path).claims
     except ResultsError as error:
         refuse(error)
-    if unknown := [name for name in id or [] if name not in {claim.id for claim in found}]:
-        refuse(f"there is no statement {unknown[0]}; archived: {', '.join(claim.id for claim in found)}")
-    chosen = [claim for claim in found if not id or claim.id in id]
+    if unknown := [name for name in id or [] if name not in {claim.id for claim in all_claims}]:
+        refuse(f"there is no statement {unknown[0]}; archived: {', '.join(claim.id for claim in all_claims)}")
+    chosen = [claim for claim in all_claims if not id or claim.id in id]
     if json:
         print_json([asdict(claim) for claim in chosen])
     elif id:

@@ -1,4 +1,4 @@
-"""`verify` and `replay`: is an archive what it was, and does a run come out the same."""
+"""`verify` and `replay`: compare an archive with its manifest, and runs with their recomputation."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def replay(
       ntk-core replay --experiment theorem1 --perturbation sphere --m 64 --d 2 --alpha 1 --seed 77 --dense
       ntk-core replay --experiment lazy --m 256 --seed 3
     """
-    from ..archive.replay import replay as again
+    from ..archive.replay import replay as replay_drawn
     from ..archive.replay import replay_trained
     from ..datasets.runs_file import TrainedRunsFile, open_runs
     from ..datasets.validation import ResultsError
@@ -130,55 +130,55 @@ def replay(
         with open_runs(path / experiment / "runs.nc") as runs:
             if isinstance(runs, TrainedRunsFile):
                 try:
-                    found = replay_trained(runs, m, seed, dense)
+                    replayed = replay_trained(runs, m, seed, dense)
                 except MemoryError:
                     need = size_text(runs.experiment.memory(m))
                     refuse(f"seed {seed} of m = {m} needs {need} of memory and more")
-                show = partial(_show_trained, found, runs.experiment.times)
+                show = partial(_show_trained, replayed, runs.experiment.times)
             elif perturbation is None or d is None or alpha is None:
                 refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
             else:
-                found = again(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
-                show = partial(_show_drawn, found, alpha / m)
+                replayed = replay_drawn(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
+                show = partial(_show_drawn, replayed, alpha / m)
     except (ResultsError, ValueError) as error:
         refuse(error)
     if json:
-        print_json(asdict(found) | {"same": found.same, "apart": found.apart})
+        print_json(asdict(replayed) | {"same": replayed.same, "apart": replayed.apart})
     else:
         show()
-    raise typer.Exit(0 if found.same else DIFFERENT)
+    raise typer.Exit(0 if replayed.same else DIFFERENT)
 
 
-def _show_drawn(found: Replayed, unit: float) -> None:
-    columns = {"archived": found.archived, "recomputed": found.recomputed}
-    if found.definitions:
-        columns["definitions"] = found.definitions
-    say(found.title)
+def _show_drawn(replayed: Replayed, unit: float) -> None:
+    columns = {"archived": replayed.archived, "recomputed": replayed.recomputed}
+    if replayed.definitions:
+        columns["definitions"] = replayed.definitions
+    say(replayed.title)
     say(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
-    for quantity in found.archived:
+    for quantity in replayed.archived:
         values = (float(column[quantity]) for column in columns.values())
         say(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
-    say("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
-    if found.definitions:
-        apart = found.apart
+    say("archived and recomputed: " + ("the same bits" if replayed.same else "DIFFERENT"))
+    if replayed.definitions:
+        apart = replayed.apart
         say(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
 
 
-def _show_trained(found: Replayed, times: tuple[int, ...]) -> None:
+def _show_trained(replayed: Replayed, times: tuple[int, ...]) -> None:
     """A line for every recorded time."""
     import numpy as np
 
-    say(found.title)
+    say(replayed.title)
     say(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
-    for name, old in found.archived.items():
+    for name, old in replayed.archived.items():
         for index, time in enumerate(times):
-            values = (old[index], found.recomputed[name][index])
+            values = (old[index], replayed.recomputed[name][index])
             if old.ndim > 1:  # one number an input: their root mean square
                 values = tuple(np.sqrt(np.mean(value**2)) for value in values)
             say(
                 f"{name if index == 0 else '':<22}{time:>8}  "
                 + "".join(f"{float(v)!r:<26}" for v in values).rstrip()
             )
-    say("archived and recomputed: " + ("the same bits" if found.same else "DIFFERENT"))
-    if found.definitions:
-        say(f"recomputed and definitions, at the end: at most {found.apart:.1e} apart")
+    say("archived and recomputed: " + ("the same bits" if replayed.same else "DIFFERENT"))
+    if replayed.definitions:
+        say(f"recomputed and definitions, at the end: at most {replayed.apart:.1e} apart")

@@ -220,11 +220,11 @@ class _Shards:
         self._parts: dict[int, list[tuple[int, int, str]]] = {m: [] for m in experiment.m}
         for path in map(str, paths):
             file = self._file(path)
-            found, expected = json.loads(file.spec), {**experiment.spec(), "entropy": str(entropy)}
+            actual, expected = json.loads(file.spec), {**experiment.spec(), "entropy": str(entropy)}
             for key in ("sampler", "perturbation", "d", "alpha", "entropy"):
-                if found[key] != json.loads(json.dumps(expected[key])):
-                    raise ValueError(f"{path} holds {key} {found[key]}, not {expected[key]}")
-            if found.get("laws") != expected.get("laws"):
+                if actual[key] != json.loads(json.dumps(expected[key])):
+                    raise ValueError(f"{path} holds {key} {actual[key]}, not {expected[key]}")
+            if actual.get("laws") != expected.get("laws"):
                 raise ValueError(f"{path} was made with other laws of the same names")
             if file.format_version != FORMAT_VERSION:
                 raise ValueError(f"{path} has format {file.format_version}, not {FORMAT_VERSION}")
@@ -235,8 +235,8 @@ class _Shards:
             first, last = experiment.numbers.start, experiment.numbers.stop
             edges = [first, *(stop for _, stop, _ in parts)]
             if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != last:
-                held = [part[:2] for part in parts]
-                raise ValueError(f"shards of m = {m} hold the seeds {held}, not {first} to {last}")
+                ranges = [part[:2] for part in parts]
+                raise ValueError(f"shards of m = {m} hold the seeds {ranges}, not {first} to {last}")
 
     def __enter__(self) -> _Shards:
         return self

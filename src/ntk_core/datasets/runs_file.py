@@ -58,11 +58,11 @@ class RunsFile:
 
     def holds(self, key: str, m: int, seeds: range) -> bool:
         """Whether the runs of a shard, by its content key, width and seeds, are among these."""
-        held = self.experiment.numbers
+        numbers = self.experiment.numbers
         return (
             key == self.experiment.content_key(self.entropy)
             and m in self.experiment.m
-            and held.start <= seeds.start < seeds.stop <= held.stop
+            and numbers.start <= seeds.start < seeds.stop <= numbers.stop
         )
 
     def has_shard(self, path: Path, m: int, seeds: range) -> bool:
@@ -79,8 +79,8 @@ class RunsFile:
         for name, (dims, shape, _) in shard._forms().items():
             shifts = [first.get(dim, 0) for dim in dims]
             for place in _pieces(dims, shape):
-                here = tuple(slice(a.start + n, a.stop + n) for a, n in zip(place, shifts, strict=True))
-                if shard.read(name, place).tobytes() != self.read(name, here).tobytes():
+                own_place = tuple(slice(a.start + n, a.stop + n) for a, n in zip(place, shifts, strict=True))
+                if shard.read(name, place).tobytes() != self.read(name, own_place).tobytes():
                     return False
         return True
 
@@ -150,13 +150,13 @@ class DrawnRunsFile(RunsFile):
         """Where a cell is in the file, by (perturbation, m, d, alpha). Raises `ResultsError` if nowhere."""
         grid = self.experiment
         try:
-            found = grid.place(perturbation, m, d, alpha)
+            place = grid.place(perturbation, m, d, alpha)
         except ValueError as error:
             raise ResultsError(f"{self.path}: {error}") from None
         if seed not in grid.numbers:
-            held = f"{grid.numbers.start} to {grid.numbers.stop - 1}"
-            raise ResultsError(f"{self.path}: seed is {seed}; archived: {held}")
-        return found
+            archived_seeds = f"{grid.numbers.start} to {grid.numbers.stop - 1}"
+            raise ResultsError(f"{self.path}: seed is {seed}; archived: {archived_seeds}")
+        return place
 
     def allow_code(self, given: bool) -> None:
         """As for any archive; trained runs have no laws."""

@@ -82,9 +82,9 @@ def sample_moments(values: Array) -> Moments:
 
 def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
     """One-sided Clopper-Pearson upper limit on a rate after `exceedances` of `runs`; same shape."""
-    seen = np.asarray(exceedances, dtype=np.float64)
-    safe = np.minimum(seen, runs - 1.0)
-    return np.where(seen >= runs, 1.0, betaincinv(safe + 1.0, runs - safe, CONFIDENCE))
+    counts = np.asarray(exceedances, dtype=np.float64)
+    safe = np.minimum(counts, runs - 1.0)
+    return np.where(counts >= runs, 1.0, betaincinv(safe + 1.0, runs - safe, CONFIDENCE))
 
 
 def proportion_interval(successes: int, runs: int) -> tuple[float, float]:

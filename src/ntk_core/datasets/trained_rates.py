@@ -83,10 +83,10 @@ def training_limit(training: Training, entropy: int) -> Limit:
 def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
     """Slope and constant of a statistic along m; a value that is rounding comes as 0, and is left out."""
     slope = log_slope(m, value, error)
-    known = np.flatnonzero(np.isfinite(value))
-    if not known.size:
+    finite = np.flatnonzero(np.isfinite(value))
+    if not finite.size:
         return {}
-    last = known[-1]
+    last = finite[-1]
     scale = m[last] ** k
     row = {
         "slope": slope.value,
@@ -96,8 +96,8 @@ def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
         "constant_lower": scale * (value[last] - Z * error[last]),
         "constant_upper": scale * (value[last] + Z * error[last]),
     }
-    if known.size > 1:
-        row["local_slope_last"] = log_slope(m[known[-2:]], value[known[-2:]], error[known[-2:]]).value
+    if finite.size > 1:
+        row["local_slope_last"] = log_slope(m[finite[-2:]], value[finite[-2:]], error[finite[-2:]]).value
     return row
 
 

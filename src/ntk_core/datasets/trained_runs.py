@@ -49,10 +49,10 @@ def collect_trained(
 
 
 def _check(file: xr.Dataset, path: str | Path, experiment: TrainedExperiment, entropy: int) -> None:
-    found = json.loads(file.attrs["spec"])
+    actual = json.loads(file.attrs["spec"])
     expected = json.loads(json.dumps({**experiment.spec(), "entropy": str(entropy)}))
     for key, value in expected.items():
-        if key not in ("name", "m", "seeds") and found.get(key) != value:
-            raise ValueError(f"{path} holds {key} {found.get(key)}, not {value}")
+        if key not in ("name", "m", "seeds") and actual.get(key) != value:
+            raise ValueError(f"{path} holds {key} {actual.get(key)}, not {value}")
     if file.attrs["format_version"] != FORMAT_VERSION:
         raise ValueError(f"{path} has format {file.attrs['format_version']}, not {FORMAT_VERSION}")

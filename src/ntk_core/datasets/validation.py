@@ -22,7 +22,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..experiments.section import ConfigError
 from ..experiments.trained import TrainedExperiment
-from ..laws.own import MAX_SOURCE, OwnLaw
+from ..laws.custom import MAX_SOURCE, CustomLaw
 from ..sampling.streams import FORMAT_VERSION
 from ..storage.metadata import LONG_NAMES
 from ..storage.printable import printable
@@ -87,7 +87,7 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
         kind = TrainedExperiment if spec.get("kind") == "trained" else DrawnExperiment
         keys = {field.name: spec[field.name] for field in fields(kind) if field.name not in OPTIONAL}
         keys |= {"first_seed": spec["first_seed"]} if "first_seed" in spec else {}
-        laws = {law: _archived_law(path, law, told) for law, told in spec.get("laws", {}).items()}
+        laws = {law: _archived_law(path, law, record) for law, record in spec.get("laws", {}).items()}
         if kind is TrainedExperiment:
             keys = _as_config(keys)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
@@ -104,10 +104,10 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
     return experiment, entropy
 
 
-def _archived_law(path: Path, name: str, told: Any) -> OwnLaw:
+def _archived_law(path: Path, name: str, record: Any) -> CustomLaw:
     """A law of the archiver's own out of a spec, as text that may not be run. Raises `ValueError`."""
-    law = OwnLaw(name, str(told["source"]), f"in {path}")
-    if told["sha256"] != law.sha256 or len(law.source) > MAX_SOURCE:
+    law = CustomLaw(name, str(record["source"]), f"in {path}")
+    if record["sha256"] != law.sha256 or len(law.source) > MAX_SOURCE:
         raise ValueError(name)
     return law
 

@@ -30,7 +30,7 @@ class MismatchError(RuntimeError):
 
 
 def library_digest() -> str:
-    """Ten hex digits naming the code of this library: tables and figures are made anew when it changes."""
+    """Ten hex digits naming the code of this library: tables and figures are remade when it changes."""
     digest = hashlib.sha256()
     files = Path(__file__).parents[1].rglob("*.*")
     for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js", ".md"}):
@@ -77,7 +77,7 @@ def check_versions(client: Client) -> None:
     """Refuse a scheduler (tasks pass through it unpacked) or workers other than this process."""
     reports: dict[str, Any] = client.run(_report, on_error="return")
     reports = {
-        f"worker {address}": it for address, it in reports.items() if not isinstance(it, OSError)
+        f"worker {address}": report for address, report in reports.items() if not isinstance(report, OSError)
     }  # lost
     try:
         reports["Dask scheduler"] = client.run_on_scheduler(_report)

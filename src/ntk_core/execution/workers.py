@@ -154,5 +154,5 @@ def _local_cluster(processes: int, dashboard: dict[str, Any]) -> Iterator[SpecCl
         security=security,
         silence_logs=logging.ERROR,
     ) as cluster:
-        cluster.adapt(minimum=processes, maximum=processes)  # anew where a nanny dies with its worker
+        cluster.adapt(minimum=processes, maximum=processes)  # replaces a nanny that died
         yield cluster

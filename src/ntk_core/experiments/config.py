@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
-from ..laws import LAWS, OwnLaw, read_law
+from ..laws import LAWS, CustomLaw, read_law
 from .drawn import DrawnExperiment
 from .execution_model import ExecutionModel
 from .models import AnyExperiment
@@ -30,9 +30,9 @@ def _law_name(name: str) -> str:
     return name
 
 
-def _law_file(value: Any) -> OwnLaw:
+def _law_file(value: Any) -> CustomLaw:
     """The law in the file that a config names; one that is already read stays."""
-    if isinstance(value, OwnLaw):
+    if isinstance(value, CustomLaw):
         return value
     if not isinstance(value, str) or not value:
         raise ValueError("no path")
@@ -76,7 +76,9 @@ class Config(Section):
     laws: Annotated[
         dict[
             Annotated[str, StringConstraints(pattern=_LAW_NAME), AfterValidator(_law_name)],
-            Annotated[OwnLaw, PlainValidator(_law_file), WithJsonSchema({"type": "string", "minLength": 1})],
+            Annotated[
+                CustomLaw, PlainValidator(_law_file), WithJsonSchema({"type": "string", "minLength": 1})
+            ],
         ],
         Field(max_length=MAX_AXIS),
     ] = Field(

@@ -134,7 +134,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def _check_keys(self, keys: list[yaml.Node]) -> None:
-        seen: set[str] = set()
+        values: set[str] = set()
         for key in keys:
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(key, "a key that is a list or mapping; allowed: keys that are text")
@@ -142,9 +142,9 @@ class _Loader(yaml.SafeLoader):
                 self._refuse(key, f"the key {_bare(key.value)} is no text; allowed: keys that are text")
             if key.value == "__use_yte__":
                 self._refuse(key, "the key __use_yte__; allowed: a config, not a template that makes one")
-            if key.value in seen:
+            if key.value in values:
                 self._refuse(key, _TWICE.format(shorten(key.value)))
-            seen.add(key.value)
+            values.add(key.value)
 
     def _check_scalar(self, node: yaml.Node) -> None:
         kind = node.tag.rpartition(":")[2]

@@ -1,6 +1,6 @@
 """What a config costs in time, memory and disk, before any work starts.
 
-In: the plan. Out: what a person is told (`estimate`), what a job asks a cluster for (`shard_request`,
+In: the plan. Out: what a person reads (`estimate`), what a job asks a cluster for (`shard_request`,
 `analysis_request`), and what is refused (`check_size`). All three read the same measured constants and the
 same functions, so that none contradicts another.
 """

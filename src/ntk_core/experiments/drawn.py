@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ..laws import OwnLaw
+from ..laws import CustomLaw
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..sampling.streams import FORMAT_VERSION
 from .shards import Shard
 
 OWN_COPIES = 8
-"""Arrays as large as a network's weights that a dense run under a law of one's own may hold, its too."""
+"""Arrays as large as a network's weights that a dense run under a custom law may hold, its too."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DrawnExperiment:
     d: tuple[int, ...]
     alpha: tuple[float, ...]
     seeds: int
-    laws: tuple[OwnLaw, ...] = field(default=(), repr=False)
+    laws: tuple[CustomLaw, ...] = field(default=(), repr=False)
     first_seed: int = field(default=0, repr=False)
 
     kind = "drawn"
@@ -45,28 +45,28 @@ class DrawnExperiment:
 
     def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
         """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
-        own = {law.name: law for law in self.laws}
+        custom = {law.name: law for law in self.laws}
         for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
-            yield Cell(self.sampler, *point, own=own.get(point[0]))
+            yield Cell(self.sampler, *point, custom=custom.get(point[0]))
 
     def cell(self, index: tuple[int, ...]) -> Cell:
         """The cell at `index` into the axes (perturbation, m, d, alpha)."""
         p, q, r, s = index
         law = self.perturbation[p]
-        own = next((own for own in self.laws if own.name == law), None)
-        return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], own)
+        custom = next((custom for custom in self.laws if custom.name == law), None)
+        return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], custom)
 
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
         """Index of a cell into the axes (perturbation, m, d, alpha).
 
         Raises `ValueError` naming the axis, the value and what is there.
         """
-        found = []
+        index = []
         for (name, axis), value in zip(self.axes.items(), (perturbation, m, d, alpha), strict=True):
             if value not in axis:
                 raise ValueError(f"{name} is {value}; archived: {', '.join(map(str, axis))}")
-            found.append(axis.index(value))
-        return tuple(found)
+            index.append(axis.index(value))
+        return tuple(index)
 
     def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> DrawnExperiment:
         """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.
@@ -80,8 +80,8 @@ class DrawnExperiment:
         kept = {name: set(values) for name, values in axes.items()}
         for name, values in kept.items():
             if not values or values - set(self.axes[name]):
-                told = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
-                raise ValueError(f"{name} is {told}; archived: {', '.join(map(str, self.axes[name]))}")
+                missing = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
+                raise ValueError(f"{name} is {missing}; archived: {', '.join(map(str, self.axes[name]))}")
         parts: dict[str, Any] = {name: tuple(v for v in self.axes[name] if v in kept[name]) for name in kept}
         parts["laws"] = tuple(
             law for law in self.laws if law.name in parts.get("perturbation", self.perturbation)
@@ -140,7 +140,7 @@ class DrawnExperiment:
     def memory(self, m: int) -> int:
         """Bytes one task holds beside the runs themselves: parts of a fixed size, whatever the width.
 
-        But a law of one's own is shown dense networks whole.
+        But a custom law is shown dense networks whole.
         """
         return 8 * OWN_COPIES * m * max(self.d) if self.laws and self.sampler == "dense" else 0
 
@@ -153,7 +153,7 @@ class DrawnExperiment:
         return replace(self, m=(m,), first_seed=seeds.start, seeds=len(seeds))
 
     def spec(self) -> dict[str, Any]:
-        """All that the experiment is, as plain data for a file; laws of one's own with source and digest."""
+        """All that the experiment is, as plain data for a file; custom laws with source and digest."""
         content = asdict(self)
         del content["laws"]
         if not self.first_seed:
@@ -165,7 +165,7 @@ class DrawnExperiment:
     def content_key(self, entropy: int) -> str:
         """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
 
-        Shards live in a folder of this name, so files of another grid are never mistaken for one's own.
+        Shards live in a folder of this name, so files of another grid are never mistaken for its own.
         """
         content: dict[str, Any] = {
             "format": FORMAT_VERSION,

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ..laws import LAWS, OwnLaw
+from ..laws import LAWS, CustomLaw
 from ..sampling.data import PIXELS, available
 from .config_errors import shorten
 from .drawn import DrawnExperiment
@@ -93,22 +93,22 @@ class ExperimentModel(Section):
             raise ValueError(f"m holds {max(self.m)}, too wide for 'dense'")
         return self
 
-    def experiment(self, name: str, laws: Mapping[str, OwnLaw]) -> DrawnExperiment:
+    def experiment(self, name: str, laws: Mapping[str, CustomLaw]) -> DrawnExperiment:
         """The experiment with its axes sorted: CF wants monotonic coordinates, and order is no content.
 
         `laws` are the user's own, by name.
         """
-        own = sorted(set(self.perturbation).difference(LAWS))
+        custom = sorted(set(self.perturbation).difference(LAWS))
         return DrawnExperiment(
             name=name,
             sampler=self.sampler,
-            perturbation=(*(law for law in LAWS if law in self.perturbation), *own),
+            perturbation=(*(law for law in LAWS if law in self.perturbation), *custom),
             m=tuple(sorted(self.m)),
             d=tuple(sorted(self.d)),
             alpha=tuple(sorted(self.alpha)),
             seeds=self.seeds,
             first_seed=self.first_seed,
-            laws=tuple(replace(laws[law], name=law) for law in own),
+            laws=tuple(replace(laws[law], name=law) for law in custom),
         )
 
 
@@ -175,15 +175,16 @@ class TrainedModel(Section):
     @model_validator(mode="after")
     def _enough_images(self) -> TrainedModel:
         if self.data == "digits":
-            there = available(tuple(self.classes or ()))
-            asked = self.training_inputs + self.held_out_inputs
-            if asked > there:
+            image_count = available(tuple(self.classes or ()))
+            input_count = self.training_inputs + self.held_out_inputs
+            if input_count > image_count:
                 raise ValueError(
-                    f"training_inputs and held_out_inputs are {asked} together, of {there} images there are"
+                    f"training_inputs and held_out_inputs are {input_count} together, but there are "
+                    f"{image_count} images"
                 )
         return self
 
-    def experiment(self, name: str, laws: Mapping[str, OwnLaw]) -> TrainedExperiment:
+    def experiment(self, name: str, laws: Mapping[str, CustomLaw]) -> TrainedExperiment:
         """The experiment, its widths ascending; laws do not enter it."""
         return TrainedExperiment(
             name=name,

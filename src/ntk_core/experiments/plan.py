@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from .. import __version__
 from ..laws import LawError
-from ..laws.own import TRIAL_WIDTH
+from ..laws.custom import TRIAL_WIDTH
 from ..sampling.streams import FORMAT_VERSION
 from .config import Config
 from .experiment import Experiment
@@ -48,13 +48,13 @@ class Plan:
     def existing(self, name: str) -> dict[int, list[tuple[int, int]]]:
         """Ranges of seeds an experiment has shards of on disk, by width."""
         experiment = self.experiment(name)
-        found: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
+        ranges: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
         folder = self.folder(experiment)
         for file in sorted(folder.iterdir()) if folder.is_dir() else []:
             if match := _SHARD_NAME.fullmatch(file.name):
                 m, start, stop = map(int, match.groups())
-                found.get(m, []).append((start, stop))
-        return found
+                ranges.get(m, []).append((start, stop))
+        return ranges
 
     def shards(self, name: str) -> list[Shard[Any]]:
         """The shards of an experiment, those already on disk reused whatever their size."""
@@ -72,8 +72,8 @@ class Plan:
     ) -> Iterator[tuple[int, int]]:
         """Ranges of seeds that cover the experiment, those already on disk first."""
         first = experiment.numbers.start
-        there = [(start - first, stop - first) for start, stop in existing if start >= first]
-        for start, stop in seed_ranges(experiment.seeds, size, there):
+        existing_ranges = [(start - first, stop - first) for start, stop in existing if start >= first]
+        for start, stop in seed_ranges(experiment.seeds, size, existing_ranges):
             yield first + start, first + stop
 
     def shard(self, name: str, path: Path) -> Shard[Any]:
@@ -150,9 +150,11 @@ class Plan:
     def missing(self, experiment: Experiment) -> int:
         """Runs of an experiment that are not yet in shards."""
         ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
-        wanted = experiment.numbers
-        there = sum(stop - start for start, stop in ranges if wanted.start <= start < stop <= wanted.stop)
-        return max(experiment.runs - experiment.cells_per_width * there, 0)
+        numbers = experiment.numbers
+        drawn_seeds = sum(
+            stop - start for start, stop in ranges if numbers.start <= start < stop <= numbers.stop
+        )
+        return max(experiment.runs - experiment.cells_per_width * drawn_seeds, 0)
 
 
 def _edges(axis: tuple[Number, ...]) -> list[Number]:

@@ -20,11 +20,11 @@ MAX_AXIS = 1000
 
 def unique(values: list[Any]) -> list[Any]:
     """The values, if each is there once; else `ValueError`."""
-    seen = set()
+    previous = set()
     for value in values:
-        if value in seen:
+        if value in previous:
             raise ValueError(f"{value!r} is there twice")
-        seen.add(value)
+        previous.add(value)
     return values
 
 

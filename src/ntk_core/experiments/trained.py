@@ -40,8 +40,8 @@ class TrainedExperiment(Training):
         if seeds is not None and not 0 < seeds <= self.seeds:
             raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
         if not widths or widths - set(self.m):
-            told = ", ".join(map(str, sorted(widths - set(self.m)))) or "empty"
-            raise ValueError(f"m is {told}; archived: {', '.join(map(str, self.m))}")
+            missing = ", ".join(map(str, sorted(widths - set(self.m)))) or "empty"
+            raise ValueError(f"m is {missing}; archived: {', '.join(map(str, self.m))}")
         kept = tuple(width for width in self.m if width in widths)
         return replace(self, seeds=self.seeds if seeds is None else seeds, m=kept)
 

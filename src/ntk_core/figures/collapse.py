@@ -22,12 +22,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     laws = list(table["perturbation"].values)
     colours = style.law_colours(laws)
     alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
-    here, limits = table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d, statistic="mean")
+    cells, limits = table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d, statistic="mean")
     m = table["m"].values.astype(float)
     figure, axes = plt.subplots(1, 4, figsize=(13.4, 3.9), layout="constrained")
     for ax, quantity in zip(axes, SHOWN, strict=True):
         for law in laws:
-            cell, limit = (part.sel(quantity=quantity, perturbation=law) for part in (here, limits))
+            cell, limit = (part.sel(quantity=quantity, perturbation=law) for part in (cells, limits))
             scaled = np.sqrt(m) * cell["mean"].values
             bar = Z * np.sqrt(m) * cell["mean_standard_error"].values
             shown = scaled > 0

@@ -20,14 +20,14 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     alpha = style.nearest_to_one(table["alpha"].values)
     d = table["d"].values
     fine = np.unique(np.geomspace(1, 4 * max(d.max(), 4), 60).astype(int))
-    here = rates.sel(quantity="linearization_error", alpha=alpha)
+    constants = rates.sel(quantity="linearization_error", alpha=alpha)
     groups = sorted({cancels(law) for law in laws})
     figure, axes = plt.subplots(
         1, len(groups), figsize=(4.6 * len(groups), 4.0), squeeze=False, layout="constrained"
     )
     for ax, cancelling in zip(axes[0], groups, strict=True):
         for law in (law for law in laws if cancels(law) == cancelling):
-            point = here.sel(perturbation=law, statistic=typical_statistic(law))
+            point = constants.sel(perturbation=law, statistic=typical_statistic(law))
             value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
             ax.errorbar(
                 d, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,

@@ -28,24 +28,24 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         1, len(laws), figsize=(3.1 * len(laws) + 2.2, 4.3), sharey=True, squeeze=False, layout="constrained"
     )
     for ax, law in zip(axes[0], laws, strict=True):
-        here = error.sel(perturbation=law)
+        cells = error.sel(perturbation=law)
         for name in ("printed", "sharp"):
-            bound = here[f"bound_{name}"].sel(delta=strict, x_norm=at)
+            bound = cells[f"bound_{name}"].sel(delta=strict, x_norm=at)
             ax.plot(m, bound, linewidth=1.4, **style.BOUND_STYLES[name])
         lowest = np.inf
         for level, colour in zip(delta, colours, strict=True):
             value, lower, upper = (
-                here[name].sel(delta=level).values * at
+                cells[name].sel(delta=level).values * at
                 for name in ("quantile", "quantile_lower", "quantile_upper")
             )
             shown = style.resolved(value / at, m, alpha)
-            exact = here["exact_quantile"].sel(delta=level).values * at
-            known = exact > 0
-            ax.plot(m[known], exact[known], color=colour, linewidth=1.2)
+            exact = cells["exact_quantile"].sel(delta=level).values * at
+            positive = exact > 0
+            ax.plot(m[positive], exact[positive], color=colour, linewidth=1.2)
             ax.errorbar(
                 m[shown], value[shown], style.error_bars(value, lower, upper)[:, shown],
                 marker="o", color=colour, linewidth=1.2, capsize=1.5,
-                linestyle="none" if known.any() else "-", label=f"{1 - level:.4g}-quantile",
+                linestyle="none" if positive.any() else "-", label=f"{1 - level:.4g}-quantile",
             )  # fmt: skip
             lowest = min(lowest, value[0] if shown[0] else np.inf)
         if m.size > 1 and np.isfinite(lowest):

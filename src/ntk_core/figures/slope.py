@@ -26,11 +26,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
     colours = sns.color_palette("viridis", len(levels) + 1)[:-1]
     for ax, law in zip(axes[0], laws, strict=True):
-        here = error.sel(perturbation=law)
-        k = float(here["exponent"].values.flat[0])
+        law_rates = error.sel(perturbation=law)
+        k = float(law_rates["exponent"].values.flat[0])
         ax.axhline(-k, color="0.6", linewidth=1.0)
         for statistic, colour in zip([typical_statistic(law), *levels], ["0.15", *colours], strict=True):
-            row = here.sel(statistic=statistic)
+            row = law_rates.sel(statistic=statistic)
             value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
             label = statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
             shown = np.isfinite(value)
@@ -39,12 +39,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 linestyle="none", marker="o", color=colour, capsize=1.5, label=label,
             )  # fmt: skip
             exact = row["exact_local_slope"].values
-            known = np.isfinite(exact)
-            ax.plot(m[known], exact[known], color=colour, linewidth=1.2)
+            finite = np.isfinite(exact)
+            ax.plot(m[finite], exact[finite], color=colour, linewidth=1.2)
         style.width_axis(ax, m)
         ax.set_ylim(-k - 0.32, -k + 0.12)  # what is further off says only that the run has few sign changes
-        known = np.isfinite(here["constant_limit"].values).any()
-        ax.set_title(rf"{law}: {'limit' if known else 'Theorem 1:'} $-{'3/4' if cancels(law) else '1/2'}$")
+        finite = np.isfinite(law_rates["constant_limit"].values).any()
+        ax.set_title(rf"{law}: {'limit' if finite else 'Theorem 1:'} $-{'3/4' if cancels(law) else '1/2'}$")
         ax.legend(loc="best")
     axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (

@@ -66,7 +66,7 @@ def law_colours(laws: Sequence[str]) -> dict[str, Any]:
 
 
 def law_marker(law: str) -> str:
-    """The marker of a law's points; one's own laws share one."""
+    """The marker of a law's points; custom laws share one."""
     return LAWS[law].marker if law in LAWS else "^"
 
 

@@ -2,17 +2,24 @@
 
 from .adversarial import adversarial
 from .aligned import aligned
+from .custom import CustomLaw, LawError, read_law
 from .law import Band, DisplacementLaw
-from .own import LawError, OwnLaw, read_law
 from .sphere import sphere
 
 LAWS: dict[str, DisplacementLaw] = {law.name: law for law in (adversarial, aligned, sphere)}
 """The laws every config may name. To add one: a file like its neighbours, and its name here.
 
-A law of a user's own is in none of this: its cell carries it (`OwnLaw`).
+A law of a user's own is in none of this: its cell carries it (`CustomLaw`).
 """
 
 __all__ = [
-    "LAWS", "Band", "DisplacementLaw", "LawError", "OwnLaw", "adversarial", "aligned", "read_law",
+    "LAWS",
+    "Band",
+    "CustomLaw",
+    "DisplacementLaw",
+    "LawError",
+    "adversarial",
+    "aligned",
+    "read_law",
     "sphere",
 ]  # fmt: skip

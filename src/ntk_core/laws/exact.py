@@ -7,7 +7,7 @@ from . import LAWS
 
 
 def exact_law(law: str, quantity: str, m: int, d: int, alpha: float) -> ExactLaw | None:
-    """The exact law of a quantity at ‖x‖ = 1, or None where none is known, as for a law of one's own."""
+    """The exact law of a quantity at ‖x‖ = 1, or None where none is known, as for a custom law."""
     if quantity == "band_fraction":
         return band_fraction_law(m, alpha)
     return LAWS[law].exact(quantity, m, d, alpha) if law in LAWS else None

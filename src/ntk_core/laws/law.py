@@ -15,7 +15,7 @@ from ..theory.exact import ExactLaw
 from ..theory.moments import PairTerm
 
 PAIRS = 4096
-"""Pairs of the band that a law of one's own is asked about at once. Part of the format, as a block is."""
+"""Pairs of the band that a custom law is asked about at once. Part of the format, as a block is."""
 
 Weights: TypeAlias = Callable[[np.random.Generator, Array, Array, Array, float], Array]
 """u `(..., m, d)` from a generator, x, w(0), c and the radius."""

@@ -1,6 +1,6 @@
 """Exact moments of the quantities and their limits under a displacement law, by its name.
 
-NaN for a law that theory knows nothing of, as one's own; but the band fraction is alike under every law.
+NaN for a law that theory knows nothing of, as a custom one; but the band fraction is alike under every law.
 """
 
 from __future__ import annotations

@@ -110,12 +110,12 @@ def _rates(rates: xr.Dataset) -> list[str]:
                 value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
                 interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
                 measured, limit = value["constant"], value["constant_limit"]
-                known = np.isfinite(limit)  # not so for a law of one's own
+                has_limit = np.isfinite(limit)  # not so for a custom law
                 lines.append(
                     f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
-                    + (f"{-value['exponent']:>7.2f}   " if known else f"{'unknown':>7}   ")
+                    + (f"{-value['exponent']:>7.2f}   " if has_limit else f"{'unknown':>7}   ")
                     + f"{measured:>10.5f}"
-                    + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if known else f"{'unknown':>10}")
+                    + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>10}")
                 )
     lines += _follows(rates)
     return lines

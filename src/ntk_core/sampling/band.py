@@ -86,12 +86,12 @@ class BandBlock:
         from .kernels.position import draw_positions, positions
         from .kernels.words import CHUNK
 
-        at, (stream, again) = positions(self.radius), self._streams()
+        at, (stream, reserve) = positions(self.radius), self._streams()
         signs, rng = self.generator("sign"), self.generator("displacement")
         for _ in range(0, pairs, PAIRS):
             position = np.empty(PAIRS)
             for start in range(0, PAIRS, CHUNK):
-                draw_positions(at, stream, again, position[start : start + CHUNK])
+                draw_positions(at, stream, reserve, position[start : start + CHUNK])
             sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
             yield sign * position, project(rng, position, sign, self.d, self.radius)
 

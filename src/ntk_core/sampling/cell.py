@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..laws import LAWS, DisplacementLaw, OwnLaw
-from ..laws.own import NEURON_NS, PAIR_NS
+from ..laws import LAWS, CustomLaw, DisplacementLaw
+from ..laws.custom import NEURON_NS, PAIR_NS
 from ..theory.gaussian import band_probability
 
 BLOCK = {"band": 1024, "dense": 64}
@@ -22,12 +22,12 @@ class Cell:
     m: int
     d: int
     alpha: float
-    own: OwnLaw | None = None
+    custom: CustomLaw | None = None
 
     @property
     def law(self) -> DisplacementLaw:
-        """The law of the displacements. Raises `LawError` for a law of one's own that cannot be run."""
-        return LAWS[self.perturbation] if self.own is None else self.own.law()
+        """The law of the displacements. Raises `LawError` for a custom law that cannot be run."""
+        return LAWS[self.perturbation] if self.custom is None else self.custom.law()
 
     @property
     def block(self) -> int:
@@ -47,7 +47,7 @@ class Cell:
     def cost(self) -> float:
         """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
         if self.sampler == "dense":
-            return 3000.0 + (6.0 if self.own is None else NEURON_NS) * self.m * self.d
+            return 3000.0 + (6.0 if self.custom is None else NEURON_NS) * self.m * self.d
         pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
-        pair = PAIR_NS if self.own is not None else LAWS[self.perturbation].pair_cost(self.d)
+        pair = PAIR_NS if self.custom is not None else LAWS[self.perturbation].pair_cost(self.d)
         return 300.0 + pair * pairs

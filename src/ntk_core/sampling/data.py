@@ -60,10 +60,10 @@ def _digits(training: Training, streams: Streams) -> tuple[Array, Array]:
     table = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
     images, labels = table[:, :-1], table[:, -1]
     first, *other = training.classes
-    wanted = np.isin(labels, training.classes) if other else np.ones(labels.size, bool)
-    order = np.argsort(streams.generator("order").random(int(wanted.sum())), kind="stable")
-    x = unit_length(images[wanted])
-    y = np.where(labels[wanted] == first, 1.0, -1.0)
+    selected = np.isin(labels, training.classes) if other else np.ones(labels.size, bool)
+    order = np.argsort(streams.generator("order").random(int(selected.sum())), kind="stable")
+    x = unit_length(images[selected])
+    y = np.where(labels[selected] == first, 1.0, -1.0)
     return x[order], y[order]
 
 

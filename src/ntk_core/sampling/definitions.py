@@ -76,8 +76,8 @@ def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, A
     """A network whose band is that of a band run.
 
     Neurons with c = +1 come first, those with c = -1 after them in the same order: pairs that the law drew
-    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest. A law of
-    one's own has drawn all pairs of the band, at either sign; the rest then moves at random.
+    a position for, at a > 0; the band's other pairs, at a < 0 (`aligned` alone has some); the rest. A custom
+    law has drawn all pairs of the band, at either sign; the rest then moves at random.
     """
     rng = streams.generator("replay")
     radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
@@ -92,7 +92,7 @@ def _matching(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, A
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     w0 = a[:, None] * x + _across(rng.standard_normal((half, cell.d)), x)
     w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
-    u = (sphere if cell.own else cell.law).weights(rng, x, w0, c, radius)
+    u = (sphere if cell.custom else cell.law).weights(rng, x, w0, c, radius)
     for first, projection in zip((0, half), projections, strict=False):
         moved = u[first : first + position.size]
         across = _across(moved, x)
@@ -139,13 +139,13 @@ class _Traced(BandBlock):
         """Chunk by chunk as `kernels.flips` draws them, skipping what belongs to the runs before."""
         from .kernels.words import CHUNK
 
-        stream, again = self._streams()
+        stream, reserve = self._streams()
         before, stop = int(np.sum(counts[:-1])), int(np.sum(counts))
         kept: list[list[Array]] = [[] for _ in draws]
         for start in range(0, stop, CHUNK):
             for parts, (draw, how) in zip(kept, draws, strict=True):
                 values = np.empty(CHUNK)
-                draw(how, stream, again, values)
+                draw(how, stream, reserve, values)
                 parts.append(values[max(before - start, 0) : stop - start])
         self.last.extend(np.concatenate([np.empty(0), *parts]) for parts in kept)
 

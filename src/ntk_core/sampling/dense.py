@@ -48,28 +48,28 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     """The networks of the first `runs` runs of a dense block, weights and all.
 
     The input is x = (1, …, 1)/√d. Runs are taken together while they fit the budget; a network that
-    does not fit alone comes in blocks of pairs. A law of one's own may look at all of a network and draw in
+    does not fit alone comes in blocks of pairs. A custom law may look at all of a network and draw in
     any order, so it gets whole networks, and as many together as if the block were drawn whole.
     """
     from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
     from .kernels.ziggurat import ziggurat
 
-    weights, again = streams.words("weights"), streams.words("again")
+    weights, reserve = streams.words("weights"), streams.words("again")
     signs, displacement = streams.generator("signs"), streams.generator("displacement")
     law, normal, radius = cell.law, ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     half = cell.m // 2
-    pairs_at_once = half if cell.own else max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
+    pairs_at_once = half if cell.custom else max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
     runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
     for first in range(0, runs, runs_at_once):
         some = slice(first, min(first + runs_at_once, runs))
-        drawn = min(first + runs_at_once, cell.block) - first if cell.own else some.stop - first
+        drawn = min(first + runs_at_once, cell.block) - first if cell.custom else some.stop - first
         for low in range(0, half, pairs_at_once):
             shape = (drawn, min(pairs_at_once, half - low))
             w0 = np.empty((shape[0], 2 * shape[1], cell.d))
-            symmetric_weights(normal, weights, again, w0)
+            symmetric_weights(normal, weights, reserve, w0)
             sign = 2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0
             c = np.concatenate([sign, -sign], axis=-1)
             u = law.weights(displacement, x, w0, c, radius)
-            wanted = slice(0, some.stop - first)
-            yield Networks(some, x, w0[wanted], c[wanted], u[wanted])
+            needed = slice(0, some.stop - first)
+            yield Networks(some, x, w0[needed], c[needed], u[needed])

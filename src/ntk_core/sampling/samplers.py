@@ -20,7 +20,7 @@ def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
 
     The result of a seed depends on `entropy`, the cell and the seed only. Blocks are drawn from
     their first seed on, so a `start` inside a block costs the seeds before it. Raises `LawError` where a
-    law of one's own leaves the ball.
+    custom law leaves the ball.
     """
     sampler = {"band": band_block, "dense": dense_block}[cell.sampler]
     parts = []

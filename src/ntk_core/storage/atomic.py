@@ -26,8 +26,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         beside.replace(path)
     except (OSError, RuntimeError):
         if refusal := _refusal(beside):
-            told = f"{path} cannot be written: {refusal.strerror}. Nothing is lost: make room and call again"
-            raise OSError(refusal.errno, told) from None
+            message = (
+                f"{path} cannot be written: {refusal.strerror}. Nothing is lost: make room and call again"
+            )
+            raise OSError(refusal.errno, message) from None
         raise
     finally:
         beside.unlink(missing_ok=True)

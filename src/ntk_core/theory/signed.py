@@ -146,9 +146,10 @@ class SignedSum:
     def _ends(self, tilt: float) -> tuple[float, float]:
         """An interval outside which the tilted law of Y has probability below 2e-16, by Chernoff's bound."""
         further = np.geomspace(1e-8, 100.0, 61)
-        here = self._log_moment(tilt)
+        log_moment = self._log_moment(tilt)
         up, down = (
-            self.n * np.log1p(self._excess(tilt + sign * further)) - here + _OUTSIDE for sign in (1.0, -1.0)
+            self.n * np.log1p(self._excess(tilt + sign * further)) - log_moment + _OUTSIDE
+            for sign in (1.0, -1.0)
         )
         return -float(np.min(down / further)), float(np.min(up / further))
 

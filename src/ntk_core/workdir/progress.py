@@ -77,7 +77,7 @@ class Monitor:
         self._before = self._state()
 
     def start(self) -> None:
-        """Begin printing, unless everything is there already."""
+        """Begin printing, unless all runs exist."""
         if self._before[0] < self._total[0]:
             self._thread.start()
 

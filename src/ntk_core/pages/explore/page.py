@@ -45,7 +45,7 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
     script = asset(__package__, "page.js")
     first = next((i for i, one in enumerate(data) if one["sampler"] == "band"), 0)
-    known: dict[str, Any] = {
+    content: dict[str, Any] = {
         "experiments": data,
         "first": first,
         "quantities": [(quantity.text, quantity.words) for quantity in QUANTITIES.values()],
@@ -64,7 +64,7 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
             script=Markup(script),
             style_digest=digest(style),
             script_digests=[digest(runtime), digest(script)],
-            data=htmlsafe_json_dumps(known, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+            data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
             names=[one["name"] for one in data],
             lines=LINES,
             bounds=BOUNDS,

@@ -111,8 +111,8 @@ class Figures:
         experiments = self.experiments if experiment is None else [experiment]
         stem = next((s for e in experiments if (s := f"{e}-{name}") in self.drawings), name)
         if stem not in self.drawings:
-            there = ", ".join(sorted(self.drawings))
-            raise ValueError(f"no experiment has a figure {name!r}; there are {there}")
+            names = ", ".join(sorted(self.drawings))
+            raise ValueError(f"no experiment has a figure {name!r}; there are {names}")
         title, _, rest = self.captions.get(name, f"{stem}.").strip().partition(".")
         caption = " ".join(rest.split())
         new = stem not in self._numbers
@@ -144,9 +144,9 @@ def _unique(claims: Sequence[Claim]) -> Sequence[Claim]:
 def _proof(claim: Claim, appendix: Sequence[tuple[text.Heading | None, Markup]]) -> text.Heading:
     """The heading a claim's `proof` names, by its text or anchor."""
     headings = [heading for heading, _ in appendix if heading]
-    wanted = _letters(claim.proof.rsplit("#", 1)[-1])
+    letters = _letters(claim.proof.rsplit("#", 1)[-1])
     for heading in headings:
-        if _letters(heading.source) == wanted:
+        if _letters(heading.source) == letters:
             return heading
     names = "; ".join(heading.source for heading in headings)
     raise ValueError(f"claim {claim.id}: proof is {claim.proof!r}, but the headings are: {names}")

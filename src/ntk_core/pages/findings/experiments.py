@@ -80,13 +80,13 @@ def answer(experiment: Made) -> Answer:
     alphas = rates["alpha"].values
     alpha = float(alphas[np.argmin(np.abs(np.log(alphas)))])
     d = int(rates["d"].max())
-    found = []
+    law_rates = []
     for law in rates["perturbation"].values:
         error = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d)
         statistic = typical_statistic(law)
         row = error.sel(statistic=statistic)
-        limit = float(row["constant_limit"])  # NaN for a law of one's own, whose exponent nobody knows either
-        found.append(
+        limit = float(row["constant_limit"])  # NaN for a custom law, whose exponent nobody knows either
+        law_rates.append(
             Rate(
                 str(law),
                 statistic,
@@ -97,7 +97,7 @@ def answer(experiment: Made) -> Answer:
             )
         )
     most = int(over.sum(["perturbation", "m", "d", "alpha"]).max())
-    return Answer(most, experiment.runs, delta, alpha, d, int(table["m"].max()), found)
+    return Answer(most, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
 
 
 def _estimate(row: xr.Dataset, name: str) -> Number:

@@ -143,7 +143,7 @@ def _space(row: Element) -> None:
         return
     fences = _Fences()
     before: Element | None = None
-    opened = True
+    prefix = True
     for child, after in zip(row, [*row[1:], None], strict=True):
         core = _core(child)
         text = _text(core)
@@ -157,7 +157,7 @@ def _space(row: Element) -> None:
                 core.set("stretchy", "true")
                 if text in OPENING | CLOSING:
                     core.set("form", "prefix" if text in OPENING else "postfix")
-            if text in SIGNS and opened:
+            if text in SIGNS and prefix:
                 core.set("form", "prefix")
                 core.attrib.update(lspace="0", rspace="0")
             elif text in FENCES or text in {"/", "."}:
@@ -167,9 +167,9 @@ def _space(row: Element) -> None:
                 follows = before is not None and _core(before).tag != "mo"
                 core.attrib.update(lspace=_THIN if follows else "0", rspace="0" if bracket else _THIN)
         if text in FENCES:
-            opened = fences.pass_(core)
+            prefix = fences.pass_(core)
         elif child.tag != "mspace":
-            opened = core.tag == "mo" and text not in CLOSING
+            prefix = core.tag == "mo" and text not in CLOSING
             before = child
 
 

@@ -33,8 +33,8 @@ class Trained:
 
 def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
     """What the datasets of a trained experiment say."""
-    found = answer(table, rates)
-    return Trained(found, _rows(found) if found.trained else [], versions(table))
+    reply = answer(table, rates)
+    return Trained(reply, _rows(reply) if reply.trained else [], versions(table))
 
 
 _OVER = "runs over that bound at one held-out input or more, at the time and level where most are"
@@ -76,5 +76,10 @@ def _rows(a: Answer) -> list[Number]:
 
 
 def _row(what: str, estimate: Estimate) -> Number:
-    known = math.isfinite(estimate.lower) and estimate.lower < estimate.upper
-    return Number(what, estimate.value, estimate.lower if known else None, estimate.upper if known else None)
+    has_interval = math.isfinite(estimate.lower) and estimate.lower < estimate.upper
+    return Number(
+        what,
+        estimate.value,
+        estimate.lower if has_interval else None,
+        estimate.upper if has_interval else None,
+    )

@@ -18,7 +18,7 @@ def kernel(function: Function) -> Function:
     """The function, compiled by Numba.
 
     Compiled code is kept in `NUMBA_CACHE_DIR` where that is set, else beside the source, or where that is
-    not writable, in the user's cache folder. Where there is no such place every process compiles anew, and
+    not writable, in the user's cache folder. Where there is no such place every process compiles again, and
     says so.
     """
     return _compiled(function, inlined=False)

@@ -31,11 +31,11 @@ def directions(d: int) -> Directions:
 
 
 @kernel
-def draw_directions(how: Directions, stream: Stream, again: Stream, out: Array) -> None:
+def draw_directions(how: Directions, stream: Stream, reserve: Stream, out: Array) -> None:
     """The next chunk of projections in [-1, 1], to `out`."""
     words = chunk(stream)
     if how.d > 3:
-        draw(how.shape, words, again, out)
+        draw(how.shape, words, reserve, out)
         return
     units(words, -1.0, out)
     if how.d == 1:

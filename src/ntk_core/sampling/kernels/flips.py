@@ -16,7 +16,7 @@ from .words import CHUNK, Stream
 
 
 @kernel
-def position_sums(counts: NDArray[np.int64], at: Positions, stream: Stream, again: Stream) -> Array:
+def position_sums(counts: NDArray[np.int64], at: Positions, stream: Stream, reserve: Stream) -> Array:
     """Σ s over `counts[i]` positions s for every run i; shape of `counts`."""
     sums = np.zeros(counts.size)
     position = np.empty(CHUNK)
@@ -25,7 +25,7 @@ def position_sums(counts: NDArray[np.int64], at: Positions, stream: Stream, agai
         left = counts[run]
         while left > 0:
             if used == CHUNK:
-                draw_positions(at, stream, again, position)
+                draw_positions(at, stream, reserve, position)
                 used = 0
             stop = min(used + left, CHUNK)
             total = 0.0
@@ -43,7 +43,7 @@ def direction_sums(
     at: Positions,
     along: Directions,
     stream: Stream,
-    again: Stream,
+    reserve: Stream,
 ) -> Array:
     """Flips, Σ c s and Σ c t over the flips of `counts[i]` pairs in every run i; `(3, runs)`.
 
@@ -56,9 +56,9 @@ def direction_sums(
         left = counts[run]
         while left > 0:
             if used == CHUNK:
-                draw_positions(at, stream, again, position)
-                draw_directions(along, stream, again, ahead)
-                draw_directions(along, stream, again, behind)
+                draw_positions(at, stream, reserve, position)
+                draw_directions(along, stream, reserve, ahead)
+                draw_directions(along, stream, reserve, behind)
                 used = 0
             stop = min(used + left, CHUNK)
             flips, places, steps = 0.0, 0.0, 0.0

@@ -16,7 +16,7 @@ from .ziggurat import Ziggurat, draw
 
 
 @kernel
-def symmetric_weights(shape: Ziggurat, stream: Stream, again: Stream, w0: Array) -> None:
+def symmetric_weights(shape: Ziggurat, stream: Stream, reserve: Stream, w0: Array) -> None:
     """Standard normal weights of half of the neurons, repeated in the other half; `w0` `(runs, m, d)`."""
     half = w0.shape[1] // 2
     for run in range(w0.shape[0]):
@@ -24,7 +24,7 @@ def symmetric_weights(shape: Ziggurat, stream: Stream, again: Stream, w0: Array)
         start = 0
         while start < values.size:
             words = some(stream, values.size - start)
-            draw(shape, words, again, values[start : start + words.size])
+            draw(shape, words, reserve, values[start : start + words.size])
             start += words.size
         w0[run, half:] = w0[run, :half]
 

@@ -57,7 +57,7 @@ def positions(radius: float) -> Positions:
 
 
 @kernel
-def draw_positions(how: Positions, stream: Stream, again: Stream, out: Array) -> None:
+def draw_positions(how: Positions, stream: Stream, reserve: Stream, out: Array) -> None:
     """The next chunk of positions in [0, 1], to `out`."""
     if how.coefficients.size:
         units(chunk(stream), 0.0, out)
@@ -66,7 +66,7 @@ def draw_positions(how: Positions, stream: Stream, again: Stream, out: Array) ->
     normals = np.empty(out.size)
     kept = 0
     while kept < out.size:
-        draw(how.normal, chunk(stream), again, normals)
+        draw(how.normal, chunk(stream), reserve, normals)
         for i in range(out.size):
             if kept < out.size and abs(normals[i]) < how.radius:
                 out[kept] = abs(normals[i]) / how.radius

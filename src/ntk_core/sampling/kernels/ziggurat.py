@@ -67,26 +67,26 @@ def _density(x: float, exponent: float) -> Any:
 
 
 @kernel
-def settle(shape: Ziggurat, word: Any, again: Stream) -> Any:
-    """The draw that a word stands for; where it alone does not decide, more words come from `again`."""
+def settle(shape: Ziggurat, word: Any, reserve: Stream) -> Any:
+    """The draw that a word stands for; where it alone does not decide, more words come from `reserve`."""
     while True:
         layer = word & _LAYER
         x = signed_unit(word) * shape.edges[layer]
         if abs(x) < shape.edges[layer + _ONE]:
             return x
         low, high = shape.heights[layer], shape.heights[layer + _ONE]
-        if low + unit(take(again)) * (high - low) < _density(x, shape.exponent):
+        if low + unit(take(reserve)) * (high - low) < _density(x, shape.exponent):
             return x
-        word = take(again)
+        word = take(reserve)
 
 
 @kernel
-def draw(shape: Ziggurat, words: Words, again: Stream, out: Array) -> None:
+def draw(shape: Ziggurat, words: Words, reserve: Stream, out: Array) -> None:
     """Draws from as many words, to `out`."""
     edges = shape.edges
     for i in range(words.size):
         layer = words[i] & _LAYER
         x = signed_unit(words[i]) * edges[layer]
         if abs(x) >= edges[layer + _ONE]:
-            x = settle(shape, words[i], again)
+            x = settle(shape, words[i], reserve)
         out[i] = x

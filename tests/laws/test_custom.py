@@ -30,9 +30,9 @@ from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.shards import Shard
-from ntk_core.laws import LawError, OwnLaw, moments
+from ntk_core.laws import CustomLaw, LawError, moments
+from ntk_core.laws.custom import MAX_SOURCE
 from ntk_core.laws.law import PAIRS
-from ntk_core.laws.own import MAX_SOURCE
 from ntk_core.quantities import QUANTITIES, flip_sums
 from ntk_core.sampling.band import BandBlock
 from ntk_core.sampling.cell import Cell
@@ -81,8 +81,8 @@ def band(rng, position, sign, c, d, radius):
 SOURCES = {"aligned": ALIGNED, "sphere": SPHERE}
 
 
-def own(source: str = ALIGNED, name: str = "mine", may_run: bool = True) -> OwnLaw:
-    return OwnLaw(name, source, f"{name}.py", may_run)
+def own(source: str = ALIGNED, name: str = "mine", may_run: bool = True) -> CustomLaw:
+    return CustomLaw(name, source, f"{name}.py", may_run)
 
 
 EXAMPLE_LAW = own(EXAMPLE.read_text(), "noisy")
@@ -313,7 +313,7 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
         ([str(file)], "laws is ["),
         (
             {},
-            "experiments.own.perturbation[0] is 'mine'; allowed: a list, each once, from:",
+            "experiments.custom.perturbation[0] is 'mine'; allowed: a list, each once, from:",
         ),
     ]
     for laws, told in cases:
@@ -445,7 +445,7 @@ def changed_spec(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("laws", "told"),
     [
-        ({}, "has a spec that no config allows: experiments.own.perturbation[1] is 'noisy'"),
+        ({}, "has a spec that no config allows: experiments.custom.perturbation[1] is 'noisy'"),
         ({"noisy": {"sha256": "0" * 64, "source": "pass"}}, "has no spec of an experiment"),
         ({"noisy": {"sha256": "0" * 64}}, "has no spec of an experiment"),
         ({"noisy": {"sha256": "0", "source": "\ud800"}}, "has no spec of an experiment"),

@@ -47,11 +47,11 @@ class LawError(ValueError):
 
 
 @dataclass(frozen=True)
-class OwnLaw:
+class CustomLaw:
     """A law as text: its name and the source of its file, which alone say what it is.
 
     `file` is where the source is from, for messages. `may_run` says that it may be run as code: true of a
-    file that one's own config names, and of what an archive holds only if the user said so.
+    file that the user's config names, and of what an archive holds only if the user said so.
     """
 
     name: str
@@ -78,8 +78,8 @@ class OwnLaw:
     def _functions(self) -> tuple[Weights, Projection]:
         if not self.may_run:
             raise self.fault("is code that nobody has allowed to run")
-        there = _called(self, "its file", partial(_module, self.name, self.source))
-        weights, band = there.get("weights"), there.get("band")
+        definitions = _called(self, "its file", partial(_module, self.name, self.source))
+        weights, band = definitions.get("weights"), definitions.get("band")
         return partial(_weights, self, weights), partial(_projections, self, band)
 
     def fault(self, problem: str) -> LawError:
@@ -100,8 +100,8 @@ class OwnLaw:
                 raise self.fault("gives other numbers when it is asked again with the same generator")
 
 
-def read_law(path: Path) -> OwnLaw:
-    """The law in a file of one's own config, still without its name.
+def read_law(path: Path) -> CustomLaw:
+    """The law in a file of the user's config, still without its name.
 
     Raises `ValueError` where the file is not there, not text in UTF-8, or too large. Runs nothing.
     """
@@ -115,7 +115,7 @@ def read_law(path: Path) -> OwnLaw:
     if len(data) > MAX_SOURCE:
         raise ValueError(f"larger than {MAX_SOURCE:,} bytes")
     try:
-        return OwnLaw("", data.decode(), str(path), may_run=True)
+        return CustomLaw("", data.decode(), str(path), may_run=True)
     except UnicodeDecodeError:
         raise ValueError("not text in UTF-8") from None
 
@@ -133,7 +133,7 @@ def _code_name(name: str) -> str:
     return f"<law {name}>"
 
 
-def _called(law: OwnLaw, where: str, call: Callable[[], Any]) -> Any:
+def _called(law: CustomLaw, where: str, call: Callable[[], Any]) -> Any:
     """What the user's code gives; a `LawError` with exception and line where it fails."""
     try:
         return call()
@@ -144,11 +144,11 @@ def _called(law: OwnLaw, where: str, call: Callable[[], Any]) -> Any:
                 line = trace.tb_lineno
             trace = trace.tb_next
         place = where if line is None else f"{where}, line {line}"
-        told = " ".join(str(error).split())[:300]
-        raise law.fault(f"fails in {place}: {type(error).__name__}: {told}") from None
+        reason = " ".join(str(error).split())[:300]
+        raise law.fault(f"fails in {place}: {type(error).__name__}: {reason}") from None
 
 
-def _asked(law: OwnLaw, name: str, function: Any, shape: tuple[int, ...], *arguments: Any) -> Array:
+def _asked(law: CustomLaw, name: str, function: Any, shape: tuple[int, ...], *arguments: Any) -> Array:
     """What the law's function `name` gives for the arguments: an array of its own, of this shape, finite."""
     if not callable(function):
         raise law.fault(f"has no function {name}; allowed: weights for the sampler dense, band for band")
@@ -162,7 +162,7 @@ def _asked(law: OwnLaw, name: str, function: Any, shape: tuple[int, ...], *argum
     return np.require(value, requirements=["C", "W"])
 
 
-def _in_ball(law: OwnLaw, name: str, length: str, lengths: Array) -> None:
+def _in_ball(law: CustomLaw, name: str, length: str, lengths: Array) -> None:
     """Refuse displacements of such `lengths`, in units of the radius, if one of them is longer than 1."""
     longest = float(lengths.max())
     if longest > 1.0 + LONGER[name]:
@@ -170,13 +170,13 @@ def _in_ball(law: OwnLaw, name: str, length: str, lengths: Array) -> None:
 
 
 def _weights(
-    law: OwnLaw, function: Any, rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float
+    law: CustomLaw, function: Any, rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: float
 ) -> Array:
     """u of shape `(..., m, d)`, by the user's `weights`."""
-    seen = [array.view() for array in (x, w0, c)]
-    for array in seen:
+    views = [array.view() for array in (x, w0, c)]
+    for array in views:
         array.flags.writeable = False
-    u = _asked(law, "weights", function, w0.shape, rng, *seen, radius)
+    u = _asked(law, "weights", function, w0.shape, rng, *views, radius)
     with np.errstate(over="ignore"):
         lengths = np.sqrt(np.einsum("...d,...d->...", u, u)) / radius
     _in_ball(law, "weights", "‖u_i‖", lengths)
@@ -184,7 +184,7 @@ def _weights(
 
 
 def _projections(
-    law: OwnLaw,
+    law: CustomLaw,
     function: Any,
     rng: np.random.Generator,
     position: Array,

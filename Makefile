@@ -48,7 +48,7 @@ bench-pipeline: $(READY)
 bench-cpu: $(READY)
 	$(BIN)/python -m benchmarks cpu $(ARGS)
 
-# Our samplers anew, relative to the floor, against the stored result; fails where one is slower.
+# Our samplers again, relative to the floor, against the stored result; fails where one is slower.
 bench-compare: $(BENCH_READY)
 	$(BENCH_BIN)/python -m benchmarks compare $(ARGS)
 

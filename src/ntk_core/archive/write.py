@@ -170,7 +170,7 @@ def _readme(config: Config, folder: Path) -> str:
 
 def _crate(config: Config, folder: Path, made: Container[str]) -> str:
     """RO-Crate metadata of a folder that lacks only the manifest; `made` are the files the run made."""
-    from rocrate.rocrate import ROCrate  # slow to import, and wanted here alone
+    from rocrate.rocrate import ROCrate  # slow to import
 
     crate = ROCrate(version="1.1")
     group = _add(crate, "#developers", "Organization", name="ntk-core developers")

@@ -42,7 +42,7 @@ def best_found(x: Array, w0: Array, c: Array, radius: float, measure: str, seed:
 
     `w0` `(m, d)` and `c` `(m,)`; the same `seed` finds the same value.
     """
-    from scipy.optimize import differential_evolution  # slow to import, and wanted here alone
+    from scipy.optimize import differential_evolution  # slow to import
 
     def negative(points: Array) -> Array:
         u = points.T.reshape(-1, *w0.shape)

@@ -170,7 +170,7 @@ def collect(
     if isinstance(experiment, DrawnExperiment):
         _collect(experiment, entropy, shards, path)
     else:
-        from .trained_runs import collect_trained  # xarray is slow to import, and wanted there alone
+        from .trained_runs import collect_trained  # xarray is slow to import
 
         collect_trained(experiment, entropy, shards, path)
 

@@ -67,7 +67,7 @@ def _number_of_runs(arrays: list[Array]) -> int:
 def make_shard(shard: Shard[Any], path: str | Path, workers: Workers, report: Callable[[int], None]) -> None:
     """`simulate_shard`, or for a trained experiment `trained_shard.train_shard`."""
     if shard.experiment.kind == "trained":
-        from .trained_shard import train_shard  # xarray is slow to import, and wanted there alone
+        from .trained_shard import train_shard  # xarray is slow to import
 
         train_shard(shard, path, workers, report)
     else:

@@ -124,7 +124,7 @@ def load_table(path: Path, experiment: Experiment, entropy: int) -> xr.Dataset:
     Raises `ResultsError` where it cannot be read, was made from other runs, lacks what is always there, has
     what never is, or would fill the memory.
     """
-    import xarray as xr  # slow to import, and wanted here alone
+    import xarray as xr  # slow to import
 
     with reading(path), RunsReader(path) as reader:
         attrs, layout = reader.header()

@@ -76,7 +76,7 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
         yield threads
         return
     import dask
-    from distributed import CancelledError, Client  # half a second to import, and wanted here alone
+    from distributed import CancelledError, Client  # half a second to import
     from distributed.comm.core import CommClosedError
 
     with contextlib.ExitStack() as stack:

@@ -22,7 +22,7 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
 
     Sums over neurons are added up part by part, so memory grows neither with m nor with runs.
     """
-    from .kernels.neurons import totals  # compiled, slow to import, and wanted here alone
+    from .kernels.neurons import totals  # compiled: slow to import
 
     sums = np.zeros((6, runs))
     radius = cell.alpha / math.sqrt(cell.m)
@@ -51,7 +51,7 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     does not fit alone comes in blocks of pairs. A custom law may look at all of a network and draw in
     any order, so it gets whole networks, and as many together as if the block were drawn whole.
     """
-    from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
+    from .kernels.neurons import symmetric_weights  # compiled: slow to import
     from .kernels.ziggurat import ziggurat
 
     weights, reserve = streams.words("weights"), streams.words("again")

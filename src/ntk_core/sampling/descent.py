@@ -53,7 +53,7 @@ class Trained:
 
 def start(training: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:
     """w(0) `(m, d)` and c `(m,)` of a run, by symmetric initialization."""
-    from .kernels.neurons import symmetric_weights  # compiled, slow to import, and wanted here alone
+    from .kernels.neurons import symmetric_weights  # compiled: slow to import
     from .kernels.ziggurat import ziggurat
 
     streams = Streams(entropy, training.start_key(m), seed)
@@ -79,7 +79,7 @@ def train(training: Training, data: Data, entropy: int, m: int, seed: int) -> Tr
 
 def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained, Array]:
     """As `train`, from a given start; also the weights at the end, `(m, d)`."""
-    from .kernels import descent as kernels  # compiled, slow to import, and wanted here alone
+    from .kernels import descent as kernels  # compiled: slow to import
 
     n, logistic = data.y.size, training.loss == "logistic"
     problem = _problem(training, data, w0)

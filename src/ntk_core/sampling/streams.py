@@ -40,7 +40,7 @@ class Streams:
 
     def words(self, variate: str) -> Stream:
         """The stream of a variate as words in bulk, for the compiled kernels."""
-        from .kernels.words import stream  # compiled code, slow to import, and wanted here alone
+        from .kernels.words import stream  # compiled: slow to import
 
         return stream(self._seed(variate))
 

@@ -31,6 +31,6 @@ def load_pairs(
     quantiles: Iterable[str | Path], rates: Iterable[str | Path]
 ) -> list[tuple[xr.Dataset, xr.Dataset]]:
     """The quantiles and rates of some experiments, a pair each, in memory."""
-    import xarray as xr  # slow to import, and wanted here alone
+    import xarray as xr  # slow to import
 
     return [(xr.load_dataset(a), xr.load_dataset(b)) for a, b in zip(quantiles, rates, strict=True)]

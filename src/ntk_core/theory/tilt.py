@@ -64,6 +64,6 @@ def without_one(n: int, share: float, ratio: Complex) -> Complex:
 
 def root(function: Callable[[float], float], low: float, high: float, **tolerances: float) -> float:
     """Where a function changes its sign between `low` and `high`; `tolerances` are `xtol` and `rtol`."""
-    from scipy.optimize import brentq  # slow to import, and wanted here alone
+    from scipy.optimize import brentq  # slow to import
 
     return float(brentq(function, low, high, **tolerances))

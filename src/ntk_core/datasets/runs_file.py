@@ -67,7 +67,7 @@ class RunsFile:
 
     def has_shard(self, path: Path, m: int, seeds: range) -> bool:
         """Whether the file at `path` is a shard of runs that these hold, and is like them in every bit."""
-        spec = self._shard_spec(m, seeds), self.entropy
+        spec = self.experiment.part(m, seeds), self.entropy
         try:
             with type(self)(path, seeds.start) as shard:
                 return (shard.experiment, shard.entropy) == spec and self._has(shard, m, seeds)
@@ -85,7 +85,7 @@ class RunsFile:
         return True
 
     def allow_code(self, given: bool) -> None:
-        """Let laws that the archive has of its own be run as code, if that is `given`.
+        """Let custom laws of the archive be run as code, if that is `given`.
 
         Raises `ResultsError` where there are some and it is not.
         """
@@ -124,10 +124,6 @@ class RunsFile:
 
     def _coordinates(self) -> dict[str, Sequence[Any]]:
         """The values of each coordinate that the spec says; a range where they are many."""
-        raise NotImplementedError
-
-    def _shard_spec(self, m: int, seeds: range) -> Experiment:
-        """The experiment that a shard of these runs is made from."""
         raise NotImplementedError
 
 
@@ -190,9 +186,6 @@ class DrawnRunsFile(RunsFile):
     def _coordinates(self) -> dict[str, Sequence[Any]]:
         return {**self.experiment.axes, "seed": self.experiment.numbers}
 
-    def _shard_spec(self, m: int, seeds: range) -> Experiment:
-        return replace(self.experiment, m=(m,), first_seed=seeds.start, seeds=len(seeds))
-
 
 class TrainedRunsFile(RunsFile):
     """The runs of one trained experiment."""
@@ -235,9 +228,6 @@ class TrainedRunsFile(RunsFile):
             "input": range(grid.held_out_inputs),
             "training_input": range(grid.training_inputs),
         }
-
-    def _shard_spec(self, m: int, seeds: range) -> Experiment:
-        return replace(self.experiment, m=(m,), seeds=len(seeds))
 
 
 def open_runs(path: str | Path) -> DrawnRunsFile | TrainedRunsFile:

@@ -1,4 +1,4 @@
-"""A runs file somebody else wrote: opened only if it is what it says it is.
+"""Results that somebody else may have written: used only if they are what they say they are.
 
 Everything is checked against the file's own spec before a value is read, so that a file that is cut,
 renamed or made up gives one `ResultsError`. Its size comes first: nothing is built or read before the file is
@@ -49,7 +49,7 @@ OPTIONAL = ("name", "laws", "first_seed")
 
 
 class ResultsError(ValueError):
-    """A file that is no archive of ours; the message, one line, names the file and what is wrong with it."""
+    """A file that is not one of our results; the message, one line, names it and what is wrong with it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -57,7 +57,7 @@ class ResultsError(ValueError):
 
 @contextlib.contextmanager
 def reading(path: Path, problem: str = "cannot be read") -> Iterator[None]:
-    """What the NetCDF library and xarray raise at a file, as an `ResultsError`."""
+    """What the NetCDF library and xarray raise at a file, as a `ResultsError`."""
     try:
         yield
     except ResultsError:
@@ -105,7 +105,7 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
 
 
 def _archived_law(path: Path, name: str, record: Any) -> CustomLaw:
-    """A law of the archiver's own out of a spec, as text that may not be run. Raises `ValueError`."""
+    """A custom law out of a spec, as text that may not be run. Raises `ValueError`."""
     law = CustomLaw(name, str(record["source"]), f"in {path}")
     if record["sha256"] != law.sha256 or len(law.source) > MAX_SOURCE:
         raise ValueError(name)

@@ -313,7 +313,7 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
         ([str(file)], "laws is ["),
         (
             {},
-            "experiments.custom.perturbation[0] is 'mine'; allowed: a list, each once, from:",
+            "experiments.own.perturbation[0] is 'mine'; allowed: a list, each once, from:",
         ),
     ]
     for laws, told in cases:
@@ -445,7 +445,7 @@ def changed_spec(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("laws", "told"),
     [
-        ({}, "has a spec that no config allows: experiments.custom.perturbation[1] is 'noisy'"),
+        ({}, "has a spec that no config allows: experiments.own.perturbation[1] is 'noisy'"),
         ({"noisy": {"sha256": "0" * 64, "source": "pass"}}, "has no spec of an experiment"),
         ({"noisy": {"sha256": "0" * 64}}, "has no spec of an experiment"),
         ({"noisy": {"sha256": "0", "source": "\ud800"}}, "has no spec of an experiment"),

@@ -372,7 +372,7 @@ def test_workers_end_with_a_killed_job(at_cluster, tmp_path):
         "        sys.stdin.read()\n"
     )
     (tmp_path / "job.py").write_text(code)
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/cluster")])
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tests", "tests/cluster"))
     with subprocess.Popen(
         [sys.executable, "job.py"],
         stdin=subprocess.PIPE,

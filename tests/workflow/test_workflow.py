@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import vl_convert
@@ -260,9 +259,3 @@ def test_scripts_are_thin(script):
     text = (ROOT / "workflow/scripts" / script).read_text()
     assert len(text.splitlines()) <= 45
     assert "def " not in text
-
-
-def test_the_library_knows_nothing_of_snakemake():
-    for path in (ROOT / "src").rglob("*.py"):
-        lines = Path(path).read_text().splitlines()
-        assert not any(line.strip().startswith(("import snakemake", "from snakemake")) for line in lines)

@@ -23,7 +23,7 @@ from .runs import RunsWriter, run_coordinates
 
 
 def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
-    """One task: the quantities of each piece, `(5, runs)` each. Runs on a worker."""
+    """One task: the quantities of each piece, `(quantities, runs)` each. Runs on a worker."""
     return [simulate(entropy, piece.cell, piece.start, piece.stop) for piece in pieces]
 
 

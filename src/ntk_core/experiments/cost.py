@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ..quantities import QUANTITIES
+from ..theory.bounds import BOUNDS
 from .experiment import Experiment
 from .plan import Plan
 from .section import ConfigError
@@ -52,8 +54,8 @@ DRAWN_COPIES = 2
 READ_COPIES = 4
 """Runs of a cell while they are sorted."""
 
-ENTRY_BYTES = 480
-"""Bytes of a cell at one δ and ‖x‖ in the tables: 3 float64 for 4 bounds of 5 quantities."""
+ENTRY_BYTES = 3 * 8 * len(BOUNDS) * len(QUANTITIES)
+"""Bytes of a cell at one δ and ‖x‖ in the tables: 3 float64 for each bound of each quantity."""
 
 FILE_BYTES = 1e5
 """A NetCDF file without data (`python -m benchmarks estimate`)."""

@@ -34,7 +34,7 @@ MOST_WEIGHTS = 1 << 24
 
 
 def definitions(entropy: int, cell: Cell, seed: int) -> Array:
-    """The quantities of one run by the definitions, on a network that matches it; `(5,)`.
+    """The quantities of one run by the definitions, on a network that matches it; `(quantities,)`.
 
     Raises `ValueError` for a network of more than `MOST_WEIGHTS` weights.
     """
@@ -47,7 +47,7 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
 
 
 def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> Array:
-    """The quantities of a trained run at its end by the definitions; `(5, held-out inputs)`.
+    """The quantities of a trained run at its end by the definitions; `(quantities, held-out inputs)`.
 
     Raises `ValueError` for a network of more than `MOST_WEIGHTS` weights.
     """

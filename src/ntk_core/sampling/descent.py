@@ -36,9 +36,9 @@ class Status(IntEnum):
 class Trained:
     """What is stored of a run.
 
-    `quantities` `(5, times, held-out inputs)` in the order of `QUANTITIES`, `numbers` `(variables, times)` in
-    the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that has reached its target
-    rests: later times repeat it.
+    `quantities` `(quantities, times, held-out inputs)` in the order of `QUANTITIES`, `numbers` `(variables,
+    times)` in the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that has reached its
+    target rests: later times repeat it.
     """
 
     quantities: Array
@@ -135,7 +135,7 @@ def _problem(training: Training, data: Data, w0: Array) -> Problem:
 def _record(
     held_t: Array, targets: Array, w0: Array, problem: Problem, state: State
 ) -> tuple[Array, list[float]]:
-    """The quantities `(5, held-out inputs)` and the numbers of a run at one time.
+    """The quantities `(quantities, held-out inputs)` and the numbers of a run at one time.
 
     `held_t` are the held-out inputs, `(d, inputs)`; `targets` those of the training inputs, then of these.
     """

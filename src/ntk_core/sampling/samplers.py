@@ -16,7 +16,7 @@ from .streams import Streams
 
 
 def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
-    """Quantities of the runs with seeds `start` … `stop - 1` of a cell; shape `(5, stop - start)`.
+    """Quantities of the runs with seeds `start` … `stop - 1` of a cell; shape `(quantities, stop - start)`.
 
     The result of a seed depends on `entropy`, the cell and the seed only. Blocks are drawn from
     their first seed on, so a `start` inside a block costs the seeds before it. Raises `LawError` where a

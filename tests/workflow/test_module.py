@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
+
+from ntk_core.workdir.run import plan_run
 
 PAGE = (ROOT / "docs/own-grid.md").read_text(encoding="utf-8")
 
@@ -46,6 +50,26 @@ def test_a_workflow_that_imports_ours_makes_the_same_runs(tmp_path, runs, snakem
     assert done.code == 0, done.output
     made = tmp_path / "importing" / f"{prefix}results/mine/runs.nc"
     assert made.read_bytes() == (alone.directory / "results/mine/runs.nc").read_bytes()
+
+
+def test_the_report_of_imported_rules_shows_the_figures_below_their_prefix(tmp_path, runs):
+    """Only the report is made: all else is there, as by an earlier run."""
+    importing, now = tmp_path / "importing", time.time()
+    for path in plan_run(runs, []).products:
+        file = importing / "elsewhere" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("<svg/>")
+        os.utime(file, (now, now))  # so none is older than what it is made from
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(
+        f"module ntk:\n    snakefile: '{ROOT}/workflow/Snakefile'\n    config: config\n"
+        "    prefix: 'elsewhere'\nuse rule * from ntk as ntk_*\n"
+    )
+    done = run_snakemake(importing, runs, "ntk_report", snakefile=snakefile)
+    assert done.code == 0, done.output
+    assert done.jobs() == {"ntk_report": 1}
+    report = importing / "elsewhere/results/report.html"
+    assert "elsewhere/results/figures/mine-rate.svg" in report.read_text(encoding="utf-8")
 
 
 def test_the_catalog_agrees_with_the_rules():

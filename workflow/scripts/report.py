@@ -6,9 +6,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-snakefile = Path(snakemake.scriptdir).resolve().parents[1] / "Snakefile"
+# A workflow that imports ours may have given its rules a prefix.
+MODULE = """
+module ntk:
+    snakefile: {snakefile!r}
+    config: config
+    prefix: {prefix!r}
+
+use rule * from ntk
+"""
+
+workflow = Path(snakemake.scriptdir).resolve().parent / "Snakefile"
+root = Path(snakemake.output[0]).parents[1]
+prefix = "" if root == Path() else str(root)
 with tempfile.TemporaryDirectory() as folder, open(snakemake.log[0], "w") as log:
-    config = Path(folder) / "config.json"
+    snakefile, config = Path(folder) / "Snakefile", Path(folder) / "config.json"
+    snakefile.write_text(MODULE.format(snakefile=str(workflow), prefix=prefix))
     config.write_text(json.dumps(snakemake.config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--configfile", config]
     report = ["--nolock", "--report", snakemake.output[0], "results"]

@@ -110,8 +110,12 @@ def test_a_config_file_replaces_the_default_one_and_keys_override(dry, snakemake
     assert "theorem1" not in dry.output
     default = snakemake(None, "--dry-run")
     assert "theorem1" in default.output
-    key = snakemake(None, "--dry-run", "--config", "entropy=5")
+    narrower = "experiments={theorem1: {perturbation: [sphere]}}"
+    key = snakemake(None, "--dry-run", "--config", "entropy=5", narrower)
     assert "theorem1" in key.output
+    assert "results/definitions/runs.nc" in key.output  # another experiment of the default config
+    plan = r"\[plan\] .* runs"
+    assert re.search(plan, key.output)[0] != re.search(plan, default.output)[0]
 
     def folders(text: str) -> set[str]:
         return {word.split("/")[3] for word in text.split() if word.startswith("results/theorem1/shards/")}

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import psutil
 import pytest
 import xarray as xr
 import yaml
+from browsing import chromium
 from snakemake_calls import Call
 
 from ntk_core.datasets.quantiles import quantile_dataset
@@ -243,6 +244,26 @@ def resident_bytes(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.Error:  # it has ended
         return 0
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new folder, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Two threads for tasks."""
+    with workers(ExecutionModel(), 2) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
 
 
 EXPERIMENT = DrawnExperiment("e", "band", ("adversarial", "sphere"), (64, 256, 4096), (2,), (0.5, 2.0), 1500)

@@ -22,21 +22,13 @@ from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
-from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
-from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.storage.checksums import write_manifest
 from ntk_core.storage.netcdf import write
 
 WHOLE = DrawnExperiment("e", "band", ("adversarial", "sphere"), (64, 256), (2,), (0.5, 2.0), 3000)
 FILES = ("runs.nc", "theory.nc", "quantiles.nc", "rates.nc")
-
-
-@pytest.fixture(scope="module")
-def client():
-    with workers(ExecutionModel(), 2) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,7 @@ from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_sha
 from ntk_core.datasets.trained_quantiles import table_dataset
 from ntk_core.datasets.trained_rates import rate_dataset
 from ntk_core.datasets.validation import ResultsError
-from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
-from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
 from ntk_core.experiments.trained import SHARD_COST, TrainedExperiment
@@ -40,12 +38,6 @@ LAZY = TrainedExperiment(
     "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, name="lazy", m=(16, 64, 256), seeds=12
 )
 DELTA, X_NORM = (0.1, 0.5), (0.1, 1.0, 20.0)
-
-
-@pytest.fixture(scope="module")
-def client():
-    with workers(ExecutionModel(), 2) as client:
-        yield client
 
 
 def made(experiment: TrainedExperiment, folder: Path, client, size: int) -> Path:

@@ -18,12 +18,6 @@ from ntk_core.experiments.execution_model import ExecutionModel
 
 
 @pytest.fixture(scope="module")
-def client():
-    with workers(ExecutionModel(), 2) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def archive(archived, client):
     return open_results([archived], client)
 

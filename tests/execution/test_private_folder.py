@@ -13,12 +13,6 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 
 
-@pytest.fixture(autouse=True)
-def directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_only_its_owner_can_use_it(directory):
     mask = os.umask(0)
     try:

@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
-from browsing import chromium, in_browser, visits
+from browsing import in_browser, visits
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
 
 from ntk_core.datasets.quantiles import NOISE, quantile_dataset
@@ -211,12 +211,6 @@ def test_only_a_config_with_grids_has_the_page(snakemake, small):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

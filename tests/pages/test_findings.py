@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 
 import pytest
 import trained
-from browsing import chromium, in_browser, visits
+from browsing import in_browser, visits
 from conftest import ROOT
 from pydantic import ValidationError
 
@@ -548,12 +548,6 @@ def test_figures_of_training_that_claims_name_are_shown_where_there_are_any(clai
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

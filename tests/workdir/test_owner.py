@@ -14,12 +14,6 @@ CLAIM = "from ntk_core.workdir.owner import claim; claim(); print('held', flush=
 
 
 @pytest.fixture
-def directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def owner(directory):
     """Another process that holds the directory."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ntk_core.experiments.config import parse_config
-from ntk_core.experiments.cost import expected
+from ntk_core.experiments.cost import expected_cost
 from ntk_core.experiments.plan import Plan
 
 from .race import ROOT
@@ -63,7 +63,7 @@ def measure(cores: int) -> list[dict[str, Any]]:
             file = Path(directory) / "config.json"
             file.write_text(json.dumps(config))
             plan = Plan(parse_config(config), Path(directory) / "results")
-            hoped = expected(plan, cores)
+            hoped = expected_cost(plan, cores)
             call = call_snakemake(
                 ROOT, Path(sys.executable), "--configfile", str(file), "--directory", directory,
                 "--cores", str(cores),

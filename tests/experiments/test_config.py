@@ -35,7 +35,7 @@ BAD = [
     ("experiments.t.m", [0], "experiments.t.m[0] is 0", "2 to 2^40"),
     ("experiments.t.m", [64, 2**41], "experiments.t.m[1] is 2199023255552", "2 to 2^40"),
     ("experiments.t.m", [], "experiments.t.m is []", "even whole numbers"),
-    ("experiments.t.m", [64, 64], "experiments.t.m is [64, 64] (64 is there twice)", "each once"),
+    ("experiments.t.m", [64, 64], "experiments.t.m is [64, 64] (64 appears twice)", "each once"),
     ("experiments.t.m", ["64"], "experiments.t.m[0] is '64' (text", "even whole numbers"),
     ("experiments.t.m", 64, "experiments.t.m is 64", "a list"),
     ("experiments.t.m", [64.5], "experiments.t.m[0] is 64.5", "even whole numbers"),

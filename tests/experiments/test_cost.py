@@ -16,7 +16,7 @@ from ntk_core.experiments.cost import (
     check_size,
     disk_bytes,
     estimate,
-    expected,
+    expected_cost,
     shard_request,
 )
 from ntk_core.experiments.plan import Plan
@@ -42,7 +42,7 @@ def large(small, tmp_path) -> Plan:
 def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
     plan = make(small, tmp_path)
     runs, time, disk, memory = estimate(plan, 2).splitlines()
-    assert runs == "[plan] 10,070 runs in 3 shards; 0 shards are there"
+    assert runs == "[plan] 10,070 runs in 3 shards; 0 shards exist"
     assert time.endswith("with 2 jobs at once")
     assert disk.startswith("[plan] disk: at most 23.9 MB; ")
     assert re.fullmatch(r"\[plan\] memory: 350\.4 MB for the largest job; this machine has .*B", memory)
@@ -51,36 +51,34 @@ def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
 
 def test_what_is_there_is_not_counted_again(small, tmp_path):
     plan = make(small, tmp_path)
-    before = expected(plan, 1)
+    before = expected_cost(plan, 1)
     for done, shard in enumerate(plan.all_shards):
-        assert f"; {done} shards are there" in estimate(plan, 2).splitlines()[0]
+        assert f"; {done} shards exist" in estimate(plan, 2).splitlines()[0]
         plan.path(shard).parent.mkdir(parents=True, exist_ok=True)
         plan.path(shard).touch()
-    assert estimate(plan, 2) == "[plan] 10,070 runs in 3 shards; 3 shards are there"
-    after = expected(plan, 1)
+    assert estimate(plan, 2) == "[plan] 10,070 runs in 3 shards; 3 shards exist"
+    after = expected_cost(plan, 1)
     assert after.drawing == 0.0 < before.drawing
     assert after.disk == before.disk - RUN_BYTES * 10_070
 
 
 def test_more_work_takes_longer_and_more_at_once_shorter(small, tmp_path):
     changes = {"seeds": 10_000_000, "m": [2**20, 2**22]}
-    one, eight = (expected(make(small, tmp_path, **changes), at_once) for at_once in (1, 8))
+    one, eight = (expected_cost(make(small, tmp_path, **changes), at_once) for at_once in (1, 8))
     assert one.drawing > 7 * eight.drawing > 0
     assert one.seconds > one.drawing
-    twice = expected(make(small, tmp_path, **changes | {"seeds": 20_000_000}), 1)
+    twice = expected_cost(make(small, tmp_path, **changes | {"seeds": 20_000_000}), 1)
     assert twice.drawing / one.drawing == pytest.approx(2.0, abs=0.01)
 
 
 def test_a_dry_run_says_it_and_so_does_a_run(continued, snakemake, small):
-    assert (
-        "[plan] 10,070 runs in 3 shards; 0 shards are there" in snakemake(small, "--dry-run", to="new").output
-    )
+    assert "[plan] 10,070 runs in 3 shards; 0 shards exist" in snakemake(small, "--dry-run", to="new").output
     assert continued.output.index("[plan] time: about ") < continued.output.index("Job stats:")
-    assert "; 3 shards are there" in snakemake(small, "--dry-run").output
+    assert "; 3 shards exist" in snakemake(small, "--dry-run").output
 
 
 def test_a_cluster_is_asked_for_more_than_a_person_is_told(large):
-    told = expected(large, 1)
+    told = expected_cost(large, 1)
     simulate = [shard_request(s.experiment, s.m, s.stop - s.start, 1, 1) for s in large.all_shards]
     analyse = analysis_request(large, ["grid", "check"], 1, 1)
     assert max(request.mem_mb for request in [*simulate, analyse]) * 1e6 > told.memory
@@ -150,14 +148,14 @@ def test_every_shard_and_the_figures_need_disk(small, tmp_path):
 
 def test_memory_told_counts_the_workers_of_a_job(large, small, tmp_path):
     cell = cost.READ_COPIES * RUN_BYTES * 10**8
-    one, eight = (expected(large, at_once).memory for at_once in (1, 8))
+    one, eight = (expected_cost(large, at_once).memory for at_once in (1, 8))
     assert eight - one == pytest.approx(7 * (cost.WORKER_BYTES + cell))
     small["experiments"] = {"grid": small["experiments"]["grid"]}
     told = []
     for threads in (1, 4):
         small["execution"] = {"threads": threads, "shard_seeds": 2**20}
         plan = make(small, tmp_path, sampler="dense", seeds=2**20, alpha=[0.1 * k for k in range(1, 40)])
-        told.append(expected(plan, 1).memory)
+        told.append(expected_cost(plan, 1).memory)
         simulate = [shard_request(s.experiment, s.m, s.stop - s.start, threads, 1) for s in plan.all_shards]
         assert max(request.mem_mb for request in simulate) * 1e6 > told[-1]
     assert told[1] - told[0] == pytest.approx(3 * cost.WORKER_BYTES)
@@ -194,7 +192,7 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
         ConfigError, match=r"seeds: a cell of 2,500 runs needs 400\.0 kB of memory; allowed: 200"
     ):
         check_size(make(small, tmp_path))
-    check_size(make(small, tmp_path), here=False)
+    check_size(make(small, tmp_path), local=False)
 
 
 def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path, monkeypatch):

@@ -279,7 +279,7 @@ BAD = [
     (
         "import numpy\n" + BAND + "numpy.random.default_rng().random(position.shape)\n",
         "band",
-        "gives other numbers when it is asked again with the same generator",
+        "gives different numbers for the same generator; allowed: randomness from rng only",
     ),
 ]
 
@@ -493,7 +493,7 @@ def test_an_archive_runs_its_code_only_if_it_is_told_to(marked):
         found.read("delta1", (1, 0, 0, 0, slice(None)))
         cell = found.experiment.cell((1, 0, 0, 0))
         assert cell.cost() > 0
-        with pytest.raises(LawError, match="is code that nobody has allowed to run"):
+        with pytest.raises(LawError, match="is code that you have not allowed to run"):
             simulate(3, cell, 0, 1)
     for arguments in (("replay", *RUN, results), ("verify", results, "--recompute", 1)):
         code, output = call(*arguments)

@@ -365,7 +365,7 @@ TRAINED = {
     [
         ({"kind": "grown"}, "experiments.e.kind is 'grown'; allowed: 'drawn' or 'trained'"),
         ({"classes": None}, "experiments.e.classes is None (data is 'digits')"),
-        ({"classes": [3, 3]}, "experiments.e.classes is [3, 3] (3 is there twice)"),
+        ({"classes": [3, 3]}, "experiments.e.classes is [3, 3] (3 appears twice)"),
         ({"classes": [1, 2, 3]}, "experiments.e.classes"),
         ({"data": "teacher", "d": 3}, "experiments.e.classes is [3, 8] (data is 'teacher')"),
         ({"data": "teacher", "classes": None}, "experiments.e.d is None (data is 'teacher')"),

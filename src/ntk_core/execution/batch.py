@@ -29,8 +29,8 @@ def batch_cluster(
 ) -> Iterator[SpecCluster]:
     """A scheduler in this process, its workers jobs of a batch system.
 
-    They speak TLS with a key made for this cluster alone, in the temporary folder that `settings` name. The
-    first workers are asked for here, so that a refusal of the batch system is an error, not an endless wait.
+    They speak TLS with a key for this cluster alone, in the temporary folder in `settings`. Submits the first
+    workers itself, so that a refusal of the batch system is an error, not an endless wait.
     """
     import dask
 
@@ -44,7 +44,7 @@ def batch_cluster(
         job_extra_directives=jobqueue.directives,
         python=sys.executable,
         job_script_prologue=[
-            # The library and the settings of this process, which a batch system need not hand on.
+            # The library and settings of this process: a batch system may not pass its environment to jobs.
             f"export PYTHONPATH={shlex.quote(str(Path(__file__).parents[2]))}",
             f"export DASK_INTERNAL_INHERIT_CONFIG={dask.config.serialize(settings)}",
         ],
@@ -61,8 +61,8 @@ def batch_cluster(
         try:
             cluster.sync(cluster._correct_state)
         except RuntimeError as error:
-            cluster._created.clear()  # Dask insists on closing them, also those that never were
-            raise RuntimeError(f"{jobqueue.system} takes no workers: {error}") from None
+            cluster._created.clear()  # else Dask closes jobs that never started
+            raise RuntimeError(f"{jobqueue.system} refused the jobs of Dask workers: {error}") from None
         cluster.adapt(minimum=jobqueue.minimum, maximum=jobqueue.maximum)
         yield cluster
 
@@ -70,14 +70,14 @@ def batch_cluster(
 def _temporary_security(folder: Path) -> Security:
     """A new key and its certificate, for all roles, in files that jobs on other machines read.
 
-    Dask-jobqueue's own files of the kind are gone only when Python collects them as garbage.
+    Dask-jobqueue's own such files stay until Python's garbage collection.
     """
     from distributed import Security
 
-    made = Security.temporary()
+    generated = Security.temporary()
     cert, key = folder / "cert.pem", folder / "key.pem"
-    cert.write_text(made.tls_client_cert)
-    key.write_text(made.tls_client_key)
+    cert.write_text(generated.tls_client_cert)
+    key.write_text(generated.tls_client_key)
     roles = ("client", "scheduler", "worker")
     files = {f"tls_{role}_cert": str(cert) for role in roles} | {
         f"tls_{role}_key": str(key) for role in roles

@@ -1,6 +1,6 @@
-"""Tasks to workers: one Dask graph of independent tasks, whoever does them.
+"""Run independent tasks as one Dask graph on any kind of workers.
 
-Results come back in the order of the tasks, so nothing depends on who did which.
+Results have the order of the tasks, so nothing depends on which worker ran which task.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Workers: TypeAlias = "int | Client"
-"""Who does the tasks: so many threads of this process, or the workers behind a Dask client."""
+"""A number of threads of this process, or the workers of a Dask client."""
 
 TASK_COST = 3e8
 """Work of one task in nanoseconds: long against Dask's 1-2 ms a task, short against a progress line."""
@@ -26,28 +26,28 @@ def compute(
     workers: Workers | None,
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
-    each: Callable[[Result], object] = lambda _: None,
+    on_result: Callable[[Result], object] = lambda _: None,
 ) -> list[Result]:
-    """`function` of each task, in the order of the tasks. A task that fails raises its error here.
+    """`function` of each task, in the order of the tasks. Raises the error of a task that fails.
 
-    `each` is called here with every result as soon as its task is done. Without workers (None) the tasks are
-    done one after the other, and Dask need not be installed. A task whose worker was killed is done again by
-    another. Raises `MismatchError` where the workers' versions differ from those of this process.
+    This process calls `on_result` with every result as soon as its task ends. Without workers (None) the
+    tasks run one after the other, and Dask need not be installed. Another worker repeats a task whose worker
+    was killed. Raises `MismatchError` where the workers' versions differ from those of this process.
     """
     if workers is None:
         results = []
         for task in tasks:
             results.append(function(task))
-            each(results[-1])
+            on_result(results[-1])
         return results
     if not isinstance(workers, int):
-        return _compute_distributed(workers, function, tasks, each)
+        return _compute_distributed(workers, function, tasks, on_result)
     from dask import local, threaded
     from dask.callbacks import Callback
 
     get = local.get_sync if workers == 1 else threaded.get
     graph = {str(i): (functools.partial(function, task),) for i, task in enumerate(tasks)}
-    with Callback(posttask=lambda _key, result, *_: each(result)):
+    with Callback(posttask=lambda _key, result, *_: on_result(result)):
         return list(get(graph, list(graph), num_workers=workers))
 
 
@@ -55,7 +55,7 @@ def _compute_distributed(
     client: Client,
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
-    each: Callable[[Result], object],
+    on_result: Callable[[Result], object],
 ) -> list[Result]:
     from distributed import CancelledError, as_completed
 
@@ -65,15 +65,15 @@ def _compute_distributed(
     graph = {f"{name}-{i}": (functools.partial(call, task),) for i, task in enumerate(tasks)}
     futures = client.get(graph, list(graph), sync=False)
     results: dict[str, Result] = {}
-    done = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
-    for future, result in done:
+    completions = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
+    for future, result in completions:
         if isinstance(result, CancelledError):
             raise result
-        # Not by the future's status: that is "pending" again if the worker was lost after it gave its result.
+        # The future's status does not say: it returns to "pending" if the worker is lost after its result.
         if len(result) != 1:
             _, error, trace = result
             raise error.with_traceback(trace)
         results[future.key] = result[0]
-        each(result[0])
+        on_result(result[0])
         future.release()
     return [results[key] for key in graph]

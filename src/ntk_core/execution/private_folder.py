@@ -17,9 +17,9 @@ NAME = ".ntk-core"
 
 
 def private_folder() -> Path:
-    """The absolute path of `.ntk-core` in the working directory, made where it is missing.
+    """The absolute path of `.ntk-core` in the working directory, created where missing.
 
-    Raises `PermissionError` where that name is no folder, or one that another user owns or may use.
+    Raises `PermissionError` where the path is not a folder, or another user owns it or may use it.
     """
     path = Path.cwd() / NAME
     with contextlib.suppress(FileExistsError):
@@ -34,20 +34,20 @@ def private_folder() -> Path:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A new folder in the private one, removed on leaving. A run that was killed leaves it: see `sweep`."""
+    """A new folder in the private one, removed on exit. A killed run leaves it: see `sweep`."""
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=private_folder()) as folder:
         yield Path(folder)
 
 
 def writable_by_others(folder: Path) -> Path | None:
-    """The first of a folder and those it lies in that another user could replace or write, or None."""
+    """The first of `folder` and its parents that another user could replace or write, or None."""
     user, group = os.geteuid(), os.getegid()
     for path in (folder, *folder.parents):
         status = path.stat()
-        protected = path != folder and status.st_mode & stat.S_ISVTX  # then others' files stay theirs
-        by_others = status.st_mode & stat.S_IWOTH or (
+        protected = path != folder and status.st_mode & stat.S_ISVTX  # others cannot replace files
+        shared = status.st_mode & stat.S_IWOTH or (
             status.st_mode & stat.S_IWGRP and status.st_gid not in (0, group)
         )
-        if status.st_uid not in (0, user) or (by_others and not protected):
+        if status.st_uid not in (0, user) or (shared and not protected):
             return path
     return None

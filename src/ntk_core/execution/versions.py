@@ -1,6 +1,6 @@
-"""Who may do a task: processes whose versions give the same bits, and whose folder no other user could fill.
+"""Check that workers give the same bits as this process, and that no other user can write to their folders.
 
-Dask looks in a worker's folder for modules first.
+Dask imports modules from a worker's folder first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MismatchError(RuntimeError):
 
 
 def library_digest() -> str:
-    """Ten hex digits naming the code of this library: tables and figures are remade when it changes."""
+    """Ten hex digits of the code of this library: tables and figures are recomputed when it changes."""
     digest = hashlib.sha256()
     files = Path(__file__).parents[1].rglob("*.*")
     for file in sorted(file for file in files if file.suffix in {".py", ".jinja", ".css", ".js", ".md"}):
@@ -40,7 +40,7 @@ def library_digest() -> str:
 
 @functools.cache
 def environment() -> dict[str, str]:
-    """All of this process that can change a bit of a result."""
+    """Versions and platform of this process: everything that can change a bit of a result."""
     packages = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "numba", "llvmlite")}
     return {
         "ntk_core": f"{__version__} (code {library_digest()}, format {FORMAT_VERSION})",
@@ -52,33 +52,33 @@ def environment() -> dict[str, str]:
 
 
 def _report(dask_worker: Any = None, dask_scheduler: Any = None) -> tuple[dict[str, str], Path | None]:
-    """What a Dask process is, and what of the path of its folder another user could replace."""
+    """The `environment` of a Dask process, and a part of its folder's path that others could replace."""
     return environment(), writable_by_others(Path((dask_worker or dask_scheduler).local_directory))
 
 
-def _refuse_others(
+def _check_process(
     process: str, report: tuple[dict[str, str], Path | None], expected: dict[str, str]
 ) -> None:
-    versions, exposed = report
+    versions, unsafe_folder = report
     for name, version in expected.items():
         if versions.get(name) != version:
             raise MismatchError(
                 f"the {process} has {name} {versions.get(name)}, this process {name} {version}: "
                 "bits could differ. Start scheduler and workers from the environment of this process"
             )
-    if exposed is not None:
+    if unsafe_folder is not None:
         raise MismatchError(
-            f"the {process} has its temporary folder in {exposed}, where another user could put code that it "
-            "runs. Start it with --local-directory and a folder that only you can write"
+            f"the {process} has its temporary folder in {unsafe_folder}, where another user could put code "
+            "that it runs. Start it with --local-directory and a folder that only you can write"
         )
 
 
 def check_versions(client: Client) -> None:
-    """Refuse a scheduler (tasks pass through it unpacked) or workers other than this process."""
+    """Refuse workers or a scheduler (it unpacks tasks) in another environment. Raises `MismatchError`."""
     reports: dict[str, Any] = client.run(_report, on_error="return")
     reports = {
         f"worker {address}": report for address, report in reports.items() if not isinstance(report, OSError)
-    }  # lost
+    }  # an OSError is a lost worker
     try:
         reports["Dask scheduler"] = client.run_on_scheduler(_report)
     except (ImportError, AttributeError) as error:
@@ -86,13 +86,13 @@ def check_versions(client: Client) -> None:
     for process, report in reports.items():
         if isinstance(report, Exception):
             raise MismatchError(f"the {process} does not have this version of ntk_core: {report}")
-        _refuse_others(process, report, environment())
+        _check_process(process, report, environment())
 
 
 def checked_call(expected: dict[str, str], function: Callable[[Task], Result], task: Task) -> tuple[Result]:
-    """One task, on a worker that may have joined after all others were looked at."""
+    """Run one task; its worker is checked first, because it may have joined after `check_versions`."""
     from distributed import get_worker
 
     worker = get_worker()
-    _refuse_others(f"worker {worker.address}", _report(worker), expected)
+    _check_process(f"worker {worker.address}", _report(worker), expected)
     return (function(task),)

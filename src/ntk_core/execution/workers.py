@@ -2,7 +2,7 @@
 
 1. Threads of this process, by Dask's single-machine schedulers.
 2. `distributed`, with a scheduler in this process: workers are processes, or jobs of a batch system.
-3. The workers of a Dask scheduler that runs already, by its address.
+3. The workers of a running Dask scheduler, by its address.
 
 Nothing listens beyond this machine's loopback interface unless it speaks TLS with certificates on both sides.
 """
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from ..experiments.execution_model import ExecutionModel
 
 ALLOWED_FAILURES = 20
-"""How many workers may be lost with one task before the task is given up."""
+"""Workers that one task may lose before it fails."""
 
 
 def check(execution: ExecutionModel) -> None:
-    """Refuse settings that cannot work here. Raises `ConfigError`; starts nothing."""
+    """Raise `ConfigError` for settings that cannot work on this machine. Starts nothing."""
     from ..experiments.section import ConfigError
 
     for name, path in execution.tls or ():
@@ -49,16 +49,18 @@ def check(execution: ExecutionModel) -> None:
     if execution.workers != "threads":
         packages = ["cryptography", "dask_jobqueue"][: 1 + (execution.workers == "jobqueue")]
         needs[f"execution.workers is {execution.workers!r}"] = packages
-    for fault, packages in needs.items():
-        if lacking := [name for name in packages if importlib.util.find_spec(name) is None]:
-            raise ConfigError(f"{fault}; allowed: only with the package {' and '.join(lacking)} installed")
+    for setting, packages in needs.items():
+        if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
+            raise ConfigError(f"{setting}; allowed: only with the package {' and '.join(missing)} installed")
     if execution.workers == "jobqueue":
         assert execution.jobqueue is not None
         command = shlex.split(cluster_class(execution.jobqueue).job_cls.submit_command)[0]
         if shutil.which(command) is None:
             system = execution.jobqueue.system
-            raise ConfigError(f"execution.jobqueue.system is {system!r}; allowed: only where {command} is")
-        if shlex.quote(str(Path.cwd())) != str(Path.cwd()):  # it is in the scripts and options of the jobs
+            raise ConfigError(
+                f"execution.jobqueue.system is {system!r}; allowed: only where {command} is installed"
+            )
+        if shlex.quote(str(Path.cwd())) != str(Path.cwd()):  # job scripts and options contain it
             raise ConfigError(
                 "execution.workers is 'jobqueue'; allowed: only in a folder without spaces or quotes"
             )
@@ -66,10 +68,10 @@ def check(execution: ExecutionModel) -> None:
 
 @contextlib.contextmanager
 def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
-    """The workers the execution settings ask for, gone on leaving.
+    """The workers that the execution settings ask for, closed on exit.
 
     By default `threads` threads of this process; with `workers: processes` as many processes; with
-    `workers: jobqueue` jobs of a batch system, as many as there is work for; with `scheduler` set, those of
+    `workers: jobqueue` jobs of a batch system, as many as the work needs; with `scheduler` the workers of
     the scheduler at that address. Raises `ConnectionError` if that scheduler does not answer or is lost.
     """
     if execution.scheduler is None and execution.workers == "threads":
@@ -97,7 +99,7 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
             else:
                 cluster = stack.enter_context(_local_cluster(threads, dashboard))
         if execution.dashboard and execution.scheduler is None:
-            port = cluster.scheduler.http_server.port  # Dask itself names a host where nothing listens
+            port = cluster.scheduler.http_server.port  # Dask's own link names a host where nothing listens
             logging.info("dashboard: http://127.0.0.1:%d/status", port)
         address = getattr(cluster, "scheduler_address", cluster)
         try:
@@ -107,9 +109,9 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
         try:
             yield client
         except (CancelledError, CommClosedError):
-            logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it has no more to say
+            logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its errors would repeat ours
             raise ConnectionError(
-                f"the Dask scheduler at {address} is gone. What is finished stays: run again with a new one"
+                f"the Dask scheduler at {address} is lost. Finished shards stay: start another and run again"
             ) from None
 
 
@@ -118,7 +120,7 @@ _SETTINGS: dict[str, Any] = {
     "distributed.worker.http.routes": [],
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
     "distributed.deploy.lost-worker-timeout": "5s",
-    # Dask has its processes give freed memory back at once: arrays of megabytes then cost twice the time.
+    # By default Dask's processes return freed memory at once, which doubles the time of arrays of megabytes.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
 }
@@ -142,7 +144,7 @@ def _local_cluster(processes: int, dashboard: dict[str, Any]) -> Iterator[SpecCl
     """Not `LocalCluster`: its workers show a dashboard, or listen on every interface with a web server."""
     from distributed import Nanny, Scheduler, Security, SpecCluster
 
-    security = Security.temporary()  # other users of the machine reach its ports too
+    security = Security.temporary()  # other users of the machine can reach its ports
     common = {"protocol": "tls://", "host": "127.0.0.1", "security": security}
     web = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     worker = {"cls": Nanny, "options": {**common, **web, "nthreads": 1, "memory_limit": 0}}
@@ -154,5 +156,5 @@ def _local_cluster(processes: int, dashboard: dict[str, Any]) -> Iterator[SpecCl
         security=security,
         silence_logs=logging.ERROR,
     ) as cluster:
-        cluster.adapt(minimum=processes, maximum=processes)  # replaces a nanny that died
+        cluster.adapt(minimum=processes, maximum=processes)  # replaces a dead nanny
         yield cluster

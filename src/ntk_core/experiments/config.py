@@ -1,7 +1,7 @@
-"""The config as a typed model: parsed once, complete errors, the source of the published schema.
+"""The config as a typed model, from which the published schema is made.
 
-What results depend on (`entropy`, `experiments`, `analysis`) is kept apart from how the work is
-spread (`execution`), which no rule's parameters contain.
+Results depend on `entropy`, `experiments` and `analysis`. How the work is spread (`execution`) is separate,
+and no rule's parameters contain it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _law_name(name: str) -> str:
 
 
 def _law_file(value: Any) -> CustomLaw:
-    """The law in the file that a config names; one that is already read stays."""
+    """The law in the file that a config names, or a `CustomLaw` itself."""
     if isinstance(value, CustomLaw):
         return value
     if not isinstance(value, str) or not value:
@@ -40,7 +40,7 @@ def _law_file(value: Any) -> CustomLaw:
 
 
 class AnalysisModel(Section):
-    """Where runs are looked at: levels and input norms. Neither enters a run."""
+    """Levels and input norms of the tables. Runs depend on neither."""
 
     delta: Annotated[
         list[Annotated[float, Field(ge=1e-9, le=0.999)]], Field(min_length=1, max_length=MAX_AXIS), UNIQUE
@@ -57,7 +57,7 @@ class AnalysisModel(Section):
 
 
 class Config(Section):
-    """A whole config file."""
+    """A config file."""
 
     entropy: Annotated[int, Field(ge=0, lt=2**128)] = Field(
         description="a whole number, 0 to 2^128 - 1: the root of all randomness"
@@ -89,12 +89,12 @@ class Config(Section):
 
     @property
     def drawn(self) -> list[str]:
-        """Names of the experiments whose displacements are drawn."""
+        """Names of the drawn experiments."""
         return [name for name, model in self.experiments.items() if model.kind == "drawn"]
 
     @property
     def trained(self) -> list[str]:
-        """Names of the experiments that are trained."""
+        """Names of the trained experiments."""
         return [name for name, model in self.experiments.items() if model.kind == "trained"]
 
     def experiment(self, name: str) -> DrawnExperiment | TrainedExperiment:
@@ -129,7 +129,7 @@ class Config(Section):
 def parse_config(raw: Any) -> Config:
     """A checked `Config` from the plain mapping a YAML file holds.
 
-    The files of a user's own laws are read, and not run; a path is relative to the working directory (see
+    Files of custom laws are read but not run; a path is relative to the working directory (see
     `config_file.with_law_paths`). Raises `ConfigError` listing the faults, one line each.
     """
     laws = raw.get("laws") if isinstance(raw, Mapping) else None

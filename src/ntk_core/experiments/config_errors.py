@@ -1,4 +1,4 @@
-"""From what pydantic finds wrong with a config to lines for a person: key path, value, what is allowed."""
+"""Pydantic's errors about a config as lines for a person: key path, value, what is allowed."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The faults of a mapping that `model` refuses, one line each."""
     faults = error.errors(include_url=False)
     lines = list(dict.fromkeys(_line(fault, model) for fault in faults[: 10 * MAX_FAULTS]))
-    more = len(lines[MAX_FAULTS:]) + len(faults[10 * MAX_FAULTS :])
-    return "\n".join([*lines[:MAX_FAULTS], *([f"and {more:,} more"] if more else [])])
+    omitted = len(lines[MAX_FAULTS:]) + len(faults[10 * MAX_FAULTS :])
+    return "\n".join([*lines[:MAX_FAULTS], *([f"and {omitted:,} more"] if omitted else [])])
 
 
 def shorten(value: object) -> str:
-    """A value as it is shown to the user: what `repr` says, at most 80 characters."""
+    """`repr` of a value for a message, at most 80 characters."""
     text = _Short().repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 class _Short(reprlib.Repr):
-    """`repr` in bounded time: aliases of aliases make a value of a few lines endless when written out."""
+    """`repr` in bounded time: YAML aliases of aliases can make the text of a short file endless."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,27 +46,27 @@ class _Short(reprlib.Repr):
 
 
 def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """One fault. Its place is followed through the types of the model, to what is allowed there."""
+    """The line of one fault. Follows its key path through the types of the model to what is allowed."""
     location, error = list(fault["loc"]), fault["type"]
     if location[-1:] == ["[key]"] and error != "extra_forbidden":
-        location.pop()  # pydantic's word for the name of an experiment or law itself
+        location.pop()  # pydantic's mark of a mapping's key: the name of an experiment or law
     if error == "invalid_key":
         location.pop()
-    path, allowed, kind = "", _keys(model), _bare(model)
+    path, allowed, kind = "", _keys(model), _unwrap(model)
     for part in location:
-        if part in (tags := _tags(kind)):  # pydantic's word for which type of several it tried
-            kind = _bare(tags[part])
+        if part in (tags := _tags(kind)):  # pydantic's mark of the type it tried, of several
+            kind = _unwrap(tags[part])
             allowed = _keys(kind)
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{_word(part)}".removeprefix("" if path else ".")
         if get_origin(kind) in (dict, list):
-            kind = _bare(get_args(kind)[-1])
+            kind = _unwrap(get_args(kind)[-1])
         elif error == "extra_forbidden" and part not in kind.model_fields:
             keys = kind.model_fields
             return f"{path}: unknown key{_suggestion(part, keys)}; allowed here: {', '.join(keys)}"
         else:
             field = kind.model_fields[part]
-            kind, allowed = _bare(field.annotation), field.description
+            kind, allowed = _unwrap(field.annotation), field.description
     path, value = path or "config", shorten(fault["input"])
     if error == "invalid_key":
         return f"{path} has the key {value}; allowed: keys that are text"
@@ -76,8 +76,8 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     if error == "missing":
         return f"{path} is missing; allowed: {allowed}"
     if error == "too_long":
-        most = fault["ctx"]["max_length"]
-        return f"{path} has more than {most:,} values; allowed: at most {most:,}, {allowed}"
+        maximum = fault["ctx"]["max_length"]
+        return f"{path} has more than {maximum:,} values; allowed: at most {maximum:,}, {allowed}"
     if error == "value_error":
         value += f" ({fault['ctx']['error']})"
     elif error == "unknown_law":
@@ -87,12 +87,12 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     return f"{path} is {value}; allowed: {allowed}"
 
 
-def _bare(kind: Any) -> Any:
-    """A type without its annotations, and without None where that is one of two."""
+def _unwrap(kind: Any) -> Any:
+    """A type without annotations; `T` of an optional `T | None`."""
     if get_origin(kind) is Annotated:
-        return _bare(get_args(kind)[0])
+        return _unwrap(get_args(kind)[0])
     options = [option for option in get_args(kind) if option is not NoneType]
-    return _bare(options[0]) if get_origin(kind) in (Union, UnionType) and len(options) == 1 else kind
+    return _unwrap(options[0]) if get_origin(kind) in (Union, UnionType) and len(options) == 1 else kind
 
 
 def _tags(kind: Any) -> dict[str | int, Any]:
@@ -103,8 +103,8 @@ def _tags(kind: Any) -> dict[str | int, Any]:
 
 def _suggestion(word: str, words: Iterable[str]) -> str:
     """` (did you mean ...?)` where one of the words is close to `word`, else nothing."""
-    close = difflib.get_close_matches(word, words, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    matches = difflib.get_close_matches(word, words, 1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def _keys(model: type[BaseModel]) -> str:

@@ -1,8 +1,7 @@
-"""What a config costs in time, memory and disk, before any work starts.
+"""Time, memory and disk that a plan needs, estimated before any work starts.
 
-In: the plan. Out: what a person reads (`estimate`), what a job asks a cluster for (`shard_request`,
-`analysis_request`), and what is refused (`check_size`). All three read the same measured constants and the
-same functions, so that none contradicts another.
+`estimate` is for a person, `shard_request` and `analysis_request` are what a job asks a cluster for, and
+`check_size` refuses what does not fit. All use the same measured constants.
 """
 
 from __future__ import annotations
@@ -25,34 +24,34 @@ MAX_SHARDS = 100_000
 """More would take Snakemake minutes to plan and the file system a folder too large to list."""
 
 MAX_PIECES = 1_000_000
-"""Cells of all shards; their costs are added up, in microseconds each, whenever a job starts."""
+"""Cells of all shards; every job adds up their costs at its start, some microseconds each."""
 
 START_SECONDS = 0.8
-"""A job before it does anything: a Python and its imports (`python -m benchmarks startup`)."""
+"""Start of a job: Python and its imports (`python -m benchmarks startup`)."""
 
 RUN_SECONDS = 8e-7
-"""Collecting, sorting and judging a run once it is drawn (`python -m benchmarks pipeline`)."""
+"""Collecting, sorting and judging a run (without drawing) (`python -m benchmarks pipeline`)."""
 
 CELL_SECONDS = 5e-3
 """Exact laws of one cell at one level (`python -m benchmarks estimate`); more at the end of the support."""
 
 TABLE_SECONDS = 9.0
-"""Tables and figures of an experiment beside that, nearly all of it drawing (the same command)."""
+"""Tables and figures of an experiment without those laws; nearly all of it is plotting (the same command)."""
 
 PAGE_SECONDS = 15.0
-"""Snakemake, claims, article, explorable page and report, one after the other (the same command)."""
+"""Snakemake, claims, article, explorable page and report, in sequence (the same command)."""
 
 PROCESS_BYTES = 3.5e8
-"""A process that has loaded all it needs, with a plotting library (the same command)."""
+"""A process with all imports, a plotting library included (the same command)."""
 
 WORKER_BYTES = 2e8
-"""What one more worker holds while it draws; a process of its own at worst."""
+"""Memory of one more worker that draws runs; at worst it is a process."""
 
-DRAWN_COPIES = 2
-"""Runs of a shard while they are written: drawn, and laid out for the file."""
+WRITE_COPIES = 2
+"""Copies of a shard's runs while they are written: as drawn, and as laid out in the file."""
 
 READ_COPIES = 4
-"""Runs of a cell while they are sorted."""
+"""Copies of a cell's runs while they are sorted."""
 
 ENTRY_BYTES = 3 * 8 * len(BOUNDS) * len(QUANTITIES)
 """Bytes of a cell at one δ and ‖x‖ in the tables: 3 float64 for each bound of each quantity."""
@@ -64,14 +63,14 @@ FIGURE_BYTES, PAGE_BYTES = 6e6, 1e7
 """Figures of an experiment; article, report and explorable page, once (the same command)."""
 
 SPARE_BYTES, SPARE_SECONDS = 4.5e8, 300.0
-"""What a cluster is asked for beside that: files it counts as memory; imports from a cold network disk."""
+"""Reserve in a request to a cluster: files it counts as memory; imports from a cold network disk."""
 
 MARGIN = 3.0
-"""How much slower than the processor of the measurements, or busier, a node may be."""
+"""Factor by which a node may be slower than the processor of the measurements."""
 
 
 class Request(NamedTuple):
-    """What a job asks a cluster for: memory in MB, wall time in minutes, by Snakemake's names."""
+    """Request of a job to a cluster, by Snakemake's names: memory in MB, wall time in minutes."""
 
     mem_mb: int
     runtime: int
@@ -79,9 +78,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """Shards of a plan and how many exist; seconds of drawing and of all that is left; bytes of disk and of
-    the largest job.
-    """
+    """All and existing shards; seconds of drawing and of all remaining work; bytes of disk and of a job."""
 
     shards: int
     existing: int
@@ -91,33 +88,33 @@ class Estimate:
     memory: float
 
 
-def expected(plan: Plan, at_once: int) -> Estimate:
-    """What the missing shards of a plan and all that follows will take, `at_once` jobs at a time."""
+def expected_cost(plan: Plan, job_count: int) -> Estimate:
+    """Cost of the missing shards of a plan and of all later work, with `job_count` jobs at a time."""
     shards = plan.all_shards
     missing = [shard for shard in shards if not plan.path(shard).exists()]
     names = list(plan.config.experiments)
     drawing = sum(shard.cost() / 1e9 + START_SECONDS for shard in missing)
-    drawing /= max(min(at_once, len(missing)), 1)
+    drawing /= max(min(job_count, len(missing)), 1)
     tables = analysis_seconds(plan, names) + TABLE_SECONDS * len(names)
     threads = plan.config.execution.threads
-    jobs = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
-    jobs += [analysis_bytes(plan, [name], plan.sorting_threads(name, at_once)) for name in names]
-    seconds = drawing + tables / min(at_once, len(names)) + PAGE_SECONDS
+    job_bytes = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
+    job_bytes += [analysis_bytes(plan, [name], plan.sorting_threads(name, job_count)) for name in names]
+    seconds = drawing + tables / min(job_count, len(names)) + PAGE_SECONDS
     existing = len(shards) - len(missing)
-    return Estimate(len(shards), existing, drawing, seconds, disk_bytes(plan), max(jobs))
+    return Estimate(len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
 
 
-def estimate(plan: Plan, at_once: int) -> str:
-    """The expected time, disk and memory as lines for a person, to tell minutes from hours."""
-    cost = expected(plan, at_once)
-    runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards are there"
+def estimate(plan: Plan, job_count: int) -> str:
+    """The expected time, disk and memory as lines for a person."""
+    cost = expected_cost(plan, job_count)
+    runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards exist"
     if cost.existing == cost.shards:
         return runs
     return "\n".join(
         [
             runs,
             f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
-            f"with {at_once} jobs at once",
+            f"with {job_count} jobs at once",
             f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free",
             f"[plan] memory: {size_text(cost.memory)} for the largest job; "
             f"this machine has {size_text(_memory_of_this_machine())}",
@@ -128,15 +125,15 @@ def estimate(plan: Plan, at_once: int) -> str:
 def shard_request(experiment: Experiment, m: int, seeds: int, threads: int, attempt: int) -> Request:
     """What a simulate job asks a cluster for.
 
-    A job that asks for too little is killed, one that asks for too much waits longer: each new attempt after
-    a failure asks for as much again. On one machine nothing of this counts.
+    A job that asks for too little is killed, one that asks for too much waits longer. So attempt k asks for k
+    times as much. Nothing reads this on a single machine.
     """
     seconds = _seed_seconds(experiment, m) * seeds / threads
     return _request(shard_bytes(experiment, m, seeds, threads), seconds, attempt)
 
 
 def analysis_request(plan: Plan, names: list[str], threads: int, attempt: int) -> Request:
-    """The same for a job that goes through all runs of the experiments called `names`."""
+    """The request of a job that reads all runs of the experiments called `names`."""
     return _request(analysis_bytes(plan, names, threads), analysis_seconds(plan, names), attempt)
 
 
@@ -145,32 +142,32 @@ def _request(size: float, seconds: float, attempt: int) -> Request:
     return Request(attempt * math.ceil((SPARE_BYTES + size) / 1e6), attempt * minutes)
 
 
-def check_size(plan: Plan, here: bool = True) -> None:
-    """Refuse what cannot fit. Raises `ConfigError` with the numbers; writes nothing.
+def check_size(plan: Plan, local: bool = True) -> None:
+    """Refuse a plan that does not fit. Raises `ConfigError` with the numbers; writes nothing.
 
-    Counts without listing, so an absurd grid is refused as fast as a small one. Memory, where jobs are done
-    `here`: the largest shard while it is drawn, the largest cell while it is sorted, and the largest table.
+    Counts without listing, so a huge grid is refused as fast as a small one. Memory is checked where jobs
+    are `local`: the largest shard in drawing, the largest cell in sorting, and the largest table.
     """
     experiments = [plan.experiment(name) for name in plan.config.experiments]
-    size = plan.config.execution.shard_seeds
-    number = [_shard_count(plan, e) for e in experiments]
-    count = sum(number)
+    shard_seeds = plan.config.execution.shard_seeds
+    counts = [_shard_count(plan, e) for e in experiments]
+    count = sum(counts)
     if count > MAX_SHARDS:
         raise ConfigError(
-            f"execution.shard_seeds is {size}, which makes {count:,} shards; allowed: at most "
+            f"execution.shard_seeds is {shard_seeds}, which makes {count:,} shards; allowed: at most "
             f"{MAX_SHARDS:,} shards, so raise it, or lower the seeds of what is trained"
         )
-    pieces = sum(n * e.cells_per_width for n, e in zip(number, experiments, strict=True))
+    pieces = sum(n * e.cells_per_width for n, e in zip(counts, experiments, strict=True))
     if pieces > MAX_PIECES:
         raise ConfigError(
             f"experiments: the {count:,} shards have {pieces:,} cells together; "
             f"allowed: at most {MAX_PIECES:,}, so shorten the lists or raise execution.shard_seeds"
         )
     memory = _memory_of_this_machine()
-    for what, need in _largest(plan) if here else ():
-        if need > memory // 2:
+    for subject, size in _memory_peaks(plan) if local else ():
+        if size > memory // 2:
             raise ConfigError(
-                f"{what} needs {size_text(need)} of memory; "
+                f"{subject} needs {size_text(size)} of memory; "
                 f"allowed: {size_text(memory // 2)}, half of this machine's"
             )
     disk, free = disk_bytes(plan), plan.free_disk()
@@ -181,16 +178,17 @@ def check_size(plan: Plan, here: bool = True) -> None:
         )
 
 
-def _largest(plan: Plan) -> list[tuple[str, float]]:
-    """What needs most memory of each kind, in words that begin with the key of the config, and its bytes."""
+def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
+    """The largest need of memory of each kind: words that begin with the key of the config, and bytes."""
     experiments = [plan.experiment(name) for name in plan.config.experiments]
     size = plan.config.execution.shard_seeds
     shards = [Shard(e, plan.config.entropy, e.m[-1], 0, min(e.seeds, size)) for e in experiments]
+    shard_runs = [shard.runs for shard in shards]
     entries = max(_entries(plan, experiment) for experiment in experiments)
     read = max(experiments, key=_read_bytes)
     cell = "seeds: a cell" if read.kind == "drawn" else "experiments: the training"
     return [
-        (f"execution.shard_seeds: a shard of {max(s.runs for s in shards):,} runs", max(map(_drawn, shards))),
+        (f"execution.shard_seeds: a shard of {max(shard_runs):,} runs", max(map(_write_bytes, shards))),
         (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
         (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
         ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
@@ -198,7 +196,7 @@ def _largest(plan: Plan) -> list[tuple[str, float]]:
 
 
 def disk_bytes(plan: Plan) -> float:
-    """Bytes still to be written at worst: missing runs, a `runs.nc` as large as its shards, tables, pages."""
+    """Bytes yet to be written, at most: missing runs, a `runs.nc` as large as its shards, tables, pages."""
     return PAGE_BYTES + sum(
         e.run_bytes * (plan.missing(e) + e.runs)
         + ENTRY_BYTES * _entries(plan, e)
@@ -210,18 +208,18 @@ def disk_bytes(plan: Plan) -> float:
 
 def shard_bytes(experiment: Experiment, m: int, seeds: int, threads: int) -> float:
     """Memory of a simulate job: its runs, and a worker for each thread."""
-    drawn = _drawn(Shard(experiment, 0, m, 0, seeds))
-    return PROCESS_BYTES + (threads - 1) * WORKER_BYTES + threads * experiment.memory(m) + drawn
+    runs = _write_bytes(Shard(experiment, 0, m, 0, seeds))
+    return PROCESS_BYTES + (threads - 1) * WORKER_BYTES + threads * experiment.memory(m) + runs
 
 
 def analysis_bytes(plan: Plan, names: list[str], threads: int) -> float:
-    """Memory of a job that goes through runs a cell for each thread."""
+    """Memory of a job that reads runs, one cell in each thread."""
     cell = max(_read_bytes(plan.experiment(name)) for name in names)
     return PROCESS_BYTES + (threads - 1) * WORKER_BYTES + threads * cell
 
 
 def analysis_seconds(plan: Plan, names: list[str]) -> float:
-    """Time of going through all runs of some experiments, and of the exact laws of their cells."""
+    """Time to read all runs of some experiments and to compute the exact laws of their cells."""
     experiments = [plan.experiment(name) for name in names]
     cells = sum(experiment.table_cells for experiment in experiments)
     runs = sum(experiment.runs for experiment in experiments)
@@ -230,17 +228,17 @@ def analysis_seconds(plan: Plan, names: list[str]) -> float:
 
 def _shard_count(plan: Plan, experiment: Experiment) -> int:
     """Shards of an experiment as the config cuts it, counted without listing."""
-    most = plan.config.execution.shard_seeds
-    return sum(-(-experiment.seeds // experiment.shard_seeds(m, most)) for m in experiment.m)
+    maximum = plan.config.execution.shard_seeds
+    return sum(-(-experiment.seeds // experiment.shard_seeds(m, maximum)) for m in experiment.m)
 
 
 def _entries(plan: Plan, experiment: Experiment) -> int:
-    """Cells times levels δ and norms ‖x‖; none for what is trained, whose tables are small."""
+    """Cells times levels δ and norms ‖x‖; 0 for a trained experiment, whose tables are small."""
     return experiment.table_cells * len(plan.config.delta) * len(plan.config.x_norm)
 
 
-def _drawn(shard: Shard[Any]) -> int:
-    return DRAWN_COPIES * shard.experiment.run_bytes * shard.runs
+def _write_bytes(shard: Shard[Any]) -> int:
+    return WRITE_COPIES * shard.experiment.run_bytes * shard.runs
 
 
 def _read_bytes(experiment: Experiment) -> int:
@@ -249,7 +247,7 @@ def _read_bytes(experiment: Experiment) -> int:
 
 @lru_cache(maxsize=4096)
 def _seed_seconds(experiment: Experiment, m: int) -> float:
-    """Work of one seed; shards of one width share it, and there may be a hundred thousand."""
+    """Work of one seed, cached for all shards of a width: there may be a hundred thousand."""
     return experiment.seed_cost(m) / 1e9
 
 

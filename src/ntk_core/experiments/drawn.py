@@ -16,15 +16,15 @@ from ..sampling.cell import Cell
 from ..sampling.streams import FORMAT_VERSION
 from .shards import Shard
 
-OWN_COPIES = 8
-"""Arrays as large as a network's weights that a dense run under a custom law may hold, its too."""
+WEIGHT_COPIES = 8
+"""Arrays of the size of a network's weights in a dense run under a custom law, the law's included."""
 
 
 @dataclass(frozen=True)
 class DrawnExperiment:
     """A full grid: the product of its axes, with `seeds` runs in every cell, numbered from `first_seed` on.
 
-    `laws` are those of its perturbations that are a user's own. See `Experiment` for what is not described.
+    `laws` are the custom laws among its perturbations. `Experiment` describes the other members.
     """
 
     name: str
@@ -40,7 +40,7 @@ class DrawnExperiment:
     kind = "drawn"
 
     def without_runs(self) -> DrawnExperiment:
-        """The grid alone: what theory is about."""
+        """The same grid with no runs, for theory."""
         return replace(self, seeds=0, first_seed=0)
 
     def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
@@ -59,7 +59,7 @@ class DrawnExperiment:
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
         """Index of a cell into the axes (perturbation, m, d, alpha).
 
-        Raises `ValueError` naming the axis, the value and what is there.
+        Raises `ValueError` with the axis, the value and the values of the axis.
         """
         index = []
         for (name, axis), value in zip(self.axes.items(), (perturbation, m, d, alpha), strict=True):
@@ -71,18 +71,20 @@ class DrawnExperiment:
     def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> DrawnExperiment:
         """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.
 
-        Raises `ValueError` for an axis, a value or seeds that are not there.
+        Raises `ValueError` for an axis, a value or seeds that the grid does not have.
         """
         if unknown := axes.keys() - self.axes.keys():
             raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
         if seeds is not None and not 0 < seeds <= self.seeds:
             raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
-        kept = {name: set(values) for name, values in axes.items()}
-        for name, values in kept.items():
+        selected = {name: set(values) for name, values in axes.items()}
+        for name, values in selected.items():
             if not values or values - set(self.axes[name]):
                 missing = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
                 raise ValueError(f"{name} is {missing}; archived: {', '.join(map(str, self.axes[name]))}")
-        parts: dict[str, Any] = {name: tuple(v for v in self.axes[name] if v in kept[name]) for name in kept}
+        parts: dict[str, Any] = {
+            name: tuple(v for v in self.axes[name] if v in values) for name, values in selected.items()
+        }
         parts["laws"] = tuple(
             law for law in self.laws if law.name in parts.get("perturbation", self.perturbation)
         )
@@ -115,7 +117,7 @@ class DrawnExperiment:
 
     @property
     def runs_together(self) -> int:
-        """Runs of a cell: its quantiles need them all at once."""
+        """Runs of a cell: its quantiles need all of them."""
         return self.seeds
 
     @property
@@ -130,7 +132,7 @@ class DrawnExperiment:
 
     @property
     def method(self) -> str:
-        """How the runs are made, for people."""
+        """How the runs are made, in words."""
         return f"simulation with the {self.sampler} sampler"
 
     def seed_cost(self, m: int) -> float:
@@ -138,22 +140,22 @@ class DrawnExperiment:
         return sum(cell.cost() for cell in self.cells([m]))
 
     def memory(self, m: int) -> int:
-        """Bytes one task holds beside the runs themselves: parts of a fixed size, whatever the width.
+        """Bytes of one task at a width, without the runs themselves and parts of a fixed size.
 
-        But a custom law is shown dense networks whole.
+        A custom law receives whole dense networks.
         """
-        return 8 * OWN_COPIES * m * max(self.d) if self.laws and self.sampler == "dense" else 0
+        return 8 * WEIGHT_COPIES * m * max(self.d) if self.laws and self.sampler == "dense" else 0
 
-    def shard_seeds(self, m: int, most: int) -> int:
-        """Seeds of one shard at a width: as many as are allowed."""
-        return most
+    def shard_seeds(self, m: int, maximum: int) -> int:
+        """Seeds of one shard at a width: the maximum."""
+        return maximum
 
     def part(self, m: int, seeds: range) -> DrawnExperiment:
         """The runs of one width with these seeds."""
         return replace(self, m=(m,), first_seed=seeds.start, seeds=len(seeds))
 
     def spec(self) -> dict[str, Any]:
-        """All that the experiment is, as plain data for a file; custom laws with source and digest."""
+        """The whole experiment as plain data for a file; custom laws with source and digest."""
         content = asdict(self)
         del content["laws"]
         if not self.first_seed:
@@ -165,7 +167,7 @@ class DrawnExperiment:
     def content_key(self, entropy: int) -> str:
         """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
 
-        Shards live in a folder of this name, so files of another grid are never mistaken for its own.
+        Shards live in a folder of this name, so that no file of another grid is used.
         """
         content: dict[str, Any] = {
             "format": FORMAT_VERSION,
@@ -182,7 +184,7 @@ class DrawnExperiment:
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive seeds of one cell; `index` is the cell's place among the shard's cells."""
+    """Consecutive seeds of one cell; `index` is the cell's number among the shard's cells."""
 
     index: int
     cell: Cell
@@ -193,9 +195,9 @@ class Piece:
 def tasks(shard: Shard[DrawnExperiment], cost: float) -> list[list[Piece]]:
     """The shard's work as lists of pieces, each list costing about `cost` (unit of `Cell.cost`).
 
-    Cheap cells share a task, dear cells are cut between blocks of seeds.
+    Cheap cells share a task. Expensive cells are cut between blocks of seeds.
     """
-    out: list[list[Piece]] = []
+    task_list: list[list[Piece]] = []
     pending: list[Piece] = []
     load = 0.0
     for index, cell in enumerate(shard.experiment.cells([shard.m])):
@@ -205,6 +207,6 @@ def tasks(shard: Shard[DrawnExperiment], cost: float) -> list[list[Piece]]:
             pending.append(Piece(index, cell, start, stop))
             load += cell.cost() * (stop - start)
             if load >= cost:
-                out.append(pending)
+                task_list.append(pending)
                 pending, load = [], 0.0
-    return [*out, pending] if pending else out
+    return [*task_list, pending] if pending else task_list

@@ -1,4 +1,4 @@
-"""How the work is spread, as a config has it: no result depends on it."""
+"""How the work is spread, as a section of the config. No result depends on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .shards import SHARD_UNIT
 
 
 def _private(address: str) -> str:
-    """Refuse an address where others on the network could read along, or send code of their own."""
+    """Refuse an address where others on the network could read the traffic or send code."""
     url = urlsplit(address)
     if not url.port or not url.hostname:
         raise ValueError("no host and port")
@@ -34,7 +34,7 @@ def _private(address: str) -> str:
 
 
 class TlsModel(Section):
-    """Who we are to a Dask scheduler, and who it must be; the scheduler needs files of the same authority."""
+    """Certificates of this client and of a Dask scheduler, all signed by one authority."""
 
     ca_file: Annotated[str, Field(min_length=1)] = Field(
         description="a file: certificate of the authority that signed the others, PEM"
@@ -44,7 +44,7 @@ class TlsModel(Section):
 
 
 class JobqueueModel(Section):
-    """Dask workers that are jobs of a batch system. They and their scheduler speak TLS, always."""
+    """Dask workers that are jobs of a batch system. They and their scheduler always speak TLS."""
 
     system: Literal["slurm", "pbs", "sge", "lsf"] = Field(
         description="'slurm', 'pbs', 'sge' or 'lsf': the batch system"

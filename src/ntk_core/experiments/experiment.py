@@ -1,6 +1,6 @@
-"""What the two kinds of experiment have in common.
+"""The interface of both kinds of experiment.
 
-config → experiments → shards (one file each, one job each) → tasks (what a worker does at once).
+config → experiments → shards (one file and one job each) → tasks (one call of a worker each).
 How an experiment is cut into shards and tasks never changes a result.
 """
 
@@ -21,7 +21,7 @@ class Experiment(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the config, and of its folder of results."""
+        """Name in the config, and of the folder of results."""
 
     @property
     def m(self) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ class Experiment(Protocol):
 
     @property
     def cells_per_width(self) -> int:
-        """Cells at one width; a trained experiment has one."""
+        """Cells at one width; 1 for a trained experiment."""
 
     @property
     def runs(self) -> int:
@@ -45,11 +45,11 @@ class Experiment(Protocol):
 
     @property
     def runs_together(self) -> int:
-        """Runs that are in memory together while tables are made."""
+        """Runs in memory together while tables are made."""
 
     @property
     def table_cells(self) -> int:
-        """Cells whose entries in the tables are many; 0 for what is trained, whose tables are small."""
+        """Cells with entries in the tables; 0 for a trained experiment, whose tables are small."""
 
     @property
     def run_bytes(self) -> int:
@@ -57,11 +57,11 @@ class Experiment(Protocol):
 
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
-        """Values of each axis but that of the seeds, in the order of the dimensions."""
+        """Values of each axis except the seeds, in the order of the dimensions."""
 
     @property
     def method(self) -> str:
-        """How the runs are made, for people."""
+        """How the runs are made, in words."""
 
     def part(self, m: int, seeds: range) -> Experiment:
         """The runs of one width with these seeds."""
@@ -70,16 +70,16 @@ class Experiment(Protocol):
         """Expected work of one seed at a width, roughly in nanoseconds on one core."""
 
     def memory(self, m: int) -> int:
-        """Bytes one task holds at a width beside the runs themselves."""
+        """Bytes of one task at a width, without the runs themselves."""
 
-    def shard_seeds(self, m: int, most: int) -> int:
-        """Seeds of one shard at a width, at most `most`."""
+    def shard_seeds(self, m: int, maximum: int) -> int:
+        """Seeds of one shard at a width, at most `maximum`."""
 
     def spec(self) -> dict[str, Any]:
-        """All that the experiment is, as plain data for a file."""
+        """The whole experiment as plain data for a file."""
 
     def content_key(self, entropy: int) -> str:
         """Ten hex digits naming everything a shard's content depends on besides its width and seeds.
 
-        Shards live in a folder of this name, so files of another experiment are never mistaken for its own.
+        Shards live in a folder of this name, so that no file of another experiment is used.
         """

@@ -1,4 +1,4 @@
-"""The two kinds of experiment as a config has them."""
+"""The two kinds of experiment as sections of a config."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Radii = Annotated[
 
 
 class AxesModel(Section):
-    """Where theory is asked for: the axes of a grid, without runs."""
+    """The axes of a grid without runs, for theory."""
 
     perturbation: Perturbations
     m: Widths
@@ -94,9 +94,9 @@ class ExperimentModel(Section):
         return self
 
     def experiment(self, name: str, laws: Mapping[str, CustomLaw]) -> DrawnExperiment:
-        """The experiment with its axes sorted: CF wants monotonic coordinates, and order is no content.
+        """The experiment with its axes sorted: CF requires monotonic coordinates, and order has no meaning.
 
-        `laws` are the user's own, by name.
+        `laws` are the custom laws by name.
         """
         custom = sorted(set(self.perturbation).difference(LAWS))
         return DrawnExperiment(
@@ -185,7 +185,7 @@ class TrainedModel(Section):
         return self
 
     def experiment(self, name: str, laws: Mapping[str, CustomLaw]) -> TrainedExperiment:
-        """The experiment, its widths ascending; laws do not enter it."""
+        """The experiment, its widths ascending. It uses no laws."""
         return TrainedExperiment(
             name=name,
             data=self.data,
@@ -203,7 +203,7 @@ class TrainedModel(Section):
 
 
 def _kind(value: Any) -> str:
-    """Which of the two an experiment is, before it is checked."""
+    """The kind of an experiment before it is checked."""
     if not isinstance(value, Mapping):
         return str(getattr(value, "kind", "drawn"))
     kind = value.get("kind", "drawn")

@@ -1,4 +1,4 @@
-"""A section of a config: a mapping whose keys and values are checked, with one clear error for each fault."""
+"""A section of a config: a mapping whose keys and values are checked, with one error for each fault."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class ConfigError(ValueError):
 
 
 MAX_AXIS = 1000
-"""Values of one list, and experiments of one config: what is larger is a mistake, and dear to check."""
+"""Values of one list, and experiments of one config: more is a mistake, and slow to check."""
 
 
 def unique(values: list[Any]) -> list[Any]:
-    """The values, if each is there once; else `ValueError`."""
+    """The values. Raises `ValueError` for a repeated one."""
     previous = set()
     for value in values:
         if value in previous:
-            raise ValueError(f"{value!r} is there twice")
+            raise ValueError(f"{value!r} appears twice")
         previous.add(value)
     return values
 
 
 class Section(BaseModel):
-    """A mapping of a config: no key but its own, no value but of its type."""
+    """A mapping of a config: only its own keys, only values of their types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -37,11 +37,11 @@ class Section(BaseModel):
 AnySection = TypeVar("AnySection", bound=Section)
 
 UNIQUE = AfterValidator(unique)
-"""Refuses a list in which a value is there twice."""
+"""Refuses a list with a repeated value."""
 
 
 def parse_section(model: type[AnySection], raw: Any, laws: Iterable[str] = ()) -> AnySection:
-    """A section of a config on its own, from plain data; `laws` are names of laws beside the package's.
+    """One section of a config from plain data; `laws` are names of custom laws.
 
     Raises `ConfigError` listing the faults, one line each.
     """

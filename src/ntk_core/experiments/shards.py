@@ -1,4 +1,4 @@
-"""Shards: the pieces of an experiment that a job makes, each a file."""
+"""Shards: parts of an experiment, one job and one file each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from .experiment import Experiment
 
 SHARD_UNIT = 1024
-"""Shards are planned in multiples of this many seeds, so that few blocks are cut by two shards."""
+"""Seeds of a shard are a multiple of this, so that shards cut few blocks."""
 
 
 AnyExperiment = TypeVar("AnyExperiment", bound=Experiment, covariant=True)
@@ -39,10 +39,9 @@ class Shard(Generic[AnyExperiment]):
 def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Consecutive ranges `(start, stop)` covering seeds 0 … seeds - 1.
 
-    Ranges in `existing` (shards already on disk, of whatever size) are used where they continue
-    the cover; the gaps are cut into ranges of `shard_seeds`. So another shard size recomputes
-    nothing, and more seeds cost only the seeds that are new. The answer does not change while the
-    ranges it names come into being.
+    Ranges in `existing` (shards on disk, of any size) are used where they continue the cover; gaps are cut
+    into ranges of `shard_seeds`. So another shard size recomputes nothing, and more seeds cost only the new
+    ones. The result stays the same while its own ranges are written.
     """
     by_start: dict[int, int] = {}
     for start, stop in existing:
@@ -54,8 +53,8 @@ def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]
         if position in by_start:
             stop = by_start[position]
         else:
-            following = bisect.bisect_right(starts, position)
-            stop = min([position + shard_seeds, seeds, *starts[following : following + 1]])
+            next_index = bisect.bisect_right(starts, position)
+            stop = min([position + shard_seeds, seeds, *starts[next_index : next_index + 1]])
         cover.append((position, stop))
         position = stop
     return cover

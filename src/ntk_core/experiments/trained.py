@@ -13,7 +13,7 @@ from ..sampling.streams import FORMAT_VERSION
 from ..sampling.training import RUN_VARIABLES, Training
 
 SHARD_COST = 2e10
-"""Work of one shard in nanoseconds: long against the start of a job, short against a night."""
+"""Work of one shard in nanoseconds: much longer than the start of a job, much shorter than a night."""
 
 STEP_NS = 0.25
 """Work of one step for each neuron, training input and coordinate (measured: 0.2)."""
@@ -21,7 +21,7 @@ STEP_NS = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedExperiment(Training):
-    """`seeds` runs at each width, trained on the same inputs. See `Experiment` for what is not described."""
+    """`seeds` runs at each width, trained on the same inputs. `Experiment` describes the other members."""
 
     name: str
     m: tuple[int, ...]
@@ -34,7 +34,7 @@ class TrainedExperiment(Training):
     def select(self, seeds: int | None, m: Iterable[int]) -> TrainedExperiment:
         """The part with these widths and the first `seeds` runs of each.
 
-        Raises `ValueError` for a width or seeds that are not there.
+        Raises `ValueError` for a width or seeds that the experiment does not have.
         """
         widths = set(m)
         if seeds is not None and not 0 < seeds <= self.seeds:
@@ -42,11 +42,11 @@ class TrainedExperiment(Training):
         if not widths or widths - set(self.m):
             missing = ", ".join(map(str, sorted(widths - set(self.m)))) or "empty"
             raise ValueError(f"m is {missing}; archived: {', '.join(map(str, self.m))}")
-        kept = tuple(width for width in self.m if width in widths)
-        return replace(self, seeds=self.seeds if seeds is None else seeds, m=kept)
+        selected = tuple(width for width in self.m if width in widths)
+        return replace(self, seeds=self.seeds if seeds is None else seeds, m=selected)
 
     def part(self, m: int, seeds: range) -> TrainedExperiment:
-        """The runs of one width with these seeds; which seeds these are is not part of the spec."""
+        """The runs of one width with these seeds. The spec holds their number only."""
         return replace(self, m=(m,), seeds=len(seeds))
 
     @property
@@ -61,17 +61,17 @@ class TrainedExperiment(Training):
 
     @property
     def runs_together(self) -> int:
-        """All runs: their tables need them all at once."""
+        """All runs: the tables need all of them."""
         return self.runs
 
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
-        """Widths, and steps after which a run is recorded."""
+        """Widths, and steps at which a run is recorded."""
         return {"m": self.m, "steps": self.times}
 
     @property
     def method(self) -> str:
-        """How the runs are made, for people."""
+        """How the runs are made, in words."""
         return f"gradient descent on {self.data}, {self.loss} loss"
 
     @property
@@ -86,16 +86,16 @@ class TrainedExperiment(Training):
         return 1e5 + STEP_NS * m * self.d * (training + recording)
 
     def memory(self, m: int) -> int:
-        """Bytes one run at a width takes while it is trained: weights twice, signs, kernels of the inputs."""
+        """Bytes of one run in training at a width: weights twice, signs, kernels of the inputs."""
         n, inputs = self.training_inputs, self.training_inputs + self.held_out_inputs
         return 8 * (2 * m * self.d + m * inputs + inputs * (self.d + n) + n * n) + m * n
 
-    def shard_seeds(self, m: int, most: int) -> int:
-        """Seeds of one shard: `SHARD_COST` of work, at most `most`."""
-        return max(1, min(most, int(SHARD_COST / self.seed_cost(m))))
+    def shard_seeds(self, m: int, maximum: int) -> int:
+        """Seeds of one shard: `SHARD_COST` of work, at most `maximum`."""
+        return max(1, min(maximum, int(SHARD_COST / self.seed_cost(m))))
 
     def spec(self) -> dict[str, Any]:
-        """All that the experiment is, as plain data for a file."""
+        """The whole experiment as plain data for a file."""
         return asdict(self)
 
     def content_key(self, entropy: int) -> str:

@@ -11,7 +11,7 @@ def clock(seconds: float) -> str:
 
 
 def size_text(count: float) -> str:
-    """Bytes as a person reads them."""
+    """Bytes with a decimal unit, B to PB."""
     for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
         if count < 1000 or unit == "PB":
             return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"

@@ -9,7 +9,7 @@ from .sphere import sphere
 LAWS: dict[str, DisplacementLaw] = {law.name: law for law in (adversarial, aligned, sphere)}
 """The laws every config may name. To add one: a file like its neighbours, and its name here.
 
-A law of a user's own is in none of this: its cell carries it (`CustomLaw`).
+Custom laws are not listed: a cell carries its own (`CustomLaw`).
 """
 
 __all__ = [

@@ -26,7 +26,7 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
 
 def band_sums(block: Band) -> FlipSums:
     """Each pair of the band flips its c = +1 neuron, by the full radius."""
-    count = block.pairs[: block.drawn]
+    count = block.pairs[: block.runs]
     return FlipSums(count.astype(np.float64), block.position_sums(count), count.astype(np.float64))
 
 

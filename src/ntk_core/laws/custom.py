@@ -1,8 +1,8 @@
-"""A displacement law of a user's own: a function in a file of theirs, checked at every draw.
+"""A custom displacement law: a function in a user's file, checked at every draw.
 
 `weights(rng, x, w0, c, radius)` is the law as a function of dense weights, for the sampler `dense`;
 `band(rng, position, sign, c, d, radius)` is the law as a function of the band, for the sampler `band`.
-docs/own-law.md has the contract. A law goes to workers, and into archives, as source text.
+docs/own-law.md has the contract. Workers and archives receive a law as source text.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from ..quantities import FlipSums
 from .law import PAIRS, Band, DisplacementLaw, Projection, Weights
 
 MAX_SOURCE = 32 * 1024
-"""Bytes of a law's file; all of it is archived with the runs, in an attribute of each of their files."""
+"""Bytes of a law's file; the whole text is archived with the runs, in an attribute of each of their files."""
 
-LONGER = {"weights": 1e-9, "band": 1e-12}
-"""By how much a displacement may be longer than the radius, relatively: rounding."""
+LENGTH_TOLERANCE = {"weights": 1e-9, "band": 1e-12}
+"""Relative excess of a displacement over the radius that rounding may cause."""
 
 PAIR_NS = 400.0
-"""Work of a law for each pair in the band; steers scheduling only (measured: 160 to 420)."""
+"""Work of a law for each pair in the band, in nanoseconds; steers scheduling only (measured: 160 to 420)."""
 
 NEURON_NS = 160.0
-"""Work of a run for each of its dense weights; steers scheduling only (measured: 160)."""
+"""Work of a run for each of its dense weights, in nanoseconds; steers scheduling only (measured: 160)."""
 
 TRIALS = 3
-"""Generators a law is tried with before a run."""
+"""Generators with which a law is tried before a run."""
 
 TRIAL_WIDTH, TRIAL_WEIGHTS = 8, 1 << 12
-"""Width of the dense networks a law is tried on, and about how many of their weights at once."""
+"""Width of the dense networks on which a law is tried, and their approximate number of weights together."""
 
 
 class LawError(ValueError):
-    """A law of a user's own that leaves the ball or fails; the message names it, its file and the fault."""
+    """A custom law that leaves the ball or fails; the message names the law, its file and the fault."""
 
 
 @dataclass(frozen=True)
 class CustomLaw:
-    """A law as text: its name and the source of its file, which alone say what it is.
+    """A law as text: its name and source define it.
 
-    `file` is where the source is from, for messages. `may_run` says that it may be run as code: true of a
-    file that the user's config names, and of what an archive holds only if the user said so.
+    `file` is the path of the source, for messages. `may_run` allows it to run as code: true of a file that
+    the user's config names, and of an archived law only if the user allows it.
     """
 
     name: str
@@ -67,8 +67,8 @@ class CustomLaw:
     def law(self) -> DisplacementLaw:
         """The law as the samplers use it. Runs the source, once a process.
 
-        Raises `LawError` where that fails or was not allowed. So do the functions of the law, where one is
-        missing, fails, or gives what is not in the ball.
+        Raises `LawError` where that fails or is not allowed. So do the functions of the law, where one is
+        missing, fails, or leaves the ball.
         """
         weights, project = self._functions()
         return DisplacementLaw(
@@ -77,33 +77,38 @@ class CustomLaw:
 
     def _functions(self) -> tuple[Weights, Projection]:
         if not self.may_run:
-            raise self.fault("is code that nobody has allowed to run")
-        definitions = _called(self, "its file", partial(_module, self.name, self.source))
+            raise self.fault("is code that you have not allowed to run")
+        definitions = _run_code(self, "its file", partial(_module, self.name, self.source))
         weights, band = definitions.get("weights"), definitions.get("band")
         return partial(_weights, self, weights), partial(_projections, self, band)
 
     def fault(self, problem: str) -> LawError:
-        """The error that says so of this law."""
+        """The error that reports a problem of this law."""
         return LawError(f"law {self.name} ({self.file}) {problem}")
 
     def try_out(self, sampler: str, m: int, d: int, alpha: float) -> None:
-        """Ask the law for a few small draws as `sampler` does, and each of them twice. Raises `LawError`."""
+        """Call the law for a few small draws as `sampler` does, each twice.
+
+        Raises `LawError` where a draw fails or the two differ.
+        """
         weights, project = self._functions()
         for seed in range(TRIALS):
             radius = alpha / math.sqrt(m)
             draw = (
-                partial(_tried_band, project, d, radius, seed)
+                partial(_trial_band, project, d, radius, seed)
                 if sampler == "band"
-                else partial(_tried_weights, weights, m, d, radius, seed)
+                else partial(_trial_weights, weights, m, d, radius, seed)
             )
             if not np.array_equal(draw(), draw()):
-                raise self.fault("gives other numbers when it is asked again with the same generator")
+                raise self.fault(
+                    "gives different numbers for the same generator; allowed: randomness from rng only"
+                )
 
 
 def read_law(path: Path) -> CustomLaw:
     """The law in a file of the user's config, still without its name.
 
-    Raises `ValueError` where the file is not there, not text in UTF-8, or too large. Runs nothing.
+    Raises `ValueError` where the file is missing, not text in UTF-8, or too large. Runs nothing.
     """
     try:
         if not path.is_file():
@@ -133,8 +138,8 @@ def _code_name(name: str) -> str:
     return f"<law {name}>"
 
 
-def _called(law: CustomLaw, where: str, call: Callable[[], Any]) -> Any:
-    """What the user's code gives; a `LawError` with exception and line where it fails."""
+def _run_code(law: CustomLaw, where: str, call: Callable[[], Any]) -> Any:
+    """Run the user's code. Where it fails, the `LawError` has its exception and line."""
     try:
         return call()
     except (Exception, SystemExit) as error:
@@ -143,30 +148,32 @@ def _called(law: CustomLaw, where: str, call: Callable[[], Any]) -> Any:
             if trace.tb_frame.f_code.co_filename == _code_name(law.name):
                 line = trace.tb_lineno
             trace = trace.tb_next
-        place = where if line is None else f"{where}, line {line}"
+        location = where if line is None else f"{where}, line {line}"
         reason = " ".join(str(error).split())[:300]
-        raise law.fault(f"fails in {place}: {type(error).__name__}: {reason}") from None
+        raise law.fault(f"fails in {location}: {type(error).__name__}: {reason}") from None
 
 
-def _asked(law: CustomLaw, name: str, function: Any, shape: tuple[int, ...], *arguments: Any) -> Array:
-    """What the law's function `name` gives for the arguments: an array of its own, of this shape, finite."""
+def _checked_array(
+    law: CustomLaw, name: str, function: Any, shape: tuple[int, ...], *arguments: Any
+) -> Array:
+    """The array, finite and of this shape, that the law's function `name` returns for the arguments."""
     if not callable(function):
         raise law.fault(f"has no function {name}; allowed: weights for the sampler dense, band for band")
-    value = _called(law, name, partial(function, *arguments))
+    value = _run_code(law, name, partial(function, *arguments))
     if type(value) is not np.ndarray or value.shape != shape or value.dtype != np.float64:
         kind = type(value).__name__
-        got = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else f"a {kind}"
-        raise law.fault(f"gives {got} from {name}; allowed: an array, float64 of shape {shape}")
+        result = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else f"a {kind}"
+        raise law.fault(f"gives {result} from {name}; allowed: an array, float64 of shape {shape}")
     if not np.isfinite(value).all():
         raise law.fault(f"gives {value[~np.isfinite(value)][0]} from {name}; allowed: finite numbers")
     return np.require(value, requirements=["C", "W"])
 
 
-def _in_ball(law: CustomLaw, name: str, length: str, lengths: Array) -> None:
-    """Refuse displacements of such `lengths`, in units of the radius, if one of them is longer than 1."""
-    longest = float(lengths.max())
-    if longest > 1.0 + LONGER[name]:
-        raise law.fault(f"leaves the ball: {length} is {longest:.10g} α/√m; allowed: at most 1")
+def _check_ball(law: CustomLaw, name: str, length: str, lengths: Array) -> None:
+    """Refuse displacements if one of their `lengths`, in units of the radius, exceeds 1."""
+    max_length = float(lengths.max())
+    if max_length > 1.0 + LENGTH_TOLERANCE[name]:
+        raise law.fault(f"leaves the ball: {length} is {max_length:.10g} α/√m; allowed: at most 1")
 
 
 def _weights(
@@ -176,10 +183,10 @@ def _weights(
     views = [array.view() for array in (x, w0, c)]
     for array in views:
         array.flags.writeable = False
-    u = _asked(law, "weights", function, w0.shape, rng, *views, radius)
+    u = _checked_array(law, "weights", function, w0.shape, rng, *views, radius)
     with np.errstate(over="ignore"):
         lengths = np.sqrt(np.einsum("...d,...d->...", u, u)) / radius
-    _in_ball(law, "weights", "‖u_i‖", lengths)
+    _check_ball(law, "weights", "‖u_i‖", lengths)
     return u
 
 
@@ -195,26 +202,26 @@ def _projections(
     """u·x/(r‖x‖) of the neurons with c = +1 and of those with c = -1, `(2, pairs)`, by the user's `band`."""
     shape = (2, position.size)
     c = np.array([[1.0], [-1.0]])
-    pairs = [np.broadcast_to(array, shape) for array in (position, sign, c)]  # cannot be written to
-    t = _asked(law, "band", function, shape, rng, *pairs, d, radius)
-    _in_ball(law, "band", "|u_i·x|/‖x‖", np.abs(t))
+    pairs = [np.broadcast_to(array, shape) for array in (position, sign, c)]  # read-only
+    t = _checked_array(law, "band", function, shape, rng, *pairs, d, radius)
+    _check_ball(law, "band", "|u_i·x|/‖x‖", np.abs(t))
     return t
 
 
 def _band_sums(project: Projection, block: Band) -> FlipSums:
-    """A position and a sign for each pair of the band, and what the law says of its two neurons."""
-    return FlipSums(*block.projection_sums(block.pairs[: block.drawn], project))
+    """A position and a sign for each pair of the band, and the law's projections of its two neurons."""
+    return FlipSums(*block.projection_sums(block.pairs[: block.runs], project))
 
 
-def _tried_band(project: Projection, d: int, radius: float, seed: int) -> Array:
-    """What the law gives for as many pairs as it is asked about at once, wherever in the band they are."""
+def _trial_band(project: Projection, d: int, radius: float, seed: int) -> Array:
+    """The law's projections for the pairs of one call, anywhere in the band."""
     rng = np.random.default_rng(seed)
     position, sign = 1.0 - rng.random(PAIRS), rng.choice([-1.0, 1.0], PAIRS)
     return project(rng, position, sign, d, radius)
 
 
-def _tried_weights(weights: Weights, m: int, d: int, radius: float, seed: int) -> Array:
-    """What the law gives for a few small networks."""
+def _trial_weights(weights: Weights, m: int, d: int, radius: float, seed: int) -> Array:
+    """The law's displacements of a few small networks."""
     rng = np.random.default_rng(seed)
     networks, half = max(1, TRIAL_WEIGHTS // (m * d)), m // 2
     w0, c = symmetric_initialization(

@@ -7,12 +7,12 @@ from . import LAWS
 
 
 def exact_law(law: str, quantity: str, m: int, d: int, alpha: float) -> ExactLaw | None:
-    """The exact law of a quantity at ‖x‖ = 1, or None where none is known, as for a custom law."""
+    """The exact law of a quantity at ‖x‖ = 1, or None where unknown, as for a custom law."""
     if quantity == "band_fraction":
         return band_fraction_law(m, alpha)
     return LAWS[law].exact(quantity, m, d, alpha) if law in LAWS else None
 
 
 def exact_quantile(law: str, quantity: str, m: int, d: int, alpha: float, delta: float) -> float:
-    """The exact (1-δ)-quantile of a quantity at ‖x‖ = 1; NaN where no exact law is known."""
+    """The exact (1-δ)-quantile of a quantity at ‖x‖ = 1; NaN where the exact law is unknown."""
     return law_quantile(exact_law(law, quantity, m, d, alpha), delta)

@@ -15,7 +15,7 @@ from ..theory.exact import ExactLaw
 from ..theory.moments import PairTerm
 
 PAIRS = 4096
-"""Pairs of the band that a custom law is asked about at once. Part of the format, as a block is."""
+"""Pairs of the band in one call of a custom law. Part of the format, as a block is."""
 
 Weights: TypeAlias = Callable[[np.random.Generator, Array, Array, Array, float], Array]
 """u `(..., m, d)` from a generator, x, w(0), c and the radius."""
@@ -27,9 +27,9 @@ Projection: TypeAlias = Callable[[np.random.Generator, Array, Array, int, float]
 class Band(Protocol):
     """The band of a block of runs, as a law's band form receives it.
 
-    `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band; only the
-    first `drawn` runs are wanted, and they must not depend on how many that is: draw counts over all of
-    `pairs`, then cut.
+    `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band. The law draws the
+    first `runs` of them, whose values must not depend on that number: draw counts over all of `pairs`,
+    then cut.
     """
 
     @property
@@ -37,8 +37,8 @@ class Band(Protocol):
         """K of each run of a whole block."""
 
     @property
-    def drawn(self) -> int:
-        """Runs that are wanted."""
+    def runs(self) -> int:
+        """Number of runs to draw."""
 
     def generator(self, variate: str) -> np.random.Generator:
         """The block's generator of this name."""
@@ -55,7 +55,7 @@ class Band(Protocol):
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
         """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
 
-        A neuron flips where 1{a ≥ 0} is another at a + u·x, as in `quantities.flip_sums`.
+        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`.
         """
 
 
@@ -65,10 +65,10 @@ class DisplacementLaw:
 
     `name` is the name in the config. `weights(rng, x, w0, c, radius)` draws u, shape `(..., m, d)`:
     the definition, which the dense sampler uses. `band(block)` draws, exactly in distribution, the
-    sums over the sign changes from the neurons of the band alone. `pair_cost(d)` is roughly what the
-    latter takes, in nanoseconds for each pair in the band; it steers scheduling only.
+    sums over the sign changes from the neurons of the band alone. `pair_cost(d)` is roughly the work of
+    `band` in nanoseconds for each pair in the band; it steers scheduling only.
 
-    What theory knows: `pair_term(quantity, d)` is the term of a pair, and `exact(quantity, m, d, alpha)` the
+    From theory: `pair_term(quantity, d)` is the term of a pair, and `exact(quantity, m, d, alpha)` the
     exact law, or None. For people: `label` in a legend, `words` for the displacement in a sentence, and the
     `marker` and `dashes` of its points and lines in figures.
     """

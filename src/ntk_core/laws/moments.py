@@ -1,6 +1,6 @@
 """Exact moments of the quantities and their limits under a displacement law, by its name.
 
-NaN for a law that theory knows nothing of, as a custom one; but the band fraction is alike under every law.
+NaN for a custom law, which has no theory. The band fraction is the same under every law.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from . import LAWS
 
 
 def pair_term(law: str, quantity: str, d: int) -> PairTerm | None:
-    """The term of a pair of neurons; None where it is not known."""
+    """The term of a pair of neurons; None where unknown."""
     if quantity == "band_fraction":
         return BAND_TERM
     return LAWS[law].pair_term(quantity, d) if law in LAWS else None
@@ -38,7 +38,7 @@ def limit(law: str, quantity: str, d: int, alpha: float, statistic: float | str)
 
 
 def exponent(law: str, quantity: str) -> float:
-    """k for which the quantity decays as m^{-k}; that of Theorem 1 where no other is known."""
+    """k for which the quantity decays as m^{-k}; that of Theorem 1 where unknown."""
     term = pair_term(law, quantity, 2)
     return EXPONENT if term is None else term.exponent
 
@@ -50,5 +50,5 @@ def cancels(law: str, quantity: str = "linearization_error") -> bool:
 
 
 def typical_statistic(law: str) -> str:
-    """The statistic of E whose rate is seen at every width: the mean, or the rms where the mean cancels."""
+    """The statistic of E that shows the rate at every width: the mean, or the rms where the mean cancels."""
     return "rms" if cancels(law) else "mean"

@@ -1,7 +1,6 @@
-"""What theory says, for a user: each argument is checked, and an unknown name is an error, not NaN.
+"""Theory for users: every argument is checked, and an unknown name is an error, not NaN.
 
-The functions below these, in `laws` and `theory`, check nothing, because they are called for every cell of a
-grid.
+The functions of `laws` and `theory` check nothing, because they are called for every cell of a grid.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ RANGES = {
     "delta": (1e-9, 0.999, "numbers, 1e-9 to 0.999"),
     "x_norm": (1e-12, 1e12, "numbers, 1e-12 to 1e12"),
 }
-"""Least and largest value of each argument, and how to say so."""
+"""Smallest and largest value of each argument, and both in words for messages."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Mom
 
 
 def _check(**arguments: Any) -> None:
-    """Raise `ValueError` for the first argument that is not allowed: its name, its value, what is allowed."""
+    """Raise `ValueError` for the first invalid argument, with its name, its value and what is allowed."""
     names: dict[str, Collection[str]] = {"law": LAWS, "quantity": QUANTITIES, "bound": bounds.BOUNDS}
     for argument, value in arguments.items():
         if argument in names:
@@ -102,5 +101,5 @@ def _check(**arguments: Any) -> None:
         if argument in ("m", "d"):
             valid &= numbers % (2 if argument == "m" else 1) == 0
         if not valid.all():
-            wrong = numbers[~valid][0]
-            raise ValueError(f"{argument} is {wrong:.15g}; allowed: {allowed}")
+            invalid = numbers[~valid][0]
+            raise ValueError(f"{argument} is {invalid:.15g}; allowed: {allowed}")

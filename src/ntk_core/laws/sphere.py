@@ -25,7 +25,7 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
 
 def band_sums(block: Band) -> FlipSums:
     """A position for each pair of the band, and a projection for each of its neurons."""
-    return FlipSums(*block.direction_sums(block.pairs[: block.drawn]))
+    return FlipSums(*block.direction_sums(block.pairs[: block.runs]))
 
 
 sphere = DisplacementLaw(

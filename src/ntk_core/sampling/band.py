@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 class BandBlock:
     """The band of a block of runs, as a law's band form receives it.
 
-    `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band; only the
-    first `drawn` runs are wanted, and they must not depend on how many that is: draw counts over all of
-    `pairs`, then cut. `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖;
+    `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band. The law draws the
+    first `runs` of them, whose values must not depend on that number: draw counts over all of `pairs`,
+    then cut. `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖;
     `streams` names the block's generators.
     """
 
     pairs: NDArray[np.int64]
-    drawn: int
+    runs: int
     radius: float
     d: int
     streams: Streams
@@ -62,7 +62,7 @@ class BandBlock:
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
         """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
 
-        A neuron flips where 1{a ≥ 0} is another at a + u·x, as in `quantities.flip_sums`.
+        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`.
         """
         sums = np.zeros((3, counts.size))
         edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
@@ -79,19 +79,19 @@ class BandBlock:
         return sums
 
     def projected(self, pairs: int, project: Projection) -> Iterator[tuple[Array, Array]]:
-        """a/(r‖x‖) and what `project` gives, `(PAIRS,)` and `(2, PAIRS)`, until there are so many `pairs`.
+        """a/(r‖x‖) and the projections by `project`, `(PAIRS,)` and `(2, PAIRS)`, for at least `pairs` pairs.
 
-        Pairs go on across runs. What is drawn is always whole, so it does not depend on how many are wanted.
+        Pairs continue across runs. Every draw has `PAIRS` pairs, so it does not depend on their number.
         """
         from .kernels.position import draw_positions, positions
         from .kernels.words import CHUNK
 
-        at, (stream, reserve) = positions(self.radius), self._streams()
+        way, (stream, reserve) = positions(self.radius), self._streams()
         signs, rng = self.generator("sign"), self.generator("displacement")
         for _ in range(0, pairs, PAIRS):
             position = np.empty(PAIRS)
             for start in range(0, PAIRS, CHUNK):
-                draw_positions(at, stream, reserve, position[start : start + CHUNK])
+                draw_positions(way, stream, reserve, position[start : start + CHUNK])
             sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
             yield sign * position, project(rng, position, sign, self.d, self.radius)
 
@@ -106,7 +106,7 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
     pairs = streams.generator("pairs").binomial(cell.m // 2, probability, size=cell.block)
     block = BandBlock(
         pairs=pairs,
-        drawn=runs,
+        runs=runs,
         radius=radius,
         d=cell.d,
         streams=streams,

@@ -131,7 +131,7 @@ def check_run(run: Run, cores: int, nodes: int | None) -> None:
     """
     try:
         check_execution(run.plan.config.execution)
-        check_size(run.plan, here=nodes is None)
+        check_size(run.plan, local=nodes is None)
         run.plan.check_laws()
     except ConfigError as error:
         raise RunError(f"The config cannot be run:\n{error}") from None

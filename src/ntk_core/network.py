@@ -1,4 +1,4 @@
-"""The notes' network and everything they define on it, once and literally.
+"""The network of the notes and every definition on it, literally as in the notes.
 
 Shapes: inputs `x` are `(d,)`; weights `w`, initial weights `w0` and displacements `u` are
 `(..., m, d)`; output signs `c` are `(..., m)`. Leading axes are independent networks. All float64.

@@ -1,4 +1,4 @@
-"""The stored quantities: one record each, with its definition and all that other modules need to know of it.
+"""The stored quantities: one record each, with its definition and all that other modules need.
 
 A run is determined by the neurons of the band B = {|w_i(0)·x| ≤ r‖x‖}, because only they can change sign.
 K ~ Binomial(m/2, p_r) pairs lie in it, p_r = P(|z| ≤ r), z ~ N(0, 1). A pair has one neuron with c = +1 and
@@ -35,7 +35,7 @@ class FlipSums:
 
 @dataclass(frozen=True)
 class NeuronSums:
-    """Sums over all m neurons of each run, as the kernels give them; every field has one shape, `(…)`.
+    """Sums over all m neurons of each run, from the kernels; all fields have one shape, `(…)`.
 
     `value` is f(w), `linear` √m ∇F(w(0))ᵀu, `delta1` √m Δ₁, `delta2` √m Δ₂, `flips` |S| and `band` |B|.
     """
@@ -49,7 +49,7 @@ class NeuronSums:
 
 
 class Step(Enum):
-    """What a pair adds, in units of a neuron, when one of its neurons at position s crosses by the radius."""
+    """Contribution of a pair, in units of a neuron, when one at position s crosses by the radius."""
 
     CONSTANT = "1"
     FALLING = "1 - s"
@@ -65,18 +65,18 @@ class Quantity:
     """A stored quantity of a run.
 
     `name` is that of its variable, `symbol` is TeX, `text` and `ascii` the same in plain characters,
-    `long_name` and `words` say what it is, for files and for people. A `fraction` counts neurons and does not
-    depend on ‖x‖; what is no fraction is proportional to ‖x‖. `supremum` is the quantity whose value under
-    the adversarial law is the supremum of this one over the ball, if there is one.
+    `long_name` describes it in files, `words` in sentences. A `fraction` counts neurons and does not depend
+    on ‖x‖; any other quantity is proportional to ‖x‖. `supremum` is the quantity whose value under the
+    adversarial law is the supremum of this one over the ball, if there is one.
 
     `definition(x, w0, c, u, radius)` is that of the notes, for one network. `from_neurons(sums, scale, m)`
     takes sums over all neurons and 1/√m. `from_band(flips, pairs, unit, m)` takes sums over the flips, the
-    pairs in the band and what one neuron can add (`unit`).
+    pairs in the band and the largest contribution of one neuron (`unit`).
 
-    What theory knows, or None: `full_step` is what a pair adds in that unit when one of its neurons crosses
-    its kink by the full radius. `printed(alpha, x_norm)` is the factor of (α‖x‖ + √log(1/δ))/√m in the
-    bound of the notes. `from_band_fraction(fraction, alpha, x_norm)` is the bound that follows from one on
-    |B|/m.
+    From theory, or None: `full_step` is the contribution of a pair in that unit when one of its neurons
+    crosses its kink by the full radius. `printed(alpha, x_norm)` is the factor of (α‖x‖ + √log(1/δ))/√m in
+    the bound of the notes. `from_band_fraction(fraction, alpha, x_norm)` is the bound that follows from
+    one on |B|/m.
     """
 
     name: str
@@ -95,11 +95,11 @@ class Quantity:
     from_band_fraction: Callable[[Array, Any, Any], Any] | None = None
 
     def unit(self, m: Any, alpha: Any) -> Any:
-        """What one neuron can add at ‖x‖ = 1: 1/m to a fraction, α/m to E, |Δ₁| and |Δ₂|."""
+        """Largest contribution of one neuron at ‖x‖ = 1: 1/m to a fraction, α/m to E, |Δ₁| and |Δ₂|."""
         return 1.0 / m if self.fraction else alpha / m
 
     def at_norm(self, x_norm: Array) -> Array:
-        """What the value at ‖x‖ = 1 is multiplied by at other norms of the input."""
+        """Factor from the value at ‖x‖ = 1 to that at another norm of the input."""
         return np.ones_like(x_norm) if self.fraction else x_norm
 
 

@@ -481,14 +481,14 @@ CHANGES: dict[str, Change] = {
     "large claims": Change(large("claims.json"), {"claims": (2, "is too large; allowed: at most"),
                                                   "verify": (1, "changed: ")}, False),
     "2^29 seeds": Change(claiming(0), dict.fromkeys(("verify --recompute 1", "describe", REPLAY, "export"),
-                                                    (2, "is cut: 6,442,450,944 runs need"))),
+                                                    (2, "is truncated: 6,442,450,944 runs need"))),
     "2^29 seeds in a file as large": Change(claiming(1 << 38), {
         REPLAY: (2, "coordinate seed is not what")}, False),
     "unknown variable": Change(edited("e/runs.nc", with_big), dict.fromkeys(
         ("verify --recompute 1", "describe", "export"), (2, "e/runs.nc has a variable big, which"))),
     "unknown variable in a table": Change(edited("e/rates.nc", with_big), dict.fromkeys(
         ("describe", "export"), (2, "e/rates.nc has a variable big of type f8, which the format"))),
-    "table larger than it can be": Change(unpacked(0), {"describe": (2, "e/rates.nc is cut: it says")}),
+    "table larger than it can be": Change(unpacked(0), {"describe": (2, "e/rates.nc is truncated: its")}),
     "table larger than memory": Change(unpacked(8 << 20), {
         "describe": (2, "e/rates.nc needs more memory than there is")}),
     "numbers that are to be scaled": Change(edited("e/runs.nc", scaled), {
@@ -519,7 +519,7 @@ CHANGES: dict[str, Change] = {
         "claims L1.1": (0, "Points tried"),
         "claims L1.2": (2, "claims.json has a number that is too large")}),
     "claims nested deep": Change(lambda root: (root / "claims.json").write_text("[" * 100_000), {
-        "claims": (2, "claims.json is no list of claims")}),
+        "claims": (2, "claims.json is not a list of claims")}),
 }  # fmt: skip
 
 

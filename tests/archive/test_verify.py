@@ -13,23 +13,17 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
+from command_line import call
 from conftest import EXPERIMENT
 from trained import EXPERIMENTS
-from typer.testing import CliRunner
 
 from ntk_core.archive.verify import Fault, check
-from ntk_core.cli import app
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.storage.checksums import MANIFEST, seal, seal_path, write_manifest
-
-
-def call(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return done.exit_code, done.output
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import call
 from conftest import ROOT, results_of
-from typer.testing import CliRunner
 
 from ntk_core.claims.record import from_json
-from ntk_core.cli import app
 from ntk_core.laws.exact import exact_quantile
 from ntk_core.quantities import QUANTITIES
 from ntk_core.storage.checksums import write_manifest
@@ -43,11 +42,6 @@ def results(archived, tmp_path_factory) -> Path:
     shutil.copy(ROOT / "tests/claims.json", root)
     write_manifest(root, [*root.glob("e/*.nc"), root / "claims.json"])
     return root
-
-
-def call(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return done.exit_code, done.output
 
 
 def as_json(*arguments: object) -> object:

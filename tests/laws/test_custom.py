@@ -13,11 +13,10 @@ import netCDF4
 import numpy as np
 import pytest
 import yaml
+from command_line import call
 from conftest import ROOT, run_snakemake
 from scipy.stats import ks_2samp
-from typer.testing import CliRunner
 
-from ntk_core.cli import app
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.runs_file import DrawnRunsFile, open_runs
 from ntk_core.datasets.shard import simulate_shard
@@ -465,11 +464,6 @@ def test_an_archive_with_odd_laws_is_refused(runs, tmp_path, laws, told):
     assert told in str(error.value)
 
 
-def call(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return done.exit_code, done.output
-
-
 RUN = ("--experiment", "own", "--perturbation", "noisy", "--m", 64, "--d", 2, "--alpha", 1, "--seed", 1100)
 
 
@@ -498,7 +492,7 @@ def test_an_archive_runs_its_code_only_if_it_is_told_to(marked):
     for arguments in (("replay", *RUN, results), ("verify", results, "--recompute", 1)):
         code, output = call(*arguments)
         assert code == 2
-        told = f"ntk-core: {results / 'own' / 'runs.nc'} has laws of its own (noisy), and"
+        told = f"ntk-core: {results / 'own' / 'runs.nc'} has custom laws (noisy); to recompute"
         assert output.splitlines()[-1].startswith(told)
         assert "--run-archived-code" in output
     built_in = [{"noisy": "adversarial"}.get(argument, argument) for argument in RUN]

@@ -43,7 +43,7 @@ def test_the_matching_network_is_one_the_theorem_speaks_of(law):
     Fixed seeds; the level is 1e-3 for each of the three laws.
     """
     cell = Cell("band", law, 4096, 3, 2.0)
-    x, w0, c, u = definitions._matching(cell, 4, Streams(7, cell.key, 0))
+    x, w0, c, u = definitions._matching_network(cell, 4, Streams(7, cell.key, 0))
     half = cell.m // 2
     assert np.array_equal(w0[:half], w0[half:])
     assert np.array_equal(c[:half], -c[half:])

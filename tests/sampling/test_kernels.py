@@ -60,7 +60,7 @@ def test_every_lane_is_numpys_generator():
 def test_words_taken_one_by_one_are_those_of_a_chunk():
     one, other = stream(3), stream(3)
     for _ in range(2):
-        assert [words.take(one) for _ in range(words.CHUNK)] == words.chunk(other).tolist()
+        assert [words.next_word(one) for _ in range(words.CHUNK)] == words.chunk(other).tolist()
 
 
 def test_uniforms_are_the_upper_bits_of_their_words():
@@ -280,7 +280,7 @@ def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkey
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
     assert compiling.folder() is None
     assert "Set NUMBA_CACHE_DIR" in caplog.text
-    monkeypatch.setattr(compiling, "KEPT", None)
+    monkeypatch.setattr(compiling, "CACHE_FOLDER", None)
 
     def double(x):
         return 2 * x

@@ -1,14 +1,13 @@
-"""Two archives of the same experiments as one: their cells, or their seeds, add up to a whole grid.
+"""Two archives merged into one: their cells, or their seeds, add up to a full grid.
 
-In: two folders with runs. Out: a folder with the runs of both and the tables made of them, and a manifest.
-Both are verified first; runs that both hold must agree in every bit. Runs are copied cell by cell, so memory
-does not grow with their number, and the merged `runs.nc` has the bytes one run of the whole grid would give.
+In: two folders with runs. Out: a folder with the runs of both, the tables made of them, and a manifest.
+Both are verified first. Runs that both hold must agree in every bit. Runs are copied cell by cell, so memory
+does not grow with their number. The merged `runs.nc` has the bytes that one run of the full grid gives.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..datasets.runs import RunsWriter, run_coordinates, runs_attributes
 from ..datasets.runs_file import DrawnRunsFile
 from ..datasets.theory import theory_dataset
 from ..experiments.drawn import DrawnExperiment
+from ..experiments.experiment import Experiment
 from ..laws import LAWS
 from ..network import Array
 from ..quantities import QUANTITIES
@@ -35,68 +35,69 @@ from .verify import check
 
 
 class MergeError(ValueError):
-    """Two archives that are not parts of one whole; the message says where they disagree or what lacks."""
+    """Two archives that are not parts of one grid; the message names the disagreement or the gap."""
 
 
-def merge_archives(first: Path, second: Path, to: Path) -> dict[str, DrawnExperiment]:
-    """Join two archives into the new folder `to`; returns the merged experiments by name.
+def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]:
+    """Merge two archives into the new folder `to`; returns its experiments by name.
 
-    An experiment that only one of them holds is taken as it is. Tables are at the levels and norms of the
-    first archive. Raises `MergeError` where they disagree, leave a gap or are not whole, `FileExistsError`
-    where there is something at `to`, `ResultsError` and `NoManifestError` for what cannot be read.
+    An experiment of one archive only is copied. Tables are at the levels and norms of the first archive.
+    Raises `MergeError` where the archives disagree, leave a gap or fail verification, `FileExistsError` where
+    `to` exists, `ResultsError` and `NoManifestError` for what cannot be read.
     """
     if to.exists():
         raise FileExistsError(f"{to} already exists; choose a new path")
     for path in (first, second):
         if faults := check(path).faults:
             raise MergeError(f"{path} fails verification: {faults[0].path} ({faults[0].kind})")
-    sides = [open_archive(first), open_archive(second)]
-    beside = to.with_name(f".{to.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    merged = {}
+    archives = [open_archive(first), open_archive(second)]
+    temporary_folder = to.with_name(f".{to.name}.part")
+    shutil.rmtree(temporary_folder, ignore_errors=True)
+    experiments: dict[str, Experiment] = {}
     try:
-        for name in sorted({*sides[0], *sides[1]}):
-            parts = [side[name] for side in sides if name in side]
-            drawn = [results for results in parts if isinstance(results, DrawnResults)]
+        for name in sorted({*archives[0], *archives[1]}):
+            parts = [archive[name] for archive in archives if name in archive]
+            grids = [part for part in parts if isinstance(part, DrawnResults)]
             if len(parts) == 1:
-                _copy(parts[0], beside / name)
-            elif len(drawn) == 1 or not drawn:
+                experiments[name] = _copy(parts[0], temporary_folder / name)
+            elif len(grids) == 2:
+                experiments[name] = _merge(grids, temporary_folder / name)
+            else:
                 raise MergeError(f"{name}: trained experiments cannot be merged, only drawn ones")
-            if drawn:
-                merged[name] = drawn[0].spec if len(parts) == 1 else _merge(drawn, beside / name)
-        write_manifest(beside, sorted(beside.rglob("*.nc")))
-        beside.replace(to)
+        write_manifest(temporary_folder, sorted(temporary_folder.rglob("*.nc")))
+        temporary_folder.replace(to)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return merged
+        shutil.rmtree(temporary_folder, ignore_errors=True)
+    return experiments
 
 
-def _copy(results: DrawnResults | TrainedResults, to: Path) -> None:
-    to.mkdir(parents=True)
+def _copy(results: DrawnResults | TrainedResults, folder: Path) -> Experiment:
+    folder.mkdir(parents=True)
     for name in results.datasets:
-        shutil.copyfile(results.folder / f"{name}.nc", to / f"{name}.nc")
+        shutil.copyfile(results.folder / f"{name}.nc", folder / f"{name}.nc")
+    return results.spec
 
 
 def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
-    """One experiment of both archives, with its tables, into `folder`."""
-    whole, entropy = _whole(parts), parts[0].entropy
+    """Write the runs and the tables of one experiment of both archives into `folder`."""
+    grid, entropy = _full_grid(parts), parts[0].entropy
     folder.mkdir(parents=True)
     with ExitStack() as stack:
         sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / "runs.nc"))) for part in parts]
         _check_overlap(sources)
-        _write(whole, entropy, sources, folder / "runs.nc")
+        _write_runs(grid, entropy, sources, folder / "runs.nc")
     table = parts[0].quantiles()
     delta, x_norm = (tuple(map(float, table[name].values)) for name in ("delta", "x_norm"))
-    theory = theory_dataset(whole, entropy, delta, x_norm, None)
+    theory = theory_dataset(grid, entropy, delta, x_norm, None)
     write(theory, folder / "theory.nc")
-    quantiles = quantile_dataset(folder / "runs.nc", theory, whole, entropy, None)
+    quantiles = quantile_dataset(folder / "runs.nc", theory, grid, entropy, None)
     write(quantiles, folder / "quantiles.nc")
-    write(rate_dataset(quantiles, whole, entropy), folder / "rates.nc")
-    return whole
+    write(rate_dataset(quantiles, grid, entropy), folder / "rates.nc")
+    return grid
 
 
-def _whole(parts: list[DrawnResults]) -> DrawnExperiment:
-    """The experiment that both are parts of. Raises `MergeError` where there is none."""
+def _full_grid(parts: list[DrawnResults]) -> DrawnExperiment:
+    """The smallest grid that both are parts of. Raises `MergeError` where there is none."""
     one, other = (part.spec for part in parts)
     for key in ("sampler", "laws"):
         if (left := getattr(one, key)) != (right := getattr(other, key)):
@@ -120,70 +121,64 @@ class _Source:
 
     file: DrawnRunsFile
 
-    def holds(self, cell: Cell) -> bool:
+    def has_cell(self, cell: Cell) -> bool:
         axes = self.file.experiment.axes
         return all(getattr(cell, name) in values for name, values in axes.items())
 
     def read(self, quantity: str, cell: Cell, numbers: range) -> Array:
-        place = self.file.experiment.place(cell.perturbation, cell.m, cell.d, cell.alpha)
+        index = self.file.experiment.place(cell.perturbation, cell.m, cell.d, cell.alpha)
         first = self.file.experiment.first_seed
-        return self.file.read(quantity, (*place, slice(numbers.start - first, numbers.stop - first)))
+        return self.file.read(quantity, (*index, slice(numbers.start - first, numbers.stop - first)))
 
-    def within(self, numbers: range) -> range:
-        own = self.file.experiment.numbers
-        return range(max(numbers.start, own.start), min(numbers.stop, own.stop))
+    def overlap(self, numbers: range) -> range:
+        archived = self.file.experiment.numbers
+        return range(max(numbers.start, archived.start), min(numbers.stop, archived.stop))
 
 
 def _check_overlap(sources: list[_Source]) -> None:
-    """Raises `MergeError` naming the first run that both hold and that is not the same in both."""
+    """Raises `MergeError` naming the first run that both hold with different bits."""
     one, other = sources
-    common = one.within(other.file.experiment.numbers)
+    common = one.overlap(other.file.experiment.numbers)
     if not common:
         return
     for cell in one.file.experiment.cells():
-        if not other.holds(cell):
+        if not other.has_cell(cell):
             continue
         for quantity in QUANTITIES:
             left, right = (source.read(quantity, cell, common) for source in sources)
             differing = np.flatnonzero(left.view(np.uint64) != right.view(np.uint64))
             if differing.size:
-                at = int(differing[0])
+                first = int(differing[0])
                 raise MergeError(
-                    f"{one.file.experiment.name}: {quantity} of {cell.name}, seed {common[at]}, is "
-                    f"{left[at]!r} in one archive and {right[at]!r} in the other"
+                    f"{one.file.experiment.name}: {quantity} of {cell.name}, seed {common[first]}, is "
+                    f"{left[first]!r} in one archive and {right[first]!r} in the other"
                 )
 
 
-def _write(whole: DrawnExperiment, entropy: int, sources: list[_Source], path: Path) -> None:
-    """The runs of both in one file. Raises `MergeError` naming what neither holds."""
-    with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
-        coords = run_coordinates(whole, whole.m, whole.numbers)
-        writer = RunsWriter(file, coords, runs_attributes(whole, entropy), archival=True)
-        chunk = writer.chunk(whole.seeds)
+def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], path: Path) -> None:
+    """Write the runs of both into one file. Raises `MergeError` naming a run that neither holds."""
+    with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
+        coords = run_coordinates(grid, grid.m, grid.numbers)
+        writer = RunsWriter(file, coords, runs_attributes(grid, entropy), archival=True)
+        chunk = writer.chunk(grid.seeds)
         for quantity in QUANTITIES:
-            for index, cell in zip(np.ndindex(whole.shape), whole.cells(), strict=True):
-                read = _reader(whole, cell, [source for source in sources if source.holds(cell)], quantity)
-                for low in range(0, whole.seeds, chunk):
-                    high = min(low + chunk, whole.seeds)
-                    numbers = range(whole.first_seed + low, whole.first_seed + high)
-                    writer.put(quantity, index, slice(low, high), read(numbers))
+            for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
+                for low in range(0, grid.seeds, chunk):
+                    high = min(low + chunk, grid.seeds)
+                    numbers = range(grid.first_seed + low, grid.first_seed + high)
+                    writer.put(quantity, index, slice(low, high), _read(sources, quantity, cell, numbers))
 
 
-def _reader(
-    whole: DrawnExperiment, cell: Cell, sources: list[_Source], quantity: str
-) -> Callable[[range], Array]:
-    """Reads runs of a cell by number, each from the archive that has it."""
-
-    def read(numbers: range) -> Array:
-        values, at = [], numbers.start
-        while at < numbers.stop:
-            ranges = [source.within(range(at, numbers.stop)) for source in sources]
-            starting = (numbers for numbers in ranges if numbers and numbers.start == at)
-            longest = max(starting, key=len, default=range(0))
-            if not longest:
-                raise MergeError(f"{whole.name}: neither archive holds {cell.name}, seed {at}")
-            values.append(sources[ranges.index(longest)].read(quantity, cell, longest))
-            at = longest.stop
-        return np.concatenate(values)
-
-    return read
+def _read(sources: list[_Source], quantity: str, cell: Cell, numbers: range) -> Array:
+    """Read runs of a cell by number, each from an archive that has it."""
+    candidates = [source for source in sources if source.has_cell(cell)]
+    values, seed = [], numbers.start
+    while seed < numbers.stop:
+        ranges = [source.overlap(range(seed, numbers.stop)) for source in candidates]
+        longest = max((r for r in ranges if r and r.start == seed), key=len, default=None)
+        if longest is None:
+            name = sources[0].file.experiment.name
+            raise MergeError(f"{name}: neither archive holds {cell.name}, seed {seed}")
+        values.append(candidates[ranges.index(longest)].read(quantity, cell, longest))
+        seed = longest.stop
+    return np.concatenate(values)

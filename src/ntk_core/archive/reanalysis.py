@@ -1,8 +1,8 @@
-"""What a reanalysis asks of an archive, checked before any work starts.
+"""The config of a reanalysis, checked against its archive before any work starts.
 
-In: the plain mapping of a config with the key `archive`. Out: a `Reanalysis`: for each experiment what
-`ntk_core.open_archive(...)[experiment]` is asked for, and the figures that are drawn of the answer. It reads
-the headers of the archive and nothing else; no run is ever made.
+In: the plain mapping of a config with the key `archive`. Out: a `Reanalysis`: for each experiment the
+arguments of `ntk_core.open_archive(...)[experiment].quantiles`, and the figures to draw. It reads only the
+headers of the archive; no run is ever made.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from ..experiments.execution_model import ExecutionModel
 from ..experiments.section import ConfigError, Section, parse_section, unique
 from ..figures import TRAINING_FIGURES, drawable
 from ..quantities import QUANTITIES
-from .results import DrawnResults, open_archive
+from .results import open_archive
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ..execution.compute import Workers
 
-Whole = Annotated[list[int], Field(min_length=1), AfterValidator(unique)]
+Integers = Annotated[list[int], Field(min_length=1), AfterValidator(unique)]
 Numbers = Annotated[list[float], Field(min_length=1), AfterValidator(unique)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 
 
 class SelectModel(Section):
-    """The part of an archive that is looked at; what is left out is looked at whole."""
+    """The part of an archive to reanalyse: all of an axis where its key is left out."""
 
     experiment: Names | None = Field(default=None, description="a list of experiments of the archive")
     perturbation: Names | None = Field(default=None, description="a list of archived displacement laws")
-    m: Whole | None = Field(default=None, description="a list of archived widths")
-    d: Whole | None = Field(default=None, description="a list of archived input dimensions")
+    m: Integers | None = Field(default=None, description="a list of archived widths")
+    d: Integers | None = Field(default=None, description="a list of archived input dimensions")
     alpha: Numbers | None = Field(default=None, description="a list of archived radii")
     seeds: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="a whole number, at least 1: only so many runs of each cell, the first"
@@ -65,41 +65,35 @@ class ReanalysisModel(Section):
 
 @dataclass(frozen=True)
 class Reanalysis:
-    """An archive, and for each experiment what is asked of it and which figures are drawn.
-
-    `drawn` are those whose displacements are drawn, not trained.
-    """
+    """An archive, and for each experiment its kind, the part to reanalyse and the figures to draw."""
 
     path: Path
     selections: dict[str, dict[str, Any]]
     figures: dict[str, tuple[str, ...]]
-    drawn: frozenset[str]
+    kinds: dict[str, str]
     execution: ExecutionModel
 
     def summarised(self, kind: str) -> list[str]:
-        """Experiments of a kind, drawn or trained, whose error is looked at: a summary is about that."""
+        """Experiments of a kind, drawn or trained, with a selected error: a summary is about that."""
         return [
             name
             for name, selection in self.selections.items()
-            if ("drawn" if name in self.drawn else "trained") == kind
-            and "linearization_error" in selection.get("quantity", QUANTITIES)
+            if self.kinds[name] == kind and "linearization_error" in selection.get("quantity", QUANTITIES)
         ]
 
     def tables(self, name: str, workers: Workers) -> tuple[xr.Dataset, xr.Dataset]:
-        """Quantiles and rates of an experiment as asked for."""
-        results, selection = open_archive(self.path)[name], self.selections[name]
-        if isinstance(results, DrawnResults):
-            quantiles = results.quantiles(**selection, workers=workers)
-        else:
-            quantiles = results.quantiles(**selection)
+        """Quantiles and rates of the selected part of an experiment."""
+        results = open_archive(self.path)[name]
+        options: dict[str, Any] = {"workers": workers} if self.kinds[name] == "drawn" else {}
+        quantiles = results.quantiles(**self.selections[name], **options)
         return quantiles, results.rates(quantiles)
 
 
 def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
     """A checked `Reanalysis` from the plain mapping of a config.
 
-    Raises `ConfigError` that names key, value and what is allowed, also where the archive is not there, does
-    not hold what is selected, or where results would be written into it.
+    Raises `ConfigError` that names key, value and what is allowed, also where there is no archive, where it
+    does not hold the selection, or where results would be written into it.
     """
     model = parse_section(ReanalysisModel, _numbers(raw))
     path = Path(model.archive).absolute()
@@ -113,13 +107,13 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         results = {name: archive[name] for name in names}
     except ResultsError as error:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None
-    drawn = [name for name in names if isinstance(results[name], DrawnResults)]
+    kinds = {name: results[name].spec.kind for name in names}
     selections: dict[str, dict[str, Any]] = {}
     figures, possible = {}, {}
     for name in names:
         part = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
         levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
-        if name not in drawn:
+        if kinds[name] == "trained":
             part = {key: value for key, value in part.items() if key in ("m", "seeds")}
         selections[name] = levels | part
         try:
@@ -127,18 +121,18 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         except ValueError as error:
             raise ConfigError(f"select.{error} (experiment {name})") from None
         quantities = part.get("quantity", QUANTITIES)
-        possible[name] = drawable(quantities) if name in drawn else TRAINING_FIGURES
+        possible[name] = drawable(quantities) if kinds[name] == "drawn" else TRAINING_FIGURES
         selected = model.select.figure
         figures[name] = tuple(f for f in possible[name] if selected is None or f in selected)
     for figure in model.select.figure or []:
-        if not any(figure in drawable_names for drawable_names in possible.values()):
+        if not any(figure in names_of_one for names_of_one in possible.values()):
             allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
-    return Reanalysis(path, selections, figures, frozenset(drawn), model.execution)
+    return Reanalysis(path, selections, figures, kinds, model.execution)
 
 
 def _numbers(value: Any) -> Any:
-    """The value with numbers where Snakemake, given lists on its command line, has left text."""
+    """The value with numbers in place of text: Snakemake leaves lists of its command line as text."""
     if isinstance(value, Mapping):
         return {key: _numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):

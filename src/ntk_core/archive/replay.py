@@ -1,9 +1,9 @@
-"""Single runs and blocks of an archive, computed again and compared bit for bit."""
+"""Single runs and blocks of an archive, recomputed and compared bit for bit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -22,10 +22,10 @@ from ..sampling.training import RUN_VARIABLES
 
 @dataclass(frozen=True)
 class Replayed:
-    """One run, archived and computed again: values by quantity, at ‖x‖ = 1 if it was drawn.
+    """One run, archived and recomputed: values by quantity, of a drawn run at ‖x‖ = 1.
 
-    Of a run that was trained they are arrays over times and held-out inputs, or over times, and `definitions`
-    is of its end. It is None where the definitions were not asked for.
+    Values of a trained run are arrays over times and held-out inputs, or over times; its `definitions` are
+    those of the last time. `definitions` is None where they were not evaluated.
     """
 
     title: str
@@ -36,16 +36,16 @@ class Replayed:
     @property
     def same(self) -> bool:
         """Whether archived and recomputed agree in every bit."""
-        return all(same_bits(self.recomputed[name], old) for name, old in self.archived.items())
+        return all(same_bits(self.recomputed[name], values) for name, values in self.archived.items())
 
     @property
     def apart(self) -> float:
         """The largest distance between the recomputed quantities and the definitions; NaN without these."""
-        pairs = [
+        distances = [
             np.abs(np.atleast_2d(self.recomputed[name])[-1] - value)
             for name, value in (self.definitions or {}).items()
         ]
-        return float(np.nanmax(pairs)) if pairs else math.nan
+        return float(np.nanmax(distances)) if distances else math.nan
 
 
 def replay(
@@ -58,10 +58,10 @@ def replay(
     dense: bool,
     run_archived_code: bool,
 ) -> Replayed:
-    """A run of an open archive, computed again; with `dense` also by the definitions.
+    """Recompute a run of an open archive; with `dense` also evaluate the definitions.
 
-    A law that came with the archive is code of whoever made it, and is run only if that is allowed. Raises
-    `ResultsError` where it is not or there is no such run, `ValueError` for a network too large to hold.
+    A custom law of the archive is code of whoever made it, and is run only with `run_archived_code`. Raises
+    `ResultsError` without that or where there is no such run, `ValueError` for a network too large to hold.
     """
     index = runs.index(perturbation, m, d, alpha, seed)
     if runs.experiment.cell(index).custom is not None:
@@ -69,39 +69,44 @@ def replay(
     cell, entropy = runs.experiment.cell(index), runs.entropy
     block = f"block {seed // cell.block}, place {seed % cell.block}"
     place = seed - runs.experiment.first_seed
-    old = [runs.read(quantity, (*index, place)) for quantity in QUANTITIES]
+    archived = [runs.read(quantity, (*index, place)) for quantity in QUANTITIES]
     by_definition = definitions(entropy, cell, seed) if dense else None
     return Replayed(
         f"{runs.experiment.name}: {cell.name}, seed {seed} ({block}), at |x| = 1",
-        dict(zip(QUANTITIES, map(np.asarray, old), strict=True)),
+        dict(zip(QUANTITIES, map(np.asarray, archived), strict=True)),
         dict(zip(QUANTITIES, simulate(entropy, cell, seed, seed + 1)[:, 0], strict=True)),
         None if by_definition is None else dict(zip(QUANTITIES, by_definition, strict=True)),
     )
 
 
 def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Replayed:
-    """As `replay`, of a run that was trained."""
+    """Retrain a run of an open archive; with `dense` also evaluate the definitions at its end."""
     experiment = runs.experiment
-    one = TrainedRun(runs, runs.index(m, seed))
-    archived, recomputed = one.archived(), one.recomputed()
-    at_end = trained_definitions(experiment, runs.entropy, m, seed) if dense else None
-    ended = f"{descent.Status(recomputed.status).name.lower().replace('_', ' ')}, {recomputed.steps} steps"
+    index, _ = runs.index(m, seed)
+    run = TrainedRun(runs, (index,), seed)
+    archived, recomputed = run.archived(), run.recomputed()
+    by_definition = trained_definitions(experiment, runs.entropy, m, seed) if dense else None
+    ending = f"{descent.Status(recomputed.status).name.lower().replace('_', ' ')}, {recomputed.steps} steps"
     return Replayed(
-        f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ended}",
+        f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ending}",
         archived,
         recomputed.variables(),
-        None if at_end is None else dict(zip(QUANTITIES, at_end, strict=True)),
+        None if by_definition is None else dict(zip(QUANTITIES, by_definition, strict=True)),
     )
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of runs of an archive, drawn together: they can only be recomputed together."""
+    """A block of runs of an archive: they were drawn together, and are recomputed together."""
 
     runs: DrawnRunsFile
     index: tuple[int, ...]
-    cell: Cell
     number: int
+
+    @property
+    def cell(self) -> Cell:
+        """The cell at its index."""
+        return self.runs.experiment.cell(self.index)
 
     @property
     def seeds(self) -> slice:
@@ -114,7 +119,7 @@ class Block:
         return f"{self.runs.experiment.name} ({self.cell.name}, {seeds})"
 
     def differing(self) -> dict[str, int]:
-        """How many runs differ in any bit from what is archived, by quantity; empty if none does."""
+        """Number of runs that differ in any bit from the archived ones, by quantity; empty if none does."""
         recomputed = simulate(self.runs.entropy, self.cell, self.seeds.start, self.seeds.stop)
         first = self.runs.experiment.first_seed
         places = slice(self.seeds.start - first, self.seeds.stop - first)
@@ -125,27 +130,29 @@ class Block:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A trained run of an archive, which is a block of its own; `index` is into (m, seed)."""
+    """A trained run of an archive; `index` is into (m,), `number` is the seed."""
 
     runs: TrainedRunsFile
-    index: tuple[int, int]
+    index: tuple[int]
+    number: int
 
     def __str__(self) -> str:
-        at, seed = self.index
-        return f"{self.runs.experiment.name} (trained, m = {self.runs.experiment.m[at]}, seed {seed})"
+        experiment = self.runs.experiment
+        return f"{experiment.name} (trained, m = {experiment.m[self.index[0]]}, seed {self.number})"
 
     def recomputed(self) -> descent.Trained:
-        """The run, computed again; its bits are the same each time."""
+        """The run, trained from its seed: always the same bits."""
         experiment, entropy = self.runs.experiment, self.runs.entropy
-        at, seed = self.index
-        return descent.train(experiment, load(experiment, entropy), entropy, experiment.m[at], seed)
+        data, m = load(experiment, entropy), experiment.m[self.index[0]]
+        return descent.train(experiment, data, entropy, m, self.number)
 
     def archived(self) -> dict[str, Array]:
-        """What is archived of it, by variable: `(times, inputs)` or `(times,)`."""
-        return {name: self.runs.read(name, self.index) for name in (*QUANTITIES, *RUN_VARIABLES)}
+        """Its archived values, by variable: `(times, inputs)` or `(times,)`."""
+        index = (*self.index, self.number)
+        return {name: self.runs.read(name, index) for name in (*QUANTITIES, *RUN_VARIABLES)}
 
     def differing(self) -> dict[str, int]:
-        """1 for each variable that differs in any bit from what is archived; empty if none does."""
+        """1 for each variable that differs in any bit from the archived one; empty if none does."""
         archived = self.archived()
         return {
             name: 1
@@ -155,31 +162,22 @@ class TrainedRun:
 
 
 def same_bits(a: Array, b: Array) -> bool:
-    """Whether two arrays of float64 agree in every bit; any NaN is like any other."""
+    """Whether two arrays of float64 agree in every bit; every NaN equals every other."""
     nan = np.isnan(a)
     return np.array_equal(nan, np.isnan(b)) and np.array_equal(
         a[~nan].view(np.uint64), b[~nan].view(np.uint64)
     )
 
 
+BLOCKS: dict[str, Callable[..., Block | TrainedRun]] = {"drawn": Block, "trained": TrainedRun}
+"""What is recomputed at once, by kind of experiment."""
+
+
 def random_blocks(
-    archives: Sequence[DrawnRunsFile | TrainedRunsFile], count: int
+    files: Sequence[DrawnRunsFile | TrainedRunsFile], count: int
 ) -> Iterator[Block | TrainedRun]:
-    """`count` blocks at random, each block of the archives as likely as any other."""
-    if count == 0:
-        return
-    random = Random()  # not seeded: other blocks every time
-    cells: list[tuple[DrawnRunsFile | TrainedRunsFile, tuple[int, ...], range]] = []
-    for runs in archives:
-        if isinstance(runs, TrainedRunsFile):
-            cells += [(runs, (at,), runs.experiment.numbers) for at in range(len(runs.experiment.m))]
-        else:
-            size, numbers = next(runs.experiment.cells()).block, runs.experiment.numbers
-            blocks = range(numbers.start // size, -(-numbers.stop // size))
-            cells += [(runs, index, blocks) for index in np.ndindex(runs.experiment.shape)]
-    for runs, index, blocks in random.choices(cells, weights=[len(cell[2]) for cell in cells], k=count):
-        number = random.choice(blocks)
-        if isinstance(runs, TrainedRunsFile):
-            yield TrainedRun(runs, (index[0], number))
-        else:
-            yield Block(runs, index, runs.experiment.cell(index), number)
+    """`count` blocks at random, each block of the files equally likely."""
+    random = Random()  # not seeded: other blocks at each call
+    cells = [(runs, *cell) for runs in files for cell in runs.blocks()]
+    for runs, index, numbers in random.choices(cells, weights=[len(cell[2]) for cell in cells], k=count):
+        yield BLOCKS[runs.experiment.kind](runs, index, random.choice(numbers))

@@ -1,10 +1,9 @@
-"""An archive opened for reanalysis: its files as plain xarray, and whatever else can be asked of its runs.
+"""An archive opened for reading: its files as plain xarray, and new tables from its runs.
 
 In: the folder of the results of a run, or of an archive made of them. Out: an `Archive`, a mapping from the
-name of an experiment to its results. Nothing is read before it is asked for, nothing is ever written, and
-neither Snakemake nor Dask is needed; where Dask is installed, `runs` comes in chunks. It stands above
-`archive.py`, which decides whether a file is to be believed, and hides nothing: every table is an
-`xarray.Dataset` as in the files, and the same functions as in the workflow make it.
+name of an experiment to its results. Files are read on first use, and nothing is ever written. Neither
+Snakemake nor Dask is needed; where Dask is installed, `runs` comes in chunks. Every table is an
+`xarray.Dataset` as in the files, and the functions of the workflow make it.
 """
 
 from __future__ import annotations
@@ -60,13 +59,13 @@ class _Results(Generic[Kind]):
         self.folder = folder
         """The folder of its files."""
         self.spec: Kind = spec
-        """The experiment: its axes and how many runs there are of each cell."""
+        """The experiment: its axes and the number of runs of each cell."""
         self.entropy = entropy
         """The root of its randomness."""
 
     @property
     def runs(self) -> xr.Dataset:
-        """`runs.nc`: one value a run, read when asked for; in chunks where Dask is installed."""
+        """`runs.nc`: one value a run, read on use; in chunks where Dask is installed."""
         chunks: Any = {} if importlib.util.find_spec("dask") else None
         path = self.folder / "runs.nc"
         with reading(path):
@@ -74,13 +73,13 @@ class _Results(Generic[Kind]):
 
     @property
     def datasets(self) -> dict[str, xr.Dataset]:
-        """All its files by name, `runs`, `quantiles`, `rates` and so on, as they are."""
+        """All its files by name: `runs`, `quantiles`, `rates` and so on."""
         return {"runs": self.runs, **{name: self._table(name) for name in self.FILES}}
 
     def rates(self, table: xr.Dataset | None = None) -> xr.Dataset:
-        """Slopes against m and the constants in front, as in `rates.nc`, of a table that `quantiles` gave.
+        """Slopes against m and the constants in front, of a table made by `quantiles` (see `rates.nc`).
 
-        The archived rates where none is given.
+        Without a table, the archived rates.
         """
         if table is None:
             return self._table("rates")
@@ -91,7 +90,7 @@ class _Results(Generic[Kind]):
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)
 
     def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Ascending levels and norms, those archived where none are asked for."""
+        """Ascending levels and norms; the archived ones for None."""
         table = self._table("quantiles")
         requested = {"delta": delta, "x_norm": x_norm}
         values = {
@@ -111,9 +110,9 @@ class _Results(Generic[Kind]):
 class DrawnResults(_Results[DrawnExperiment]):
     """The results of a grid of drawn displacements.
 
-    Methods take values of the axes `perturbation`, `m`, `d` and `alpha`, each one value or several, to ask
-    for a part of the grid, and raise `ValueError` for one that is not there. Datasets are at ‖x‖ = 1 where
-    they have no `x_norm`.
+    Methods take values of the axes `perturbation`, `m`, `d` and `alpha`, each one value or several, to select
+    a part of the grid, and raise `ValueError` for a value that is not archived. Datasets without `x_norm` are
+    at ‖x‖ = 1.
     """
 
     FILES = ("theory", "quantiles", "rates")
@@ -129,10 +128,10 @@ class DrawnResults(_Results[DrawnExperiment]):
     ) -> xr.Dataset:
         """Quantiles at levels 1 - δ, intervals, moments, bounds, exact values, exceedances (`quantiles.nc`).
 
-        As archived where nothing is asked for; else computed from the runs, cell by cell, at new levels δ
+        Without arguments, the archived table. Else computed from the runs, cell by cell, at new levels δ
         from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds`
-        runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for what is not
-        archived.
+        runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for a value that
+        is not archived.
         """
         if not axes and all(requested is None for requested in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")
@@ -145,8 +144,8 @@ class DrawnResults(_Results[DrawnExperiment]):
     def part(
         self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
     ) -> tuple[DrawnExperiment, tuple[str, ...]]:
-        """A part of the grid, and some quantities. Raises `ValueError` for what is not there."""
-        return self.spec.select(seeds, **_several(axes)), _quantities(quantity)
+        """A part of the grid, and some quantities. Raises `ValueError` for a value that is not archived."""
+        return self.spec.select(seeds, **_as_lists(axes)), _quantities(quantity)
 
     def bounds(
         self, delta: Levels = None, x_norm: Levels = None, m: Any = None, alpha: Any = None
@@ -155,7 +154,7 @@ class DrawnResults(_Results[DrawnExperiment]):
 
         At the archived values or others: even m ≥ 2, α > 0, δ from 1e-9 to 0.999, ‖x‖ > 0.
         """
-        levels, experiment = self._levels(delta, x_norm), self._elsewhere(m=m, alpha=alpha)
+        levels, experiment = self._levels(delta, x_norm), self._with_axes(m=m, alpha=alpha)
         dims = ("quantity", "m", "alpha", "delta", "x_norm")
         arrays = {f"bound_{name}": (dims, value) for name, value in bound_arrays(experiment, *levels).items()}
         return _labelled(experiment, arrays, *levels)
@@ -169,7 +168,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         δ from 1e-9 to 0.999.
         """
         levels, _ = self._levels(delta)
-        experiment, quantities = self._elsewhere(**axes), _quantities(quantity)
+        experiment, quantities = self._with_axes(**axes), _quantities(quantity)
         return _labelled(
             experiment, exact_arrays(experiment, levels, None, quantities), levels, (), quantities
         )
@@ -184,21 +183,21 @@ class DrawnResults(_Results[DrawnExperiment]):
         definitions: bool = False,
         run_archived_code: bool = False,
     ) -> Replayed:
-        """One run computed again, beside what is archived of it; the bits are to be the same.
+        """Recompute one run and compare it with the archived one: the bits should be the same.
 
         With `definitions` the definitions of the notes are evaluated as well, on a network that matches the
-        run. A law that came with the archive is code of whoever made it: it is run only with
-        `run_archived_code`. Raises `ResultsError` where it is not allowed or the run is not there,
-        `ValueError` for a network too large to hold.
+        run. A custom law of the archive is code of whoever made it, and is run only with `run_archived_code`.
+        Raises `ResultsError` without that or where there is no such run, `ValueError` for a network too large
+        to hold.
         """
         from .replay import replay  # compiled code, slow to import
 
         with DrawnRunsFile(self.folder / "runs.nc") as runs:
             return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
 
-    def _elsewhere(self, **axes: Any) -> DrawnExperiment:
-        """The experiment with other axes, on which nothing is drawn. Raises `ValueError` for a bad value."""
-        requested = _several({name: values for name, values in axes.items() if values is not None})
+    def _with_axes(self, **axes: Any) -> DrawnExperiment:
+        """The experiment on other axes, without runs there. Raises `ValueError` for a bad value."""
+        requested = _as_lists({name: values for name, values in axes.items() if values is not None})
         axes = {name: list(values) for name, values in (self.spec.axes | requested).items()}
         try:
             checked_axes = parse_section(AxesModel, axes, self.spec.perturbation)
@@ -223,8 +222,9 @@ class TrainedResults(_Results[TrainedExperiment]):
     ) -> xr.Dataset:
         """Moments, quantiles, bounds and exceedances at every width and time: see `quantiles.nc`.
 
-        As archived where nothing is asked for; else computed from the runs at new levels δ and norms ‖x‖, of
-        some widths, and of the first `seeds` runs of each. Raises `ValueError` for what is not there.
+        Without arguments, the archived table. Else computed from the runs at new levels δ and norms ‖x‖, of
+        some widths, and of the first `seeds` runs of each. Raises `ValueError` for a value that is not
+        archived.
         """
         if all(requested is None for requested in (delta, x_norm, m, seeds)):
             return self._table("quantiles")
@@ -233,14 +233,14 @@ class TrainedResults(_Results[TrainedExperiment]):
         return trained_quantiles.table_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
 
     def part(self, m: Any = None, seeds: int | None = None) -> TrainedExperiment:
-        """A part of the experiment. Raises `ValueError` for what is not there."""
+        """A part of the experiment. Raises `ValueError` for a value that is not archived."""
         return self.spec.select(seeds, self.spec.m if m is None else np.atleast_1d(m).tolist())
 
     def replay(self, m: int, seed: int, definitions: bool = False) -> Replayed:
-        """One run trained again, beside what is archived of it; the bits are to be the same.
+        """Retrain one run and compare it with the archived one: the bits should be the same.
 
         With `definitions` the definitions of the notes are evaluated as well, on the network at its end.
-        Raises `ResultsError` for a run that is not there, `ValueError` for a network too large to hold.
+        Raises `ResultsError` where there is no such run, `ValueError` for a network too large to hold.
         """
         from .replay import replay_trained  # compiled code, slow to import
 
@@ -282,12 +282,12 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
         except FileError as error:
             raise ResultsError(str(error)) from None
         except ValueError:
-            raise ResultsError(f"{file} is no list of claims as this version writes it") from None
+            raise ResultsError(f"{file} is not a list of claims as this version writes it") from None
 
     def verify(self) -> Checked:
-        """Every file held against the manifest, byte by byte: what was looked at, and every fault.
+        """Compare every file with the manifest, byte by byte; returns what was checked, and every fault.
 
-        Raises `checksums.NoManifestError` where there is no manifest, or none that can be read.
+        Raises `verify.NoManifestError` where there is no manifest, or none that can be read.
         """
         return check(self.path)
 
@@ -295,7 +295,7 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
 def open_archive(path: str | Path) -> Archive:
     """The results in the folder `path`, or in the unpacked archive there, for reading.
 
-    Raises `ResultsError` where there are none; an experiment is looked at when it is asked for.
+    Raises `ResultsError` where there are none. An experiment is checked on first use.
     """
     path = Path(path)
     if path.suffix == ".zip" and path.is_file():
@@ -305,16 +305,16 @@ def open_archive(path: str | Path) -> Archive:
     return archive
 
 
-def _several(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Values of axes as lists, where one value was given too."""
+def _as_lists(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Values of axes as lists; a single value as a list of one."""
     return {name: np.atleast_1d(values).tolist() for name, values in axes.items()}
 
 
 def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:
-    """Quantities in their order. Raises `ValueError` for one there is not."""
+    """Quantities in their order; all for None. Raises `ValueError` for an unknown one."""
     names = set(QUANTITIES if requested is None else [requested] if isinstance(requested, str) else requested)
     if not names or names - set(QUANTITIES):
-        raise ValueError(f"quantity is {requested}; there are: {', '.join(QUANTITIES)}")
+        raise ValueError(f"quantity is {requested}; allowed: {', '.join(QUANTITIES)}")
     return tuple(name for name in QUANTITIES if name in names)
 
 

@@ -1,7 +1,7 @@
-"""Every byte of the results held against their manifest, and every shard against its seal and `runs.nc`.
+"""Compare every file of the results with their manifest, and every shard with its seal and `runs.nc`.
 
-A seal alone vouches for nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that
-the manifest lists has its runs, bit for bit. Any other is extra, as is every file that is not listed.
+A seal alone proves nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that the
+manifest lists has its runs, bit for bit. Any other shard is extra, as is every file that is not listed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ..storage.checksums import MANIFEST, broken, digest, manifest_text
 from ..storage.regular_file import FileError, read_regular_file
 
 MAX_MANIFEST = 16 << 20
-"""Bytes of a manifest: a hundred thousand files, more than any config has results."""
+"""Largest manifest in bytes: a hundred thousand files, more than any config makes."""
 
 UNLISTED = {MANIFEST, f"{MANIFEST}.sha256", "report.html"}
-"""Files no manifest lists: itself, its seal, and the report, which carries run times."""
+"""Files that no manifest lists: itself, its seal, and the report, which contains run times."""
 
 _SHARD = re.compile(r"([A-Za-z0-9_-]+)/shards/([0-9a-f]{10})/m([0-9]+)_seeds([0-9]+)-([0-9]+)\.nc")
 
@@ -45,7 +45,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: files of the manifest, shards that `runs.nc` vouches for, and every fault."""
+    """How many files of the manifest were compared, how many shards `runs.nc` confirms, and every fault."""
 
     files: int
     shards: int
@@ -55,8 +55,8 @@ class Checked:
 def check(root: Path) -> Checked:
     """Compare every file below `root` with the manifest there, and every shard with its seal and `runs.nc`.
 
-    A manifest that differs from its seal is the only fault reported: nothing else can be judged by it. Raises
-    `NoManifestError` where there is no manifest, none that can be read, or one of no files.
+    A manifest that differs from its seal is the only fault reported, as nothing can be compared with it.
+    Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files.
     """
     try:
         data = read_regular_file(root / MANIFEST, MAX_MANIFEST)
@@ -86,12 +86,12 @@ def check(root: Path) -> Checked:
 def _judge_shards(
     root: Path, listed: Container[str], shards: dict[str, tuple[str, ...]], kinds: dict[str, str | None]
 ) -> None:
-    """Put into `kinds` what is wrong with `shards`, which are as they were sealed, by name and its parts."""
+    """Add to `kinds` the faults of `shards` that match their seals: the parts of their names, by name."""
     for experiment in {parts[0] for parts in shards.values()}:
         experiment_shards = {name: parts[1:] for name, parts in shards.items() if parts[0] == experiment}
         runs_name = f"{experiment}/runs.nc"
         if runs_name in listed and kinds[runs_name]:
-            continue  # it is named, and nothing can be said of its shards
+            continue  # runs.nc itself is the fault: its shards cannot be compared with it
         kinds.update(dict.fromkeys(experiment_shards, "extra"))
         if runs_name in listed:
             with contextlib.suppress(ResultsError), open_runs(root / runs_name) as runs:
@@ -121,22 +121,22 @@ def _fault(path: Path | None, entry: dict[str, Any]) -> str | None:
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    """What the manifest at `path` lists."""
+    """The entries of the manifest at `path`, by name of the file."""
     try:
         text = data.decode("utf-8")
         files = json.loads(text)["files"]
-        sound = text == manifest_text(files) and all(_sound(name, entry) for name, entry in files.items())
+        valid = text == manifest_text(files) and all(_is_valid(name, entry) for name, entry in files.items())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
-        raise NoManifestError(f"{path} is not as it was written: changed, or no manifest")
+        valid = False
+    if not valid:
+        raise NoManifestError(f"{path} is not a manifest as this version writes it")
     if not files:
-        raise NoManifestError(f"{path} lists no file; an archive has some")
+        raise NoManifestError(f"{path} lists no file, so nothing can be compared with it")
     return dict(files)
 
 
-def _sound(name: str, entry: Any) -> bool:
-    """Whether an entry is one that `manifest` writes; a name that leads out of the folder is not."""
+def _is_valid(name: str, entry: Any) -> bool:
+    """Whether `write_manifest` writes such an entry; a name that leads out of the folder is invalid."""
     parts = PurePosixPath(name).parts
     return (
         bool(parts)

@@ -1,4 +1,4 @@
-"""An archive as a Zarr store: the same datasets, a group for each file, for places that hold objects."""
+"""An archive as a Zarr store: the same datasets, a group for each file, for object stores."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .results import open_archive
 def export_zarr(path: Path, to: Path) -> list[str]:
     """Write all datasets of the archive at `path` into a new Zarr store `to`; returns its groups.
 
-    Runs are copied chunk by chunk where Dask is installed, and whole otherwise. Raises `ModuleNotFoundError`
-    without the package zarr, `FileExistsError` where there is something at `to`, `ResultsError` where there
-    is no archive, or a file of it is damaged or not as the format says; then nothing is left at `to`.
+    Runs are copied chunk by chunk where Dask is installed, else at once. Raises `ModuleNotFoundError` without
+    the package zarr, `FileExistsError` where `to` exists, and `ResultsError` where there is no archive or a
+    file of it is damaged or not of the format. After an error there is nothing at `to`.
     """
     if importlib.util.find_spec("zarr") is None:
         raise ModuleNotFoundError("export needs the package zarr: pip install zarr")
@@ -23,11 +23,11 @@ def export_zarr(path: Path, to: Path) -> list[str]:
         raise FileExistsError(f"{to} already exists; choose a new path")
     groups = []
     try:
-        for name, opened in open_archive(path).items():
-            for file, dataset in opened.datasets.items():
+        for name, results in open_archive(path).items():
+            for file, dataset in results.datasets.items():
                 for variable in dataset.variables.values():
                     variable.encoding = {}
-                with reading(opened.folder / f"{file}.nc", "cannot be exported"):
+                with reading(results.folder / f"{file}.nc", "cannot be exported"):
                     dataset.to_zarr(to, group=f"{name}/{file}", mode="w", consolidated=False)
                 groups.append(f"{name}/{file}")
     except BaseException:

@@ -1,8 +1,8 @@
 """Every statement of the notes, and the function that judges it.
 
 In: archived runs, quantiles and rates, and the exact laws. Out: for each statement a record with its verdict,
-the numbers it rests on, a counterexample where it fails, and what holds instead. A judge is a function
-`judge(results, factor=1.0)`; `factor` spoils the statement's constant, and the verdict must notice.
+the numbers behind it, a counterexample where it fails, and the corrected statement. A judge is a function
+`judge(results, factor=1.0)`; `factor` multiplies the statement's constant, and the verdict must change.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JUDGES: dict[str, Callable[..., Judgement]] = {
     "H": hoeffding,
     "LT": lazy_training,
 }
-"""Who judges which statement."""
+"""The judge of each statement."""
 
 
 def claim(name: str, results: Results, factor: float = 1.0) -> Claim:

@@ -1,4 +1,4 @@
-"""`python -m ntk_core.claims ID…` judges statements again, from the results folder and the exact laws."""
+"""`python -m ntk_core.claims ID…` judges statements, from the results folder and the exact laws."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .wording import as_text
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command takes."""
+    """The arguments of the command."""
     command = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
     command.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
     command.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the judgement on each statement named, or on all. 2 for an unknown one, or no results."""
+    """Print the judgement on each named statement, or on all; 2 for an unknown one, or unreadable results."""
     command = parser()
     options = command.parse_args(arguments)
     unknown = [name for name in options.id if name not in STATEMENTS]
@@ -45,13 +45,13 @@ def _judge(names: list[str], results: Path) -> None:
 
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as executors:
-        opened_results = open_results(folders, executors)
-        experiments = [item.experiment.name for item in opened_results.experiments]
-        experiments += [item.experiment.name for item in opened_results.trainings]
-        listed = ", ".join(experiments)
-        print(f"Archived experiments: {listed or f'none in {results}; exact laws and draws only'}")
+        archive = open_results(folders, executors)
+        experiments = [item.experiment.name for item in archive.experiments]
+        experiments += [item.experiment.name for item in archive.trainings]
+        listed = ", ".join(experiments) or f"none in {results}; exact laws and draws only"
+        print(f"Archived experiments: {listed}")
         for name in names:
-            print("\n" + as_text(claim(name, opened_results)))
+            print("\n" + as_text(claim(name, archive)))
 
 
 if __name__ == "__main__":

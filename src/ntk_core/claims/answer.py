@@ -1,6 +1,6 @@
-"""What a trained experiment answers, in numbers: does training stay in the ball, and how far below the bound?
+"""The answer of a trained experiment: does training stay in the ball, and how far is it below the bound?
 
-From its quantiles and rates alone, for whoever writes it down.
+In: its quantiles and rates. Out: numbers for pages and claims.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured number with confidence limits; these are NaN where there is but one run."""
+    """A measured number with confidence limits; these are NaN for a single run."""
 
     value: float
     lower: float = math.nan
@@ -31,15 +31,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Answer:
-    """Numbers at the last time that runs have reached, and at the largest width that has runs then.
+    """Numbers at the last time that a run has reached, and at the largest width with runs at that time.
 
-    `radius` is the mean of α̂ over the runs, from `least` to `largest`; `limit_ceiling` bounds it as m
-    grows, `ceiling` at every width while the loss does not grow; `inside` says whether all runs were below
-    the latter at all times, and `grew` counts the runs whose loss has grown. `rate` and `constant` are of the
-    rms of E, `last_rate` is between the two largest widths. `position` is this rms over that of each
-    displacement law, `loose` the printed bound at `delta` and `x_norm` over the quantile of E. `over` counts
-    the runs over the printed bound on E, where most are: of all times, norms and δ ≤ 1/2; None without such
-    a δ. `numbers` are means over the runs, by variable.
+    `radius` is the mean of α̂ over the runs, which range from `least` to `largest`. `limit_ceiling` bounds it
+    as m grows, `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below
+    `ceiling` at all times; `grew` counts the runs whose loss grew. `rate` and `constant` are of the rms of E,
+    `last_rate` is between the two largest widths. `position` is this rms over that of each displacement law,
+    `loose` the printed bound at `delta` and `x_norm` over the quantile of E. `over` is the largest number of
+    runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are
+    means over the runs, by variable.
     """
 
     name: str
@@ -72,17 +72,17 @@ class Answer:
 
     @property
     def diverged(self) -> int:
-        """Runs that diverged; they count up to there."""
+        """Number of runs that diverged."""
         return self.ends["diverged"]
 
     @property
     def trained(self) -> bool:
-        """Whether any run was there after the first step."""
+        """Whether any run has values after the first step."""
         return self.time > 0
 
     @property
     def stayed(self) -> bool:
-        """Whether every run was in the ball that is proved to hold it while the loss does not grow."""
+        """Whether no run diverged and every run stayed below `ceiling` at all times."""
         return self.trained and not self.diverged and self.inside
 
     @property
@@ -105,28 +105,20 @@ class Answer:
             "target_not_reached": f"missed the training loss {target} in {steps}",
             "diverged": "diverged and count up to there",
         }
-        grew = (
-            ""
-            if self.grew == 0
-            else (
-                f" In {self.grew:,} {'run' if self.grew == 1 else 'runs'} the training loss grew on the way."
-            )
-        )
+        runs = "run" if self.grew == 1 else "runs"
+        grew = f" In {self.grew:,} {runs} the training loss grew on the way." if self.grew else ""
         endings = [(count, words[name]) for name, count in self.ends.items() if count]
         if len(endings) == 1:
             count, what = endings[0]
             return f"{f'All {count:,} runs' if count > 1 else 'The only run'} {what}.{grew}"
-        return (
-            f"Of {self.runs:,} runs, "
-            + ", ".join(f"{count:,} {what}" for count, what in endings)
-            + f".{grew}"
-        )
+        counts = ", ".join(f"{count:,} {what}" for count, what in endings)
+        return f"Of {self.runs:,} runs, {counts}.{grew}"
 
 
 def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     """The answer of one trained experiment, from its quantiles and rates."""
-    alive = table["runs"].values > 0  # (m, time)
-    time = int(table["steps"].values[np.flatnonzero(alive.any(axis=0))[-1]])
+    has_runs = table["runs"].values > 0  # (m, time)
+    time = int(table["steps"].values[np.flatnonzero(has_runs.any(axis=0))[-1]])
     m = int(table["m"].values[table["runs"].sel(steps=time).values > 0][-1])
     row = table.sel(steps=time, m=m)
     rate = rates.sel(quantity="linearization_error", statistic="rms", steps=time)
@@ -140,7 +132,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     over = over.sel(delta=table["delta"].values[table["delta"].values <= 0.5]).sum("m")
     spec = json.loads(table.attrs["spec"])
     scale = math.sqrt(m)
-    moved = _mean(row, "mean_displacement")
+    mean_displacement = _mean(row, "mean_displacement")
     return Answer(
         name=str(spec["name"]),
         spec=spec,
@@ -156,7 +148,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         ceiling=float(table["alpha_ceiling"].sel(steps=time)),
         inside=bool((farthest <= table["alpha_ceiling"] * (1.0 + ROUNDING)).all()),
         grew=int(table["loss_grew"].sel(steps=time).sum()),
-        displacement=Estimate(scale * moved.value, scale * moved.lower, scale * moved.upper),
+        displacement=Estimate(*(scale * value for value in astuple(mean_displacement))),
         displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
         rate=_fitted(rate, "slope"),
         last_rate=float(rate["local_slope_last"]),

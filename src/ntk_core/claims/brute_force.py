@@ -1,8 +1,8 @@
-"""Searching for a worse displacement than the adversarial one, in two ways that know nothing of it.
+"""Two searches for a displacement worse than the adversarial one, independent of its formula.
 
-In: one network and the ball's radius. Out: the largest E, |Δ₁| and |Δ₂| found, by the definitions. A
-brute force over sign patterns is complete up to sizes of steps; an optimiser over all of u ∈ R^{md} is
-free in direction and size. Neither may beat the closed-form supremum.
+In: networks and the radius of the ball. Out: the largest E, |Δ₁| and |Δ₂|, by the definitions. A brute force
+tries all patterns of steps of full size; an optimiser varies all of u ∈ R^{md} in direction and size. Neither
+may exceed the closed-form supremum.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MEASURES: dict[str, Callable[[Array, Array, Array, Array], Array]] = {
     "delta1": lambda x, w0, c, u: np.abs(network.signed_delta1(x, w0, c, u)),
     "delta2": lambda x, w0, c, u: np.abs(network.signed_delta2(x, w0, c, u)),
 }
-"""What a displacement can make large, each as a function of (x, w0, c, u)."""
+"""What the searches maximise over u, each a function of (x, w0, c, u)."""
 
 
 def best_pattern(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Array]:
@@ -37,10 +37,10 @@ def best_pattern(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Arra
     return best
 
 
-def best_found(x: Array, w0: Array, c: Array, radius: float, measure: str, seed: int) -> float:
+def best_optimum(x: Array, w0: Array, c: Array, radius: float, measure: str, seed: int) -> float:
     """The largest value of a measure that differential evolution finds over the ball max_i ‖u_i‖ ≤ r.
 
-    `w0` `(m, d)` and `c` `(m,)`; the same `seed` finds the same value.
+    `w0` `(m, d)` and `c` `(m,)`; the same `seed` gives the same value.
     """
     from scipy.optimize import differential_evolution  # slow to import
 

@@ -1,4 +1,4 @@
-"""AC and H: the two probability bounds the proof of Lemma 4 rests on, against the exact laws.
+"""AC and H: the two probability bounds behind the proof of Lemma 4, compared with the exact laws.
 
 `factor` multiplies the printed bound on the probability (AC) or the printed deviation (H).
 """

@@ -1,4 +1,4 @@
-"""D and S: what holds on every run, counted over all that are archived.
+"""D and S: statements on every run, checked on all archived runs.
 
 `factor` multiplies the right-hand side of the printed statement (1 is the statement itself).
 """
@@ -21,30 +21,30 @@ from .record import FALSE, Judgement, Number, judge_exceptions, judge_factor
 from .results import Results
 
 ARCHIVED_ROUNDING = 1e-10
-"""Residual of a stored run relative to |Δ₁| + |Δ₂| that is put down to summing a million terms."""
+"""Largest residual of a stored run, relative to |Δ₁| + |Δ₂|, that rounding of a million terms explains."""
 
 
 def delta_split(results: Results, factor: float = 1.0) -> Judgement:
     """D: Δ = Δ₁ + Δ₂. `factor` multiplies Δ₂."""
-    drawn, worst = 0, 0.0
+    exceptions, worst = 0, 0.0
     for x, w0, c, u in networks(31):
         change = network.gradient_f(x, w0 + u, c) - network.gradient_f(x, w0, c)
-        whole = np.sum(change * (w0 + u), axis=(-2, -1)) / np.sqrt(c.shape[-1])
+        total = np.sum(change * (w0 + u), axis=(-2, -1)) / np.sqrt(c.shape[-1])
         parts = network.signed_delta1(x, w0, c, u) + factor * network.signed_delta2(x, w0, c, u)
-        relative = np.abs(whole - parts) / size(x, w0, c, u)
+        relative = np.abs(total - parts) / size(x, w0, c, u)
         worst = max(worst, float(relative.max()))
-        drawn += int(np.count_nonzero(relative > ROUNDING))
+        exceptions += int(np.count_nonzero(relative > ROUNDING))
     pieces = np.array(
         results.scan(partial(_split, factor), ("linearization_error", "delta1", "delta2"))
     ).reshape(-1, 3)
-    runs, stored = int(pieces[:, 0].sum()), int(pieces[:, 1].sum())
+    runs, archived_exceptions = int(pieces[:, 0].sum()), int(pieces[:, 1].sum())
     return Judgement(
-        judge_exceptions(drawn + stored),
+        judge_exceptions(exceptions + archived_exceptions),
         (
             Number(
                 r"archived runs with $E$ neither $|\Delta_1|+|\Delta_2|$ nor "
                 r"$\big||\Delta_1|-|\Delta_2|\big|$",
-                stored,
+                archived_exceptions,
             ),
             Number("archived runs checked: all", runs),
             Number(
@@ -52,17 +52,17 @@ def delta_split(results: Results, factor: float = 1.0) -> Judgement:
                 float(pieces[:, 2].max(initial=0.0)),
             ),
             Number("networks drawn in all sizes", count()),
-            Number("of them where the signed identity fails beyond rounding", drawn),
+            Number("of them where the signed identity fails beyond rounding", exceptions),
             Number("largest relative residual there", worst),
         ),
     )
 
 
 def _split(factor: float, cell: Cell, runs: Array) -> Array:
-    """Runs, exceptions and the largest relative residual among some runs of a cell."""
+    """Number of runs and of exceptions, and the largest relative residual, of some runs of a cell."""
     error, delta1, delta2 = runs
-    other = factor * delta2
-    residual = np.minimum(np.abs(error - np.abs(delta1 - other)), np.abs(error - (delta1 + other)))
+    scaled = factor * delta2
+    residual = np.minimum(np.abs(error - np.abs(delta1 - scaled)), np.abs(error - (delta1 + scaled)))
     noise = NOISE * QUANTITIES["delta1"].unit(cell.m, cell.alpha)
     total = delta1 + delta2
     over = residual > ARCHIVED_ROUNDING * total + noise
@@ -74,11 +74,11 @@ def sign_changes_in_band(results: Results, factor: float = 1.0) -> Judgement:
     """S: a sign change needs |w_i(0)·x| ≤ ‖u_i‖‖x‖ ≤ α‖x‖/√m. `factor` multiplies ‖u_i‖‖x‖."""
     pieces = np.array(results.scan(_outside, ("sign_change_fraction", "band_fraction"))).reshape(-1, 2)
     changes, largest, outside = _per_neuron()
-    stored = int(pieces[:, 1].sum())
+    exceptions = int(pieces[:, 1].sum())
     return Judgement(
-        FALSE if stored or outside else judge_factor(largest / factor),
+        FALSE if exceptions or outside else judge_factor(largest / factor),
         (
-            Number(r"archived runs with $|S(x)|>|B|$", stored),
+            Number(r"archived runs with $|S(x)|>|B|$", exceptions),
             Number("archived runs checked: all", int(pieces[:, 0].sum())),
             Number("sign changes checked neuron by neuron, in networks drawn under every law", changes),
             Number(r"of them outside the band $|w_i(0)^\top x|\le\alpha\|x\|/\sqrt m$", outside),
@@ -88,9 +88,9 @@ def sign_changes_in_band(results: Results, factor: float = 1.0) -> Judgement:
 
 
 def _outside(cell: Cell, runs: Array) -> Array:
-    """Runs, and runs with more sign changes than the band has neurons."""
-    flips, inside = runs
-    return np.array([flips.size, np.count_nonzero(flips > inside * (1.0 + ROUNDING))])
+    """Number of runs, and of runs with more sign changes than neurons in the band."""
+    flips, band = runs
+    return np.array([flips.size, np.count_nonzero(flips > band * (1.0 + ROUNDING))])
 
 
 def _per_neuron() -> tuple[int, float, int]:

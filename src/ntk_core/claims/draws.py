@@ -12,18 +12,21 @@ from ..network import Array, symmetric_initialization
 DIMENSIONS = (1, 2, 3, 16, 100)
 HALF_WIDTHS = (1, 5, 50)
 SCALES = (1e-6, 1e-2, 1.0, 100.0)
-EACH = 200
+NETWORKS = 200
+"""Networks of each dimension, width and scale."""
 
 
 def networks(seed: int) -> Iterator[tuple[Array, Array, Array, Array]]:
-    """Inputs x `(d,)`, symmetric w(0) `(EACH, m, d)`, c `(EACH, m)` and displacements u like w(0).
+    """Inputs x `(d,)`, symmetric w(0) `(NETWORKS, m, d)`, c `(NETWORKS, m)` and displacements u like w(0).
 
     Over all `DIMENSIONS`, `HALF_WIDTHS` and sizes `SCALES` of u; ‖x‖ from about 0.01 to 100.
     """
     rng = np.random.default_rng(seed)
     for d, half, scale in itertools.product(DIMENSIONS, HALF_WIDTHS, SCALES):
         x = rng.standard_normal(d) * 10.0 ** rng.integers(-2, 3)
-        w0, c = symmetric_initialization(rng.standard_normal((EACH, half, d)), signs(rng, (EACH, half)))
+        w0, c = symmetric_initialization(
+            rng.standard_normal((NETWORKS, half, d)), signs(rng, (NETWORKS, half))
+        )
         yield x, w0, c, scale * rng.standard_normal(w0.shape)
 
 
@@ -33,12 +36,12 @@ def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 def count() -> int:
-    """Networks in all."""
-    return len(DIMENSIONS) * len(HALF_WIDTHS) * len(SCALES) * EACH
+    """Number of networks that `networks` draws."""
+    return len(DIMENSIONS) * len(HALF_WIDTHS) * len(SCALES) * NETWORKS
 
 
 def size(x: Array, w0: Array, c: Array, u: Array) -> Array:
-    """What rounding is measured against: (1/√m) Σ_i |c_i| (‖w_i(0)‖ + ‖u_i‖) ‖x‖; shape `(...)`."""
+    """The unit of rounding errors: (1/√m) Σ_i |c_i| (‖w_i(0)‖ + ‖u_i‖) ‖x‖; shape `(...)`."""
     norms = np.linalg.norm(w0, axis=-1) + np.linalg.norm(u, axis=-1)
     return np.sum(np.abs(c) * norms, axis=-1) * np.linalg.norm(x) / np.sqrt(c.shape[-1])
 

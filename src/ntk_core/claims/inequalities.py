@@ -1,9 +1,9 @@
-"""Theorem 1, Lemma 4 and event A₁: bounds that are to fail with probability at most δ, uniformly.
+"""Theorem 1, Lemma 4 and event A₁: bounds that should fail with probability at most δ, uniformly.
 
-By the exact law: a bound fails more often than δ where the exact (1-δ)-quantile of the supremum is above it.
-The widths, radii, levels and norms are those of the results and, beside them, a grid that goes to the edges,
-where printed constants break. By the results: runs over the bound, all of them counted.
-`factor` multiplies the right-hand side of the printed bound (1 is the statement itself).
+The exact law: a bound fails more often than δ where the exact (1-δ)-quantile of the supremum is above it.
+Widths, radii, levels and norms are those of the results, and a grid with extreme values, where printed
+constants fail. The results: the count of all runs over the bound. `factor` multiplies the right-hand side of
+the printed bound (1 is the statement itself).
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from ..sampling.cell import Cell
 from ..sampling.samplers import simulate
 from ..theory.bounds import bound
 from ..theory.exact import MAX_RADIUS
-from .brute_force import MEASURES, best_found, best_pattern
+from .brute_force import MEASURES, best_optimum, best_pattern
 from .draws import signs
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
 from .results import Results
 from .wording import power_of_ten, width
 
 WIDTHS = (2, 4, 16, 64, 1024, 2**20, 2**30)
-FEW = (0.05, 0.5, 2.0)
-"""α√m where the band holds few neurons or none; tried up to m = 64, from where on it is a Poisson limit."""
+SMALL_RADII = (0.05, 0.5, 2.0)
+"""α√m at which the band has few neurons or none; only up to m = 64, beyond which the law is near Poisson."""
 ALPHAS = (0.1, 1.0, 4.0, 10.0)
 LEVELS = (0.9, 0.5, 0.1, 0.01, 0.001, 1e-6)
 NORMS = (1e-4, 0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0, 1e4)
-"""The edges of the grid on which bounds are tried beside the archive's."""
+"""The grid of extreme values at which bounds are tried, beside that of the archive."""
 
-PLAIN_LEVEL = 0.001
-"""Least δ at which simulated runs show that a bound fails more often than that."""
+SIMULATION_LEVEL = 0.001
+"""Smallest δ at which simulated runs can show that a bound fails more often than δ."""
 
-SIMULATED, WORK = 1 << 17, 2e9
-"""Runs that confirm a counterexample, fewer where they would take more work than that (in nanoseconds)."""
+MAX_RUNS, MAX_WORK = 1 << 17, 2e9
+"""Limits on the simulation that confirms a counterexample: number of runs, and work in nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -55,44 +55,44 @@ class Point:
 
 
 def theorem_1(results: Results, factor: float = 1.0) -> Judgement:
-    """T1, with how loose it is, and a search for anything worse than the closed-form supremum."""
-    judgement = _judged(results, "linearization_error", factor)
-    room = Number(
+    """T1, with its looseness, and a search for displacements worse than the closed-form supremum."""
+    judgement = _judge(results, "linearization_error", factor)
+    looseness = Number(
         r"times the printed bound is larger than the exact $(1-\delta)$-quantile of the supremum, at least, "
         "wherever it was tried",
         1.0 / judgement.evidence[0].value,
     )
-    return replace(judgement, evidence=(room, *judgement.evidence, *_ladder(), *_searched()))
+    return replace(judgement, evidence=(looseness, *judgement.evidence, *_ladder(), *_searches()))
 
 
 def lemma_4_delta1(results: Results, factor: float = 1.0) -> Judgement:
-    """L4.Δ1: a factor ‖x‖ was lost, so large inputs break it."""
-    return _judged(results, "delta1", factor)
+    """L4.Δ1: it lacks a factor ‖x‖, so it fails for large inputs."""
+    return _judge(results, "delta1", factor)
 
 
 def lemma_4_delta2(results: Results, factor: float = 1.0) -> Judgement:
-    """L4.Δ2: inherits event A₁, so small inputs break it."""
-    return _judged(results, "delta2", factor)
+    """L4.Δ2: it rests on event A₁, so it fails for small inputs."""
+    return _judge(results, "delta2", factor)
 
 
 def event_a1(results: Results, factor: float = 1.0) -> Judgement:
-    """A1: the band does not know ‖x‖, the printed bound on it does."""
-    return _judged(results, "band_fraction", factor)
+    """A1: the band does not depend on ‖x‖, the printed bound on it does."""
+    return _judge(results, "band_fraction", factor)
 
 
-def _judged(results: Results, quantity: str, factor: float) -> Judgement:
+def _judge(results: Results, quantity: str, factor: float) -> Judgement:
     """The judgement on the printed bound of a quantity, with a counterexample where it fails."""
     points = _points(results)
     needed = _needed(quantity, points, "printed", factor) / factor
     worst = points[int(np.nanargmax(needed))]
-    most = float(np.nanmax(needed))
-    beyond, counts = _archived(results, quantity) if factor == 1.0 else (0, ())
+    largest = float(np.nanmax(needed))
+    violations, counts = _archived(results, quantity) if factor == 1.0 else (0, ())
     broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
     evidence = (
         Number(
             r"least factor on the right-hand side with which the bound holds wherever it was tried: the "
-            rf"largest $(1-\delta)$-quantile of the supremum, divided by the bound ({_at(worst)})",
-            most,
+            rf"largest $(1-\delta)$-quantile of the supremum, divided by the bound ({_coordinates(worst)})",
+            largest,
         ),
         Number("the same for the corrected bound", float(np.nanmax(_needed(quantity, points, "sharp")))),
         Number(
@@ -104,18 +104,18 @@ def _judged(results: Results, quantity: str, factor: float) -> Judgement:
         *counts,
     )
     return Judgement(
-        FALSE if beyond else judge_factor(most),
+        FALSE if violations else judge_factor(largest),
         evidence,
         _counterexample(broken, quantity, factor) if broken else None,
     )
 
 
 def _points(results: Results) -> list[Point]:
-    """The archive's points and the grid of the edges, each once."""
-    edges = [
+    """The points of the archive, then those with extreme values, without duplicates."""
+    extremes = [
         Point(m, alpha, delta, x)
         for m in WIDTHS
-        for alpha in sorted({*ALPHAS, *(few / math.sqrt(m) for few in FEW if m <= 64)})
+        for alpha in sorted({*ALPHAS, *(radius / math.sqrt(m) for radius in SMALL_RADII if m <= 64)})
         for delta in LEVELS
         for x in NORMS
     ]
@@ -127,14 +127,14 @@ def _points(results: Results) -> list[Point]:
         for delta in item.table["delta"].values
         for x in item.table["x_norm"].values
     ]
-    return [p for p in dict.fromkeys([*archived, *edges]) if p.alpha / math.sqrt(p.m) <= MAX_RADIUS]
+    return [p for p in dict.fromkeys([*archived, *extremes]) if p.alpha / math.sqrt(p.m) <= MAX_RADIUS]
 
 
-def _needed(quantity: str, points: list[Point], name: str, enough: float = math.inf) -> Array:
+def _needed(quantity: str, points: list[Point], name: str, threshold: float = math.inf) -> Array:
     """The exact quantile of the supremum in units of the bound called `name`; shape `(points,)`.
 
     NaN where the binomial bound, which is never below that quantile, shows that it is neither the largest
-    nor above `enough`.
+    nor above `threshold`.
     """
     rows = ((p.m, p.alpha, p.delta, p.x_norm) for p in points)
     columns = [np.array(column) for column in zip(*rows, strict=True)]
@@ -142,7 +142,7 @@ def _needed(quantity: str, points: list[Point], name: str, enough: float = math.
     ceiling = bound("binomial", quantity, *columns) / limit
     needed, largest = np.full(len(points), math.nan), 0.0
     for i in np.argsort(-ceiling, kind="stable"):
-        if ceiling[i] < min(largest, enough):
+        if ceiling[i] < min(largest, threshold):
             break
         supremum = bound("exact", quantity, *(column[i] for column in columns))
         needed[i] = supremum / limit[i]
@@ -159,17 +159,17 @@ def _failure(quantity: str, point: Point, factor: float) -> float:
 
 
 def _limit(quantity: str, point: Point, factor: float) -> float:
-    """The printed bound at ‖x‖ = 1 units, where the laws and the runs live."""
+    """The printed bound divided by ‖x‖ where the quantity scales with it: laws and runs are at ‖x‖ = 1."""
     scale = 1.0 if quantity == "band_fraction" else point.x_norm
     value = bound("printed", quantity, point.m, point.alpha, point.delta, point.x_norm)
     return factor * float(value) / scale
 
 
 def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counterexample:
-    """The most telling of the broken points, and runs that show it."""
+    """The most extreme of the broken points, and simulated runs that confirm it."""
     chance, point = _most_extreme(broken, quantity, factor)
     cell = Cell("band", "adversarial", point.m, 2, point.alpha)
-    runs = max(cell.block, min(SIMULATED, int(WORK / cell.cost())))
+    runs = max(cell.block, min(MAX_RUNS, int(MAX_WORK / cell.cost())))
     values = simulate(1, cell, 0, runs)[list(QUANTITIES).index(quantity)]
     over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
     lower, upper = proportion_interval(over, runs)
@@ -188,22 +188,22 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
 def _most_extreme(broken: list[Point], quantity: str, factor: float) -> tuple[float, Point]:
     """The first of the points in the order of `_extreme`, with its failure probability.
 
-    A probability is at most 1, so levels δ at which even that would not be far enough above δ are left out.
+    Levels δ at which even a probability of 1 could not come first are skipped.
     """
-    chosen: tuple[float, Point] | None = None
-    for point in sorted(broken, key=lambda point: (point.delta < PLAIN_LEVEL, point.delta)):
-        if chosen and _extreme(*chosen)[:2] < _extreme(1.0, point)[:2]:
+    best: tuple[float, Point] | None = None
+    for point in sorted(broken, key=lambda point: (point.delta < SIMULATION_LEVEL, point.delta)):
+        if best and _extreme(*best)[:2] < _extreme(1.0, point)[:2]:
             break
         pair = _failure(quantity, point, factor), point
-        chosen = min(chosen or pair, pair, key=lambda pair: _extreme(*pair))
-    assert chosen is not None  # there are broken points
-    return chosen
+        best = min(best or pair, pair, key=lambda pair: _extreme(*pair))
+    assert best is not None  # there are broken points
+    return best
 
 
 def _extreme(chance: float, point: Point) -> tuple[float, ...]:
-    """Sorts points that break a bound: plain to see, far above δ, of small width and ordinary norm first."""
-    plain = chance >= 0.05 and point.delta >= PLAIN_LEVEL
-    return (not plain, -_excess(chance, point), point.m, abs(math.log(point.x_norm)), point.alpha)
+    """Sort key of broken points: first those that few runs show, far above δ, with small m and ‖x‖ near 1."""
+    visible = chance >= 0.05 and point.delta >= SIMULATION_LEVEL
+    return (not visible, -_excess(chance, point), point.m, abs(math.log(point.x_norm)), point.alpha)
 
 
 def _excess(chance: float, point: Point) -> float:
@@ -213,26 +213,26 @@ def _excess(chance: float, point: Point) -> float:
 
 def _archived(results: Results, quantity: str) -> tuple[int, tuple[Number, ...]]:
     """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts."""
-    beyond = combinations = runs = 0
+    violations = combinations = runs = 0
     for item in results.experiments:
         broken = beyond_chance(item.table.sel(bound="printed", quantity=quantity))
-        beyond += int(broken.sum())
+        violations += int(broken.sum())
         combinations += broken.size
         runs += item.experiment.runs
     if not combinations:
         return 0, ()
-    return beyond, (
+    return violations, (
         Number("archived runs compared with the bound: all", runs),
         Number(
             r"combinations of cell, $\delta$ and $\|x\|$ where they exceed it more often than $\delta$, "
             f"beyond chance, of {combinations:,}",
-            beyond,
+            violations,
         ),
     )
 
 
 def _ladder() -> tuple[Number, ...]:
-    """How far each rung is above the exact one, at α = ‖x‖ = 1 and δ = 0.01."""
+    """Each bound over the exact quantile, at α = ‖x‖ = 1 and δ = 0.01."""
     return tuple(
         Number(
             rf"{name} bound divided by the exact quantile of the supremum, $m=2^{{{power}}}$, "
@@ -244,25 +244,25 @@ def _ladder() -> tuple[Number, ...]:
 
 
 @cache
-def _searched() -> tuple[Number, ...]:
-    """The largest share of the closed-form suprema that searches reach, over small networks."""
+def _searches() -> tuple[Number, ...]:
+    """The largest shares of the closed-form suprema that two searches reach, over small networks."""
     rng = np.random.default_rng(21)
     x, radius = np.array([0.6, -0.8]), 0.8
     w0, c = symmetric_initialization(rng.standard_normal((200, 3, 2)), signs(rng, (200, 3)))
     supremum = _suprema(x, w0, c, radius)
     patterns = best_pattern(x, w0, c, radius)
-    inside = supremum["linearization_error"] > 0.0
-    brute = max(float(np.max(patterns[name][inside] / supremum[name][inside])) for name in MEASURES)
-    chosen = np.flatnonzero(inside)[:3]
+    positive = supremum["linearization_error"] > 0.0
+    brute = max(float(np.max(patterns[name][positive] / supremum[name][positive])) for name in MEASURES)
+    chosen = np.flatnonzero(positive)[:3]
     shares = [
-        best_found(x, w0[i], c[i], radius, name, seed=int(i)) / supremum[name][i]
+        best_optimum(x, w0[i], c[i], radius, name, seed=int(i)) / supremum[name][i]
         for i in chosen
         for name in MEASURES
     ]
     suprema = r"of the closed-form suprema of $E$, $|\Delta_1|$, $|\Delta_2|$"
     return (
         Number(
-            f"largest share {suprema} reached by any of $3^6$ patterns of steps on {int(inside.sum())} "
+            f"largest share {suprema} reached by any of $3^6$ patterns of steps on {int(positive.sum())} "
             "networks, $m=6$",
             brute,
         ),
@@ -283,6 +283,6 @@ def _suprema(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Array]:
     return {n: np.sum(np.where(pushed, t, 0.0), axis=-1) / math.sqrt(c.shape[-1]) for n, t in terms.items()}
 
 
-def _at(point: Point) -> str:
+def _coordinates(point: Point) -> str:
     delta, x_norm = power_of_ten(point.delta), power_of_ten(point.x_norm)
     return rf"at $m={width(point.m)}$, $\alpha={point.alpha:.4g}$, $\delta={delta}$, $\|x\|={x_norm}$"

@@ -22,8 +22,8 @@ def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
     """LT: α̂ ≤ η t g. `factor` multiplies the right-hand side."""
     if not results.trainings:
         return Judgement(UNDECIDED, (Number("archived trained experiments", 0),))
-    most = [float(item.table["alpha_hat_over_ceiling"].max()) / factor for item in results.trainings]
-    needed = max((value for value in most if math.isfinite(value)), default=math.nan)
+    ratios = [float(item.table["alpha_hat_over_ceiling"].max()) / factor for item in results.trainings]
+    needed = max((ratio for ratio in ratios if math.isfinite(ratio)), default=math.nan)
     verdict = FALSE if any(_beyond_theorem_1(item) for item in results.trainings) else judge_factor(needed)
     numbers = [number for item in results.trainings for number in _evidence(item)]
     if math.isfinite(needed):
@@ -33,10 +33,10 @@ def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
 
 
 def _beyond_theorem_1(item: TrainedTables) -> bool:
-    """Whether an input has more runs over Theorem 1 than `CHANCE` puts down to δ, at any time.
+    """Whether an input has more runs over Theorem 1 than chance explains, at any time.
 
-    The theorem is about one input at a time: of all runs over the bound some input has at least its share,
-    and Binomial(runs, δ) is so large with probability below `CHANCE`.
+    The theorem is about one input at a time. Some input has at least its share of all exceedances; chance
+    explains that unless Binomial(runs, δ) is as large with probability below `CHANCE`.
     """
     table = item.table
     over = table["exceedances"].sel(uniform_bound="printed", quantity="linearization_error")
@@ -46,7 +46,7 @@ def _beyond_theorem_1(item: TrainedTables) -> bool:
 
 
 def _evidence(item: TrainedTables) -> list[Number]:
-    """What the experiment shows at the last time and largest width that have runs, and how runs ended."""
+    """Numbers of the experiment at the last time and largest width with runs, and how runs ended."""
     a, rates = answer(item.table, item.rates), item.rates
     every, widest = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
     point = rf"$\delta={a.delta:g}$, $\|x\|={a.x_norm:g}$"

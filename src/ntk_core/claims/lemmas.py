@@ -71,9 +71,9 @@ def symmetric_start(results: Results, factor: float = 1.0) -> Judgement:
     """L2: F(x; w(0), c) = 0. `factor` scales the mirrored half's signs: -factor·c."""
 
     def residual(x: Array, w0: Array, c: Array, u: Array) -> Array:
-        spoiled = c.copy()
-        spoiled[:, c.shape[-1] // 2 :] *= factor
-        return network.scaled_network(x, w0, spoiled)
+        scaled = c.copy()
+        scaled[:, c.shape[-1] // 2 :] *= factor
+        return network.scaled_network(x, w0, scaled)
 
     judgement = _identity(residual, 13)
     rng = np.random.default_rng(14)
@@ -84,14 +84,14 @@ def symmetric_start(results: Results, factor: float = 1.0) -> Judgement:
     square = float(np.sum(value**2))
     tail = 0.5 * (1.0 - CONFIDENCE)
     lower, upper = (math.sqrt(square / chdtri(runs, p)) for p in (tail, 1.0 - tail))
-    without = Number(
+    unmirrored = Number(
         r"root mean square of $F(x;w(0),c)$ *without* mirrored neurons, $m=256$, $\|x\|=1$; "
         r"theory: $1/\sqrt2$",
         math.sqrt(square / runs),
         lower,
         upper,
     )
-    return Judgement(judgement.verdict, (*judgement.evidence, without))
+    return Judgement(judgement.verdict, (*judgement.evidence, unmirrored))
 
 
 def expansion(results: Results, factor: float = 1.0) -> Judgement:

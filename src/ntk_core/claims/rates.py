@@ -1,7 +1,7 @@
 """R1 and T1.rate: the order of the error in m.
 
-Exact moments give the slope between neighbouring widths up to 2^40; the results give slopes with intervals,
-less the curvature of the exact law, so both are statements about the limit. `factor` multiplies the printed
+Exact moments give the slope between 2^38 and 2^40. The results give slopes with intervals, less the curvature
+of the exact law. So both estimate the slope of the limit. `factor` multiplies the printed
 exponent (1 is the statement itself).
 """
 
@@ -18,14 +18,14 @@ from ..laws import LAWS, moments
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
 from .results import Results
 
-TOP = (2**38, 2**40)
+WIDTHS = (2**38, 2**40)
 """The widths between which the exact slope is taken."""
 
 TOLERANCE = 1e-4
-"""Distance of the exact slope there from that of the limit."""
+"""Largest distance of the exact slope from that of the limit."""
 
 FALSE_ALARM = 1e-4
-"""Probability that archived slopes that agree with theory are judged not to, in all."""
+"""Probability that archived slopes are judged to disagree with theory, if all agree with it."""
 
 
 def scaling(results: Results, factor: float = 1.0) -> Judgement:
@@ -46,7 +46,7 @@ def scaling(results: Results, factor: float = 1.0) -> Judgement:
             ),
             Number(
                 r"$\sqrt m\,\mathbb E[\sup_uE]$, the unscaled error, at $m=2^{40}$, $\alpha=\|x\|=1$",
-                moments.mean("adversarial", "linearization_error", TOP[1], 2, 1.0) * math.sqrt(TOP[1]),
+                moments.mean("adversarial", "linearization_error", WIDTHS[1], 2, 1.0) * math.sqrt(WIDTHS[1]),
             ),
             Number(r"its limit $\alpha^2\|x\|/(2\sqrt{2\pi})$", limit),
         ),
@@ -55,13 +55,13 @@ def scaling(results: Results, factor: float = 1.0) -> Judgement:
 
 def rate(results: Results, factor: float = 1.0) -> Judgement:
     """T1.rate: m^{-1/2} is attained along x; random directions decay as m^{-3/4}."""
-    off = 0.0
+    distance = 0.0
     for law in LAWS:
         k = moments.exponent(law, "linearization_error")
-        off = max(off, *(abs(_exact_slope(law, d, 1.0) + k * factor) for d in (1, 2, 64)))
+        distance = max(distance, *(abs(_exact_slope(law, d, 1.0) + k * factor) for d in (1, 2, 64)))
     agree, evidence = _measured(results, factor)
     return Judgement(
-        TRUE if off <= TOLERANCE and agree else FALSE,
+        TRUE if distance <= TOLERANCE and agree else FALSE,
         (
             Number(
                 r"slope of $\log\mathbb E[\sup_uE]$ against $\log m$, exact, from $2^{38}$ to $2^{40}$",
@@ -75,7 +75,7 @@ def rate(results: Results, factor: float = 1.0) -> Judgement:
             Number(
                 r"largest distance of such a slope from $-\frac12$ along $x$, from $-\frac34$ in random "
                 "directions, for every law and $d=1,2,64$",
-                off,
+                distance,
             ),
             *evidence,
         ),
@@ -83,14 +83,14 @@ def rate(results: Results, factor: float = 1.0) -> Judgement:
 
 
 def _exact_slope(law: str, d: int, alpha: float) -> float:
-    """Slope of the exact mean (rms where the mean cancels) of E between the widths of `TOP`."""
+    """Slope of the exact mean (rms where the mean cancels) of E between the two `WIDTHS`."""
     statistic = moments.root_mean_square if moments.cancels(law) else moments.mean
-    low, high = (statistic(law, "linearization_error", m, d, alpha) for m in TOP)
-    return math.log(high / low) / math.log(TOP[1] / TOP[0])
+    low, high = (statistic(law, "linearization_error", m, d, alpha) for m in WIDTHS)
+    return math.log(high / low) / math.log(WIDTHS[1] / WIDTHS[0])
 
 
 def _measured(results: Results, factor: float) -> tuple[bool, tuple[Number, ...]]:
-    """Whether archived slopes agree with the limit's, and the numbers; True where there are none."""
+    """Whether archived slopes agree with those of the limit, and the numbers; True without slopes."""
     scores: list[float] = []
     numbers: list[Number] = []
     for item in results.experiments:
@@ -126,15 +126,15 @@ def _typical(name: str, law: str, statistic: str, rows: xr.Dataset) -> list[Numb
     value, lower, upper = (float(row[n]) for n in ("limit_slope", "limit_slope_lower", "limit_slope_upper"))
     if not math.isfinite(value):
         return []
-    where = rf"{name}, $d={int(row['d'])}$, $\alpha={float(row['alpha']):g}$"
-    what = f"slope of the {statistic} of $E$ in the limit, {law} ({where})"
+    point = rf"{name}, $d={int(row['d'])}$, $\alpha={float(row['alpha']):g}$"
+    what = f"slope of the {statistic} of $E$ in the limit, {law} ({point})"
     return [Number(what, value, lower, upper)]
 
 
 def _constants(name: str, error: xr.Dataset) -> list[Number]:
     """m^{3/2}·E[E²] of random directions over its limit, at the largest width, for each d."""
     rows = error.sel(perturbation="sphere", statistic="rms").isel(alpha=error.sizes["alpha"] // 2)
-    out = []
+    numbers = []
     for d in rows["d"].values:
         row = rows.sel(d=d)
         limit = float(row["constant_limit"])
@@ -145,5 +145,5 @@ def _constants(name: str, error: xr.Dataset) -> list[Number]:
             rf"$m^{{3/2}}\,\mathbb E[E^2]$ for random directions in units of its limit {limit**2:.6g} "
             rf"({name}, $d={int(d)}$, $\alpha={float(row['alpha']):g}$, largest $m$)"
         )
-        out.append(Number(what, value, lower, upper))
-    return out
+        numbers.append(Number(what, value, lower, upper))
+    return numbers

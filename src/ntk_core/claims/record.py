@@ -1,4 +1,4 @@
-"""What a claim is: a statement of the notes, and the judgement on it with the numbers it rests on."""
+"""A claim: a statement of the notes, and the judgement on it with the numbers behind it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TRUE, LOOSE, FALSE, UNDECIDED = VERDICTS
 
 SLACK = 0.9
-"""A bound that would still hold with its right-hand side times this is called loose."""
+"""A bound that still holds with its right-hand side times this is loose."""
 
 TIE = 1e-6
-"""Relative excess over a bound that is not yet a violation: the error bound of exact quantiles."""
+"""Relative excess over a bound that is no violation: the error bound of exact quantiles."""
 
 
 @dataclass(frozen=True)
 class Statement:
     """A statement as the notes print it. Texts are Markdown with $math$.
 
-    `source` is where in the notes it stands, `corrected` what holds instead of it or is sharper, `proof` the
-    heading of docs/theory.md with the proof, `figures` the figures that show it.
+    `source` is its place in the notes, `corrected` a statement that is true or sharper, `proof` the heading
+    of docs/theory.md with the proof, `figures` the figures that show it.
     """
 
     title: str
@@ -37,10 +37,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with what it is (Markdown with $math$), and its confidence limits where it was measured."""
+    """A number with its description (Markdown with $math$), and confidence limits if it was measured."""
 
     what: str
-    value: int | float  # not the same: a count is shown as one
+    value: int | float  # a count is printed as an integer
     lower: float | None = None
     upper: float | None = None
 
@@ -56,7 +56,7 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and what it rests on."""
+    """A verdict and its evidence."""
 
     verdict: Verdict
     evidence: tuple[Number, ...]
@@ -65,7 +65,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement and the judgement on it: a record of `claims.json`. `command` makes it again."""
+    """A statement and the judgement on it: a record of `claims.json`. `command` recomputes it."""
 
     id: str
     title: str
@@ -86,7 +86,7 @@ class Claim:
 
     @property
     def key(self) -> Number:
-        """The most telling number: the counterexample's first if there is one, else the first."""
+        """The number to show first: the first of the counterexample, else of the evidence."""
         return (*(self.counterexample.evidence if self.counterexample else ()), *self.evidence)[0]
 
 

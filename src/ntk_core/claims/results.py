@@ -20,14 +20,13 @@ from ..network import Array
 from ..sampling.cell import Cell
 
 CHUNK = 1 << 17
-"""Runs of a cell that a task holds at once."""
+"""Number of runs of a cell that a task holds at once."""
 
 Test = Callable[[Cell, Array], Array]
-"""Numbers `(k,)` from a cell and the asked quantities of some of its runs, `(quantities, runs)`."""
-
+"""From a cell and quantities of some of its runs `(quantities, runs)` to numbers `(k,)`."""
 
 Piece = tuple[Cell, tuple[int | slice, ...]]
-"""A cell and the place of some of its runs in the file."""
+"""A cell and the index of some of its runs in the file."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,7 @@ class Results:
     trainings: tuple[TrainedTables, ...] = ()
 
     def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
-        """`test` on all runs of all cells, in pieces spread over the workers; results in order.
-
-        Only the `quantities` named are read.
-        """
+        """Apply `test` to these quantities of all runs, in pieces on the workers; results in order."""
         groups: list[tuple[str, list[Piece]]] = []
         for item in self.experiments:
             pieces = [
@@ -79,7 +75,7 @@ class Results:
 
 
 def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]]) -> list[Array]:
-    """One task. Runs on a worker."""
+    """One task, on a worker: apply `test` to each piece."""
     path, pieces = group
     results = []
     with RunsReader(path) as runs:
@@ -95,15 +91,13 @@ def open_results(folders: Iterable[Path], workers: Workers) -> Results:
 
     Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
-    tables = [_archived(folder) for folder in sorted(folders)]
-    drawn = tuple(item for item in tables if isinstance(item, DrawnTables))
-    return Results(drawn, workers, tuple(item for item in tables if isinstance(item, TrainedTables)))
-
-
-def _archived(folder: Path) -> DrawnTables | TrainedTables:
-    with open_runs(folder / "runs.nc") as runs:
-        work = runs.experiment, runs.entropy
-        table, rates = (load_table(folder / f"{name}.nc", *work) for name in ("quantiles", "rates"))
-    if isinstance(runs, DrawnRunsFile):
-        return DrawnTables(runs.experiment, runs.entropy, runs.path, table, rates)
-    return TrainedTables(runs.experiment, table, rates)
+    drawn, trained = [], []
+    for folder in sorted(folders):
+        with open_runs(folder / "runs.nc") as runs:
+            spec = runs.experiment, runs.entropy
+            table, rates = (load_table(folder / f"{name}.nc", *spec) for name in ("quantiles", "rates"))
+        if isinstance(runs, DrawnRunsFile):
+            drawn.append(DrawnTables(runs.experiment, runs.entropy, runs.path, table, rates))
+        else:
+            trained.append(TrainedTables(runs.experiment, table, rates))
+    return Results(tuple(drawn), workers, tuple(trained))

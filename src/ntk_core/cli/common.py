@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 DIFFERENT, UNREADABLE = 1, 2
-"""Exit codes: the archive differs from its manifest or its runs; it cannot be read, or the call is wrong."""
+"""Exit codes: the archive differs from its manifest or recomputed runs; it cannot be read, or a bad call."""
 
 Results = Annotated[
     Path, typer.Argument(help="the folder of an archive, or of the results of a run", show_default=True)
@@ -26,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 
 def say(line: str, err: bool = False) -> None:
-    """Print a line, which may hold text from an archive."""
+    """Print a line; text from an archive is made safe to print."""
     typer.echo(printable(line), err=err)
 
 
@@ -37,7 +37,7 @@ def refuse(error: object) -> NoReturn:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; arrays are lists, and what is no finite number is null."""
+    """Print a value as JSON: arrays as lists, NaN and infinite numbers as null."""
     for line in json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False).split("\n"):
         say(line)
 
@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 @app.callback()
 def main() -> None:
-    """Look into an archive of results, check it, and compute any single run of it again.
+    """Describe an archive of results, verify it, and recompute any single run of it.
 
-    Only what is replayed is computed, and nothing is written into the archive.
+    Nothing is written into the archive.
     """

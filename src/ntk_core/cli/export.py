@@ -1,4 +1,4 @@
-"""`export` and `merge`: an archive in another format, and two archives as one."""
+"""`export` and `merge`: an archive in another format, and one archive from two."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .common import Results, app, refuse, say
 
 @app.command()
 def export(
-    to: Annotated[Path, typer.Option(help="where the Zarr store goes; must not be there yet")],
+    to: Annotated[Path, typer.Option(help="the new Zarr store")],
     path: Results = Path("results"),
 ) -> None:
     """Write all datasets of an archive as one Zarr store.
 
-    A group for each, for object stores. Read it with `xarray.open_zarr(store, group="theorem1/runs")`.
+    Each dataset is a group. Read it with `xarray.open_zarr(store, group="theorem1/runs")`.
     Needs the package zarr (the extra `zarr`).
 
     \b
@@ -39,13 +39,12 @@ def export(
 def merge(
     first: Annotated[Path, typer.Argument(help="the folder of an archive, or of the results of a run")],
     second: Annotated[Path, typer.Argument(help="another, of the same experiments")],
-    to: Annotated[Path, typer.Option(help="the folder of the merged archive; must not be there yet")],
+    to: Annotated[Path, typer.Option(help="the new folder of the merged archive")],
 ) -> None:
-    """Join two archives that are parts of one whole.
+    """Merge two archives that are parts of one grid.
 
     Their cells or seeds must add up to a full grid. Both are verified first. Runs that both hold must
-    agree in every bit. Figures, claims and pages are left
-    out: `snakemake reanalyse` draws new ones.
+    agree in every bit. Figures, claims and pages are not merged: `snakemake reanalyse` draws new figures.
 
     \b
     Example:
@@ -56,8 +55,8 @@ def merge(
     from ..datasets.validation import ResultsError
 
     try:
-        merged = merge_archives(first, second, to)
+        experiments = merge_archives(first, second, to)
     except (ResultsError, MergeError, NoManifestError, FileExistsError) as error:
         refuse(error)
-    for name, experiment in merged.items():
+    for name, experiment in experiments.items():
         say(f"{to / name}: {experiment.runs:,} runs")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RunCode = Annotated[
     bool,
-    typer.Option("--run-archived-code", help="run the code of laws that the archive has of its own"),
+    typer.Option("--run-archived-code", help="run the code of custom laws of the archive"),
 ]
 
 
@@ -27,18 +27,17 @@ def verify(
     path: Results = Path("results"),
     recompute: Annotated[
         int,
-        typer.Option(min=0, help="compute so many random blocks of runs again, and compare all bits"),
+        typer.Option(min=0, help="recompute this many random blocks of runs, and compare all bits"),
     ] = 0,
     run_archived_code: RunCode = False,
     json: Json = False,
 ) -> None:
-    """Check an archive byte by byte against its manifest.
+    """Compare an archive with its manifest, byte by byte.
 
-    Exit code 0 if it is whole, 1 if not, 2 if there is none. Every file that is changed, truncated,
-    missing or extra is named. `report.html` is not covered: it
-    carries run times. Shards are not in the manifest, as how a run is cut is no part of
-    the result: each is compared with its seal, and with the runs of runs.nc. One that
-    runs.nc does not hold, such as another config leaves behind, is extra.
+    Names every file that is changed, truncated, missing or extra. Exit code 0 if there is none, 1 if there
+    is one, 2 if there is no manifest. `report.html` is not compared: it contains run times. Shards are not
+    in the manifest: each is compared with its seal and with runs.nc. A shard of other runs, for instance
+    of another config, is extra.
 
     \b
     Examples:
@@ -52,12 +51,12 @@ def verify(
         checked = check(path)
     except NoManifestError as error:
         refuse(error)
-    tell = (lambda _: None) if json else say
+    report = (lambda _: None) if json else say
     for fault in checked.faults:
-        tell(f"{fault.kind}: {path / fault.path}")
+        report(f"{fault.kind}: {path / fault.path}")
     if not checked.faults:
-        tell(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
-    recomputed = _recompute(path, recompute, run_archived_code, tell) if recompute else {}
+        report(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
+    recomputed = _recompute(path, recompute, run_archived_code, report) if recompute else {}
     if json:
         faults = [asdict(fault) for fault in checked.faults]
         counts = {"files": checked.files, "shards": checked.shards}
@@ -66,9 +65,9 @@ def verify(
 
 
 def _recompute(
-    path: Path, count: int, run_archived_code: bool, tell: Callable[[str], None]
+    path: Path, count: int, run_archived_code: bool, report: Callable[[str], None]
 ) -> dict[str, dict[str, int]]:
-    """Runs that differ from those archived, by block and variable, of `count` blocks at random."""
+    """Number of runs that differ from the archived ones, by block and variable, in random blocks."""
     from ..archive.replay import random_blocks
     from ..datasets.runs_file import open_runs
     from ..datasets.validation import ResultsError
@@ -85,11 +84,11 @@ def _recompute(
             for block in random_blocks(files, count):
                 differing = recomputed[str(block)] = block.differing()
                 faults = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
-                tell(f"recomputed {block}: {faults or 'the same bits'}")
+                report(f"recomputed {block}: {faults or 'the same bits'}")
         except (ResultsError, LawError) as error:
             refuse(error)
         except MemoryError:
-            refuse(f"{path}: a run of a runs.nc needs more memory than there is")
+            refuse(f"{path}: a run needs more memory than there is")
     return recomputed
 
 
@@ -98,9 +97,9 @@ def replay(
     experiment: Annotated[str, typer.Option(help="name of the experiment")],
     m: Annotated[int, typer.Option("--m", help="width")],
     seed: Annotated[int, typer.Option(min=0, help="number of the run")],
-    perturbation: Annotated[str | None, typer.Option(help="law of the displacement; not if trained")] = None,
-    d: Annotated[int | None, typer.Option("--d", help="dimension of the input; not if trained")] = None,
-    alpha: Annotated[float | None, typer.Option(help="radius of the ball times √m; not if trained")] = None,
+    perturbation: Annotated[str | None, typer.Option(help="law of the displacement; drawn runs only")] = None,
+    d: Annotated[int | None, typer.Option("--d", help="dimension of the input; drawn runs only")] = None,
+    alpha: Annotated[float | None, typer.Option(help="radius of the ball times √m; drawn runs only")] = None,
     dense: Annotated[
         bool, typer.Option("--dense", help="also evaluate the definitions on a network that matches the run")
     ] = False,
@@ -108,7 +107,7 @@ def replay(
     path: Results = Path("results"),
     json: Json = False,
 ) -> None:
-    """Compute one run again, and compare it bit for bit.
+    """Recompute one run, and compare it bit for bit.
 
     Shows every stored quantity, archived and recomputed. Exit code 0 if all bits are the same, 1 if not,
     2 if there is no such run.
@@ -133,10 +132,10 @@ def replay(
                     replayed = replay_trained(runs, m, seed, dense)
                 except MemoryError:
                     need = size_text(runs.experiment.memory(m))
-                    refuse(f"seed {seed} of m = {m} needs {need} of memory and more")
+                    refuse(f"seed {seed} of m = {m} needs at least {need} of memory")
                 show = partial(_show_trained, replayed, runs.experiment.times)
             elif perturbation is None or d is None or alpha is None:
-                refuse(f"{experiment} is drawn: it needs --perturbation, --d and --alpha")
+                refuse(f"{experiment} has drawn runs: name one by --perturbation, --d and --alpha")
             else:
                 replayed = replay_drawn(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
                 show = partial(_show_drawn, replayed, alpha / m)
@@ -160,8 +159,8 @@ def _show_drawn(replayed: Replayed, unit: float) -> None:
         say(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
     say("archived and recomputed: " + ("the same bits" if replayed.same else "DIFFERENT"))
     if replayed.definitions:
-        apart = replayed.apart
-        say(f"recomputed and definitions: at most {apart:.1e} apart, {apart / unit:.1e} of α/m")
+        distance = replayed.apart
+        say(f"recomputed and definitions: at most {distance:.1e} apart, {distance / unit:.1e} of α/m")
 
 
 def _show_trained(replayed: Replayed, times: tuple[int, ...]) -> None:
@@ -170,10 +169,10 @@ def _show_trained(replayed: Replayed, times: tuple[int, ...]) -> None:
 
     say(replayed.title)
     say(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
-    for name, old in replayed.archived.items():
+    for name, archived in replayed.archived.items():
         for index, time in enumerate(times):
-            values = (old[index], replayed.recomputed[name][index])
-            if old.ndim > 1:  # one number an input: their root mean square
+            values = (archived[index], replayed.recomputed[name][index])
+            if archived.ndim > 1:  # a value for each input: show their root mean square
                 values = tuple(np.sqrt(np.mean(value**2)) for value in values)
             say(
                 f"{name if index == 0 else '':<22}{time:>8}  "

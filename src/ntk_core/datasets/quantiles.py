@@ -1,4 +1,4 @@
-"""From `runs.nc` and `theory.nc` to `quantiles.nc`: cell by cell, spread over workers."""
+"""`quantiles.nc` from `runs.nc` and `theory.nc`: cell by cell, spread over workers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ TASK_RUNS = 1 << 20
 """Runs that one analysis task reads and sorts: a tenth of a second."""
 
 ROUNDING = 1e-12
-"""Relative excess that still counts as on a bound, not over it: |Δ₂| attains its bound exactly."""
+"""Relative excess over a bound that is rounding: |Δ₂| attains its bound exactly."""
 
 NOISE = 1e-9
-"""In units of what one neuron can add: less is rounding of the dense sampler around an exact zero."""
+"""Values below this, in units of what one neuron can add, are rounding of the dense sampler around 0."""
 
 
 CHANCE = 1e-6
-"""Probability below which an excess of runs over a bound is not put down to chance."""
+"""An excess of runs over a bound with a smaller probability is not explained by chance."""
 
 
 def quantile_dataset(
@@ -43,19 +43,19 @@ def quantile_dataset(
     experiment: DrawnExperiment,
     entropy: int,
     workers: Workers | None,
-    within: DrawnExperiment | None = None,
+    archived: DrawnExperiment | None = None,
 ) -> xr.Dataset:
-    """Quantiles, moments and exceedances of every cell, beside what `theory` holds of the same grid.
+    """Quantiles, moments and exceedances of every cell, added to `theory`, a dataset of the same grid.
 
-    `runs` is a runs file of the experiment, or of a larger one, `within`: then only what is asked for is
-    read. Tasks go over cells; a task reads and sorts each quantity of its cells once and looks up every δ
-    and ‖x‖ in the sorted values, because sorting is what costs.
+    `runs` is a runs file of the experiment, or of a larger one, `archived`, of which only the cells and runs
+    of the experiment are read. A task has some cells. It sorts each quantity of a cell once and looks up
+    every δ and ‖x‖ in the sorted values, because sorting takes the time.
     """
     shape = experiment.shape
     quantities = tuple(map(str, theory["quantity"].values))
     size = max(1, TASK_RUNS // experiment.seeds)
     cells = iter(
-        (index, (within or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha))
+        (index, (archived or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha))
         for index, cell in zip(np.ndindex(shape), experiment.cells(), strict=True)
     )
     work = list(iter(lambda: list(islice(cells, size)), []))
@@ -77,14 +77,14 @@ def quantile_dataset(
 def _thresholds(
     experiment: DrawnExperiment, quantities: tuple[str, ...], limits: dict[str, Array], x_norm: Array
 ) -> Array:
-    """What a run at ‖x‖ = 1 must exceed to be over a bound: `(bound, quantity, m, alpha, delta, x_norm)`.
+    """Values above which a run at ‖x‖ = 1 is over a bound: `(bound, quantity, m, alpha, delta, x_norm)`.
 
     A NaN bound has a NaN threshold, which nothing exceeds.
     """
     m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
     scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
-    least = np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])
-    return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), least) for b in bounds.BOUNDS])
+    minimum = np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])
+    return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), minimum) for b in bounds.BOUNDS])
 
 
 def _cells(
@@ -95,10 +95,7 @@ def _cells(
     thresholds: Array,
     cells: list[tuple[Index, Index]],
 ) -> list[dict[str, Any]]:
-    """One task: the statistics of some cells, each by its index in the grid and its place in the file.
-
-    Runs on a worker.
-    """
+    """One task, on a worker: the statistics of cells, each with its index in the grid and in the file."""
     with RunsReader(path) as runs:
         return [
             _cell(runs, (*place, slice(0, seeds)), quantities, delta, thresholds[:, :, index[1], index[3]])
@@ -159,9 +156,9 @@ def _label(
 
 
 def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
-    """With the ratio of each bound to the measured quantile, and the upper limit on each exceedance rate.
+    """Add the ratio of each bound to the measured quantile, and the upper limit on each exceedance rate.
 
-    Both are NaN where the bound is; the ratio also where the quantile is 0.
+    Both are NaN where the bound is NaN; the ratio also where the quantile is 0.
     """
     ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
     scale = [

@@ -1,9 +1,9 @@
-"""From `quantiles.nc` to `rates.nc`: slopes against the width, and the constants in front.
+"""`rates.nc` from `quantiles.nc`: slopes against the width, and the constants in front.
 
-A slope fitted over many widths is an average over the curvature of the finite-m law. So each comes
-with the slope of the exact values on the same widths (`exact_slope`), and with `limit_slope`, the fitted
-slope less what the exact law explains: that one is a statement about the limit m → ∞. Local slopes,
-between neighbouring widths, show the curvature itself.
+A slope fitted over many widths averages over the curvature of the law at finite m. So each comes with the
+slope of the exact values on the same widths (`exact_slope`), and with `limit_slope`, the fitted slope less
+that curvature: an estimate for the limit m → ∞. Local slopes, between neighbouring widths, show the curvature
+itself.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ LOCAL = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_s
 def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -> xr.Dataset:
     """Slopes against m and the constants in front, from a quantiles dataset.
 
-    Means and root mean squares are fitted on all widths. Quantiles are fitted on the upper half of
-    the widths, at least three where there are so many: their distance from the mean, of relative
-    order m^{-1/4}, bends them at small m.
+    Means and root mean squares are fitted on all widths. Quantiles are fitted on the upper half of the
+    widths, but on three if there are: their distance from the mean, of relative order m^{-1/4}, bends the
+    curve at small m.
     """
     statistics = [*RATE_STATISTICS, *(repr(float(value)) for value in table["delta"].values)]
     axes = {name: table[name].values for name in ("quantity", "perturbation", "d", "alpha")}
@@ -71,11 +71,11 @@ def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -
 
 
 def _curves(table: xr.Dataset) -> dict[str, Array]:
-    """Value, limits, error, exact value, each `(quantity, perturbation, d, alpha, statistic, m)`."""
+    """Values, limits, errors and exact values, each `(quantity, perturbation, d, alpha, statistic, m)`."""
 
     def values(name: str) -> Array:
-        one = table[name] if "delta" in table[name].dims else table[name].expand_dims("delta")
-        return one.transpose("quantity", "perturbation", "d", "alpha", "delta", "m").values
+        array = table[name] if "delta" in table[name].dims else table[name].expand_dims("delta")
+        return array.transpose("quantity", "perturbation", "d", "alpha", "delta", "m").values
 
     value, error, exact = (
         np.concatenate([values(name.format(statistic)) for statistic in RATE_STATISTICS], axis=4)

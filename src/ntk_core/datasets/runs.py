@@ -1,4 +1,4 @@
-"""`runs.nc` of a drawn experiment, one value a run: written piece by piece from its shards, and read so."""
+"""`runs.nc` of a drawn experiment, one value a run: written from its shards and read, piece by piece."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from ..storage.regular_file import open_regular_file
 RUN_DIMS = ("perturbation", "m", "d", "alpha", "seed")
 
 PACKING = {"zlib": True, "complevel": 1, "shuffle": True}
-"""Of the two fractions in `runs.nc`: they take few values, so that a tenth of the size is left. The other
-quantities would take many times as long to write, for a fifth less (docs/performance.md)."""
+"""Compression of the two fractions in `runs.nc`: they take few values, and shrink to a tenth. The other
+quantities would shrink by a fifth and take many times as long to write (docs/performance.md)."""
 
 
 CACHE = 1 << 20
-"""Bytes the library holds of a variable. Pieces come in order and whole: more would be memory for nothing."""
+"""Bytes of a variable that the library caches: enough, as whole chunks are written in order."""
 
 
 class RunsWriter:
-    """Writes a runs file piece by piece, in any memory: the layout of `runs.nc` and of shards.
+    """Writes `runs.nc` or a shard piece by piece, in constant memory.
 
     Pieces must come in the order of the file (variable by variable, cell by cell, seeds ascending)
     and in whole chunks, so that the same runs give the same bytes however they were computed. An
@@ -41,11 +41,11 @@ class RunsWriter:
     """
 
     CHUNK = 1 << 16
-    """Most seeds of a chunk (512 KiB): one cell of one variable is read without touching its neighbours."""
+    """Largest number of seeds of a chunk (512 KiB). A chunk belongs to one cell of one variable."""
 
     @classmethod
     def chunk(cls, seeds: int) -> int:
-        """Seeds a chunk: alike, so that little of the last one is empty."""
+        """Seeds of each chunk: as equal as possible, so that little of the last one is empty."""
         return -(-seeds // -(-seeds // cls.CHUNK))
 
     def __init__(
@@ -82,7 +82,7 @@ class RunsWriter:
         self._file = file
 
     def put(self, quantity: str, cell: tuple[int, ...], seeds: slice, values: Array) -> None:
-        """Runs of one quantity of one cell; `cell` indexes (perturbation, m, d, alpha)."""
+        """Write runs of one quantity of one cell; `cell` indexes (perturbation, m, d, alpha)."""
         self._file[quantity][(*cell, seeds)] = values
 
 
@@ -97,14 +97,14 @@ def run_coordinates(experiment: DrawnExperiment, widths: tuple[int, ...], seeds:
     }
 
 
-_READING = threading.Lock()
+_LIBRARY_LOCK = threading.Lock()
 
 
 class RunsReader:
     """Reads a runs file, from any thread of a worker; `FileError` where there is no regular file.
 
-    The netCDF library is not safe for several threads at once, not even on different files, so all that is
-    done with it is done under one lock. Opening takes as long as reading a million values: keep it open.
+    The netCDF library is not thread-safe, not even on different files, so all calls to it are under one lock.
+    Opening takes as long as reading a million values: keep it open.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -112,28 +112,28 @@ class RunsReader:
 
     def __enter__(self) -> RunsReader:
         open_regular_file(self._path).close()
-        with _READING:
+        with _LIBRARY_LOCK:
             self._file = netCDF4.Dataset(self._path)
             self._file.set_auto_mask(False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _READING:
+        with _LIBRARY_LOCK:
             self._file.close()
 
     def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
-        """A quantity of runs of one cell, `(runs,)`; `index` is into `RUN_DIMS` or their first four."""
-        with _READING:
+        """Values of a variable at `index`: of a quantity, into `RUN_DIMS` or their first four."""
+        with _LIBRARY_LOCK:
             values: Array = self._file[quantity][index]
         return values
 
     def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Global attributes the format names, and dimensions, shape and type of each variable by name.
+        """Global attributes of the format, and dimensions, shape and type of each variable by name.
 
-        Raises `ValueError` for a variable that a reader would decode as no file of ours is, or that has
-        larger chunks than itself: to read one value is to unpack a chunk.
+        Raises `ValueError` for a variable with attributes that would change its decoded values, or with
+        chunks larger than itself: to read one value is to unpack a chunk.
         """
-        with _READING:
+        with _LIBRARY_LOCK:
             attrs = {name: self._file.getncattr(name) for name in self._file.ncattrs() if name in ATTRIBUTES}
             return attrs, {name: _form(variable) for name, variable in self._file.variables.items()}
 
@@ -151,9 +151,7 @@ def _form(variable: netCDF4.Variable[Any]) -> tuple[tuple[str, ...], tuple[int, 
     if isinstance(chunks, list) and any(map(operator.gt, chunks, variable.shape)):
         raise ValueError(f"variable {variable.name} has chunks of {chunks}, and the shape {variable.shape}")
     kind: Any = variable.datatype
-    plain = isinstance(
-        kind, np.dtype
-    )  # others have values of any length, many of which may be one in the file
+    plain = isinstance(kind, np.dtype)  # other types have values of any length, so no bounded size
     return variable.dimensions, variable.shape, kind.str.lstrip("<>|=") if plain else "other"
 
 
@@ -163,7 +161,7 @@ def collect(
     shards: Sequence[str | Path],
     path: str | Path,
 ) -> None:
-    """Join the shards of an experiment into one runs file; its bytes do not depend on how it was cut.
+    """Join the shards of an experiment into one runs file; its bytes do not depend on the sizes of shards.
 
     Raises `ValueError` if the shards are of other runs or do not cover the experiment exactly.
     """
@@ -178,13 +176,13 @@ def collect(
 def _collect(
     experiment: DrawnExperiment, entropy: int, shards: Sequence[str | Path], path: str | Path
 ) -> None:
-    """The file is written in its own order, chunk by chunk, so memory does not depend on how large it is."""
+    """Write the file in its own order, chunk by chunk, so that memory does not depend on its size."""
     attrs = runs_attributes(experiment, entropy)
     coords = run_coordinates(experiment, experiment.m, experiment.numbers)
     with (
         _Shards(shards, experiment, entropy) as source,
-        replacing(path) as beside,
-        netCDF4.Dataset(beside, "w") as file,
+        replacing(path) as temporary_path,
+        netCDF4.Dataset(temporary_path, "w") as file,
     ):
         writer = RunsWriter(file, coords, attrs, archival=True)
         chunk = writer.chunk(experiment.seeds)
@@ -210,13 +208,13 @@ def runs_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]
 
 
 class _Shards:
-    """Shards of an experiment to read from, checked to be its own and to cover it exactly."""
+    """The shards of an experiment, to read from. Raises `ValueError` unless they cover it exactly."""
 
-    OPEN = 64
-    """Files held open at once: far below any system's limit."""
+    MAX_OPEN = 64
+    """Files that are open at once: far below any system's limit."""
 
     def __init__(self, paths: Sequence[str | Path], experiment: DrawnExperiment, entropy: int) -> None:
-        self._open: dict[str, netCDF4.Dataset] = {}
+        self._files: dict[str, netCDF4.Dataset] = {}
         self._parts: dict[int, list[tuple[int, int, str]]] = {m: [] for m in experiment.m}
         for path in map(str, paths):
             file = self._file(path)
@@ -242,21 +240,21 @@ class _Shards:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._open.values():
+        for file in self._files.values():
             file.close()
 
     def _file(self, path: str) -> netCDF4.Dataset:
-        if path not in self._open:
-            if len(self._open) >= self.OPEN:
-                self._open.pop(next(iter(self._open))).close()
-            self._open[path] = netCDF4.Dataset(path)
-            self._open[path].set_auto_mask(False)
+        if path not in self._files:
+            if len(self._files) >= self.MAX_OPEN:
+                self._files.pop(next(iter(self._files))).close()
+            self._files[path] = netCDF4.Dataset(path)
+            self._files[path].set_auto_mask(False)
             for quantity in QUANTITIES:
-                self._open[path][quantity].set_var_chunk_cache(CACHE)
-        return self._open[path]
+                self._files[path][quantity].set_var_chunk_cache(CACHE)
+        return self._files[path]
 
     def read(self, quantity: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:
-        """Seeds low … high - 1 of a quantity; `cell` indexes (perturbation, m, d, alpha)."""
+        """Values of a quantity for seeds low … high - 1; `cell` indexes (perturbation, m, d, alpha)."""
         perturbation, _, d, alpha = cell
         return np.concatenate(
             [

@@ -1,4 +1,4 @@
-"""A `runs.nc` that somebody else may have written: used only if it is what it says it is."""
+"""A `runs.nc` that somebody else may have written: used only if it agrees with its own spec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.training import RUN_VARIABLES
 from .runs import RUN_DIMS, RunsReader
-from .validation import MOST_PACKED, Form, ResultsError, read_spec, reading, require
+from .validation import MAX_PACKING, Form, ResultsError, read_spec, reading, require
 
 PIECE = 1 << 16
 """Values that are compared at once."""
@@ -28,9 +28,10 @@ PIECE = 1 << 16
 class RunsFile:
     """A `runs.nc` of one experiment: its `entropy` and values. Opening and reading raise `ResultsError`.
 
-    A shard is one too; of a trained one the spec does not say its `first_seed`.
+    A shard is a runs file too. The spec of a trained shard does not contain its `first_seed`.
     """
 
+    kind: ClassVar[str]
     entropy: int
     experiment: Experiment
 
@@ -57,7 +58,7 @@ class RunsFile:
             return self._reader.read(quantity, index)
 
     def holds(self, key: str, m: int, seeds: range) -> bool:
-        """Whether the runs of a shard, by its content key, width and seeds, are among these."""
+        """Whether the file holds the runs of a shard with this content key, width and seeds."""
         numbers = self.experiment.numbers
         return (
             key == self.experiment.content_key(self.entropy)
@@ -66,7 +67,7 @@ class RunsFile:
         )
 
     def has_shard(self, path: Path, m: int, seeds: range) -> bool:
-        """Whether the file at `path` is a shard of runs that these hold, and is like them in every bit."""
+        """Whether the file at `path` is a shard of these runs, equal to them in every bit."""
         spec = self.experiment.part(m, seeds), self.entropy
         try:
             with type(self)(path, seeds.start) as shard:
@@ -75,29 +76,31 @@ class RunsFile:
             return False
 
     def _has(self, shard: Self, m: int, seeds: range) -> bool:
-        first = {"m": self.experiment.m.index(m), "seed": seeds.start - self.experiment.numbers.start}
+        offsets = {"m": self.experiment.m.index(m), "seed": seeds.start - self.experiment.numbers.start}
         for name, (dims, shape, _) in shard._forms().items():
-            shifts = [first.get(dim, 0) for dim in dims]
-            for place in _pieces(dims, shape):
-                own_place = tuple(slice(a.start + n, a.stop + n) for a, n in zip(place, shifts, strict=True))
-                if shard.read(name, place).tobytes() != self.read(name, own_place).tobytes():
+            shifts = [offsets.get(dim, 0) for dim in dims]
+            for index in _pieces(dims, shape):
+                shifted = tuple(slice(a.start + n, a.stop + n) for a, n in zip(index, shifts, strict=True))
+                if shard.read(name, index).tobytes() != self.read(name, shifted).tobytes():
                     return False
         return True
 
-    def allow_code(self, given: bool) -> None:
-        """Let custom laws of the archive be run as code, if that is `given`.
+    def allow_code(self, allowed: bool) -> None:
+        """Let custom laws of the file be run as code. Raises `ResultsError` if it has some without `allowed`.
 
-        Raises `ResultsError` where there are some and it is not.
+        Trained runs have no laws.
         """
 
     def _check(self) -> None:
         with reading(self.path):
             attrs, layout = self._reader.header()
-        experiment, self.entropy = read_spec(self.path, attrs)
-        self._accept(experiment)
+        self.experiment, self.entropy = read_spec(self.path, attrs)
+        if self.experiment.kind != self.kind:
+            raise ResultsError(f"{self.path} holds {self.experiment.kind} runs, not {self.kind} ones")
         require(self.path, attrs, "ntk_core_version", "numpy_version")
-        if self.path.stat().st_size < (least := self._least_size()):
-            raise ResultsError(f"{self.path} is cut: {experiment.runs:,} runs need {least:,} bytes and more")
+        if self.path.stat().st_size < (size := self._minimum_size()):
+            runs = self.experiment.runs
+            raise ResultsError(f"{self.path} is truncated: {runs:,} runs need at least {size:,} bytes")
         forms = self._forms()
         for name, form in forms.items():
             if layout.get(name) != form:
@@ -110,11 +113,7 @@ class RunsFile:
                 if not np.array_equal(self.read(name, (part,)), values[part]):
                     raise ResultsError(f"{self.path}: coordinate {name} is not what the spec says")
 
-    def _accept(self, experiment: Experiment) -> None:
-        """Keep the experiment, if it is of the right kind."""
-        raise NotImplementedError
-
-    def _least_size(self) -> int:
+    def _minimum_size(self) -> int:
         """Bytes that a file of so many runs has at least."""
         raise NotImplementedError
 
@@ -123,12 +122,12 @@ class RunsFile:
         raise NotImplementedError
 
     def _coordinates(self) -> dict[str, Sequence[Any]]:
-        """The values of each coordinate that the spec says; a range where they are many."""
+        """The values of each coordinate by the spec; a range where they are many."""
         raise NotImplementedError
 
 
 def _pieces(dims: tuple[str, ...], shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Places of a variable, in order, that hold some `PIECE` values each, of one cell of a grid."""
+    """Indices of pieces of a variable, in order: each has about `PIECE` values, of one cell of a grid."""
     cut = dims.index("seed") if "seed" in dims else 0
     rest = tuple(slice(0, size) for size in shape[cut + 1 :])
     step = max(1, PIECE // math.prod(shape[cut + 1 :]))
@@ -140,38 +139,39 @@ def _pieces(dims: tuple[str, ...], shape: tuple[int, ...]) -> Iterator[tuple[sli
 class DrawnRunsFile(RunsFile):
     """The runs of one grid of drawn displacements."""
 
+    kind = "drawn"
     experiment: DrawnExperiment
 
+    def blocks(self) -> list[tuple[tuple[int, ...], range]]:
+        """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its blocks."""
+        size, numbers = next(self.experiment.cells()).block, self.experiment.numbers
+        blocks = range(numbers.start // size, -(-numbers.stop // size))
+        return [(index, blocks) for index in np.ndindex(self.experiment.shape)]
+
     def index(self, perturbation: str, m: int, d: int, alpha: float, seed: int) -> tuple[int, ...]:
-        """Where a cell is in the file, by (perturbation, m, d, alpha). Raises `ResultsError` if nowhere."""
+        """Index of a run's cell, into (perturbation, m, d, alpha). Raises `ResultsError` without the run."""
         grid = self.experiment
         try:
-            place = grid.place(perturbation, m, d, alpha)
+            index = grid.place(perturbation, m, d, alpha)
         except ValueError as error:
             raise ResultsError(f"{self.path}: {error}") from None
         if seed not in grid.numbers:
             archived_seeds = f"{grid.numbers.start} to {grid.numbers.stop - 1}"
             raise ResultsError(f"{self.path}: seed is {seed}; archived: {archived_seeds}")
-        return place
+        return index
 
-    def allow_code(self, given: bool) -> None:
-        """As for any archive; trained runs have no laws."""
+    def allow_code(self, allowed: bool) -> None:
+        """See `RunsFile.allow_code`."""
         laws = self.experiment.laws
-        if laws and not given:
+        if laws and not allowed:
             names = ", ".join(law.name for law in laws)
             raise ResultsError(
-                f"{self.path} has laws of its own ({names}), and to draw under them is to run code from the "
+                f"{self.path} has custom laws ({names}); to recompute their runs is to run code from the "
                 "archive. Read it (it is in the attribute spec), then add --run-archived-code"
             )
-        allowed = tuple(replace(law, may_run=True) for law in laws)
-        self.experiment = replace(self.experiment, laws=allowed)
+        self.experiment = replace(self.experiment, laws=tuple(replace(law, may_run=True) for law in laws))
 
-    def _accept(self, experiment: Experiment) -> None:
-        if not isinstance(experiment, DrawnExperiment):
-            raise ResultsError(f"{self.path} holds trained runs, not drawn ones")
-        self.experiment = experiment
-
-    def _least_size(self) -> int:
+    def _minimum_size(self) -> int:
         return 8 * sum(not quantity.fraction for quantity in QUANTITIES.values()) * self.experiment.runs
 
     def _forms(self) -> dict[str, Form]:
@@ -190,29 +190,29 @@ class DrawnRunsFile(RunsFile):
 class TrainedRunsFile(RunsFile):
     """The runs of one trained experiment."""
 
+    kind = "trained"
     experiment: TrainedExperiment
 
+    def blocks(self) -> list[tuple[tuple[int, ...], range]]:
+        """Each width, by its index, and its seeds: every run is a block."""
+        return [((index,), self.experiment.numbers) for index in range(len(self.experiment.m))]
+
     def index(self, m: int, seed: int) -> tuple[int, int]:
-        """Where a run is in the file, by (m, seed). Raises `ResultsError` if nowhere."""
+        """Index of a run, into (m, seed). Raises `ResultsError` without the run."""
         if m not in self.experiment.m:
             raise ResultsError(f"{self.path}: m is {m}; archived: {', '.join(map(str, self.experiment.m))}")
         if seed >= self.experiment.seeds:
             raise ResultsError(f"{self.path}: seed is {seed}; archived: 0 to {self.experiment.seeds - 1}")
         return self.experiment.m.index(m), seed
 
-    def _accept(self, experiment: Experiment) -> None:
-        if not isinstance(experiment, TrainedExperiment):
-            raise ResultsError(f"{self.path} holds drawn runs, not trained ones")
-        self.experiment = experiment
-
-    def _least_size(self) -> int:
-        return self.experiment.runs * self.experiment.run_bytes // MOST_PACKED
+    def _minimum_size(self) -> int:
+        return self.experiment.runs * self.experiment.run_bytes // MAX_PACKING
 
     def _forms(self) -> dict[str, Form]:
         sizes = {name: len(values) for name, values in self._coordinates().items()}
         forms: dict[str, Form] = {name: ((name,), (size,), "i8") for name, size in sizes.items()}
-        trained, inputs = sizes.popitem()
-        forms["training_target"] = ((trained,), (inputs,), "f8")
+        training_input, inputs = sizes.popitem()
+        forms["training_target"] = ((training_input,), (inputs,), "f8")
         dims, shape = tuple(sizes), tuple(sizes.values())
         forms["target"] = (dims[3:], shape[3:], "f8")
         forms |= dict.fromkeys(QUANTITIES, (dims, shape, "f8"))
@@ -220,18 +220,18 @@ class TrainedRunsFile(RunsFile):
         return forms | {"status": (dims[:2], shape[:2], "i1"), "steps_taken": (dims[:2], shape[:2], "i8")}
 
     def _coordinates(self) -> dict[str, Sequence[Any]]:
-        grid = self.experiment
+        experiment = self.experiment
         return {
-            "m": grid.m,
-            "seed": range(self._first_seed, self._first_seed + grid.seeds),
-            "steps": grid.times,
-            "input": range(grid.held_out_inputs),
-            "training_input": range(grid.training_inputs),
+            "m": experiment.m,
+            "seed": range(self._first_seed, self._first_seed + experiment.seeds),
+            "steps": experiment.times,
+            "input": range(experiment.held_out_inputs),
+            "training_input": range(experiment.training_inputs),
         }
 
 
 def open_runs(path: str | Path) -> DrawnRunsFile | TrainedRunsFile:
-    """The runs file at `path`, of whichever kind it says it is; nothing is checked before it is entered."""
+    """The runs file at `path`, of the kind that its spec names; it is checked when it is entered."""
     kind = None
     with contextlib.suppress(ResultsError), reading(Path(path)), RunsReader(path) as reader:
         kind = json.loads(reader.header()[0]["spec"]).get("kind")

@@ -30,20 +30,20 @@ def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
 def simulate_shard(
     shard: Shard[DrawnExperiment], path: str | Path, workers: Workers, report: Callable[[int], None]
 ) -> None:
-    """Draw all runs of a shard on the workers and write them to `path`, and seal the file.
+    """Draw all runs of a shard on the workers, write them to `path`, and seal the file.
 
-    `report` is called with the number of runs of each task that is done.
+    Calls `report` with the number of runs of each finished task.
     """
     experiment = shard.experiment
     shape = (len(experiment.perturbation), 1, len(experiment.d), len(experiment.alpha))
     seeds = shard.stop - shard.start
     work = tasks(shard, TASK_COST)
     arrays = compute(
-        workers, partial(simulate_pieces, shard.entropy), work, lambda done: report(_number_of_runs(done))
+        workers, partial(simulate_pieces, shard.entropy), work, lambda arrays: report(_number_of_runs(arrays))
     )
     cells: list[list[Array]] = [[] for _ in np.ndindex(shape)]
-    for pieces, drawn in zip(work, arrays, strict=True):
-        for piece, runs in zip(pieces, drawn, strict=True):  # ascending seeds in every cell
+    for pieces, task_arrays in zip(work, arrays, strict=True):
+        for piece, runs in zip(pieces, task_arrays, strict=True):  # ascending seeds in every cell
             cells[piece.index].append(runs)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: one shard of {experiment.name}",
@@ -52,11 +52,11 @@ def simulate_shard(
         shard.entropy,
     )
     coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
-    with replacing(path) as beside, netCDF4.Dataset(beside, "w") as file:
+    with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
         writer = RunsWriter(file, coords, attrs, archival=False)
         for row, quantity in enumerate(QUANTITIES):
-            for cell, drawn in zip(np.ndindex(shape), cells, strict=True):
-                writer.put(quantity, cell, slice(0, seeds), np.concatenate([runs[row] for runs in drawn]))
+            for cell, parts in zip(np.ndindex(shape), cells, strict=True):
+                writer.put(quantity, cell, slice(0, seeds), np.concatenate([runs[row] for runs in parts]))
     seal(Path(path))
 
 
@@ -75,13 +75,13 @@ def make_shard(shard: Shard[Any], path: str | Path, workers: Workers, report: Ca
 
 
 class DamagedShardError(RuntimeError):
-    """Shards whose bytes are not those that were sealed; the message names them."""
+    """Shards whose bytes do not match their seals; the message names them."""
 
 
 def discard_damaged(shards: Iterable[Path]) -> None:
-    """Remove each shard whose file is not as it was sealed, for the next run to make it again.
+    """Remove each shard that does not match its seal, so that the next call recomputes it.
 
-    Raises `DamagedShardError` where there was one.
+    Raises `DamagedShardError` if there is one.
     """
     damaged = {path: fault for path in shards if (fault := broken(path))}
     for path in damaged:
@@ -89,4 +89,4 @@ def discard_damaged(shards: Iterable[Path]) -> None:
         seal_path(path).unlink(missing_ok=True)
     if damaged:
         faults = "\n".join(f"{path} is {fault} and was removed." for path, fault in damaged.items())
-        raise DamagedShardError(f"{faults}\nCall again: the runs in it are made again, all others are kept.")
+        raise DamagedShardError(f"{faults}\nCall again to recompute these runs; all other shards are kept.")

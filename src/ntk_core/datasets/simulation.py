@@ -32,11 +32,11 @@ def simulate(
 ) -> xr.Dataset:
     """Runs of every cell of a grid, at ‖x‖ = 1: one value a run of each quantity, `(law, m, d, alpha, seed)`.
 
-    `law`, `m` (even), `d` and `alpha` are one value or several, `runs` the number of runs a cell. The sampler
-    is `band` (m to 2^40) or `dense` (by the definitions on all weights, m to 2^26). The runs have the bits
-    that the workflow gives for the same entropy, cell and seed, whatever else is asked for. They are drawn
-    one after another in this process. Raises `ValueError` naming argument, value and what is allowed.
-    Dimension `law` is called `perturbation`, as in `runs.nc`.
+    `law`, `m` (even), `d` and `alpha` are one value or several, `runs` the number of runs of each cell. The
+    sampler is `band` (m to 2^40) or `dense` (by the definitions on all weights, m to 2^26). A run has the
+    bits that the workflow gives for the same entropy, cell and seed. Runs are drawn one after another in
+    this process. The dimension `law` is called `perturbation`, as in `runs.nc`. Raises `ValueError` naming
+    argument, value and what is allowed.
     """
     experiment = _experiment(law, m, d, alpha, runs, sampler)
     cells = [samplers.simulate(entropy, cell, 0, runs) for cell in experiment.cells()]

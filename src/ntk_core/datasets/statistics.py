@@ -20,7 +20,7 @@ Z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
 
 
 _PART = 1 << 16
-"""Values that moments are summed over at once."""
+"""Number of values that are summed at once."""
 
 
 def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
@@ -48,8 +48,8 @@ def quantiles(values: Array, delta: Array) -> Array:
     """
 
     def value(rank: NDArray[np.int64]) -> Array:
-        inside = values[np.clip(rank, 1, values.size) - 1]
-        return np.where(rank < 1, 0.0, np.where(rank > values.size, np.inf, inside))
+        ordered = values[np.clip(rank, 1, values.size) - 1]
+        return np.where(rank < 1, 0.0, np.where(rank > values.size, np.inf, ordered))
 
     return np.stack([value(rank) for rank in quantile_ranks(values.size, delta)])
 
@@ -97,7 +97,7 @@ def proportion_interval(successes: int, runs: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Slope:
-    """A fitted slope with its confidence limits, the least x it rests on, and how many points."""
+    """A fitted slope with its confidence limits, the smallest x of its points, and their number."""
 
     value: float
     lower: float

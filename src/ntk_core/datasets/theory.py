@@ -1,7 +1,7 @@
-"""To `theory.nc`: what is known of an experiment's grid without a run. Exact quantiles and moments, bounds.
+"""`theory.nc`: exact quantiles, moments and bounds on the grid of an experiment, from no run.
 
-It is a file of its own because it takes as long as some million runs, needs none of them, and stays when
-their number grows.
+The file is apart from `quantiles.nc` because it takes as long as some million runs, and stays valid when the
+number of runs grows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def theory_dataset(
 ) -> xr.Dataset:
     """Exact quantiles, means and root mean squares of every cell, and every bound, on the experiment's grid.
 
-    `entropy` is only noted in the file.
+    `entropy` is only written into the attributes.
     """
     variables: dict[str, Any] = exact_arrays(experiment, delta, workers, quantities)
     for name, value in bound_arrays(experiment, delta, x_norm, quantities).items():
@@ -83,7 +83,7 @@ def exact_arrays(
 
 
 def _exact(quantities: tuple[str, ...], delta: tuple[float, ...], cell: Cell) -> Array:
-    """One task: the exact quantiles of a cell, `(quantities, delta)`. Runs on a worker."""
+    """One task, on a worker: the exact quantiles of a cell, `(quantities, delta)`."""
     return np.array(
         [
             [exact_quantile(cell.perturbation, q, cell.m, cell.d, cell.alpha, level) for level in delta]

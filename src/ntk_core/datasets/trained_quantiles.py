@@ -1,8 +1,7 @@
-"""From the `runs.nc` of a trained experiment to its `quantiles.nc`.
+"""`quantiles.nc` of a trained experiment, from its `runs.nc`.
 
-The runs of a width are independent, the inputs of a run are not: standard errors come from the runs, each
-of which counts with its mean over the held-out inputs. A run that diverged is left out from there on, and
-counted.
+The runs of a width are independent, the inputs of a run are not. So standard errors come from the means of
+runs over the held-out inputs. A diverged run is counted, and left out from the time at which it diverged.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ MOMENTS = ("mean", "mean_standard_error", "rms", "rms_standard_error")
 COUNTS = ("exceedances", "runs_exceeding")
 
 SLIP = 1e-9
-"""Relative growth of a training loss that is rounding."""
+"""Relative growth of a training loss below this is rounding."""
 
 
 def table_dataset(
@@ -48,22 +47,22 @@ def table_dataset(
     delta: tuple[float, ...],
     x_norm: tuple[float, ...],
 ) -> xr.Dataset:
-    """Moments, quantiles and exceedances at every width and time, beside bounds and laws at the α̂ measured.
+    """Moments, quantiles and exceedances at every width and time, with bounds and laws at the measured α̂.
 
-    Bounds and displacement laws are taken at the mean of α̂ over the runs of a width; exceedances are counted
-    against the bound at each run's own α̂. The quantiles are over runs and inputs together.
+    Bounds and displacement laws are at the mean of α̂ over the runs of a width. Exceedances are of the bound
+    at each run's own α̂. The quantiles are over runs and inputs together.
     """
     alpha = runs["alpha_hat"].values  # (m, seed, time)
-    kept = np.isfinite(alpha)
+    finite = np.isfinite(alpha)
     levels = np.array(delta), np.array(x_norm)
-    variables = _over_quantities(runs, experiment, kept, levels)
-    variables |= _numbers(runs, kept)
-    variables["runs"] = (("m", "steps"), kept.sum(axis=1))
+    variables = _over_quantities(runs, experiment, finite, levels)
+    variables |= _numbers(runs, finite)
+    variables["runs"] = (("m", "steps"), finite.sum(axis=1))
     variables["run_status"] = (
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
-    variables |= _ceilings(runs, kept, alpha_ceiling(experiment, load(experiment, entropy)))
+    variables |= _ceilings(runs, finite, alpha_ceiling(experiment, load(experiment, entropy)))
     dataset = xr.Dataset(
         variables,
         coords={
@@ -92,42 +91,42 @@ def table_dataset(
 
 
 def _over_quantities(
-    runs: xr.Dataset, experiment: TrainedExperiment, kept: Array, levels: tuple[Array, Array]
+    runs: xr.Dataset, experiment: TrainedExperiment, finite: Array, levels: tuple[Array, Array]
 ) -> dict[str, Any]:
-    """Variables over (quantity, m, steps); NaN, or 0 runs over a bound, where no run is `kept`."""
+    """Variables over (quantity, m, steps); NaN, or 0 exceedances, where no run is `finite`."""
     alpha = runs["alpha_hat"].values
     values = np.stack([runs[name].values for name in QUANTITIES])  # (quantity, m, seed, time, input)
     mean_alpha = np.ma.mean(np.ma.masked_invalid(alpha), axis=1).filled(np.nan)
     shape = (len(QUANTITIES), len(experiment.m), len(experiment.times))
     parts = _empty(shape, levels)
-    for q, at, time in np.ndindex(shape):
-        radius, runs_left = float(mean_alpha[at, time]), kept[at, :, time]
-        if not runs_left.any() or not radius > 0.0:
+    for q, width, time in np.ndindex(shape):
+        radius, usable = float(mean_alpha[width, time]), finite[width, :, time]
+        if not usable.any() or not radius > 0.0:
             continue
         quantity = tuple(QUANTITIES.values())[q]
-        m, own = experiment.m[at], alpha[at, runs_left, time]
-        point = _point(values[q, at, runs_left, time], own, quantity, (m, experiment.d, radius), levels)
+        cell = experiment.m[width], experiment.d, radius
+        point = _point(values[q, width, usable, time], alpha[width, usable, time], quantity, cell, levels)
         for name, value in point.items():
-            parts[name][q, at, time] = value
+            parts[name][q, width, time] = value
     scales = np.stack([quantity.at_norm(levels[1]) for quantity in QUANTITIES.values()])
     measured = (parts["quantile"][..., None] * scales[:, None, None, None, :])[:, :, :, None]
-    cell = ("quantity", "m", "steps")
+    dims = ("quantity", "m", "steps")
     law_rms = np.moveaxis(parts["law_rms"], 3, 1)
-    variables: dict[str, Any] = {name: (cell, parts[name]) for name in MOMENTS}
-    variables["quantile"] = ((*cell, "delta"), parts["quantile"])
+    variables: dict[str, Any] = {name: (dims, parts[name]) for name in MOMENTS}
+    variables["quantile"] = ((*dims, "delta"), parts["quantile"])
     variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), law_rms)
     variables["position"] = (variables["law_rms"][0], parts["rms"][:, None] / law_rms)
     for b, bound in enumerate(bounds.BOUNDS):
-        variables[f"bound_{bound}"] = ((*cell, "delta", "x_norm"), parts["bounds"][:, :, :, b])
+        variables[f"bound_{bound}"] = ((*dims, "delta", "x_norm"), parts["bounds"][:, :, :, b])
     ratio = parts["bounds"] / np.where(measured > 0.0, measured, np.nan)
-    variables["bound_ratio"] = ((*cell, "bound", "delta", "x_norm"), ratio)
-    for name in ("exceedances", "runs_exceeding"):
-        variables[name] = ((*cell, "uniform_bound", "delta", "x_norm"), parts[name])
+    variables["bound_ratio"] = ((*dims, "bound", "delta", "x_norm"), ratio)
+    for name in COUNTS:
+        variables[name] = ((*dims, "uniform_bound", "delta", "x_norm"), parts[name])
     return variables
 
 
 def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Array]:
-    """What `_point` fills in, for points of this shape."""
+    """Arrays for the results of `_point`, for points of this shape."""
     grid = levels[0].size, levels[1].size
     parts = {name: np.full(shape, np.nan) for name in MOMENTS}
     parts["quantile"] = np.full((*shape, grid[0]), np.nan)
@@ -146,19 +145,19 @@ def _point(
 ) -> dict[str, Any]:
     """Statistics of a quantity at one width and time, from its `values` `(runs, inputs)` and each run's α̂.
 
-    `cell` is (m, d, mean of α̂), where laws and bounds are taken.
+    `cell` is (m, d, mean of α̂), the point of the laws and bounds.
     """
     m, d, radius = cell
     name, (delta, x_norm) = quantity.name, levels
     grid = np.ix_(delta, x_norm)
-    each = [
+    limits = [
         bounds.bound(bound, name, m, alpha[:, None, None], *grid)
         / quantity.at_norm(x_norm)
         * (1.0 + ROUNDING)
         for bound in UNIFORM
     ]
-    least = NOISE * quantity.unit(m, radius)
-    exceeds = [values[:, :, None, None] > np.maximum(limit, least)[:, None] for limit in each]
+    minimum = NOISE * quantity.unit(m, radius)
+    exceeds = [values[:, :, None, None] > np.maximum(limit, minimum)[:, None] for limit in limits]
     return {
         **_moments(values),
         "quantile": np.quantile(values, 1.0 - delta, method="inverted_cdf"),
@@ -169,8 +168,8 @@ def _point(
     }
 
 
-def _ceilings(runs: xr.Dataset, kept: Array, ceiling: Array) -> dict[str, Any]:
-    """The bound on α̂, how near runs come to it whose loss never grew, and how many others there are."""
+def _ceilings(runs: xr.Dataset, finite: Array, ceiling: Array) -> dict[str, Any]:
+    """The bound on α̂, the largest α̂ over it of runs whose loss never grew, and the number of other runs."""
     loss = runs["training_loss"].values
     grew = np.zeros(loss.shape, bool)
     grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
@@ -178,7 +177,7 @@ def _ceilings(runs: xr.Dataset, kept: Array, ceiling: Array) -> dict[str, Any]:
         share = np.ma.masked_invalid(np.where(grew, np.nan, runs["alpha_hat"].values / ceiling))
     return {
         "alpha_ceiling": ("steps", ceiling),
-        "loss_grew": (("m", "steps"), (grew & kept).sum(axis=1)),
+        "loss_grew": (("m", "steps"), (grew & finite).sum(axis=1)),
         "alpha_hat_over_ceiling": (("m", "steps"), share.max(axis=1).filled(np.nan)),
     }
 
@@ -195,10 +194,10 @@ def _moments(values: Array) -> dict[str, float]:
     }
 
 
-def _numbers(runs: xr.Dataset, kept: Array) -> dict[str, Any]:
-    """Mean with standard error, least and largest over the runs of what a run has one number of."""
+def _numbers(runs: xr.Dataset, finite: Array) -> dict[str, Any]:
+    """Mean with standard error, minimum and maximum over the runs, of variables with one number a run."""
     values = np.stack([runs[name].values for name in RUN_VARIABLES])  # (variable, m, seed, time)
-    count = kept.sum(axis=1)
+    count = finite.sum(axis=1)
     masked = np.ma.masked_invalid(values)
     error = masked.std(axis=2, ddof=1).filled(np.nan) if values.shape[2] > 1 else np.nan * values[:, :, 0]
     dims = ("variable", "m", "steps")

@@ -1,4 +1,4 @@
-"""From the `quantiles.nc` of a trained experiment to its `rates.nc`: slopes against m, and constants."""
+"""`rates.nc` of a trained experiment, from its `quantiles.nc`: slopes against m, and constants."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .trained_shard import TITLE
 
 
 def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int) -> xr.Dataset:
-    """Slopes against the width at every recorded time, and constants beside their limits for m → ∞.
+    """Slopes against the width at every recorded time, and constants with their limits for m → ∞.
 
-    Of the mean and root mean square of each quantity, and of the mean over runs of each variable.
+    They are of the mean and root mean square of each quantity, and of the mean over runs of each variable.
     """
     m = table["m"].values.astype(np.float64)
     times = table["steps"].values
@@ -34,17 +34,17 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
     numbers = {name: np.full((len(RUN_VARIABLES), times.size), np.nan) for name in names[:3]}
     for q, s, time in np.ndindex(len(QUANTITIES), 2, times.size):
         name, statistic = tuple(QUANTITIES)[q], ("mean", "rms")[s]
-        at = table.isel(quantity=q, steps=time)
+        row = table.isel(quantity=q, steps=time)
         alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
-        error = at[f"{statistic}_standard_error"].values
-        resolved = at[statistic].values > NOISE * QUANTITIES[name].unit(m, alpha)
-        row = _rate(m, np.where(resolved, at[statistic].values, 0.0), error, exponent(name))
-        row["constant_limit"] = float(_limit(theory, statistic, name)[time])
-        for key, value in row.items():
+        error = row[f"{statistic}_standard_error"].values
+        resolved = row[statistic].values > NOISE * QUANTITIES[name].unit(m, alpha)
+        rate = _rate(m, np.where(resolved, row[statistic].values, 0.0), error, exponent(name))
+        rate["constant_limit"] = float(_limit(theory, statistic, name)[time])
+        for key, value in rate.items():
             arrays[key][q, s, time] = value
     for v, time in np.ndindex(len(RUN_VARIABLES), times.size):
-        at = table.isel(variable=v, steps=time)
-        slope = log_slope(m, at["run_mean"].values, at["run_mean_standard_error"].values)
+        row = table.isel(variable=v, steps=time)
+        slope = log_slope(m, row["run_mean"].values, row["run_mean_standard_error"].values)
         for key, value in zip(names[:3], (slope.value, slope.lower, slope.upper), strict=True):
             numbers[key][v, time] = value
     dims = ("quantity", "statistic", "steps")
@@ -72,7 +72,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
 
 
 def training_limit(training: Training, entropy: int) -> Limit:
-    """What a run tends to as m → ∞, at every recorded time."""
+    """The limit of a run as m → ∞, at every recorded time."""
     data = load(training, entropy)
     eta = step_size(data, training.loss, training.step)
     sums = path(data.x, data.y, training.loss, eta, training.times, training.target)
@@ -81,14 +81,14 @@ def training_limit(training: Training, entropy: int) -> Limit:
 
 
 def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
-    """Slope and constant of a statistic along m; a value that is rounding comes as 0, and is left out."""
+    """Slope and constant of a statistic along m; a value of 0 is rounding and left out of the slope."""
     slope = log_slope(m, value, error)
     finite = np.flatnonzero(np.isfinite(value))
     if not finite.size:
         return {}
     last = finite[-1]
     scale = m[last] ** k
-    row = {
+    rate = {
         "slope": slope.value,
         "slope_lower": slope.lower,
         "slope_upper": slope.upper,
@@ -97,8 +97,8 @@ def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
         "constant_upper": scale * (value[last] + Z * error[last]),
     }
     if finite.size > 1:
-        row["local_slope_last"] = log_slope(m[finite[-2:]], value[finite[-2:]], error[finite[-2:]]).value
-    return row
+        rate["local_slope_last"] = log_slope(m[finite[-2:]], value[finite[-2:]], error[finite[-2:]]).value
+    return rate
 
 
 def _limit(theory: Limit, statistic: str, quantity: str) -> Array:

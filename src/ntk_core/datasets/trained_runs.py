@@ -19,7 +19,7 @@ from .trained_shard import TITLE
 def collect_trained(
     experiment: TrainedExperiment, entropy: int, shards: Sequence[str | Path], path: str | Path
 ) -> None:
-    """Join the shards of a trained experiment into one runs file; its bytes do not depend on the cutting.
+    """Join the shards of a trained experiment into one runs file; its bytes do not depend on their sizes.
 
     Raises `ValueError` if the shards are of other runs or do not cover the experiment exactly.
     """

@@ -25,7 +25,7 @@ TITLE = "Lazy training of two-layer ReLU networks"
 
 
 def train_seeds(experiment: TrainedExperiment, entropy: int, m: int, seeds: range) -> list[Trained]:
-    """One task: some runs of a width. Runs on a worker."""
+    """One task, on a worker: some runs of a width."""
     data = load(experiment, entropy)
     return [train(experiment, data, entropy, m, seed) for seed in seeds]
 
@@ -33,16 +33,16 @@ def train_seeds(experiment: TrainedExperiment, entropy: int, m: int, seeds: rang
 def train_shard(
     shard: Shard[TrainedExperiment], path: str | Path, workers: Workers, report: Callable[[int], None]
 ) -> None:
-    """Train all runs of a shard on the workers and write them to `path`, and seal the file.
+    """Train all runs of a shard on the workers, write them to `path`, and seal the file.
 
-    `report` is called with the number of runs of each task that is done.
+    Calls `report` with the number of runs of each finished task.
     """
     experiment = shard.experiment
     size = max(1, int(TASK_COST / experiment.seed_cost(shard.m)))
     work = [range(low, min(low + size, shard.stop)) for low in range(shard.start, shard.stop, size)]
     task = partial(train_seeds, experiment, shard.entropy, shard.m)
     runs = [
-        run for trained in compute(workers, task, work, lambda done: report(len(done))) for run in trained
+        run for results in compute(workers, task, work, lambda runs: report(len(runs))) for run in results
     ]
     attrs = attributes(
         f"{TITLE}: one shard of {experiment.name}",

@@ -1,8 +1,8 @@
-"""Results that somebody else may have written: used only if they are what they say they are.
+"""Results that somebody else may have written: used only if they agree with their own spec.
 
-Everything is checked against the file's own spec before a value is read, so that a file that is cut,
-renamed or made up gives one `ResultsError`. Its size comes first: nothing is built or read before the file is
-as large as its spec needs. Nothing is read that the format does not name.
+Everything is checked against the file's spec before a value is read, so that a truncated, renamed or forged
+file gives one `ResultsError`. Its size comes first: nothing is built or read before the file is as large as
+its spec needs. Nothing is read that the format does not name.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from .runs import RunsReader
 if TYPE_CHECKING:
     import xarray as xr
 
-MOST_PACKED = 1100
-"""Zeros take at most so many times as much space as when packed (deflate: 1032)."""
+MAX_PACKING = 1100
+"""Largest ratio of the size of values to their packed size (deflate reaches 1032 with zeros)."""
 
 Form = tuple[tuple[str, ...], tuple[int, ...], str]
 """Dimensions, shape and type of a variable."""
@@ -45,11 +45,11 @@ LEVELS = ("delta", "x_norm")
 """Coordinates of every table but `rates.nc`."""
 
 OPTIONAL = ("name", "laws", "first_seed")
-"""Fields of an experiment that a spec has elsewhere, or only where they say something."""
+"""Fields of an experiment that a spec has elsewhere, or only where they are not the default."""
 
 
 class ResultsError(ValueError):
-    """A file that is not one of our results; the message, one line, names it and what is wrong with it."""
+    """A file that is none of our results; the message, one line, names the file and says what is wrong."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -57,7 +57,7 @@ class ResultsError(ValueError):
 
 @contextlib.contextmanager
 def reading(path: Path, problem: str = "cannot be read") -> Iterator[None]:
-    """What the NetCDF library and xarray raise at a file, as a `ResultsError`."""
+    """Raise what the NetCDF library and xarray raise at a file as a `ResultsError`."""
     try:
         yield
     except ResultsError:
@@ -74,9 +74,9 @@ def reading(path: Path, problem: str = "cannot be read") -> Iterator[None]:
 
 
 def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
-    """Experiment and entropy a file was made from, out of its global attributes.
+    """Experiment and entropy that a file was made from, by its global attributes.
 
-    Raises `ResultsError` where they are missing or not what a config allows.
+    Raises `ResultsError` where they are missing or no config allows them.
     """
     version = attrs.get("format_version")
     if not (isinstance(version, np.integer) and version == FORMAT_VERSION):
@@ -105,7 +105,7 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
 
 
 def _archived_law(path: Path, name: str, record: Any) -> CustomLaw:
-    """A custom law out of a spec, as text that may not be run. Raises `ValueError`."""
+    """A custom law of a spec, as text that may not be run. Raises `ValueError` for a forged one."""
     law = CustomLaw(name, str(record["source"]), f"in {path}")
     if record["sha256"] != law.sha256 or len(law.source) > MAX_SOURCE:
         raise ValueError(name)
@@ -113,16 +113,16 @@ def _archived_law(path: Path, name: str, record: Any) -> CustomLaw:
 
 
 def _as_config(keys: dict[str, Any]) -> dict[str, Any]:
-    """The keys of a trained experiment as its config has them: without what its data do not have."""
+    """The keys of a trained experiment as in its config: those that its data do not use are None."""
     teacher = keys["data"] == "teacher"
     return keys | ({"classes": None} if teacher else {"d": None})
 
 
 def load_table(path: Path, experiment: Experiment, entropy: int) -> xr.Dataset:
-    """A `theory.nc`, `quantiles.nc` or `rates.nc` made from the runs of an experiment, in memory.
+    """A `theory.nc`, `quantiles.nc` or `rates.nc` of an experiment, in memory.
 
-    Raises `ResultsError` where it cannot be read, was made from other runs, lacks what is always there, has
-    what never is, or would fill the memory.
+    Raises `ResultsError` where it cannot be read, was made from other runs, lacks what the format requires,
+    has what the format does not have, or is larger than its packed size allows.
     """
     import xarray as xr  # slow to import
 
@@ -143,14 +143,14 @@ def load_table(path: Path, experiment: Experiment, entropy: int) -> xr.Dataset:
         if layout.get(name, ((), ..., ""))[0] != (name,):
             raise ResultsError(f"{path} lacks the coordinate {name}")
     size = sum(int(kind[1:]) * math.prod(shape) for _, shape, kind in layout.values())
-    if size > MOST_PACKED * path.stat().st_size:
-        raise ResultsError(f"{path} is cut: it says it holds {size:,} bytes")
+    if size > MAX_PACKING * path.stat().st_size:
+        raise ResultsError(f"{path} is truncated: its variables need {size:,} bytes")
     with reading(path), xr.open_dataset(path, engine="netcdf4", cache=False) as table:
         return table.load()
 
 
 def require(path: Path, attrs: Mapping[str, Any], *names: str) -> None:
-    """Raises `ResultsError` where one of these global attributes is missing or no text."""
+    """Raises `ResultsError` where one of these global attributes is missing or not a text."""
     for name in names:
         if not isinstance(attrs.get(name), str):
             raise ResultsError(f"{path} lacks the attribute {name}, a text")

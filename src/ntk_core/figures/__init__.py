@@ -14,15 +14,14 @@ FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slop
 """Names of the figures of a grid; each is a module here with a function `draw(table, rates)`."""
 
 TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
-"""Those of a trained experiment."""
-
+"""Names of the figures of a trained experiment."""
 
 NEEDS: dict[str, set[str]] = {"collapse": {"linearization_error", "delta1", "delta2"}, "failure": set()}
-"""Quantities that a figure of a grid cannot do without, where that is not the linearization error alone."""
+"""Quantities that a figure of a grid needs; the others need the linearization error only."""
 
 
 def drawable(quantities: Collection[str]) -> tuple[str, ...]:
-    """The figures of a grid that can be drawn of some quantities."""
+    """The figures of a grid that can be drawn from these quantities."""
     return tuple(name for name in FIGURES if NEEDS.get(name, {"linearization_error"}) <= set(quantities))
 
 

@@ -14,7 +14,7 @@ from ..quantities import QUANTITIES
 from . import style
 
 CLAIM = r"Times $\sqrt{m}$, every quantity settles at its theoretical constant; random directions fall below"
-SHOWN = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
+QUANTITIES_SHOWN = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -25,14 +25,14 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     cells, limits = table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d, statistic="mean")
     m = table["m"].values.astype(float)
     figure, axes = plt.subplots(1, 4, figsize=(13.4, 3.9), layout="constrained")
-    for ax, quantity in zip(axes, SHOWN, strict=True):
+    for ax, quantity in zip(axes, QUANTITIES_SHOWN, strict=True):
         for law in laws:
             cell, limit = (part.sel(quantity=quantity, perturbation=law) for part in (cells, limits))
             scaled = np.sqrt(m) * cell["mean"].values
             bar = Z * np.sqrt(m) * cell["mean_standard_error"].values
-            shown = scaled > 0
+            visible = scaled > 0
             ax.errorbar(
-                m[shown], scaled[shown], bar[shown], linestyle="none", capsize=1.5, label=law,
+                m[visible], scaled[visible], bar[visible], linestyle="none", capsize=1.5, label=law,
                 marker=style.law_marker(law), color=colours[law],
             )  # fmt: skip
             constant, k = limit["constant_limit"].item(), limit["exponent"].item()

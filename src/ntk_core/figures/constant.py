@@ -75,9 +75,9 @@ def _against_norm(ax: Axes, cell: xr.Dataset) -> None:
         measured = np.sqrt(m) * x_norm * cell["quantile"].sel(perturbation=law).item()
         ax.plot(x_norm, measured, linewidth=1.1, marker=style.law_marker(law), color=colours[law], label=law)
     norms = np.geomspace(x_norm.min(), x_norm.max(), 60)
-    for name, look in style.BOUND_STYLES.items():
+    for name, line_style in style.BOUND_STYLES.items():
         value = bound(name, "linearization_error", m, float(cell["alpha"]), float(cell["delta"]), norms)
-        ax.plot(norms, np.sqrt(m) * value, linewidth=1.4, **look)
+        ax.plot(norms, np.sqrt(m) * value, linewidth=1.4, **line_style)
     ax.set(
         xscale="log", yscale="log", xlabel=r"input norm $\|x\|$", ylabel=r"$\sqrt{m}\cdot$ quantile of $E$"
     )

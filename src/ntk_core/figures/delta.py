@@ -20,7 +20,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     widths = table["m"].values
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
     x_norm = table["x_norm"].values
-    at = style.nearest_to_one(x_norm)
+    norm = style.nearest_to_one(x_norm)
     delta = table["delta"].values
     figure, axes = plt.subplots(
         1,
@@ -33,16 +33,17 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     for ax, m in zip(axes[0], chosen, strict=True):
         cell = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m)
         scale = np.sqrt(m)
-        for name, look in style.BOUND_STYLES.items():
-            ax.plot(delta, scale * cell[f"bound_{name}"].sel(x_norm=at).values, linewidth=1.4, **look)
+        for name, line_style in style.BOUND_STYLES.items():
+            bound = cell[f"bound_{name}"].sel(x_norm=norm).values
+            ax.plot(delta, scale * bound, linewidth=1.4, **line_style)
         for law in laws:
             value, lower, upper = (
-                scale * at * cell[name].sel(perturbation=law).values
+                scale * norm * cell[name].sel(perturbation=law).values
                 for name in ("quantile", "quantile_lower", "quantile_upper")
             )
-            shown = style.resolved(value / scale / at, m, alpha)
+            visible = style.resolved(value / scale / norm, m, alpha)
             ax.errorbar(
-                delta[shown], value[shown], style.error_bars(value, lower, upper)[:, shown], capsize=2,
+                delta[visible], value[visible], style.error_bars(value, lower, upper)[:, visible], capsize=2,
                 marker=style.law_marker(law), color=colours[law], linewidth=1.1, label=law,
             )  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
@@ -52,7 +53,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (
         rf"$\sqrt{{m}}$ times the measured $(1-\delta)$-quantiles and the bounds, "
-        rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {at:g}; $\delta$ falls to the right. "
+        rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}; $\delta$ falls to the right. "
         r"The binomial bound tends to twice the adversarial quantile for every $\delta$. "
         + style.provenance(table)
     )

@@ -1,7 +1,7 @@
-"""(h) The failures: how often each printed bound fails, against ‖x‖, exactly.
+"""(h) The failures: exact probability that each printed bound fails, against ‖x‖.
 
-The widths and radii are the figure's own, since few grids go where the bounds break; the experiment
-gives δ.
+The figure has fixed widths and radii, as few grids contain those at which bounds fail. δ is that of the
+experiment.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PANELS = {
 }
 POINTS = ((4, 0.25), (64, 2.0), (1024, 4.0), (2**20, 10.0))
 NORMS = np.geomspace(1e-4, 1e4, 81)
-LEAST = 1e-4
-"""Failure probabilities below this times δ are drawn not at all."""
+MIN_RATIO = 1e-4
+"""Failure probabilities below this times δ are not drawn."""
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -42,10 +42,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             ratio = _failure(quantity, m, alpha, delta) / delta
             label = rf"$m$ = {style.width_label(m)}, $\alpha$ = {alpha:g}"
             ax.plot(NORMS, ratio, color=colour, linestyle=dashes, linewidth=1.6, label=label)
-        ax.set(xscale="log", yscale="log", ylim=(LEAST, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
+        ax.set(xscale="log", yscale="log", ylim=(MIN_RATIO, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
         ax.set_xlim(NORMS[0] / 2, NORMS[-1] * 2)
         if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines[1:]):
-            ax.text(1.0, 3e-3, f"below {LEAST:g} everywhere", ha="center", fontsize="small", color="0.3")
+            ax.text(1.0, 3e-3, f"below {MIN_RATIO:g} everywhere", ha="center", fontsize="small", color="0.3")
         ax.set_xticks([1e-4, 1e-2, 1, 1e2, 1e4])
         ax.minorticks_off()
     axes[0].set_ylabel(r"probability that the bound fails / $\delta$")
@@ -54,19 +54,19 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
         rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "
-        rf"No line: below {LEAST:g} at every $\|x\|$."
+        rf"No line: below {MIN_RATIO:g} at every $\|x\|$."
     )
     style.caption(figure, CLAIM, text)
     return figure
 
 
 def _failure(quantity: str, m: int, alpha: float, delta: float) -> Array:
-    """P(supremum > printed bound) at each of `NORMS`; NaN where it is below `LEAST` times δ."""
+    """P(supremum > printed bound) at each of `NORMS`; NaN where it is below `MIN_RATIO` times δ."""
     law = exact_law("adversarial", quantity, m, 1, alpha)
     assert law is not None  # all of `POINTS` are within the radius of the exact laws
     scale = 1.0 if quantity == "band_fraction" else NORMS
     limits = bound("printed", quantity, m, alpha, delta, NORMS) / scale
-    drawn = limits < law.quantile(LEAST * delta).value
+    visible = limits < law.quantile(MIN_RATIO * delta).value
     return np.array(
-        [law.survival(float(v)) if near else np.nan for v, near in zip(limits, drawn, strict=True)]
+        [law.survival(float(v)) if show else np.nan for v, show in zip(limits, visible, strict=True)]
     )

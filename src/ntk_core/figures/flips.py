@@ -25,10 +25,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         for m in widths:
             cell = table.sel(variable=name, m=m, steps=times)
             value, low, high = (cell[f"run_{n}"].values for n in ("mean", "min", "max"))
-            shown = style.positive(value)
-            if shown.any():
+            visible = style.positive(value)
+            if visible.any():
                 ax.errorbar(
-                    times[shown], value[shown], style.ranges(value, low, high)[:, shown], marker="o",
+                    times[visible], value[visible], style.ranges(value, low, high)[:, visible], marker="o",
                     capsize=2, linewidth=1.2, color=colours[int(m)],
                     label=f"$m$ = {style.width_label(int(m))}",
                 )  # fmt: skip

@@ -19,7 +19,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Bound over the (1-δ)-quantile of sup E: against m at the largest and least δ, and against ‖x‖."""
     alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     delta, norms = table["delta"].values, table["x_norm"].values
-    at = style.nearest_to_one(norms)
+    norm = style.nearest_to_one(norms)
     error = table.sel(quantity="linearization_error", alpha=alpha, d=d)
     m = table["m"].values
     levels = sorted({float(delta.max()), float(delta.min())}, reverse=True)
@@ -27,9 +27,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         1, len(levels) + 1, figsize=(3.4 * len(levels) + 5.4, 4.3), sharey=True, layout="constrained"
     )
     for ax, level in zip(axes, levels, strict=False):
-        _panel(ax, m, error.sel(delta=level, x_norm=at))
+        _panel(ax, m, error.sel(delta=level, x_norm=norm))
         style.width_axis(ax, m)
-        ax.set_title(rf"$\delta$ = {level:g}, $\|x\|$ = {at:g}")
+        ax.set_title(rf"$\delta$ = {level:g}, $\|x\|$ = {norm:g}")
     widest = int(m.max())
     _panel(axes[-1], norms, error.sel(delta=levels[-1], m=widest))
     axes[-1].set(xscale="log", xlabel=r"input norm $\|x\|$")
@@ -39,8 +39,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes[0].set_yscale("log")
     ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     low, high = axes[0].get_ylim()
-    shown = [tick for tick in ticks if low <= tick <= high]
-    axes[0].set_yticks(shown, [f"{tick:g}" for tick in shown])
+    visible_ticks = [tick for tick in ticks if low <= tick <= high]
+    axes[0].set_yticks(visible_ticks, [f"{tick:g}" for tick in visible_ticks])
     axes[0].minorticks_off()
     axes[0].set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
     axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -57,11 +57,13 @@ def _panel(ax: Axes, x: Array, error: xr.Dataset) -> None:
     """Ratios of every rung against m or ‖x‖, exact as lines and measured as circles."""
     ax.axhline(1.0, color="0.6", linewidth=1.0)
     for name in RUNGS:
-        look = style.BOUND_STYLES[name]
+        line_style = style.BOUND_STYLES[name]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
-        known = np.isfinite(ratio)
-        ax.plot(x[known], ratio[known], linewidth=1.4, **look)
+        finite = np.isfinite(ratio)
+        ax.plot(x[finite], ratio[finite], linewidth=1.4, **line_style)
         if "adversarial" in error["perturbation"].values:
             measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
-            ax.plot(x, measured, linestyle="none", marker="o", color=look["color"], markerfacecolor="white")
+            ax.plot(
+                x, measured, linestyle="none", marker="o", color=line_style["color"], markerfacecolor="white"
+            )

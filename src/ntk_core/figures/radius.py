@@ -18,29 +18,29 @@ CLAIM = (
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Left: α̂ against m at a few times, below the limit's ceiling. Right: √m·mean displacement and limit."""
     m = table["m"].values.astype(float)
-    times = style.spread(style.times_left(table), 3)
+    times = style.spread(style.times_with_runs(table), 3)
     colours = style.time_colours(times)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 4.4), sharey=True, layout="constrained")
     largest, mean = table.sel(variable="alpha_hat"), table.sel(variable="mean_displacement")
     for time in reversed(times):
-        colour, at = colours[int(time)], {"steps": time}
-        value, low, high = (largest[f"run_{n}"].sel(at).values for n in ("mean", "min", "max"))
-        shown = style.positive(value)
-        if not shown.any():
+        colour, point = colours[int(time)], {"steps": time}
+        value, low, high = (largest[f"run_{n}"].sel(point).values for n in ("mean", "min", "max"))
+        visible = style.positive(value)
+        if not visible.any():
             continue
         left.errorbar(
-            m[shown], value[shown], style.ranges(value, low, high)[:, shown], marker="o", capsize=2,
+            m[visible], value[visible], style.ranges(value, low, high)[:, visible], marker="o", capsize=2,
             color=colour, linewidth=1.2, label=style.steps_label(int(time)),
         )  # fmt: skip
-        value = np.sqrt(m) * mean["run_mean"].sel(at).values
-        bar = style.bars(value, np.sqrt(m) * mean["run_mean_standard_error"].sel(at).values)
-        shown = style.positive(value)
+        value = np.sqrt(m) * mean["run_mean"].sel(point).values
+        bar = style.bars(value, np.sqrt(m) * mean["run_mean_standard_error"].sel(point).values)
+        visible = style.positive(value)
         right.errorbar(
-            m[shown], value[shown], bar[shown], marker="o", linestyle="none", capsize=2,
+            m[visible], value[visible], bar[visible], marker="o", linestyle="none", capsize=2,
             color=colour, label=style.steps_label(int(time)),
         )  # fmt: skip
         for ax, name, dashes in ((left, "alpha_hat_limit_ceiling", "--"), (right, "displacement_limit", "-")):
-            level = rates[name].sel(at).item()
+            level = rates[name].sel(point).item()
             if np.isfinite(level):
                 ax.axhline(level, color=colour, linewidth=1.1, linestyle=dashes)
     for ax, title in (

@@ -20,34 +20,34 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     error = table.sel(quantity="linearization_error", alpha=alpha, d=d)
     m, delta = table["m"].values, table["delta"].values
-    strict = delta.min()
+    min_delta = delta.min()
     colours = sns.color_palette("viridis", len(delta) + 1)[:-1]
     x_norm = table["x_norm"].values
-    at = style.nearest_to_one(x_norm)
+    norm = style.nearest_to_one(x_norm)
     figure, axes = plt.subplots(
         1, len(laws), figsize=(3.1 * len(laws) + 2.2, 4.3), sharey=True, squeeze=False, layout="constrained"
     )
     for ax, law in zip(axes[0], laws, strict=True):
         cells = error.sel(perturbation=law)
         for name in ("printed", "sharp"):
-            bound = cells[f"bound_{name}"].sel(delta=strict, x_norm=at)
+            bound = cells[f"bound_{name}"].sel(delta=min_delta, x_norm=norm)
             ax.plot(m, bound, linewidth=1.4, **style.BOUND_STYLES[name])
         lowest = np.inf
         for level, colour in zip(delta, colours, strict=True):
             value, lower, upper = (
-                cells[name].sel(delta=level).values * at
+                cells[name].sel(delta=level).values * norm
                 for name in ("quantile", "quantile_lower", "quantile_upper")
             )
-            shown = style.resolved(value / at, m, alpha)
-            exact = cells["exact_quantile"].sel(delta=level).values * at
+            visible = style.resolved(value / norm, m, alpha)
+            exact = cells["exact_quantile"].sel(delta=level).values * norm
             positive = exact > 0
             ax.plot(m[positive], exact[positive], color=colour, linewidth=1.2)
             ax.errorbar(
-                m[shown], value[shown], style.error_bars(value, lower, upper)[:, shown],
+                m[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
                 marker="o", color=colour, linewidth=1.2, capsize=1.5,
                 linestyle="none" if positive.any() else "-", label=f"{1 - level:.4g}-quantile",
             )  # fmt: skip
-            lowest = min(lowest, value[0] if shown[0] else np.inf)
+            lowest = min(lowest, value[0] if visible[0] else np.inf)
         if m.size > 1 and np.isfinite(lowest):
             style.reference_slopes(ax, m, lowest / 2.5)
         style.width_axis(ax, m)
@@ -57,8 +57,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, "
-        rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {at:g}. "
-        rf"Black: Theorem 1 as printed (solid) and sharpened (dashed), at $\delta$ = {strict:g}. "
+        rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}. "
+        rf"Black: Theorem 1 as printed (solid) and sharpened (dashed), at $\delta$ = {min_delta:g}. "
         "Colour: points measured, lines exact where the law is known, else joining the points. "
         "Grey: slopes -1/2 and -3/4. "
         "Slopes are fitted to the mean (for sphere, the root mean square) over all widths. "

@@ -33,9 +33,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             row = law_rates.sel(statistic=statistic)
             value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
             label = statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
-            shown = np.isfinite(value)
+            visible = np.isfinite(value)
             ax.errorbar(
-                m[shown], value[shown], style.error_bars(value, lower, upper)[:, shown],
+                m[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
                 linestyle="none", marker="o", color=colour, capsize=1.5, label=label,
             )  # fmt: skip
             exact = row["exact_local_slope"].values

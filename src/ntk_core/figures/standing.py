@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.axes import Axes
@@ -19,13 +21,13 @@ FAR = 0.5
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Root mean square of E: training, laws and bounds against m at the last time, and against time."""
-    m, times = table["m"].values, style.times_left(table)
+    m, times = table["m"].values, style.times_with_runs(table)
     delta, x_norm = float(table["delta"].min()), style.nearest_to_one(table["x_norm"].values)
     error = table.sel(quantity="linearization_error")
     error = error.assign({f"bound_{n}": error[f"bound_{n}"].sel(delta=delta, x_norm=x_norm) for n in _BOUNDS})
     last = int(times[-1]) if times.size else int(table["steps"].values[-1])
-    alive = m[table["runs"].sel(steps=last).values > 0]
-    widest = int(alive[-1] if alive.size else m[-1])
+    widths = m[table["runs"].sel(steps=last).values > 0]
+    widest = int(widths[-1] if widths.size else m[-1])
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.4), sharey=True, layout="constrained")
     _curves(left, m.astype(float), error.sel(steps=last), x_norm)
     _curves(right, times.astype(float), error.sel(m=widest, steps=times), x_norm)
@@ -56,27 +58,24 @@ def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
     """Bounds, laws and training against m or time, from top to bottom."""
     for name in _BOUNDS:
         bound = error[f"bound_{name}"].values
-        shown = style.positive(bound)
-        if shown.any():
-            look = {"marker": style.lone(shown), "markersize": 14, **style.BOUND_STYLES[name]}
-            ax.plot(x[shown], bound[shown], linewidth=1.4, **look)
+        visible = style.positive(bound)
+        if visible.any():
+            marker: dict[str, Any] = {"marker": style.single_point_marker(visible), "markersize": 14}
+            ax.plot(x[visible], bound[visible], linewidth=1.4, **marker, **style.BOUND_STYLES[name])
     colours = style.law_colours(list(error["perturbation"].values))
     for law in error["perturbation"].values:
         value = x_norm * error["law_rms"].sel(perturbation=law).values
-        shown = style.positive(value)
-        if shown.any():
-            look = {
-                "marker": style.lone(shown),
-                "markersize": 14,
-                "linestyle": LAWS[law].dashes,
-                "label": LAWS[law].label,
-            }
-            ax.plot(x[shown], value[shown], color=colours[law], linewidth=1.6, **look)
+        visible = style.positive(value)
+        if visible.any():
+            ax.plot(
+                x[visible], value[visible], color=colours[law], linewidth=1.6, linestyle=LAWS[law].dashes,
+                label=LAWS[law].label, marker=style.single_point_marker(visible), markersize=14,
+            )  # fmt: skip
     value = x_norm * error["rms"].values
     bar = style.bars(value, x_norm * error["rms_standard_error"].values)
-    shown = style.resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
-    if shown.any():
+    visible = style.resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
+    if visible.any():
         ax.errorbar(
-            x[shown], value[shown], bar[shown], marker="o", color="0.15",
+            x[visible], value[visible], bar[visible], marker="o", color="0.15",
             markersize=5.5, linewidth=1.2, capsize=2, label="training",
         )  # fmt: skip

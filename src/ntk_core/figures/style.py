@@ -35,18 +35,18 @@ BOUND_STYLES: dict[str, dict[str, Any]] = {
 }
 
 PNG_SCALE = 160 / 96
-"""Pixels of a PNG for each of the SVG's, which are 96 to the inch."""
+"""Pixels of a PNG for each pixel of the SVG, which has 96 to the inch."""
 
 
 @contextlib.contextmanager
 def context() -> Iterator[None]:
-    """The project's look, colour-blind safe, for figures drawn inside."""
+    """The project's style, colour-blind safe, for figures drawn inside the context."""
     mpl.use("agg")
-    look: Any = {
+    settings: Any = {
         "svg.hashsalt": "ntk-core",
         "figure.dpi": 100,
         "axes.titlesize": "medium",
-        "axes.titley": 1.0,  # where titles are anyway, not measured against the ticks at each drawing
+        "axes.titley": 1.0,  # fixed: matplotlib need not measure it against the ticks at each drawing
         "legend.frameon": False,
         "legend.fontsize": "small",
         "lines.markersize": 4.5,
@@ -54,7 +54,7 @@ def context() -> Iterator[None]:
     with (
         sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92"}),
         sns.plotting_context("paper", font_scale=1.1),
-        mpl.rc_context(look),
+        mpl.rc_context(settings),
     ):
         yield
 
@@ -71,14 +71,14 @@ def law_marker(law: str) -> str:
 
 
 def nearest_to_one(values: Array) -> float:
-    """The value whose ratio to 1 is least: the α or ‖x‖ a figure is drawn at."""
+    """The value whose ratio to 1 is smallest: the α or ‖x‖ of a figure."""
     return float(values[np.argmin(np.abs(np.log(values)))])
 
 
 def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
-    """Where a value of E is more than rounding around an exact zero, and so can be drawn on a log axis.
+    """Where a value of E is more than rounding around an exact zero, so that a log axis can show it.
 
-    Also of a distance of outputs, and of a fraction, which is exact.
+    Also for a distance of outputs, and for a fraction, which is exact.
     """
     return value > NOISE * QUANTITIES["linearization_error"].unit(m, alpha)
 
@@ -102,7 +102,7 @@ def width_axis(ax: Axes, m: Array) -> None:
 
 
 def width_label(m: int) -> str:
-    """A width as text between math: powers of two beyond a hundred as such."""
+    """A width as text: a power of two above a hundred as `$2^{k}$`."""
     return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
 
 
@@ -113,34 +113,34 @@ def error_bars(value: Array, lower: Array, upper: Array) -> Array:
 
 
 def caption(figure: Figure, claim: str, text: str) -> None:
-    """The claim as a heading, and below the axes how to read the figure."""
+    """Write the claim as a heading, and below the axes how to read the figure."""
     width = int(figure.get_size_inches()[0] * 15.5)
     figure.suptitle(claim, x=0.01, ha="left", fontsize="large", fontweight="bold")
     figure.supxlabel(textwrap.fill(text, width), x=0.01, ha="left", fontsize="small", color="0.25")
 
 
 def provenance(table: xr.Dataset) -> str:
-    """Where the numbers come from, in a sentence."""
+    """A sentence on the source of the numbers."""
     seeds = int(table["runs"].max())
     level = table.attrs["confidence_level"]
     return f"Experiment {table.attrs['experiment']}: {seeds:,} runs a cell; bars: {level:.0%} intervals."
 
 
-def spread(values: Array, most: int) -> Array:
-    """At most so many of the values, the first and the last among them, evenly from the rest."""
-    if values.size <= most:
+def spread(values: Array, count: int) -> Array:
+    """At most `count` of the values, evenly spaced, with the first and the last."""
+    if values.size <= count:
         return values
-    return values[np.unique(np.linspace(0, values.size - 1, most).round().astype(int))]
+    return values[np.unique(np.linspace(0, values.size - 1, count).round().astype(int))]
 
 
-def times_left(table: xr.Dataset) -> Array:
+def times_with_runs(table: xr.Dataset) -> Array:
     """Times after the start at which a trained experiment has runs that have not diverged."""
     times, runs = table["steps"].values, table["runs"].sum("m").values
     return times[(times > 0) & (runs > 0)]
 
 
 def alpha_hat(cell: xr.Dataset) -> Array:
-    """The mean over the runs of the radius that training reached, along the dimension that is left."""
+    """Mean over the runs of the radius that training reached, along the remaining dimension."""
     return cell["run_mean"].sel(variable="alpha_hat").values
 
 
@@ -162,7 +162,7 @@ def steps_label(time: int) -> str:
 
 
 def time_axis(ax: Axes, times: Array) -> None:
-    """Time axis, logarithmic from 1 on, with a place for 0 where that is among the times."""
+    """Time axis, logarithmic from 1 on, with a tick at 0 if that is one of the times."""
     last = max(float(times.max(initial=1)), 1.0)
     ticks = [0.0] if (times == 0).any() else []
     if ticks:
@@ -178,10 +178,10 @@ def time_axis(ax: Axes, times: Array) -> None:
 
 
 def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> None:
-    """Logarithmic values, with more labels where they span less; says so where nothing is drawn."""
+    """Logarithmic value axis, with more labels for a smaller range; `empty` is shown if nothing is drawn."""
     ax.set_yscale("log")
     if not ax.get_legend_handles_labels()[0]:
-        empty = empty if times_left(table).size else "no run is left"
+        empty = empty if times_with_runs(table).size else "no run is left"
         ax.text(0.5, 0.5, empty, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
         ax.tick_params(axis="y", which="both", left=False, labelleft=False)
         return
@@ -196,7 +196,7 @@ def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> Non
 
 
 def legend_beside(ax: Axes, title: str | None = None) -> None:
-    """A legend to the right of the panel, in the order of the curves at their right ends; slopes last."""
+    """A legend to the right of the panel, in the order of the right ends of the curves; slopes last."""
     handles, labels = ax.get_legend_handles_labels()
     if handles:
         order = sorted(range(len(handles)), key=lambda i: (labels[i].startswith("slope"), -_end(handles[i])))
@@ -212,17 +212,17 @@ def _end(curve: Any) -> float:
 
 
 def positive(value: Array) -> Any:
-    """Where a value can be drawn on a logarithmic axis."""
+    """Where a logarithmic axis can show a value."""
     return np.isfinite(value) & (value > 0.0)
 
 
-def lone(shown: Any) -> str:
-    """The marker of a line: a dash where it is of one point, and would not be seen."""
-    return "_" if np.count_nonzero(shown) == 1 else ""
+def single_point_marker(visible: Any) -> str:
+    """The marker of a line: a dash if it has one visible point, as a line through it has no length."""
+    return "_" if np.count_nonzero(visible) == 1 else ""
 
 
 def bars(value: Array, standard_error: Array) -> Any:
-    """Half-widths of intervals on a logarithmic axis; none where one run has no standard error."""
+    """Half-widths of intervals on a logarithmic axis; 0 for a single run, which has no standard error."""
     return np.minimum(Z * np.nan_to_num(standard_error), 0.95 * value)
 
 
@@ -233,7 +233,7 @@ def ranges(value: Array, low: Array, high: Array) -> Any:
 
 
 def trained_claim(claim: str, table: xr.Dataset) -> str:
-    """The heading of a figure of a trained experiment: the claim, which is on runs that have not diverged."""
+    """The heading of a figure of a trained experiment: the claim, or how many runs diverged."""
     ends = table["run_status"]
     diverged, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
     if not diverged:
@@ -242,7 +242,7 @@ def trained_claim(claim: str, table: xr.Dataset) -> str:
 
 
 def trained_provenance(table: xr.Dataset) -> str:
-    """Where the numbers of a trained experiment come from, in a sentence or two."""
+    """A sentence on the source of the numbers of a trained experiment."""
     spec = json.loads(table.attrs["spec"])
     runs = f"{spec['seeds']:,} {'run' if spec['seeds'] == 1 else 'runs'} a width"
     on = f"digits {' against '.join(map(str, spec['classes']))}" if spec["classes"] else spec["data"]
@@ -254,23 +254,23 @@ def trained_provenance(table: xr.Dataset) -> str:
 
 
 def write(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write the figure to each path, beside and renamed, without dates or random identifiers; close it.
+    """Write the figure to each path, atomically, without dates or random identifiers; close it.
 
-    It is drawn once, as SVG. PDF and PNG are made from that: another drawing takes five times as long.
+    It is drawn once, as SVG. PDF and PNG are converted from that: to draw them takes five times as long.
     """
     import vl_convert
 
     drawing = io.StringIO()
     figure.draw_without_rendering()
-    figure.set_layout_engine(None)  # laid out and measured once, not again when it is written
+    figure.set_layout_engine(None)  # the layout is computed once, not again by savefig
     figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     svg = drawing.getvalue()
     for path in paths:
-        with replacing(path) as beside:
+        with replacing(path) as temporary_path:
             if path.suffix == ".pdf":
-                beside.write_bytes(vl_convert.svg_to_pdf(svg))
+                temporary_path.write_bytes(vl_convert.svg_to_pdf(svg))
             elif path.suffix == ".png":
-                beside.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
+                temporary_path.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
             else:
-                beside.write_text(svg, encoding="utf-8")
+                temporary_path.write_text(svg, encoding="utf-8")

@@ -16,7 +16,7 @@ PANELS = {"linearization_error": "linearization error $E$", "sign_change_fractio
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Root mean square of E and of |S|/m against m at a few times, with the limits' lines."""
     m = table["m"].values.astype(float)
-    times = style.spread(style.times_left(table), 4)
+    times = style.spread(style.times_with_runs(table), 4)
     colours = style.time_colours(times)
     figure, axes = plt.subplots(1, 2, figsize=(13.0, 4.3), layout="constrained")
     for ax, (quantity, title) in zip(axes, PANELS.items(), strict=True):
@@ -27,19 +27,19 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             rate = rate.sel(statistic="rms")
             value = cell["rms"].values
             bar = style.bars(value, cell["rms_standard_error"].values)
-            shown = style.resolved(value, m, style.alpha_hat(cell))
-            if not shown.any():
+            visible = style.resolved(value, m, style.alpha_hat(cell))
+            if not visible.any():
                 continue
-            exact = not (style.positive(value) > shown).any()  # else the fit is one of rounding
+            exact = not (style.positive(value) > visible).any()  # else the fit is one of rounding
             ax.errorbar(
-                m[shown], value[shown], bar[shown], marker="o", linestyle="none", capsize=2, color=colour,
-                label=style.steps_label(int(time)) + (_fitted(rate) if exact else ""),
+                m[visible], value[visible], bar[visible], marker="o", linestyle="none", capsize=2,
+                color=colour, label=style.steps_label(int(time)) + (_fitted(rate) if exact else ""),
             )  # fmt: skip
-            lowest = min(lowest, value[shown][0])
+            lowest = min(lowest, value[visible][0])
             limit, k = rate["constant_limit"].item(), rate["exponent"].item()
             if np.isfinite(limit) and limit > 0.0:
-                look = {"marker": style.lone(m), "markersize": 14}
-                ax.plot(m, limit * m**-k, color=colour, linewidth=1.1, **look)
+                marker = {"marker": style.single_point_marker(m), "markersize": 14}
+                ax.plot(m, limit * m**-k, color=colour, linewidth=1.1, **marker)
         if m.size > 1 and np.isfinite(lowest):
             style.reference_slopes(ax, m, lowest / 2.5)
         style.width_axis(ax, m)

@@ -16,7 +16,7 @@ from . import style
 CLAIM = "The network learns as its linear twin does, and the more alike the wider it is"
 WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0}
 THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
-LOOKS: dict[str, dict[str, Any]] = {
+LINE_STYLES: dict[str, dict[str, Any]] = {
     "test_loss": {**WIDE, "label": "network, held-out inputs"},
     "twin_test_loss": {**THIN, "label": "twin, held-out inputs"},
     "training_loss": {**WIDE, "label": "network, training inputs"},
@@ -26,7 +26,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Left: losses against time at the least and largest width. Right: twin_distance against m."""
-    m, times = table["m"].values, style.times_left(table)
+    m, times = table["m"].values, style.times_with_runs(table)
     ends = np.unique(m[[0, -1]])
     figure = plt.figure(figsize=(3.9 * ends.size + 6.0, 4.3), layout="constrained")
     axes = figure.subplots(1, ends.size + 1, width_ratios=[1.0] * ends.size + [1.1])
@@ -42,16 +42,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     lowest = np.inf
     for time in reversed(chosen):
         cell = table.sel(steps=time)
-        apart = cell.sel(variable="twin_distance")
-        value = apart["run_mean"].values
-        bar = style.bars(value, apart["run_mean_standard_error"].values)
-        shown = style.resolved(value, m, style.alpha_hat(cell))
-        if shown.any():
+        distance = cell.sel(variable="twin_distance")
+        value = distance["run_mean"].values
+        bar = style.bars(value, distance["run_mean_standard_error"].values)
+        visible = style.resolved(value, m, style.alpha_hat(cell))
+        if visible.any():
             ax.errorbar(
-                m[shown], value[shown], bar[shown], marker="o", linewidth=1.2,
+                m[visible], value[visible], bar[visible], marker="o", linewidth=1.2,
                 capsize=2, color=colours[int(time)], label=style.steps_label(int(time)),
             )  # fmt: skip
-            lowest = min(lowest, value[shown][0])
+            lowest = min(lowest, value[visible][0])
     if m.size > 1 and np.isfinite(lowest):
         style.reference_slopes(ax, m.astype(float), lowest / 2.5)
     style.width_axis(ax, m.astype(float))
@@ -71,14 +71,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 def _losses(ax: Axes, table: xr.Dataset) -> None:
     blue, orange = sns.color_palette("colorblind", 2)
     times = table["steps"].values.astype(float)
-    for name, look in LOOKS.items():
+    for name, line_style in LINE_STYLES.items():
         colour = orange if "test" in name else blue
         value, low, high = (table[f"run_{n}"].sel(variable=name).values for n in ("mean", "min", "max"))
-        shown = style.positive(value) & style.positive(low)
+        visible = style.positive(value) & style.positive(low)
         if not name.startswith("twin"):
-            ax.fill_between(times[shown], low[shown], high[shown], color=_tint(colour, 0.15), linewidth=0)
+            ax.fill_between(
+                times[visible], low[visible], high[visible], color=_tint(colour, 0.15), linewidth=0
+            )
             colour = _tint(colour, 0.4)
-        ax.plot(times[shown], value[shown], color=colour, **look)
+        ax.plot(times[visible], value[visible], color=colour, **line_style)
     style.time_axis(ax, table["steps"].values)
 
 

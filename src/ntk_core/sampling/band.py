@@ -1,4 +1,4 @@
-"""The sampler `band`: draws only what can flip."""
+"""The sampler `band`: draws only the neurons that can flip."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ class BandBlock:
         from .kernels.position import draw_positions, positions
         from .kernels.words import CHUNK
 
-        way, (stream, reserve) = positions(self.radius), self._streams()
+        method, (stream, reserve) = positions(self.radius), self._streams()
         signs, rng = self.generator("sign"), self.generator("displacement")
         for _ in range(0, pairs, PAIRS):
             position = np.empty(PAIRS)
             for start in range(0, PAIRS, CHUNK):
-                draw_positions(way, stream, reserve, position[start : start + CHUNK])
+                draw_positions(method, stream, reserve, position[start : start + CHUNK])
             sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
             yield sign * position, project(rng, position, sign, self.d, self.radius)
 

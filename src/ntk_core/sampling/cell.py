@@ -36,7 +36,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The cell in words."""
         return f"{self.sampler}, {self.perturbation}, m = {self.m}, d = {self.d}, alpha = {self.alpha:g}"
 
     @property

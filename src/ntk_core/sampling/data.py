@@ -1,7 +1,7 @@
 """Data sets: inputs of length 1, so that runs are at ‖x‖ = 1 as everywhere in the project.
 
-A network without biases is 1-homogeneous in the input, so nothing but the length of the image vectors,
-their brightness, is lost. Digits are neither centred nor whitened: pixels are ink, from 0 to 16.
+A network without biases is 1-homogeneous in the input, so only the length of the image vectors, their
+brightness, is lost. Digits are neither centred nor whitened: pixels are ink, from 0 to 16.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 """Images of each digit in scikit-learn's `load_digits` (UCI, Alpaydin and Kaynak 1998)."""
 
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
-"""The file that `load_digits` reads. It is read directly: scikit-learn takes a second to load."""
+"""The file that `load_digits` reads. Read directly, because scikit-learn takes a second to load."""
 
 PIXELS = 64
 
@@ -40,7 +40,7 @@ class Data:
 
 
 def available(classes: tuple[int, ...]) -> int:
-    """Images there are of the digits told apart: all, where one is told from the rest."""
+    """Number of images of the given digits; all images for one digit against the rest."""
     return sum(DIGIT_COUNTS) if len(classes) == 1 else sum(DIGIT_COUNTS[digit] for digit in classes)
 
 
@@ -88,7 +88,7 @@ def step_size(data: Data, loss: str, step: float) -> float:
 
     On a piece where no sign changes the loss has the Hessian (1/n) J^T diag(l'') J with J J^T = K, and
     K = (1/m) Σ_i D_i X X^T D_i with 0-1 diagonals D_i, so λ_max(K) ≤ λ_max(X X^T) whatever m and w; l'' is 1
-    for the squared loss and at most 1/4 for the logistic one. The linear twin has the K of the start.
+    for the squared loss and at most 1/4 for the logistic one. The linear twin uses K at the start.
     """
     n, d = data.x.shape  # X X^T and X^T X have the same largest eigenvalue
     gram = np.einsum("id,jd->ij", data.x, data.x) if n < d else np.einsum("ki,kj->ij", data.x, data.x)

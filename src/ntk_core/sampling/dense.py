@@ -14,13 +14,13 @@ from .cell import Cell
 from .streams import Streams
 
 DENSE_BUDGET = 1 << 17
-"""Weights materialised at once by the dense sampler (its memory is a few dozen bytes for each)."""
+"""Weights that the dense sampler draws at once; each takes a few dozen bytes of memory."""
 
 
 def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block, from all m·d weights by the definitions of the notes.
 
-    Sums over neurons are added up part by part, so memory grows neither with m nor with runs.
+    Sums over neurons are added up in parts, so memory grows neither with m nor with runs.
     """
     from .kernels.neurons import totals  # compiled: slow to import
 
@@ -47,9 +47,9 @@ class Networks(NamedTuple):
 def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks]:
     """The networks of the first `runs` runs of a dense block, weights and all.
 
-    The input is x = (1, …, 1)/√d. Runs are taken together while they fit the budget; a network that
-    does not fit alone comes in blocks of pairs. A custom law may look at all of a network and draw in
-    any order, so it gets whole networks, and as many together as if the block were drawn whole.
+    The input is x = (1, …, 1)/√d. As many runs as fit the budget come together. A network that exceeds it
+    comes in blocks of pairs. A custom law may read a whole network and draw in any order, so it receives
+    whole networks, always as many together as in a whole block.
     """
     from .kernels.neurons import symmetric_weights  # compiled: slow to import
     from .kernels.ziggurat import ziggurat
@@ -62,14 +62,14 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     pairs_at_once = half if cell.custom else max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
     runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
     for first in range(0, runs, runs_at_once):
-        some = slice(first, min(first + runs_at_once, runs))
-        drawn = min(first + runs_at_once, cell.block) - first if cell.custom else some.stop - first
+        run_slice = slice(first, min(first + runs_at_once, runs))
+        run_count = min(first + runs_at_once, cell.block) - first if cell.custom else run_slice.stop - first
         for low in range(0, half, pairs_at_once):
-            shape = (drawn, min(pairs_at_once, half - low))
+            shape = (run_count, min(pairs_at_once, half - low))
             w0 = np.empty((shape[0], 2 * shape[1], cell.d))
             symmetric_weights(normal, weights, reserve, w0)
             sign = 2.0 * signs.integers(0, 2, shape).astype(np.float64) - 1.0
             c = np.concatenate([sign, -sign], axis=-1)
             u = law.weights(displacement, x, w0, c, radius)
-            needed = slice(0, some.stop - first)
-            yield Networks(some, x, w0[needed], c[needed], u[needed])
+            selection = slice(0, run_slice.stop - first)
+            yield Networks(run_slice, x, w0[selection], c[selection], u[selection])

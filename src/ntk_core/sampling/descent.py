@@ -1,4 +1,4 @@
-"""One run: gradient descent from a symmetric start, its linear twin, and what is recorded of both."""
+"""One trained run: gradient descent from a symmetric start, its linear twin, and the records of both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .kernels.descent import Problem, State
 
 DIVERGED = 1e6
-"""A training loss so many times that of the start has diverged."""
+"""Ratio of a training loss to that of the start above which a run has diverged."""
 
 
 class Status(IntEnum):
@@ -34,11 +34,11 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Trained:
-    """What is stored of a run.
+    """The stored results of a run.
 
     `quantities` `(quantities, times, held-out inputs)` in the order of `QUANTITIES`, `numbers` `(variables,
     times)` in the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that has reached its
-    target rests: later times repeat it.
+    target stops: later times repeat its values.
     """
 
     quantities: Array
@@ -47,7 +47,7 @@ class Trained:
     steps: int
 
     def variables(self) -> dict[str, Array]:
-        """All of it by the name it is stored under: `(times, held-out inputs)` or `(times,)`."""
+        """All arrays by the names of their variables: `(times, held-out inputs)` or `(times,)`."""
         return dict(zip((*QUANTITIES, *RUN_VARIABLES), (*self.quantities, *self.numbers), strict=True))
 
 
@@ -73,7 +73,7 @@ def tangent_kernel(x: Array, z: Array, active_x: NDArray[np.bool_], active_z: ND
 
 
 def train(training: Training, data: Data, entropy: int, m: int, seed: int) -> Trained:
-    """The run with this width and seed. Depends on nothing else but the training, entropy and data."""
+    """The run with this width and seed. It depends on these, the training, entropy and data alone."""
     return trace(training, data, *start(training, entropy, m, seed))[0]
 
 
@@ -98,10 +98,10 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
     quantities = np.full((len(QUANTITIES), len(times), data.held_y.size), np.nan)
     numbers = np.full((len(RUN_VARIABLES), len(times)), np.nan)
     status = Status.ALL_STEPS if training.target_loss is None else Status.TARGET_NOT_REACHED
-    done = 0
+    step_count = 0
     for index, time in enumerate(times):
-        if time > done and status is not Status.TARGET_REACHED:
-            done += kernels.descend(problem, state, time - done, ceiling)
+        if time > step_count and status is not Status.TARGET_REACHED:
+            step_count += kernels.descend(problem, state, time - step_count, ceiling)
             losses = [
                 kernels.mean_loss(outputs, data.y, logistic) for outputs in (state.outputs, state.twin[:n])
             ]
@@ -111,11 +111,11 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
             if losses[0] <= training.target:
                 status = Status.TARGET_REACHED
         quantities[:, index], numbers[:, index] = _record(held_t, targets, w0, problem, state)
-    return Trained(quantities, numbers, status, done), state.w
+    return Trained(quantities, numbers, status, step_count), state.w
 
 
 def _problem(training: Training, data: Data, w0: Array) -> Problem:
-    """What descent from w(0) needs: inputs, targets, loss, step size and the tangent kernel of the start."""
+    """The data of descent from w(0): inputs, targets, loss, step size and the tangent kernel of the start."""
     from .kernels import descent as kernels
 
     n = data.y.size
@@ -137,13 +137,13 @@ def _record(
 ) -> tuple[Array, list[float]]:
     """The quantities `(quantities, held-out inputs)` and the numbers of a run at one time.
 
-    `held_t` are the held-out inputs, `(d, inputs)`; `targets` those of the training inputs, then of these.
+    `held_t` are the held-out inputs, `(d, inputs)`; `targets` of the training inputs come first.
     """
     from .kernels import descent as kernels
 
     n, m = problem.y.size, state.c.size
-    moved = kernels.displacements(w0, state.w)
-    radius = float(moved.max())
+    lengths = kernels.displacements(w0, state.w)
+    radius = float(lengths.max())
     sums = kernels.measures(held_t, w0, state.w, state.c, radius)
     outputs = np.concatenate([state.outputs, sums[0] / math.sqrt(m)])
     losses = [
@@ -151,14 +151,14 @@ def _record(
         for values in (outputs, state.twin)
         for part in (slice(n), slice(n, None))
     ]
-    ever = (state.signs & kernels.EVER) != 0
+    changed = (state.signs & kernels.EVER) != 0
     numbers = [
         math.sqrt(m) * radius,
         radius,
-        math.fsum(moved) / m,
+        math.fsum(lengths) / m,
         *losses,
         math.sqrt(math.fsum((outputs[n:] - state.twin[n:]) ** 2) / (targets.size - n)),
-        np.count_nonzero(ever) / ever.size,
-        np.count_nonzero(ever.any(axis=1)) / m,
+        np.count_nonzero(changed) / changed.size,
+        np.count_nonzero(changed.any(axis=1)) / m,
     ]
     return summed_quantities(m, sums), numbers

@@ -1,4 +1,4 @@
-"""The two samplers behind one call: `dense` evaluates the definitions, `band` draws only what can flip.
+"""Both samplers in one function: `dense` evaluates the definitions, `band` draws only neurons that can flip.
 
 They share no arithmetic, so each checks the other.
 """

@@ -1,9 +1,8 @@
-"""Where every random number comes from.
+"""The source of all random numbers.
 
-A stream is named by (entropy, cell, block, variate) and by nothing else: not by which other cells
-exist, nor by order, sharding or workers. Seeds are drawn in blocks of fixed size, and within a
-block every variate is drawn in the order of the seeds, so the first k seeds of a block are the
-same whether the block is drawn whole or cut at k.
+A stream depends on its name (entropy, cell, block, variate) alone: not on other cells, order, sharding or
+workers. Seeds are drawn in blocks of fixed size, and within a block every variate is drawn in the order of
+the seeds, so the first k seeds of a block are the same whether the block is drawn whole or cut at k.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a trained run follows from: data set, loss, step size and number of steps."""
+"""The parameters of a trained run: data set, loss, step size and number of steps."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ RUN_VARIABLES = (
     "alpha_hat", "max_displacement", "mean_displacement", "training_loss", "test_loss",
     "twin_training_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons",
 )  # fmt: skip
-"""What a run has one number of at every recorded time, besides the quantities, which have one an input."""
+"""Variables with one value at every recorded time. The quantities have one for each input."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """Gradient descent on one data set from a symmetric start, whatever the width.
+    """Gradient descent on one data set from a symmetric start, at any width.
 
-    `classes` are the digits that are told apart (two), or the one against the rest; none for `teacher`.
+    `classes` are two digits to tell apart, or one digit against the rest; none for `teacher`.
     `step` is the step size in units of the inverse of the loss's largest curvature (`data.step_size`).
     """
 
@@ -32,13 +32,13 @@ class Training:
 
     @property
     def times(self) -> tuple[int, ...]:
-        """Steps after which a run is recorded: 0, the powers of two, and the last."""
+        """Steps at which a run is recorded: 0, the powers of two, and the last."""
         powers = (1 << k for k in range(self.steps.bit_length()))
         return tuple(sorted({0, *powers, self.steps}))
 
     @property
     def target(self) -> float:
-        """The training loss at which a run stops; -∞ where none is asked for."""
+        """The training loss at which a run stops; -∞ without a target."""
         return -math.inf if self.target_loss is None else self.target_loss
 
     def start_key(self, m: int) -> str:

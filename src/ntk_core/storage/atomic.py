@@ -1,4 +1,4 @@
-"""Writing that leaves no half files."""
+"""Atomic writing: a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -11,32 +11,31 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write to; on leaving, the file is synced and renamed to `path`.
+    """A temporary path beside `path` to write to; at the end the file is synced and renamed to `path`.
 
-    If the body fails, `path` is as it was and the file beside it is gone. Where the reason is that no more
-    can be written there, as on a full disk, an `OSError` says so: HDF5 does not.
+    If the body fails, `path` is unchanged and the temporary file is removed. If nothing more can be written
+    there, as on a full disk, an `OSError` says so: HDF5 does not.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        yield beside
-        with beside.open("rb+") as file:
+        yield temporary_path
+        with temporary_path.open("rb+") as file:
             os.fsync(file.fileno())
-        beside.replace(path)
+        temporary_path.replace(path)
     except (OSError, RuntimeError):
-        if refusal := _refusal(beside):
-            message = (
-                f"{path} cannot be written: {refusal.strerror}. Nothing is lost: make room and call again"
-            )
-            raise OSError(refusal.errno, message) from None
+        if write_error := _write_error(temporary_path):
+            reason = write_error.strerror
+            message = f"{path} cannot be written: {reason}. Nothing is lost: make room and call again"
+            raise OSError(write_error.errno, message) from None
         raise
     finally:
-        beside.unlink(missing_ok=True)
+        temporary_path.unlink(missing_ok=True)
 
 
-def _refusal(path: Path) -> OSError | None:
-    """Why not a megabyte more can be written to the file at `path`; None if it can."""
+def _write_error(path: Path) -> OSError | None:
+    """The error of writing a megabyte more to the file at `path`; None if there is room."""
     try:
         with path.open("ab") as file:
             file.write(bytes(1 << 20))

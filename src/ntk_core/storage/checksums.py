@@ -1,9 +1,9 @@
-"""SHA-256 of whole files: a seal beside each shard, and a manifest over all results.
+"""SHA-256 of files: a seal beside each shard, and a manifest of all results.
 
 NetCDF's own checksums cover data but not coordinates, attributes or structure. A seal `<file>.sha256` is a
-line as `sha256sum` writes it, so that `sha256sum --check` reads it too. The manifest is
-`manifest.json` in the folder of the results: size and SHA-256 of every file the same config gives the same
-bytes of; it has a seal itself. Shards are not in it: how a run is cut into them is no part of the result.
+line as `sha256sum` writes it, so that `sha256sum --check` reads it too. The manifest, `manifest.json` in the
+folder of the results, has size and SHA-256 of every file whose bytes the config determines; it has a seal
+itself. Shards are not in it: their sizes are no part of the result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .regular_file import FileError, open_regular_file, read_regular_file
 MANIFEST = "manifest.json"
 
 MAX_SEAL = 512
-"""Bytes of a seal: a digest and a name."""
+"""Largest seal in bytes: a digest and a name."""
 
 
 def digest(path: Path) -> str:
@@ -30,18 +30,18 @@ def digest(path: Path) -> str:
 
 
 def seal_path(path: Path) -> Path:
-    """Where the seal of a file is."""
+    """The path of the seal of a file."""
     return path.with_name(path.name + ".sha256")
 
 
 def seal(path: Path) -> None:
     """Write the seal of a finished file."""
-    with replacing(seal_path(path)) as beside:
-        beside.write_text(_seal_line(path), encoding="ascii")
+    with replacing(seal_path(path)) as temporary_path:
+        temporary_path.write_text(_seal_line(path), encoding="ascii")
 
 
 def broken(path: Path) -> str | None:
-    """What is wrong with a sealed file (see `archive.verify.Fault`); None where it is as it was sealed."""
+    """The fault of a sealed file (see `archive.verify.Fault`); None where it matches its seal."""
     if not path.is_file():
         return "missing"
     if path.stat().st_size == 0:
@@ -63,8 +63,8 @@ def _seal_line(path: Path) -> str:
 def write_manifest(root: Path, paths: Iterable[Path]) -> None:
     """Write the manifest of files below `root`, and its seal."""
     files = {path.relative_to(root).as_posix(): _entry(path) for path in paths}
-    with replacing(root / MANIFEST) as beside:
-        beside.write_text(manifest_text(files), encoding="utf-8")
+    with replacing(root / MANIFEST) as temporary_path:
+        temporary_path.write_text(manifest_text(files), encoding="utf-8")
     seal(root / MANIFEST)
 
 

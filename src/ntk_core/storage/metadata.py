@@ -1,6 +1,6 @@
-"""What the files say of themselves: long names of variables, and attributes by CF and ACDD.
+"""Metadata of the files: long names of variables, and attributes by CF and ACDD.
 
-Nothing here holds a clock, a host, a user or a path: the same content gives the same bytes.
+None contains a time, a host, a user or a path: the same content gives the same bytes.
 """
 
 from __future__ import annotations
@@ -108,8 +108,7 @@ LONG_NAMES = {
     "constant_limit": "limit of the constant as m grows, from theory; NaN where none is known",
     "follows_from": "smallest width from which on statistic times m^k is within 5 % of constant_limit",
 }
-"""What every coordinate and variable means, for its `long_name`."""
-
+"""The `long_name` of every coordinate and variable."""
 
 ATTRIBUTES = frozenset(
     (
@@ -122,7 +121,7 @@ ATTRIBUTES = frozenset(
         "confidence_level",
     )
 )
-"""Global attributes that are read, of those that `attributes` makes."""
+"""Global attributes that a reader uses, of those that `attributes` makes."""
 
 VARIABLE_ATTRIBUTES = {
     "long_name": None,
@@ -133,11 +132,11 @@ VARIABLE_ATTRIBUTES = {
     "units": "1",
     "_Encoding": "utf-8",
 }
-"""Attributes of variables, and the value of those that change what a reader makes of the numbers."""
+"""Attributes that variables may have, with the only value allowed if it changes how numbers are read."""
 
 
 def attributes(title: str, summary: str, experiment: Experiment, entropy: int, **spec: Any) -> dict[str, Any]:
-    """Global attributes (CF-1.11, ACDD-1.3) with the whole spec the file follows from."""
+    """Global attributes (CF-1.11, ACDD-1.3) with the full spec that determines the file."""
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": title,
@@ -162,13 +161,13 @@ def attributes(title: str, summary: str, experiment: Experiment, entropy: int, *
 
 
 def meaning(name: str, coordinate: bool) -> dict[str, str]:
-    """What a variable is, for people and, by ACDD, for programs."""
+    """Attributes that describe a variable, for people and, by ACDD, for programs."""
     kind = "coordinate" if coordinate else "modelResult"
     return {"long_name": LONG_NAMES[name], "coverage_content_type": kind}
 
 
 def describe(dataset: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
-    """The dataset with the attributes of its variables and its own; nothing else changed."""
+    """Set the attributes of a dataset and of its variables, and return it."""
     for name, variable in dataset.variables.items():
         variable.attrs |= meaning(str(name), name in dataset.coords)
         if variable.dtype.kind in "if" and "flag_values" not in variable.attrs:

@@ -13,24 +13,22 @@ if TYPE_CHECKING:
 
 
 def write(dataset: xr.Dataset, path: str | Path) -> None:
-    """Write a described dataset to `path` as NetCDF-4, beside and renamed."""
+    """Write a described dataset to `path` as NetCDF-4, atomically."""
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
         encoding[str(name)] = {"_FillValue": None}
-        if (
-            variable.dtype.kind in "UO"
-        ):  # no strings of any length: HDF5 fails where such a file is open twice
+        if variable.dtype.kind in "UO":  # of fixed length: HDF5 fails if others are open twice
             encoding[str(name)]["dtype"] = "S1"
         if name not in dataset.dims and variable.dtype.kind in "if":
             encoding[str(name)] |= {"zlib": True, "complevel": 1, "fletcher32": True}
-    with replacing(path) as beside:
-        dataset.to_netcdf(beside, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    with replacing(path) as temporary_path:
+        dataset.to_netcdf(temporary_path, engine="netcdf4", format="NETCDF4", encoding=encoding)
 
 
 def load_pairs(
     quantiles: Iterable[str | Path], rates: Iterable[str | Path]
 ) -> list[tuple[xr.Dataset, xr.Dataset]]:
-    """The quantiles and rates of some experiments, a pair each, in memory."""
+    """A pair of quantiles and rates for each experiment, in memory."""
     import xarray as xr  # slow to import
 
     return [(xr.load_dataset(a), xr.load_dataset(b)) for a, b in zip(quantiles, rates, strict=True)]

@@ -1,4 +1,4 @@
-"""Opening files that somebody else made: no pipe is waited for, no device is read, no size is believed."""
+"""Safe opening of files of unknown origin: never waits for a pipe, reads a device or trusts a size."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class FileError(ValueError):
 
 
 def open_regular_file(path: str | Path) -> BufferedReader:
-    """The file at `path`, open for reading. Raises `FileError` where there is none, or none that is regular.
+    """The file at `path`, open for reading. Raises `FileError` unless there is a regular file.
 
-    Links are followed. What was opened is what is checked, so nothing can be put in its place in between.
+    Links are followed. The check is of the open file, so another file cannot replace it in between.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -23,6 +23,6 @@ def binomial_quantile(delta: Any, n: Any, p: Any) -> Array:
     low, high = np.full(n.shape, -1.0), n.astype(np.float64)
     while (high - low > 1.0).any():
         middle = np.floor(0.5 * (low + high))
-        enough = binomial_tail(middle, n, p) <= delta
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        small = binomial_tail(middle, n, p) <= delta
+        low, high = np.where(small, low, middle), np.where(small, middle, high)
     return high

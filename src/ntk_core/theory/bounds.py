@@ -19,7 +19,7 @@ from .binomial import binomial_quantile
 from .exact import full_step_law, law_quantile
 
 BOUNDS = ("printed", "sharp", "binomial", "exact")
-"""From the notes' own to the tightest, in the order of every array that holds all."""
+"""From the bound of the notes to the tightest, in the order of every array that holds all of them."""
 
 
 def printed(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
@@ -36,7 +36,7 @@ def printed(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array
 
 
 def sharp(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
-    """Hoeffding on the m/2 independent pairs: |B|/m ≤ (1/√m)(√(2/π) α + L), and what follows from it."""
+    """Hoeffding on the m/2 independent pairs: |B|/m ≤ (1/√m)(√(2/π) α + L), and its consequences."""
     fraction = (math.sqrt(2.0 / math.pi) * alpha + _level(delta)) / np.sqrt(m)
     return _from_band_fraction(quantity, fraction, alpha, x_norm)
 
@@ -77,5 +77,5 @@ def _level(delta: Any) -> Array:
 
 def bound(name: str, quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """The bound called `name`, one of `BOUNDS`."""
-    rungs = {"printed": printed, "sharp": sharp, "binomial": binomial, "exact": exact}
-    return rungs[name](quantity, m, alpha, delta, x_norm)
+    bounds = {"printed": printed, "sharp": sharp, "binomial": binomial, "exact": exact}
+    return bounds[name](quantity, m, alpha, delta, x_norm)

@@ -20,7 +20,7 @@ from scipy.special import erf, hyp1f1, wofz
 
 from .gaussian import PHI0, band_probability
 from .tilt import (
-    FAR,
+    LOG_EXCESS,
     MAX_TILT,
     NEAR_ONE,
     TARGET,
@@ -28,14 +28,14 @@ from .tilt import (
     Quantile,
     chernoff_tilt,
     falling_zero,
+    moment_of_two_or_more,
     root,
-    without_one,
 )
 
 _MAX_TERMS = 1 << 18
 _REMAINDERS = (1e-6, 1e-8, 1e-10)
-_END = 1e-4
-"""A δ below which the end of the support may be so near that the series needs too large a tilt."""
+_SMALL_DELTA = 1e-4
+"""δ below which a quantile may be so near the end of the support that the series needs too large a tilt."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 """On [-1, 1]; for |z| ≤ 2 and r ≤ 8 they integrate e^{-zt - r²t²/2} on [0, 1] to the last digits."""
@@ -66,8 +66,8 @@ class CompoundBinomial:
     def quantile(self, delta: float) -> Quantile:
         """The least value with P(quantity > value) ≤ δ, for δ from 1e-9 to 0.999, with its error bound.
 
-        The bound is below `TARGET`, except right beside the atom at 0 and for bands that hold far less
-        than one neuron on average; there it says how far it is off.
+        The bound is below `TARGET`, except next to the atom at 0 and for bands that hold far less than one
+        neuron on average. There the stated bound is larger.
         """
         if -math.expm1(self.n * math.log1p(-self.p) if self.p < 1.0 else -math.inf) <= delta:
             return Quantile(0.0, 0.0)
@@ -76,7 +76,7 @@ class CompoundBinomial:
             invert = self._lower_quantile
         else:
             tilt = chernoff_tilt(self._log_moment, self._mean_at, delta)
-            if tilt >= MAX_TILT and delta < _END and self.n > 1:
+            if tilt >= MAX_TILT and delta < _SMALL_DELTA and self.n > 1:
                 return self._last_quantile(delta)
             invert = self._quantile
         for remainder in _REMAINDERS:
@@ -86,10 +86,10 @@ class CompoundBinomial:
         return quantile
 
     def _last_quantile(self, delta: float) -> Quantile:
-        """Beside the end of the support, where all n pairs contribute and every X is nearly 1.
+        """The quantile near the end of the support, where all n pairs contribute and every X is nearly 1.
 
         For t < 1, P(Y > n - t) = pⁿ P(Σ u < t), u = 1 - X. Over the simplex the density of the u is
-        exponential in Σ u, but for a factor e^{-r² Σ u² / 2}, which is taken at the mean of Σ u².
+        exponential in Σ u, except for a factor e^{-r² Σ u² / 2}, evaluated at the mean of Σ u².
         """
         n, square = self.n, self.radius**2
         rise = 0.0 if self.falling else square
@@ -108,8 +108,8 @@ class CompoundBinomial:
 
     def _quantile(self, delta: float, series: _Series) -> Quantile:
         def excess(y: float) -> float:
-            if self.n > 1 and series.log_moment - series.tilt * y > math.log(delta) + FAR:
-                return 1.0  # so far below the quantile that only the sign is known
+            if self.n > 1 and series.log_moment - series.tilt * y > math.log(delta) + LOG_EXCESS:
+                return 1.0  # only the sign is known this far below the quantile
             return math.log(max(self._tail(y, series)[0], 1e-300)) - math.log(delta)
 
         top = min(float(self.n), self._mean_at(series.tilt) * (1.0 + 1e-9) + 1e-9)
@@ -129,8 +129,8 @@ class CompoundBinomial:
         def excess(y: float) -> float:
             return math.log(max(self._below(y, series)[0], 1e-300) / share)
 
-        far = (math.log(share) + FAR / 2 - series.log_moment) / -series.tilt
-        top = min(float(self.n), far if self.n > 1 else math.inf)
+        limit = (math.log(share) + LOG_EXCESS / 2 - series.log_moment) / -series.tilt
+        top = min(float(self.n), limit if self.n > 1 else math.inf)
         if excess(0.0) >= 0.0:
             return Quantile(0.0, 0.0)
         y = root(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14)
@@ -154,19 +154,19 @@ class CompoundBinomial:
     def _laplace(self, z: Complex) -> Complex:
         """∫₀¹ e^{-zt - r²t²/2} dt, Re z ≥ -r²: by Gauss-Legendre near 0, by the Faddeeva function beyond.
 
-        Either is within 3e-14 where it is used.
+        Each is accurate to 3e-14 where it is used.
         """
         r = self.radius
         out = np.empty_like(z)
-        near = np.abs(z) <= 2.0
-        at = 0.5 * (_NODES + 1.0)
-        exponent = -np.multiply.outer(z[near], at) - 0.5 * (r * at) ** 2
-        out[near] = np.exp(exponent) @ (0.5 * _WEIGHTS)
-        far = z[~near]
-        a = far / (r * math.sqrt(2.0))
+        small = np.abs(z) <= 2.0
+        nodes = 0.5 * (_NODES + 1.0)
+        exponent = -np.multiply.outer(z[small], nodes) - 0.5 * (r * nodes) ** 2
+        out[small] = np.exp(exponent) @ (0.5 * _WEIGHTS)
+        large = z[~small]
+        a = large / (r * math.sqrt(2.0))
         with np.errstate(under="ignore"):
-            rest = np.exp(-far - 0.5 * r * r) * wofz(1j * (a + r / math.sqrt(2.0)))
-        out[~near] = math.sqrt(0.5 * math.pi) / r * (wofz(1j * a) - rest)
+            rest = np.exp(-large - 0.5 * r * r) * wofz(1j * (a + r / math.sqrt(2.0)))
+        out[~small] = math.sqrt(0.5 * math.pi) / r * (wofz(1j * a) - rest)
         return out
 
     def _real_transform(self, tilt: float) -> float:
@@ -177,7 +177,7 @@ class CompoundBinomial:
 
     @cached_property
     def _complement(self) -> CompoundBinomial:
-        """The same with 1 - X for X."""
+        """The law with 1 - X in place of X."""
         return replace(self, falling=not self.falling)
 
     def _ratio(self, tilt: float, omega: NDArray[np.floating[Any]]) -> Complex:
@@ -202,7 +202,7 @@ class CompoundBinomial:
         return self.n * math.log1p(self.p * (self._real_transform(tilt) - 1.0))
 
     def _series(self, tilt: float, remainder: float) -> _Series:
-        """The Fourier series of the tilted density of Y on K ≥ 2, cut where the rest is below `remainder`.
+        """The Fourier series of the tilted density of Y on K ≥ 2; terms after the cut are below `remainder`.
 
         The density is of bounded variation, so its coefficients fall at least as 1/j and the terms of
         the survival function, divided by their frequency once more, leave less than the last times j.
@@ -216,7 +216,7 @@ class CompoundBinomial:
         first, count = 0, 64
         while True:
             omega = 2.0 * math.pi / length * np.arange(first, first + count)
-            blocks.append(without_one(self.n, share, self._ratio(tilt, omega)))
+            blocks.append(moment_of_two_or_more(self.n, share, self._ratio(tilt, omega)))
             first += count
             last = float(np.abs(blocks[-1][-8:]).max())
             if last * first / (omega[-1] * length) < remainder or first >= _MAX_TERMS:
@@ -232,34 +232,34 @@ class CompoundBinomial:
 
     def _tail(self, y: float, series: _Series) -> tuple[float, float]:
         """P(Y > y) and a bound on its relative error."""
-        one = self._one(y)[0]
+        single_tail = self._single(y)[0]
         if self.n == 1 or y >= series.length:
-            return one, 0.0
+            return single_tail, 0.0
         total = series.integral(y, series.length)
         scale = math.exp(series.log_moment - series.tilt * y)
-        value = one + scale * max(total, 0.0)
+        value = single_tail + scale * max(total, 0.0)
         return value, scale * series.error / value if value > 0.0 else 1.0
 
     def _below(self, y: float, series: _Series) -> tuple[float, float]:
         """P(Y ≤ y) under a tilt below 0, and a bound on its relative error."""
-        none = math.exp(self.n * math.log1p(-self.p)) if self.p < 1.0 else 0.0
-        few = none + self._one(y)[1]
+        no_pairs = math.exp(self.n * math.log1p(-self.p)) if self.p < 1.0 else 0.0
+        at_most_one = no_pairs + self._single(y)[1]
         if self.n == 1:
-            return few, 0.0
+            return at_most_one, 0.0
         total = series.integral(y, 0.0)
         scale = math.exp(series.log_moment - series.tilt * y)
-        value = few + scale * max(-total, 0.0)
+        value = at_most_one + scale * max(-total, 0.0)
         return value, scale * series.error / value if value > 0.0 else 1.0
 
-    def _one(self, y: float) -> tuple[float, float]:
+    def _single(self, y: float) -> tuple[float, float]:
         """P(K = 1, X > y) and P(K = 1, X ≤ y)."""
-        alone = self.n * self.p * math.exp((self.n - 1) * math.log1p(-self.p)) if self.p < 1.0 else 0.0
-        alone = float(self.n == 1) if self.p == 1.0 else alone
+        single_pair = self.n * self.p * math.exp((self.n - 1) * math.log1p(-self.p)) if self.p < 1.0 else 0.0
+        single_pair = float(self.n == 1) if self.p == 1.0 else single_pair
         if y >= 1.0:
-            return 0.0, alone
+            return 0.0, single_pair
         band = band_probability(self.radius)
-        inside = float(erf(self.radius * (1.0 - y if self.falling else y) / math.sqrt(2.0))) / band
-        parts = alone * inside, alone * (1.0 - inside)
+        conditional = float(erf(self.radius * (1.0 - y if self.falling else y) / math.sqrt(2.0))) / band
+        parts = single_pair * conditional, single_pair * (1.0 - conditional)
         return parts if self.falling else parts[::-1]
 
 

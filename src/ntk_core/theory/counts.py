@@ -10,7 +10,7 @@ from scipy.special import bdtrc
 
 from ..network import Array
 from .binomial import binomial_quantile
-from .tilt import FAR, Quantile, chernoff_tilt, falling_zero
+from .tilt import LOG_EXCESS, Quantile, chernoff_tilt, falling_zero
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Binomial:
 
 @dataclass(frozen=True)
 class CountSum:
-    """`unit` times |Y|, Y the sum of n iid counts: each value with its probability, else 0.
+    """`unit` times |Y|, Y the sum of n iid counts: `chances` has the values and their probabilities, else 0.
 
     Values are all positive, or come with their negatives at the same probability.
     """
@@ -64,7 +64,7 @@ class CountSum:
 
     @property
     def _sides(self) -> int:
-        """How many tails of Y make one of |Y|."""
+        """Number of tails of Y in a tail of |Y|."""
         return 2 if min(value for value, _ in self.chances) < 0 else 1
 
     def _log_moment(self, tilt: float) -> float:
@@ -72,15 +72,15 @@ class CountSum:
 
     def _moments(self, tilt: float) -> tuple[float, float]:
         """Mean and a bound on the variance under the tilt."""
-        whole = math.exp(self._log_moment(tilt) / self.n)
+        total = math.exp(self._log_moment(tilt) / self.n)
         tilted = [(value, p * math.exp(value * tilt)) for value, p in self.chances]
         mean, square = (sum(value**power * p for value, p in tilted) for power in (1, 2))
-        return self.n * mean / whole, self.n * square / whole
+        return self.n * mean / total, self.n * square / total
 
     def _tails(self, tilt: float) -> tuple[int, Array]:
         """A count k₀ and P(Y > k) for k = k₀, k₀ + 1, …, around the tilted mean, by FFT of the tilted law.
 
-        Beyond fourteen standard deviations, and sixty more, there is nothing to see.
+        Beyond fourteen standard deviations plus sixty the probability is negligible.
         """
         mean, variance = self._moments(tilt)
         reach = 14.0 * math.sqrt(variance) + 60.0
@@ -91,5 +91,5 @@ class CountSum:
         log_ratio = self.n * np.log1p(sum(p * np.expm1(value * z) for value, p in self.chances))
         log_moment = self._log_moment(tilt)
         tilted = np.fft.irfft(np.exp(log_ratio - log_moment), size)[counts % size]
-        masses = np.maximum(tilted, 0.0) * np.exp(np.minimum(log_moment - tilt * counts, FAR))
+        masses = np.maximum(tilted, 0.0) * np.exp(np.minimum(log_moment - tilt * counts, LOG_EXCESS))
         return low, np.append(np.cumsum(masses[::-1])[-2::-1], 0.0)

@@ -23,7 +23,7 @@ ExactLaw = Binomial | CountSum | CompoundBinomial | SignedSum
 MAX_RADIUS = 8.0
 """Largest r of a law with a density: beyond it the band is everything, and no grid of interest goes there."""
 
-# The laws are remembered, because a law remembers what its quantiles have in common.
+# Laws are cached, because a law caches what its quantiles share.
 
 
 @lru_cache(maxsize=256)
@@ -62,23 +62,23 @@ def random_direction_law(quantity: str, m: int, d: int, alpha: float) -> ExactLa
         return band_fraction_law(m, alpha)
     n, radius, unit = m // 2, alpha / math.sqrt(m), QUANTITIES[quantity].unit(m, alpha)
     if quantity == "sign_change_fraction":
-        one = band_integral(lambda s: 2.0 * upper_tail(s, d) * (1.0 - upper_tail(s, d)), radius)
-        two = band_integral(lambda s: upper_tail(s, d) ** 2, radius)
-        return CountSum(n, ((1, one), (2, two)), unit)
+        one_flip = band_integral(lambda s: 2.0 * upper_tail(s, d) * (1.0 - upper_tail(s, d)), radius)
+        two_flips = band_integral(lambda s: upper_tail(s, d) ** 2, radius)
+        return CountSum(n, ((1, one_flip), (2, two_flips)), unit)
     if quantity == "delta2" and d == 1:
-        alone = 0.25 * band_probability(radius)  # t = ±1, and X = 0 if both neurons flip
-        return CountSum(n, ((1, alone), (-1, alone)), unit)
+        one_flip = 0.25 * band_probability(radius)  # t = ±1, and X = 0 if both neurons flip
+        return CountSum(n, ((1, one_flip), (-1, one_flip)), unit)
     if quantity not in SIGNED or radius > MAX_RADIUS:
         return None
     return SignedSum(quantity, n, d, radius, unit)
 
 
 def law_quantile(law: ExactLaw | None, delta: float) -> float:
-    """The (1-δ)-quantile of an exact law; NaN where there is none."""
+    """The (1-δ)-quantile of an exact law; NaN for None."""
     return math.nan if law is None else _quantile(law, delta)
 
 
 @lru_cache(maxsize=4096)
 def _quantile(law: ExactLaw, delta: float) -> float:
-    """Remembered by law, because cells that differ in d alone often share one."""
+    """Cached by law, because cells that differ only in d often share one."""
     return law.quantile(delta).value

@@ -1,4 +1,4 @@
-"""Fourier sums: masses at any positions go in, their sums at equally spaced frequencies come out.
+"""Fourier sums of masses at any positions, at equally spaced frequencies.
 
 Each mass is spread over 16 points of a grid by a Kaiser-Bessel kernel, the grid is transformed by
 FFT and the kernel divided out (Beatty, Nishimura and Pauly, IEEE Trans. Med. Imaging 24, 2005).
@@ -22,12 +22,12 @@ _SHAPE = math.pi * math.sqrt((0.75 * _WIDTH) ** 2 - 0.8)
 def fourier_sums(positions: Array, masses: Array, period: float, count: int) -> Complex:
     """Σ_k mass_k e^{iω_j x_k} at ω_j = 2πj/period, j = 0, …, count - 1, for `count` ≥ 16."""
     size = 4 * count
-    at = positions * (size / period)
-    first = np.ceil(at - 0.5 * _WIDTH)
+    scaled = positions * (size / period)
+    first = np.ceil(scaled - 0.5 * _WIDTH)
     grid = np.zeros(size)
     for offset in range(_WIDTH):
         point = first + offset
-        root = np.sqrt(np.maximum(1.0 - ((point - at) / (0.5 * _WIDTH)) ** 2, 0.0))
+        root = np.sqrt(np.maximum(1.0 - ((point - scaled) / (0.5 * _WIDTH)) ** 2, 0.0))
         kernel = i0e(_SHAPE * root) * np.exp(_SHAPE * (root - 1.0))
         grid += np.bincount(point.astype(np.int64) % size, masses * kernel, size)
     square = _SHAPE**2 - (_WIDTH * math.pi / size * np.arange(count)) ** 2

@@ -1,8 +1,8 @@
 """Exact moments of the stored quantities at finite m, and their limits as m → ∞.
 
-Every quantity is a constant times |Σ X_j| over the m/2 independent pairs (which share nothing),
+Every quantity is a constant times |Σ X_j| over the m/2 independent pairs,
 where X_j is zero outside the band. So the mean and variance of Σ X_j need only E[X] and E[X²], one
-integral over the band each. Where X ≥ 0 the absolute value does nothing and the mean is exact; where the
+integral over the band each. Where X ≥ 0 the absolute value has no effect and the mean is exact. Where the
 terms cancel (`sphere`: E, |Δ₁| and |Δ₂|) the root mean square is exact.
 
 Units as in `quantities.py`: s = |a|/(r‖x‖), t the first coordinate of a uniform unit vector.
@@ -26,7 +26,7 @@ Integrand = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class PairTerm:
-    """The term X of one pair at position s in the band, averaged over everything but s.
+    """The term X of one pair at position s in the band, averaged over all else.
 
     `first` and `second` are E[X | s] and E[X² | s]; `cancels` says that X has mean zero by symmetry
     (and its sum Gaussian limits), otherwise X ≥ 0.

@@ -1,4 +1,4 @@
-"""The signed term X of one pair under `sphere`: quantity, d and r go in, the density of X > 0 comes out.
+"""The density of X > 0, the signed term of one pair under `sphere`, from quantity, d and r.
 
 X = v(t₊) - v(t₋) is symmetric; t± are independent first coordinates of uniform unit vectors, with
 density g and upper tail T, and v is t - s, s or t where t > s, else 0, for E, Δ₁ and Δ₂. With w(s) the
@@ -9,7 +9,7 @@ density of the position s in the band, 2rφ(rs), and W(s) its integral from 0, X
     Δ₂:  g(y) ∫₀^y w·(1 - T) + ∫ W(u) g(u) g(u + y) du
 
 In the angle θ = arcsin y they are smooth up to θ = π/2; towards 0 they may have a kink or, at
-d = 2, a logarithm, so they are kept as Legendre series on panels that shrink towards 0.
+d = 2, a logarithm, so they are stored as Legendre series on panels that shrink towards 0.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ class PairDensity:
         """As `nodes`, times e^{σX}, with room for oscillations up to a frequency."""
         tilted = self.values * np.exp(tilt * np.sin(angles(self.edges)))
         parts = np.ceil(frequency * np.diff(self.edges) / _PHASE).astype(np.int64)
-        enough = parts <= 1
+        unsplit = parts <= 1
         half = 0.5 * np.diff(self.edges)
-        values = [np.sin(angles(self.edges)[enough]).ravel()]
-        masses = [(half[enough, None] * _WEIGHTS * tilted[enough]).ravel()]
-        for panel in np.flatnonzero(~enough):
-            within = angles(np.linspace(-1.0, 1.0, parts[panel] + 1)).ravel()
-            values.append(np.sin(0.5 * (self.edges[panel] + self.edges[panel + 1]) + half[panel] * within))
+        values = [np.sin(angles(self.edges)[unsplit]).ravel()]
+        masses = [(half[unsplit, None] * _WEIGHTS * tilted[unsplit]).ravel()]
+        for panel in np.flatnonzero(~unsplit):
+            nodes = angles(np.linspace(-1.0, 1.0, parts[panel] + 1)).ravel()
+            values.append(np.sin(0.5 * (self.edges[panel] + self.edges[panel + 1]) + half[panel] * nodes))
             weights = np.tile(half[panel] / parts[panel] * _WEIGHTS, parts[panel])
-            masses.append(weights * np.polynomial.legendre.legval(within, _TO_SERIES @ tilted[panel]))
+            masses.append(weights * np.polynomial.legendre.legval(nodes, _TO_SERIES @ tilted[panel]))
         return np.concatenate(values), np.concatenate(masses)
 
     def tail(self, y: float) -> float:
@@ -75,10 +75,10 @@ class PairDensity:
             return 0.0
         panel = int(np.searchsorted(self.edges, angle, side="right")) - 1
         low, high = self.edges[panel : panel + 2]
-        within = (2.0 * angles(np.array([angle, high]))[0] - low - high) / (high - low)
-        inside = np.polynomial.legendre.legval(within, _TO_SERIES @ self.values[panel])
-        beyond = float(self.nodes[1][(panel + 1) * _ORDER :].sum())
-        return 0.5 * (high - angle) * float(_WEIGHTS @ inside) + beyond
+        nodes = (2.0 * angles(np.array([angle, high]))[0] - low - high) / (high - low)
+        density = np.polynomial.legendre.legval(nodes, _TO_SERIES @ self.values[panel])
+        later_panels = float(self.nodes[1][(panel + 1) * _ORDER :].sum())
+        return 0.5 * (high - angle) * float(_WEIGHTS @ density) + later_panels
 
 
 def angles(edges: Array) -> Array:
@@ -108,11 +108,11 @@ def pair_density(quantity: str, d: int, radius: float) -> PairDensity:
         inner = _position(u, radius) * stays + _positions_below(u, radius) * coordinate
         return PairDensity(edges, np.cos(angle) * np.sum(inner * weight, axis=-1))
     u, coordinate, _, weight = _lags(d)
-    both = np.cos(angle) * np.sum(_positions_below(u, radius) * coordinate * weight, axis=-1)
+    both_flip = np.cos(angle) * np.sum(_positions_below(u, radius) * coordinate * weight, axis=-1)
     below, weight = _below(d)
     partner = _positions_below(y, radius) * (1.0 - upper_tail(y, d))
     partner -= np.sum(_positions_below(below, radius) * weight, axis=-1)
-    return PairDensity(edges, both + _constant(d) * np.cos(angle) ** (d - 2) * partner)
+    return PairDensity(edges, both_flip + _constant(d) * np.cos(angle) ** (d - 2) * partner)
 
 
 def _position(s: Array, radius: float) -> Array:
@@ -126,7 +126,7 @@ def _positions_below(s: Array, radius: float) -> Array:
 
 
 def _edges(d: int) -> Array:
-    """Halving towards 0, where the density may be rough, and a little towards the top, for large tilts."""
+    """Panels halve towards 0, where the density may be rough, and a little towards 1, for large tilts."""
     low, high = 2.0 ** np.arange(-_HALVINGS, 0.0), 1.0 - 2.0 ** np.arange(-2.0, -6.0, -1.0)
     return largest_angle(d) * np.concatenate([[0.0], low, high, [1.0]])
 
@@ -143,7 +143,7 @@ def _lags(d: int) -> tuple[Array, Array, Array, Array]:
     """u, g(u), 1 - T(u) and weights for ∫ … g(u + y) du at each node y; `(panels, nodes, 200)` each.
 
     With u + y = sin ψ the density of u + y is smooth; at d = 2 that of u is nearly singular at the
-    upper end, for small y, which double exponential quadrature does not mind.
+    upper end, for small y, which double exponential quadrature tolerates.
     """
     top, theta = largest_angle(d), angles(_edges(d))[..., None]
     above, short = (top - theta) * _FROM_LOW, (top - theta) * _FROM_HIGH + (0.5 * math.pi - top)

@@ -1,11 +1,11 @@
 """E, |Δ₁| and |Δ₂| under `sphere`: survival function and quantiles of |Y|, Y a sum of n iid signed terms.
 
 K ~ Binomial(n, p) pairs have a term X ≠ 0, whose symmetric law comes from `pair.py`. K = 0 and K = 1
-are read off it. The density of Y on K ≥ 2 is a Fourier series on an interval that, by Chernoff's
+follow from it. The density of Y on K ≥ 2 is a Fourier series on an interval that, by Chernoff's
 bound, holds it up to 1e-16; as in `compound.py` it is summed under a tilt e^{σY}. Its coefficients
 may fall slowly (K = 2 has kinks and logarithms), so the series is damped towards its end, which leaves
-errors only beside the kinks. The error stated is rounding and twice the distance to the same series
-cut earlier: no proof, but it covers the distance to a far longer series wherever that was tried.
+errors only near the kinks. The stated error is rounding plus twice the distance to a shorter cut of the
+series. That is no proof, but it covered the distance to a far longer series in every case tried.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..network import Array
 from .fourier import fourier_sums
 from .pair import PairDensity, largest_angle, pair_density
 from .tilt import (
-    FAR,
+    LOG_EXCESS,
     MAX_TILT,
     MIN_TILT,
     NEAR_ONE,
@@ -29,12 +29,12 @@ from .tilt import (
     Complex,
     Quantile,
     falling_zero,
+    moment_of_two_or_more,
     root,
-    without_one,
 )
 
 SIGNED = ("linearization_error", "delta1", "delta2")
-"""The quantities that are such sums."""
+"""The quantities with such a sum."""
 
 _TERMS = (1 << 8, 1 << 11, 1 << 14, 1 << 16, 1 << 18)
 _OUTSIDE = math.log(1e16)
@@ -75,7 +75,7 @@ class SignedSum:
         for terms in _TERMS:
             series = self._series(tilt, terms)
             share = 0.5 * delta
-            if delta > NEAR_ONE:  # P(Y > 0) is known, so what the series misses there is taken off
+            if delta > NEAR_ONE:  # P(Y > 0) is known: subtract the error of the series at 0
                 share += self._tail(0.0, series) + 0.5 * math.expm1(self.n * math.log1p(-self._p))
             quantile = self._quantile(share, series)
             if series.complete or quantile.error <= TARGET:
@@ -92,7 +92,7 @@ class SignedSum:
         top = min(largest, self._mean_at(series.tilt))
         if excess(top) > 0.0:
             top = min(largest, series.end) if self.n > 1 else largest
-        bottom = max((series.log_moment - math.log(share) - FAR) / series.tilt, 0.0)
+        bottom = max((series.log_moment - math.log(share) - LOG_EXCESS) / series.tilt, 0.0)
         if self.n == 1 or excess(bottom) <= 0.0:
             bottom = 0.0
 
@@ -145,13 +145,13 @@ class SignedSum:
 
     def _ends(self, tilt: float) -> tuple[float, float]:
         """An interval outside which the tilted law of Y has probability below 2e-16, by Chernoff's bound."""
-        further = np.geomspace(1e-8, 100.0, 61)
+        tilt_steps = np.geomspace(1e-8, 100.0, 61)
         log_moment = self._log_moment(tilt)
         up, down = (
-            self.n * np.log1p(self._excess(tilt + sign * further)) - log_moment + _OUTSIDE
+            self.n * np.log1p(self._excess(tilt + sign * tilt_steps)) - log_moment + _OUTSIDE
             for sign in (1.0, -1.0)
         )
-        return -float(np.min(down / further)), float(np.min(up / further))
+        return -float(np.min(down / tilt_steps)), float(np.min(up / tilt_steps))
 
     def _series(self, tilt: float, terms: int) -> _Series:
         """The Fourier series of the tilted density of Y on K ≥ 2."""
@@ -163,11 +163,11 @@ class SignedSum:
         frequency = 2.0 * math.pi / length * terms
         values, masses = self._density.finer_nodes(tilt / self._scale, frequency / self._scale)
         values = values / self._scale
-        both = np.concatenate([masses, masses * np.exp(-2.0 * tilt * values)])
-        sums = fourier_sums(np.concatenate([values, -values]), both, length, terms)
+        signed_masses = np.concatenate([masses, masses * np.exp(-2.0 * tilt * values)])
+        sums = fourier_sums(np.concatenate([values, -values]), signed_masses, length, terms)
         mass = float(sums[0].real)
         share = mass / (1.0 - self._p + mass)
-        coefficients = without_one(self.n, share, sums / mass)
+        coefficients = moment_of_two_or_more(self.n, share, sums / mass)
         rounding = 1e-15 + 1e-14 * self.n * share
         rate = tilt + 2j * math.pi / length * np.arange(terms)
         error = rounding * 2.0 * float(np.sum(np.abs(coefficients / rate))) / length
@@ -177,20 +177,20 @@ class SignedSum:
         """P(Y > y)."""
         if y * self._scale >= self.n:
             return 0.0
-        one = 0.0
+        single_tail = 0.0
         if y < 1.0:
-            alone = self.n * math.exp((self.n - 1) * math.log1p(-self._p))
-            one = alone * self._density.tail(y * self._scale)
+            single_pair = self.n * math.exp((self.n - 1) * math.log1p(-self._p))
+            single_tail = single_pair * self._density.tail(y * self._scale)
         if self.n == 1 or y >= series.end:
-            return one
-        return one + series.scale(y) * max(series.beyond(y), 0.0)
+            return single_tail
+        return single_tail + series.scale(y) * max(series.tail_integral(y), 0.0)
 
     def _error(self, y: float, series: _Series) -> float:
         """A bound on the error of `_tail`: rounding, and twice the distance to the series cut earlier."""
         if self.n == 1 or y >= series.end:
             return 0.0
-        whole = series.beyond(y)
-        distance = max(abs(whole - series.beyond(y, cut)) for cut in _CUTS)
+        full_tail = series.tail_integral(y)
+        distance = max(abs(full_tail - series.tail_integral(y, cut)) for cut in _CUTS)
         return series.scale(y) * (series.error + 2.0 * distance)
 
 
@@ -207,18 +207,18 @@ class _Series:
 
     @property
     def complete(self) -> bool:
-        """Whether more terms would add nothing, neither to the sum nor to what is known of its error."""
+        """Whether more terms would change neither the sum nor its error bound."""
         return bool(np.abs(self.terms[self.terms.size // 8 :]).max() <= 1e-17 * abs(self.terms[0]))
 
     def scale(self, y: float) -> float:
-        """E[e^{σY}] e^{-σy}: what undoes the tilt, at y."""
+        """E[e^{σY}] e^{-σy}: the factor that removes the tilt at y."""
         return math.exp(min(self.log_moment - self.tilt * y, 700.0))
 
-    def beyond(self, y: float, cut: float = 1.0) -> float:
+    def tail_integral(self, y: float, cut: float = 1.0) -> float:
         """∫_y^end e^{-σ(x - y)} p(x) dx for the tilted density p, by the series up to the share `cut`."""
         order = np.arange(int(cut * self.terms.size))
         turn = -2j * math.pi / self.length
-        rest = math.exp(-self.tilt * (self.end - y))
-        waves = np.exp(turn * y * order) - rest * np.exp(turn * self.end * order)
+        end_factor = math.exp(-self.tilt * (self.end - y))
+        waves = np.exp(turn * y * order) - end_factor * np.exp(turn * self.end * order)
         terms = (self.terms[: order.size] * waves).real * np.exp(-36.0 * (order / order.size) ** 8)
         return (2.0 * float(np.sum(terms)) - float(terms[0])) / self.length

@@ -1,4 +1,4 @@
-"""What the laws share: the form of a quantile, and the exponential tilt e^{σY} that centres a sum on it."""
+"""Tools of the laws: a quantile with its error, and the exponential tilt e^{σY} that centres a sum on it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 Complex = NDArray[np.complexfloating]
 
 TARGET = 1e-6
-"""Relative error bound asked of a quantile."""
+"""Required relative error bound of a quantile."""
 
 MIN_TILT, MAX_TILT = 1e-8, 300.0
 """Range of the tilts, for terms of size up to 1."""
 
-FAR = 14.0
-"""log of the factor by which a tilted sum may exceed the tail that is read off it."""
-
+LOG_EXCESS = 14.0
+"""log of the largest allowed ratio of a tilted sum to the tail that follows from it."""
 
 NEAR_ONE = 0.75
-"""δ beyond which a quantile is found from the small probability 1 - δ."""
+"""δ above which a quantile follows from the small probability 1 - δ."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +52,17 @@ def falling_zero(function: Callable[[float], float]) -> float:
     return high
 
 
-def without_one(n: int, share: float, ratio: Complex) -> Complex:
+def moment_of_two_or_more(n: int, share: float, ratio: Complex) -> Complex:
     """E[ratio^K; K ≥ 2] for K ~ Binomial(n, share), |ratio| ≤ 1, without cancellation for large n."""
-    whole = np.exp(n * np.log1p(share * (ratio - 1.0)))
+    full = np.exp(n * np.log1p(share * (ratio - 1.0)))
     if share == 1.0:
-        return whole - (ratio if n == 1 else 0.0)
-    none = math.exp(n * math.log1p(-share))
-    return whole - none * (1.0 + n * share / (1.0 - share) * ratio)
+        return full - (ratio if n == 1 else 0.0)
+    no_pairs = math.exp(n * math.log1p(-share))
+    return full - no_pairs * (1.0 + n * share / (1.0 - share) * ratio)
 
 
 def root(function: Callable[[float], float], low: float, high: float, **tolerances: float) -> float:
-    """Where a function changes its sign between `low` and `high`; `tolerances` are `xtol` and `rtol`."""
+    """The zero of a function between `low` and `high`; `tolerances` are `xtol` and `rtol`."""
     from scipy.optimize import brentq  # slow to import
 
     return float(brentq(function, low, high, **tolerances))

@@ -1,4 +1,4 @@
-r"""What a trained run tends to as m → ∞, at fixed steps: constants in front of m^{-1/2} and m^{-3/4}.
+r"""The limit of a trained run as m → ∞ at fixed steps: constants in front of m^{-1/2} and m^{-3/4}.
 
 The tangent kernel tends to K(x, z) = x·z (π - θ)/(2π) with θ the angle between x and z (arc-cosine kernel of
 order 0: Cho and Saul 2009), the outputs to those of kernel gradient descent, and √m u_i to c_i q(w_i(0)) with
@@ -25,7 +25,7 @@ from .gaussian import PHI0
 from .moments import CANCELLING_EXPONENT, EXPONENT
 
 DRAWS = 1 << 14
-"""Directions w the expectations are averages over: half a per cent of E|p|³ on digits."""
+"""Number of directions w in the averages: their error is half a per cent of E|p|³ on digits."""
 
 CANCELLING = ("linearization_error", "delta1", "delta2")
 """Quantities whose terms of a pair cancel in the mean at held-out inputs."""
@@ -41,7 +41,7 @@ class Limit:
     """Constants at every recorded time: `rms` and `mean` by quantity `(times,)`, over held-out inputs.
 
     `displacement` is the limit of √m times the mean of ‖u_i‖, `ceiling` a bound on that of α̂:
-    (η/n) Σ_k |A_k|. The band depends on α̂ itself, and is left out.
+    (η/n) Σ_k |A_k|. The band is not included, because it depends on α̂ itself.
     """
 
     rms: dict[str, Array]
@@ -60,34 +60,36 @@ def path(x: Array, y: Array, loss: str, step_size: float, times: Sequence[int], 
     """η/n times A_k at every recorded time, `(times, n)`, by gradient descent on the limiting kernel.
 
     `x` `(n, d)` are the training inputs, `y` `(n,)` their targets, `step_size` η; `times` ascend. Descent
-    rests where the loss is at most `target`.
+    stops where the loss is at most `target`.
     """
     n = y.size
     kernel = arc_cosine_kernel(x, x)
     outputs, sums = np.zeros(n), np.zeros(n)
-    recorded = []
+    path_sums = []
     for step in range(times[-1] + 1):
         if step in times:
-            recorded.append(step_size / n * sums)
+            path_sums.append(step_size / n * sums)
         value, slope = _loss(outputs, y, loss)
         if value > target:
             sums = sums + slope
             outputs = outputs - step_size / n * np.einsum("ak,k->a", kernel, slope)
-    return np.array(recorded)
+    return np.array(path_sums)
 
 
 def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Limit:
     """The constants at the inputs `held_x`, from the `path` at `x`, by averages over `DRAWS` directions."""
     w = rng.standard_normal((DRAWS, x.shape[1]))
-    along = np.einsum("id,kd->ik", w, x)
+    projections = np.einsum("id,kd->ik", w, x)
     gram = np.einsum("ad,kd->ak", x, x)
     first, third = (np.empty((sums.shape[0], held_x.shape[0])) for _ in range(2))
     for index, z in enumerate(held_x):
         cosine = np.einsum("kd,d->k", x, z)
-        active = along - np.einsum("id,d->i", w, z)[:, None] * cosine >= 0.0  # of w without its part along z
+        active = (
+            projections - np.einsum("id,d->i", w, z)[:, None] * cosine >= 0.0
+        )  # w without its component along z
         p = np.abs(np.einsum("ik,tk->ti", active.astype(np.float64), sums * cosine))
         first[:, index], third[:, index] = np.mean(p, axis=1), np.mean(p**3, axis=1)
-    active = (along >= 0.0).astype(np.float64)
+    active = (projections >= 0.0).astype(np.float64)
     lengths = [
         np.mean(np.sqrt(np.einsum("ik,kl,il->i", active * row, gram, active * row, optimize=True)))
         for row in sums
@@ -99,17 +101,17 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
         "delta2": PHI0 * third,
     }
     # Where the parts cancel in the mean their sum is Gaussian; |S|/m concentrates.
-    folded = {name: math.sqrt(2.0 / math.pi) if name in CANCELLING else 1.0 for name in squares}
+    mean_factor = {name: math.sqrt(2.0 / math.pi) if name in CANCELLING else 1.0 for name in squares}
     return Limit(
         rms={name: np.sqrt(np.mean(value, axis=1)) for name, value in squares.items()},
-        mean={name: folded[name] * np.mean(np.sqrt(value), axis=1) for name, value in squares.items()},
+        mean={name: mean_factor[name] * np.mean(np.sqrt(value), axis=1) for name, value in squares.items()},
         displacement=np.array(lengths),
         ceiling=np.sum(np.abs(sums), axis=1),
     )
 
 
 def _loss(outputs: Array, targets: Array, name: str) -> tuple[float, Array]:
-    """Mean loss and its derivatives by outputs, with arrays."""
+    """Mean loss and its derivatives by outputs, `(n,)`."""
     if name == "squared":
         return float(np.mean(0.5 * (outputs - targets) ** 2)), outputs - targets
     margin = targets * outputs

@@ -1,6 +1,6 @@
-"""Compiled inner loops: random words in bulk, what is made of them, and sums over the neurons of a run.
+"""Compiled inner loops: random words in bulk, draws from them, and sums over the neurons of a run.
 
-| file | goes in | comes out |
+| file | input | output |
 | --- | --- | --- |
 | `compiling.py` | a function | the function, compiled |
 | `words.py` | a seed | a stream of 64-bit words |
@@ -11,7 +11,7 @@
 | `descent.py` | inputs, targets, weights | the weights after steps of gradient descent, and sums over them |
 | `neurons.py` | weights, displacements, signs | the definitions, neuron by neuron, in one pass |
 
-They are apart from the mathematics because they are compiled (Numba, kept on disk) and because importing
-them takes time that only drawing should pay. Nothing here reorders floating-point operations, so the same
-words give the same bits whatever vector units a processor has.
+They are separate from the mathematics because Numba compiles them (cached on disk) and because only drawing
+should wait for their import. No kernel reorders floating-point operations, so the same words give the same
+bits on any vector units.
 """

@@ -1,4 +1,4 @@
-"""`python -m ntk_core.sampling.kernels` compiles all kernels now, so that no run has to wait for it."""
+"""`python -m ntk_core.sampling.kernels` compiles all kernels, so that no run waits for it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def main() -> None:
     for sampler in ("band", "dense"):
         for law in LAWS:
             simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
-    least = Training("teacher", (), 1, 1, 1, "squared", 1.0, 1, None)
-    train(least, load(least, 0), 0, 2, 0)
+    smallest = Training("teacher", (), 1, 1, 1, "squared", 1.0, 1, None)
+    train(smallest, load(smallest, 0), 0, 2, 0)
 
 
 if __name__ == "__main__":

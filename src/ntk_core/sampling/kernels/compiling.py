@@ -1,4 +1,4 @@
-"""How kernels are compiled: once for a machine and kept on disk. They run without Python's lock."""
+"""Kernels are compiled once for a machine and cached on disk. They run without Python's lock."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def kernel(function: Function) -> Function:
     """The function, compiled by Numba.
 
-    Compiled code is kept in `NUMBA_CACHE_DIR` where that is set, else beside the source, or where that is
-    not writable, in the user's cache folder. Where there is no such place every process compiles again, and
-    says so.
+    Compiled code is cached in `NUMBA_CACHE_DIR` where that is set, else beside the source, or where that is
+    not writable, in the user's cache folder. Without a writable folder every process compiles and warns.
     """
     return _compiled(function, inlined=False)
 
@@ -31,10 +30,10 @@ def inlined(function: Function) -> Function:
 
 def _compiled(function: Any, inlined: bool) -> Any:
     inline: Literal["always", "never"] = "always" if inlined else "never"
-    if KEPT is None:
+    if CACHE_FOLDER is None:
         return numba.njit(nogil=True, inline=inline)(function)
     settings: Any = numba.config
-    before, settings.CACHE_DIR = settings.CACHE_DIR, str(KEPT)
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(CACHE_FOLDER)
     try:
         return numba.njit(nogil=True, cache=True, inline=inline)(function)
     finally:
@@ -42,17 +41,17 @@ def _compiled(function: Any, inlined: bool) -> Any:
 
 
 def folder() -> Path | None:
-    """Where compiled code is kept; None, with a warning, where nothing can be written.
+    """The cache folder of compiled code; None, with a warning, where none is writable.
 
-    Named by a digest of all kernels: Numba itself looks only at the file of a function, and would go on using
-    code into which a constant or a function of another file was compiled before it changed.
+    Its name has a digest of all kernels: Numba compares only the file of a function, and would use stale code
+    after a change of a constant or function of another file.
     """
     source = Path(__file__).parent
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(source.glob("*.py"))))
     name = f"ntk-core-{digest.hexdigest()[:16]}"
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    setting = os.environ.get("NUMBA_CACHE_DIR")
     user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    for parent in [Path(chosen)] if chosen else [source / "__pycache__", Path(user)]:
+    for parent in [Path(setting)] if setting else [source / "__pycache__", Path(user)]:
         path = parent / name
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -61,11 +60,11 @@ def folder() -> Path | None:
         if os.access(path, os.W_OK):
             return path
     logging.getLogger(__name__).warning(
-        "No folder to keep compiled code in: each process compiles for some seconds. "
-        "Set NUMBA_CACHE_DIR to a folder that can be written."
+        "No writable folder for compiled code: each process compiles for some seconds. "
+        "Set NUMBA_CACHE_DIR to a writable folder."
     )
     return None
 
 
-KEPT = folder()
-"""Where this process finds and keeps compiled code."""
+CACHE_FOLDER = folder()
+"""The cache folder of this process."""

@@ -1,7 +1,7 @@
-"""Full-batch gradient descent on a two-layer ReLU network, and what the notes define on where it leads.
+"""Full-batch gradient descent on a two-layer ReLU network, and the definitions of the notes at its end.
 
 Neurons are taken in pairs (i, i + m/2), which start at the same weights with opposite signs: a pair's
-contributions to F cancel before they are added up, and the two share what is read of the inputs.
+contributions to F cancel before they are added up, and the two share reads of the inputs.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ NOW, FIRST, EVER = np.uint8(1), np.uint8(2), np.uint8(4)
 """Bits of a neuron and an input: the sign indicator now and at the start, and whether it ever differed."""
 
 LOGISTIC_TAIL = 30.0
-"""Beyond it log(1 + exp(-v)) is exp(-v) or -v to all digits."""
+"""|v| above which log(1 + exp(-v)) is exp(-v) or -v to all digits."""
 
 
 class Problem(NamedTuple):
-    """What is trained on: inputs `(n, d)` and transposed, targets `(n,)`, loss, step size, loss to reach.
+    """Data of the descent: inputs `(n, d)` and transposed, targets `(n,)`, loss, step size, loss to reach.
 
     `kernel` `(n + held out, n)` is the tangent kernel of the start, training inputs first.
     """
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a run is; changed in place.
+    """The state of a run; changed in place.
 
     `w` `(m, d)`, `c` `(m,)`, `signs` `(m, n)` of the bits above, `outputs` `(n,)` of the network on the
     training inputs, `twin` `(n + held out,)` of the linearized model on all inputs.
@@ -80,9 +80,9 @@ def begin(problem: Problem, state: State) -> None:
 
 @kernel
 def descend(problem: Problem, state: State, steps: int, ceiling: float) -> int:
-    """Up to `steps` steps w ← w - η ∇L, and as many of the linearized model; returns how many were done.
+    """Up to `steps` steps w ← w - η ∇L, and as many of the linearized model; returns their number.
 
-    Fewer where the loss of the network has reached the target before a step, or is not finite or above
+    It is smaller where the loss of the network reached the target before a step, or is not finite or above
     `ceiling`. The i-th row of ∇L is (c_i/√m) (1/n) Σ_k l'(F_k) 1{w_i·x_k ≥ 0} x_k.
     """
     n, d = problem.x.shape

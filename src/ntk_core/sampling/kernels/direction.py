@@ -15,33 +15,33 @@ from .words import Stream, chunk, units
 from .ziggurat import Ziggurat, draw, ziggurat
 
 _SINE = tuple((-1) ** k * (0.5 * math.pi) ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(11))
-"""Of sin(πv/2); the next term is below 2e-18."""
+"""Coefficients of sin(πv/2); the next term is below 2e-18."""
 
 
 class Directions(NamedTuple):
-    """How projections in R^d are drawn."""
+    """The method for projections in R^d."""
 
     d: int
     shape: Ziggurat
 
 
 def directions(d: int) -> Directions:
-    """The way to draw for d ≥ 1."""
+    """The method for d ≥ 1."""
     return Directions(d, ziggurat(0.5 * max(d - 3, 1)))
 
 
 @kernel
-def draw_directions(how: Directions, stream: Stream, reserve: Stream, out: Array) -> None:
+def draw_directions(method: Directions, stream: Stream, reserve: Stream, out: Array) -> None:
     """The next chunk of projections in [-1, 1], to `out`."""
     words = chunk(stream)
-    if how.d > 3:
-        draw(how.shape, words, reserve, out)
+    if method.d > 3:
+        draw(method.shape, words, reserve, out)
         return
     units(words, -1.0, out)
-    if how.d == 1:
+    if method.d == 1:
         for i in range(out.size):
             out[i] = 1.0 if out[i] >= 0.0 else -1.0
-    if how.d == 2:
+    if method.d == 2:
         c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = _SINE
         for i in range(out.size):
             v = out[i]

@@ -1,6 +1,6 @@
 """Sums over the sign changes of each run, drawn chunk by chunk: no array is as long as the band.
 
-Chunks go on across runs, in the order of the runs, so the first runs do not depend on how many follow.
+Chunks continue across runs, in the order of the runs, so the first runs do not depend on later ones.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .words import CHUNK, Stream
 
 
 @kernel
-def position_sums(counts: NDArray[np.int64], at: Positions, stream: Stream, reserve: Stream) -> Array:
+def position_sums(counts: NDArray[np.int64], method: Positions, stream: Stream, reserve: Stream) -> Array:
     """Σ s over `counts[i]` positions s for every run i; shape of `counts`."""
     sums = np.zeros(counts.size)
     position = np.empty(CHUNK)
     used = CHUNK
     for run in range(counts.size):
-        left = counts[run]
-        while left > 0:
+        remaining = counts[run]
+        while remaining > 0:
             if used == CHUNK:
-                draw_positions(at, stream, reserve, position)
+                draw_positions(method, stream, reserve, position)
                 used = 0
-            stop = min(used + left, CHUNK)
+            stop = min(used + remaining, CHUNK)
             total = 0.0
             for i in range(used, stop):
                 total += position[i]
             sums[run] += total
-            left -= stop - used
+            remaining -= stop - used
             used = stop
     return sums
 
@@ -40,8 +40,8 @@ def position_sums(counts: NDArray[np.int64], at: Positions, stream: Stream, rese
 @kernel
 def direction_sums(
     counts: NDArray[np.int64],
-    at: Positions,
-    along: Directions,
+    method: Positions,
+    direction: Directions,
     stream: Stream,
     reserve: Stream,
 ) -> Array:
@@ -53,14 +53,14 @@ def direction_sums(
     position, ahead, behind = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     used = CHUNK
     for run in range(counts.size):
-        left = counts[run]
-        while left > 0:
+        remaining = counts[run]
+        while remaining > 0:
             if used == CHUNK:
-                draw_positions(at, stream, reserve, position)
-                draw_directions(along, stream, reserve, ahead)
-                draw_directions(along, stream, reserve, behind)
+                draw_positions(method, stream, reserve, position)
+                draw_directions(direction, stream, reserve, ahead)
+                draw_directions(direction, stream, reserve, behind)
                 used = 0
-            stop = min(used + left, CHUNK)
+            stop = min(used + remaining, CHUNK)
             flips, places, steps = 0.0, 0.0, 0.0
             for i in range(used, stop):
                 first = np.float64(ahead[i] > position[i])
@@ -71,6 +71,6 @@ def direction_sums(
             sums[0, run] += flips
             sums[1, run] += places
             sums[2, run] += steps
-            left -= stop - used
+            remaining -= stop - used
             used = stop
     return sums

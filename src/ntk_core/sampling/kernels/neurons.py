@@ -1,6 +1,6 @@
-"""The definitions of the notes, neuron by neuron, in one pass over weights that are read once.
+"""The definitions of the notes, neuron by neuron, in one pass over the weights.
 
-What `ntk_core.network` says with whole arrays; the two are tested against each other.
+`ntk_core.network` has the same with whole arrays; tests compare the two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from ...network import Array
 from .compiling import inlined, kernel
-from .words import Stream, some
+from .words import Stream, next_words
 from .ziggurat import Ziggurat, draw
 
 
@@ -23,7 +23,7 @@ def symmetric_weights(shape: Ziggurat, stream: Stream, reserve: Stream, w0: Arra
         values = w0[run, :half].reshape(-1)
         start = 0
         while start < values.size:
-            words = some(stream, values.size - start)
+            words = next_words(stream, values.size - start)
             draw(shape, words, reserve, values[start : start + words.size])
             start += words.size
         w0[run, half:] = w0[run, :half]
@@ -31,7 +31,7 @@ def symmetric_weights(shape: Ziggurat, stream: Stream, reserve: Stream, w0: Arra
 
 @kernel
 def totals(x: Array, w0: Array, c: Array, u: Array, radius: float) -> Array:
-    """f(w), √m ∇F(w(0))ᵀu, √m Δ₁, √m Δ₂, |S| and |B| of each run, over the neurons given; `(6, runs)`.
+    """f(w), √m ∇F(w(0))ᵀu, √m Δ₁, √m Δ₂, |S| and |B| of each run, summed over its neurons; `(6, runs)`.
 
     `x` `(d,)`, `w0` and `u` `(runs, neurons, d)`, `c` `(runs, neurons)`, ‖x‖ = 1.
     """

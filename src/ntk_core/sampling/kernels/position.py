@@ -1,4 +1,4 @@
-"""Where in the band a pre-activation lies: s = |z|/r for z ~ N(0, 1) given |z| < r.
+"""Positions of pre-activations in the band: s = |z|/r for z ~ N(0, 1) given |z| < r.
 
 Inverse CDF where r is small, so one word gives one draw. With h(s) = ∫₀ˢ exp(-t²/2) dt, the draw s solves
 h(s) = v·h(r). The inverse is the odd series s = Σ e_k y^{2k+1}, y = v·h(r), cut where
@@ -24,7 +24,7 @@ SERIES_RADIUS = 0.5
 
 
 class Positions(NamedTuple):
-    """How positions at one radius are drawn: `coefficients` of the series, none where normals are drawn."""
+    """The method for one radius: `coefficients` of the series, none where normals are drawn."""
 
     coefficients: Array
     radius: float
@@ -45,7 +45,7 @@ _SHORT = 4
 
 
 def positions(radius: float) -> Positions:
-    """The way to draw at `radius` r > 0, in units of the standard deviation."""
+    """The method for `radius` r > 0, in units of the standard deviation."""
     coefficients: list[float] = []
     if radius <= SERIES_RADIUS:
         half_mass = math.sqrt(math.pi / 2.0) * math.erf(radius / math.sqrt(2.0))
@@ -57,20 +57,20 @@ def positions(radius: float) -> Positions:
 
 
 @kernel
-def draw_positions(how: Positions, stream: Stream, reserve: Stream, out: Array) -> None:
+def draw_positions(method: Positions, stream: Stream, reserve: Stream, out: Array) -> None:
     """The next chunk of positions in [0, 1], to `out`."""
-    if how.coefficients.size:
+    if method.coefficients.size:
         units(chunk(stream), 0.0, out)
-        invert(how.coefficients, out)
+        invert(method.coefficients, out)
         return
     normals = np.empty(out.size)
-    kept = 0
-    while kept < out.size:
-        draw(how.normal, chunk(stream), reserve, normals)
+    count = 0
+    while count < out.size:
+        draw(method.normal, chunk(stream), reserve, normals)
         for i in range(out.size):
-            if kept < out.size and abs(normals[i]) < how.radius:
-                out[kept] = abs(normals[i]) / how.radius
-                kept += 1
+            if count < out.size and abs(normals[i]) < method.radius:
+                out[count] = abs(normals[i]) / method.radius
+                count += 1
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 Word k of generator l is word k·LANES + l of the stream. Generators that do not wait for each other are
 drawn by vector instructions; one alone takes as long as NumPy's. Each is the SFC64 of C. Doty-Humphrey
-(PractRand) that NumPy has too; NumPy's gives the states they start from.
+(PractRand) that NumPy also has; NumPy's provides the initial states.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _UNIT = 2.0**-53
 
 
 class Stream(NamedTuple):
-    """A stream of words: the generators `(4, LANES)`, the chunk drawn last, and how much of it is taken."""
+    """A stream of words: the generators `(4, LANES)`, the last chunk, and the number of its words in use."""
 
     state: Words
     words: Words
-    taken: NDArray[np.int64]
+    used: NDArray[np.int64]
 
 
 def stream(seed: np.random.SeedSequence) -> Stream:
-    """The stream of a seed, at its beginning."""
+    """A new stream of a seed."""
     state = np.ones((4, LANES), dtype=np.uint64)
     state[:3] = np.random.SFC64(seed).random_raw(3 * LANES).reshape(3, LANES)
     new = Stream(state, np.empty(CHUNK, dtype=np.uint64), np.full(1, CHUNK))
@@ -45,7 +45,7 @@ def stream(seed: np.random.SeedSequence) -> Stream:
 
 @kernel
 def _discard(stream: Stream) -> None:
-    """The twelve words that SFC64 throws away after seeding."""
+    """Skip the twelve words that SFC64 discards after seeding."""
     _draw(stream.state, stream.words[: 12 * LANES])
 
 
@@ -67,27 +67,27 @@ def _draw(state: Words, words: Words) -> None:
 
 @kernel
 def chunk(stream: Stream) -> Words:
-    """The next `CHUNK` words, valid until the next call; what was left of the last chunk is dropped."""
+    """The next `CHUNK` words, valid until the next call; the rest of the last chunk is dropped."""
     _draw(stream.state, stream.words)
-    stream.taken[0] = CHUNK
+    stream.used[0] = CHUNK
     return stream.words
 
 
 @kernel
-def some(stream: Stream, most: int) -> Words:
-    """The next words, as many as the chunk still holds but at most `most` ≥ 1; valid until the next call."""
-    if stream.taken[0] == CHUNK:
+def next_words(stream: Stream, maximum: int) -> Words:
+    """The next words, up to the end of the chunk and at most `maximum` ≥ 1; valid until the next call."""
+    if stream.used[0] == CHUNK:
         chunk(stream)
-        stream.taken[0] = 0
-    first = stream.taken[0]
-    stream.taken[0] = min(first + most, CHUNK)
-    return stream.words[first : stream.taken[0]]
+        stream.used[0] = 0
+    first = stream.used[0]
+    stream.used[0] = min(first + maximum, CHUNK)
+    return stream.words[first : stream.used[0]]
 
 
 @kernel
-def take(stream: Stream) -> Any:
-    """The next word alone."""
-    return some(stream, 1)[0]
+def next_word(stream: Stream) -> Any:
+    """The next word."""
+    return next_words(stream, 1)[0]
 
 
 @inlined

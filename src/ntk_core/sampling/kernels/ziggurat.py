@@ -2,7 +2,7 @@
 
 f(x) = (1 - x²)^e on [-1, 1], for e = (d - 3)/2 the first coordinate of a uniform unit vector in R^d, and its
 limit f(x) = exp(-x²/2). `LAYERS` boxes of one area cover the region below f; a word chooses a box, a sign and
-a place in it, and in 99.5 % of cases the place is below f without looking at f.
+a place in it, and in 99.5 % of cases f need not be evaluated there.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from ...network import Array
 from .compiling import kernel
-from .words import Stream, Words, signed_unit, take, unit
+from .words import Stream, Words, next_word, signed_unit, unit
 
 LAYERS = 1024
-_FAR = 38.5
-"""Where exp(-x²/2) ends: at the least positive number."""
+_NORMAL_END = 38.5
+"""x at which exp(-x²/2) is the smallest positive number."""
 
 _LAYER, _ONE = np.uint64(LAYERS - 1), np.uint64(1)
 
@@ -37,9 +37,9 @@ class Ziggurat(NamedTuple):
 
 @lru_cache(maxsize=64)
 def ziggurat(exponent: float) -> Ziggurat:
-    """The boxes for e > 0. The lowest is as wide as the support, so there is no tail to draw apart."""
+    """The boxes for e > 0. The lowest is as wide as the support, so there is no separate tail."""
     edges, heights = np.zeros(LAYERS + 1), np.ones(LAYERS + 1)
-    edges[0], heights[0] = _FAR if math.isinf(exponent) else 1.0, 0.0
+    edges[0], heights[0] = _NORMAL_END if math.isinf(exponent) else 1.0, 0.0
     low, high = 0.0, float(edges[0])
     while low < (area := 0.5 * (low + high)) < high:
         low, high = (area, high) if _stack(exponent, area, edges, heights) else (low, area)
@@ -67,26 +67,26 @@ def _density(x: float, exponent: float) -> Any:
 
 
 @kernel
-def settle(shape: Ziggurat, word: Any, reserve: Stream) -> Any:
-    """The draw that a word stands for; where it alone does not decide, more words come from `reserve`."""
+def resolve(shape: Ziggurat, word: Any, reserve: Stream) -> Any:
+    """The draw of a word; where one word does not decide, more come from `reserve`."""
     while True:
         layer = word & _LAYER
         x = signed_unit(word) * shape.edges[layer]
         if abs(x) < shape.edges[layer + _ONE]:
             return x
         low, high = shape.heights[layer], shape.heights[layer + _ONE]
-        if low + unit(take(reserve)) * (high - low) < _density(x, shape.exponent):
+        if low + unit(next_word(reserve)) * (high - low) < _density(x, shape.exponent):
             return x
-        word = take(reserve)
+        word = next_word(reserve)
 
 
 @kernel
 def draw(shape: Ziggurat, words: Words, reserve: Stream, out: Array) -> None:
-    """Draws from as many words, to `out`."""
+    """One draw from each word, to `out`."""
     edges = shape.edges
     for i in range(words.size):
         layer = words[i] & _LAYER
         x = signed_unit(words[i]) * edges[layer]
         if abs(x) >= edges[layer + _ONE]:
-            x = settle(shape, words[i], reserve)
+            x = resolve(shape, words[i], reserve)
         out[i] = x

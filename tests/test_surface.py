@@ -93,8 +93,30 @@ BAD = {
     "delta is 1; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, delta=1.0),
     "d is 1.5; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, d=1.5, delta=0.1),
     "alpha is nan; allowed: ": lambda: ntk_core.moments("delta1", law="sphere", m=4, alpha=float("nan")),
+    "entropy is -1; allowed: ": lambda: ntk_core.simulate(entropy=-1),
+    "entropy is 'x'; allowed: ": lambda: ntk_core.definitions(seed=0, entropy="x"),
+    "m[1] is 'x'; allowed: ": lambda: ntk_core.simulate(m=[4, "x"]),
+    "m is [134217728] (134217728 is too wide for 'dense'); ": lambda: ntk_core.simulate(
+        m=2**27, sampler="dense"
+    ),
+    "runs: a grid of 1,000,000,000,000 runs needs ": lambda: ntk_core.simulate(runs=10**12),
+    "seed is -1; allowed: ": lambda: ntk_core.definitions(seed=-1),
+    "m is [4, 8]; allowed: one value": lambda: ntk_core.definitions(seed=0, m=[4, 8]),
+    "law is ['sphere']; allowed: ": lambda: ntk_core.moments("delta1", law=["sphere"], m=4, alpha=1),
+    "m is '64'; allowed: ": lambda: ntk_core.bound("sharp", "delta1", m="64", alpha=1, delta=0.1),
+    "m is True; allowed: ": lambda: ntk_core.moments("delta1", law="sphere", m=True, alpha=1),
+    "delta is [0.1, 0.2]; allowed: one value of ": lambda: ntk_core.exact_quantile(
+        "delta1", **CELL, delta=[0.1, 0.2]
+    ),
     "x_norm is 'x'; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, delta=0.1, x_norm="x"),
 }
+
+
+def test_values_may_be_of_numpy_and_in_any_order():
+    values = {"law": ntk_core.LAWS, "m": np.array([8, 4]), "runs": np.int64(3), "entropy": np.int64(5)}
+    drawn = ntk_core.simulate(**values)
+    assert drawn.equals(ntk_core.simulate(law=list(ntk_core.LAWS), m=(4, 8), runs=3, entropy=5))
+    assert drawn.attrs == ntk_core.simulate(law=set(ntk_core.LAWS), m=[4, 8], runs=3, entropy=5).attrs
 
 
 @pytest.mark.parametrize("message", BAD)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ..experiments.config import parse_config
+from ..experiments.config_errors import shorten
+from ..experiments.cost import WRITE_COPIES, check_memory
 from ..experiments.drawn import DrawnExperiment
-from ..experiments.models import ExperimentModel
-from ..experiments.section import ConfigError, parse_section
+from ..experiments.section import ConfigError
 from ..quantities import QUANTITIES
 from ..sampling import definitions as sampled
 from ..sampling import samplers
@@ -18,6 +22,9 @@ from .runs import RUN_DIMS, run_coordinates, runs_attributes
 
 NAME = "simulation"
 """Name of the experiment in the attributes of the dataset."""
+
+ARGUMENTS = {"perturbation": "law", "seeds": "runs", "first_seed": "seed"}
+"""Keys of a config that are arguments of another name here."""
 
 
 def simulate(
@@ -32,13 +39,18 @@ def simulate(
 ) -> xr.Dataset:
     """Runs of every cell of a grid, at ‖x‖ = 1: one value a run of each quantity, `(law, m, d, alpha, seed)`.
 
-    `law`, `m` (even), `d` and `alpha` are one value or several, `runs` the number of runs of each cell. The
-    sampler is `band` (m to 2^40) or `dense` (by the definitions on all weights, m to 2^26). A run has the
-    bits that the workflow gives for the same entropy, cell and seed. Runs are drawn one after another in
-    this process. The dimension `law` is called `perturbation`, as in `runs.nc`. Raises `ValueError` naming
-    argument, value and what is allowed.
+    `law` (of the package), `m` (even), `d` and `alpha` are one value or several, `runs` the number of runs of
+    each cell, `entropy` (0 to 2^128 - 1) the root of all randomness. The sampler is `band` (m to 2^40) or
+    `dense` (by the definitions on all weights, m to 2^26). A run has the bits that the workflow gives for the
+    same entropy, cell and seed. Runs are drawn one after another in this process. Quantities have no unit.
+    The dimension `law` is called `perturbation`, as in `runs.nc`. Raises `ValueError` naming argument, value
+    and what is allowed, also where the runs need more than half of this machine's memory.
     """
-    experiment = _experiment(law, m, d, alpha, runs, sampler)
+    axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
+    experiment = _experiment(axes, sampler, entropy, seeds=runs)
+    size = WRITE_COPIES * experiment.run_bytes * experiment.runs
+    check_memory(f"runs: a grid of {experiment.runs:,} runs", size)
+    runs, entropy = experiment.seeds, int(entropy)
     cells = [samplers.simulate(entropy, cell, 0, runs) for cell in experiment.cells()]
     values = np.stack(cells, axis=1).reshape(len(QUANTITIES), *experiment.shape, runs)
     dataset = xr.Dataset(
@@ -63,18 +75,34 @@ def definitions(
     A band run has no weights: the network is one that matches it. They agree with the run up to rounding.
     Raises `ValueError` for an argument that is not allowed, or a network of more than 2^24 weights.
     """
-    experiment = _experiment(law, m, d, alpha, seed + 1, sampler)
-    values = sampled.definitions(entropy, next(experiment.cells()), seed)
+    axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
+    for name, value in axes.items():
+        if len(_values(value)) > 1:
+            raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(value)}; allowed: one value")
+    experiment = _experiment(axes, sampler, entropy, seeds=1, first_seed=seed)
+    values = sampled.definitions(int(entropy), next(experiment.cells()), experiment.first_seed)
     return dict(zip(QUANTITIES, values.tolist(), strict=True))
 
 
-def _experiment(law: Any, m: Any, d: Any, alpha: Any, runs: int, sampler: str) -> DrawnExperiment:
+def _experiment(axes: dict[str, Any], sampler: str, entropy: int, **seeds: int) -> DrawnExperiment:
     """The grid of these values. Raises `ValueError` in the words of the arguments."""
-    axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
-    grid: dict[str, Any] = {name: np.atleast_1d(values).tolist() for name, values in axes.items()}
+    grid: dict[str, Any] = {name: _values(values) for name, values in axes.items()}
+    grid |= {"sampler": sampler} | {name: _plain(value) for name, value in seeds.items()}
     try:
-        model = parse_section(ExperimentModel, grid | {"sampler": sampler, "seeds": runs})
+        config = parse_config({"entropy": _plain(entropy), "experiments": {NAME: grid}})
     except ConfigError as error:
-        message = str(error).replace("perturbation", "law", 1).replace("seeds", "runs", 1)
-        raise ValueError(message) from None
-    return model.experiment(NAME, {})
+        key = rf"^experiments\.{NAME}\.(\w+)"
+        message = re.sub(key, lambda match: ARGUMENTS.get(match[1], match[1]), str(error), flags=re.M)
+        raise ValueError(message.replace(", and names under laws", "")) from None
+    return config.drawn_experiment(NAME)
+
+
+def _values(values: Any) -> list[Any]:
+    """Several values as a list, one as a list of it; NumPy's numbers as Python's."""
+    values = _plain(values)
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    return [_plain(value) for value in values] if several else [values]
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

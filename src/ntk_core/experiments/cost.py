@@ -163,18 +163,22 @@ def check_size(plan: Plan, local: bool = True) -> None:
             f"experiments: the {count:,} shards have {pieces:,} cells together; "
             f"allowed: at most {MAX_PIECES:,}, so shorten the lists or raise execution.shard_seeds"
         )
-    memory = _memory_of_this_machine()
     for subject, size in _memory_peaks(plan) if local else ():
-        if size > memory // 2:
-            raise ConfigError(
-                f"{subject} needs {size_text(size)} of memory; "
-                f"allowed: {size_text(memory // 2)}, half of this machine's"
-            )
+        check_memory(subject, size)
     disk, free = disk_bytes(plan), plan.free_disk()
     if plan.missing_runs and disk > free:
         raise ConfigError(
             f"experiments: {plan.runs:,} runs and their tables need {size_text(disk)} of disk; "
             f"allowed: {size_text(free)}, what is free in the output directory"
+        )
+
+
+def check_memory(subject: str, size: float) -> None:
+    """Raise `ConfigError` where `size` bytes are more than half of this machine's memory."""
+    half = _memory_of_this_machine() // 2
+    if size > half:
+        raise ConfigError(
+            f"{subject} needs {size_text(size)} of memory; allowed: {size_text(half)}, half of this machine's"
         )
 
 

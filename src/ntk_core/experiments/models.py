@@ -87,11 +87,12 @@ class ExperimentModel(Section):
         default=0, description="a whole number, 0 to 2^40: number of the first run, to make a part of a whole"
     )
 
-    @model_validator(mode="after")
-    def _dense_width(self) -> ExperimentModel:
-        if self.sampler == "dense" and max(self.m) > 2**26:
-            raise ValueError(f"m holds {max(self.m)}, too wide for 'dense'")
-        return self
+    @field_validator("m")
+    @classmethod
+    def _dense_width(cls, value: list[int], info: ValidationInfo) -> list[int]:
+        if info.data.get("sampler") == "dense" and max(value) > 2**26:
+            raise ValueError(f"{max(value)} is too wide for 'dense'")
+        return value
 
     def experiment(self, name: str, laws: Mapping[str, CustomLaw]) -> DrawnExperiment:
         """The experiment with its axes sorted: CF requires monotonic coordinates, and order has no meaning.

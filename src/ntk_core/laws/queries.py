@@ -51,7 +51,7 @@ def exact_quantile(
     better; NaN beyond α/√m = 8, where laws with a density are not computed. Raises `ValueError` for a value
     out of range or an unknown name. Source: docs/theory.md, "Exact laws"; no run enters.
     """
-    _check(law=law, quantity=quantity, m=m, d=d, alpha=alpha, delta=delta, x_norm=x_norm)
+    _check(0, law=law, quantity=quantity, m=m, d=d, alpha=alpha, delta=delta, x_norm=x_norm)
     value = exact.exact_quantile(law, quantity, int(m), int(d), float(alpha), float(delta))
     return value * float(QUANTITIES[quantity].at_norm(np.asarray(x_norm, dtype=np.float64)))
 
@@ -64,7 +64,7 @@ def bound(name: str, quantity: str, *, m: Any, alpha: Any, delta: Any, x_norm: A
     quantile of the supremum over the ball. The other arguments broadcast; ranges as in `exact_quantile`.
     Raises `ValueError` for a value out of range or an unknown name.
     """
-    _check(bound=name, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)
+    _check(None, bound=name, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)
     arrays = (np.asarray(value, dtype=np.float64) for value in (alpha, delta, x_norm))
     return bounds.bound(name, quantity, np.asarray(m), *arrays)
 
@@ -74,7 +74,7 @@ def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Mom
 
     Raises `ValueError` for a value out of range or an unknown name. Source: docs/theory.md; no run enters.
     """
-    _check(law=law, quantity=quantity, m=m, d=d, alpha=alpha)
+    _check(0, law=law, quantity=quantity, m=m, d=d, alpha=alpha)
     cell = law, quantity, int(m), int(d), float(alpha)
     return Moments(
         law_moments.mean(*cell),
@@ -84,19 +84,26 @@ def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Mom
     )
 
 
-def _check(**arguments: Any) -> None:
-    """Raise `ValueError` for the first invalid argument, with its name, its value and what is allowed."""
+def _check(dimensions: int | None, /, **arguments: Any) -> None:
+    """Raise `ValueError` for the first invalid argument, with its name, its value and what is allowed.
+
+    `dimensions` is the number of axes that a numeric argument has, or None for any number.
+    """
     names: dict[str, Collection[str]] = {"law": LAWS, "quantity": QUANTITIES, "bound": bounds.BOUNDS}
     for argument, value in arguments.items():
         if argument in names:
-            if value not in names[argument]:
+            if not isinstance(value, str) or value not in names[argument]:
                 raise ValueError(f"{argument} is {value!r}; allowed: {', '.join(names[argument])}")
             continue
         low, high, allowed = RANGES[argument]
         try:
-            numbers = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"{argument} is {value!r}; allowed: {allowed}") from None
+            numbers = np.asarray(value)
+        except ValueError:  # lists of unequal length
+            numbers = np.asarray(None)
+        if numbers.dtype.kind not in "iuf":
+            raise ValueError(f"{argument} is {value!r}; allowed: {allowed}")
+        if dimensions is not None and numbers.ndim != dimensions:
+            raise ValueError(f"{argument} is {value!r}; allowed: one value of {allowed}")
         valid = (numbers >= low) & (numbers <= high)
         if argument in ("m", "d"):
             valid &= numbers % (2 if argument == "m" else 1) == 0

@@ -394,7 +394,7 @@ def test_records_of_another_shape_are_refused(claims, given):
     ("change", "message"),
     [
         ({"proof": "The moon"}, "L1.1: proof is 'The moon', but the headings are: .*The band"),
-        ({"figures": ["moon"]}, "no experiment has a figure 'moon'; there are .*e-rate"),
+        ({"figures": ["moon"]}, "no experiment has a figure 'moon'; allowed: .*e-rate"),
         ({"id": "…"}, "id '…'"),
     ],
 )

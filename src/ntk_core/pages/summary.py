@@ -1,4 +1,4 @@
-"""What a person wants to know first, as a page of text."""
+"""The summary of a run or a reanalysis, as a page of text."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def summarise(
     trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
     folder: Path = Path("results"),
 ) -> str:
-    """The page for pairs of quantiles and rates, one pair an experiment: grids, and what is trained.
+    """The page for pairs of quantiles and rates, one pair for each drawn and each trained experiment.
 
-    It ends by saying what else is in `folder`, the one of a run or of a reanalysis.
+    It ends with a list of the other files in `folder`, which is of a run or of a reanalysis.
     """
     grids = [_experiment(table, rates) for table, rates in experiments]
-    learned = [_trained(answer(table, rates)) for table, rates in trainings]
+    trained = [_trained(answer(table, rates)) for table, rates in trainings]
     files = {
         "<experiment>/{runs,quantiles,rates}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)",
@@ -36,8 +36,8 @@ def summarise(
     if folder.name == "reanalysis":
         files = {name: files[name] for name in ("figures/", "manifest.json")}
         files = {"<experiment>/{quantiles,rates}.nc": "the data", **files}
-    where = "\n".join(f"{f'{folder}/{name}':<47}  {what}" for name, what in files.items() if what)
-    return "\n\n".join([*grids, *learned, where]) + "\n"
+    contents = "\n".join(f"{f'{folder}/{name}':<47}  {what}" for name, what in files.items() if what)
+    return "\n\n".join([*grids, *trained, contents]) + "\n"
 
 
 def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -51,7 +51,7 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 
 def _trained(a: Answer) -> str:
-    """Whether training stays in the ball, and how far below the bound."""
+    """Whether training stays in the ball, and how far it is below the bound."""
     lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
     if not a.trained:
         return "\n".join([*lines, "  No run was left after the first step recorded."])
@@ -90,8 +90,8 @@ def _estimate(estimate: Estimate) -> str:
 
 
 def _rates(rates: xr.Dataset) -> list[str]:
-    """Slope and constant of the error for every law, d and α: the mean where theory has its mean."""
-    wide = _widest(rates)
+    """Slope and constant of the error for every law, d and α, of the statistic that theory describes."""
+    wide = _law_column(rates)
     header = (
         f"  {'law':<{wide}}{'d':>5}{'alpha':>8}  {'statistic':<10}{'slope':>9}  {'99 % interval':<20}"
         f"{'theory':>7}   {'constant':>10}{'limit':>10}{'off by':>9}"
@@ -110,7 +110,7 @@ def _rates(rates: xr.Dataset) -> list[str]:
                 value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
                 interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
                 measured, limit = value["constant"], value["constant_limit"]
-                has_limit = np.isfinite(limit)  # not so for a custom law
+                has_limit = np.isfinite(limit)  # a custom law has none
                 lines.append(
                     f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
                     + (f"{-value['exponent']:>7.2f}   " if has_limit else f"{'unknown':>7}   ")
@@ -122,9 +122,9 @@ def _rates(rates: xr.Dataset) -> list[str]:
 
 
 def _follows(rates: xr.Dataset) -> list[str]:
-    """From which width on mean and quantiles are within 5 % of their limit."""
+    """The width from which on mean and quantiles are within 5 % of their limit."""
     lines = ["", "  The error is within 5 % of its limit from which width on (over all d and alpha):"]
-    wide = _widest(rates)
+    wide = _law_column(rates)
     for law in rates["perturbation"].values:
         words = []
         error = rates.sel(quantity="linearization_error", perturbation=law)
@@ -132,17 +132,17 @@ def _follows(rates: xr.Dataset) -> list[str]:
             lines.append(f"  {law:<{wide}}its limit is unknown")
             continue
         for statistic in rates["statistic"].values:
-            where = error["follows_from"].sel(statistic=statistic).values
+            widths = error["follows_from"].sel(statistic=statistic).values
             label = statistic if statistic in ("mean", "rms") else f"quantile {1 - float(statistic):.4g}"
             words.append(
-                f"{label}: {_width(where.max()) if np.isfinite(where).all() else 'not on this grid'}"
+                f"{label}: {_width(widths.max()) if np.isfinite(widths).all() else 'not on this grid'}"
             )
         lines.append(f"  {law:<{wide}}" + "; ".join(words))
     return lines
 
 
-def _widest(rates: xr.Dataset) -> int:
-    """Characters of the column of laws."""
+def _law_column(rates: xr.Dataset) -> int:
+    """Width of the column of laws, in characters."""
     return 1 + max(len(law) for law in ("adversarial", *rates["perturbation"].values))
 
 
@@ -152,15 +152,15 @@ def _width(m: float) -> str:
 
 
 def _bounds(table: xr.Dataset) -> list[str]:
-    """How often runs are over the bounds: Theorem 1 first, then where a bound is broken beyond chance."""
+    """How often runs are over Theorem 1, and where they exceed a bound beyond chance."""
     over, runs = table["exceedances"], table["runs"]
-    lowest = float(table["delta"].max())
-    theorem = over.sel(bound="printed", quantity="linearization_error", delta=lowest)
-    most = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
+    delta = float(table["delta"].max())
+    theorem = over.sel(bound="printed", quantity="linearization_error", delta=delta)
+    largest = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
     broken = beyond_chance(table)
     combinations = broken.isel(bound=0, quantity=0).size
     lines = [
-        f"  Theorem 1 as printed: at delta = {lowest:g}, where it is lowest, {most:,} of "
+        f"  Theorem 1 as printed: at delta = {delta:g}, where it is lowest, {largest:,} of "
         f"{int(runs.sum()):,} runs are over it.",
         f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
         f"  often than delta, beyond chance (probability below {CHANCE:g})?",

@@ -1,4 +1,4 @@
-"""The charts as Vega-Lite: what they look like. Their data comes from the page, by name, at each choice."""
+"""The charts as Vega-Lite specs. The page sets their named data at each choice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INK = to_hex(BOUND_STYLES["printed"]["color"])
 
 
 def _pixels(linestyle: Any) -> list[float]:
-    """The dashes of a line of the figures, given in widths of the line."""
+    """Dashes in pixels, from those of the figures in widths of the line."""
     return [1.0, 0.0] if linestyle == "-" else [1.4 * length for length in linestyle[1]]
 
 
@@ -24,18 +24,18 @@ DASHES: dict[str, list[float]] = {
     "exact_quantile": [1.0, 0.0],
     "quantile": [1.0, 0.0],
 }
-"""Of the lines for bounds and quantiles: the dashes of the figures, in pixels."""
+"""Dashes of the lines for bounds and quantiles, in pixels: those of the figures."""
 
 EXACT = to_hex(sns.color_palette("colorblind")[4])
-"""Of the exact quantile: the first colour that no law has."""
+"""Colour of the exact quantile: the first that no law has."""
 
 
-def _superscript(whole: str) -> str:
+def _superscript(number: str) -> str:
     """The expression of a whole number from 0 to 99 as a superscript."""
     digits = "'⁰¹²³⁴⁵⁶⁷⁸⁹'"
-    tens, ones = f"floor(({whole}) / 10)", f"({whole}) % 10"
+    tens, ones = f"floor(({number}) / 10)", f"({number}) % 10"
     return (
-        f"(({whole}) < 10 ? '' : slice({digits}, {tens}, {tens} + 1)) + slice({digits}, {ones}, {ones} + 1)"
+        f"(({number}) < 10 ? '' : slice({digits}, {tens}, {tens} + 1)) + slice({digits}, {ones}, {ones} + 1)"
     )
 
 
@@ -44,7 +44,7 @@ _WIDTH = (
     f"abs({_LOG2} - round({_LOG2})) < 1e-9 && datum.value > 100"
     f" ? '2' + {_superscript(f'round({_LOG2})')} : format(datum.value, ',')"
 )
-"""Widths as text: powers of two beyond a hundred as such."""
+"""Widths as text: a power of two above a hundred as 2ᵏ."""
 
 _COUNT = "datum.value == 0 ? '0' : format(datum.value, '~s')"
 
@@ -76,7 +76,7 @@ def charts() -> dict[str, dict[str, Any]]:
     }
 
 
-def _line_look() -> dict[str, Any]:
+def _line_style() -> dict[str, Any]:
     """Dashes by the name of what a line shows; its colour is in the data."""
     dashes = alt.Scale(domain=list(DASHES), range=list(DASHES.values()))
     return {
@@ -102,7 +102,7 @@ def _histogram(scale: alt.Scale) -> dict[str, Any]:
             color=colour,
             stroke=alt.Stroke("colour:N", scale=None),
         ),
-        rules.encode(x=x, strokeWidth=alt.StrokeWidth("size:Q", scale=None), **_line_look()),
+        rules.encode(x=x, strokeWidth=alt.StrokeWidth("size:Q", scale=None), **_line_style()),
     )
     return _spec(chart, 210)
 
@@ -126,7 +126,7 @@ def _widths() -> dict[str, Any]:
     size = alt.Size("size:Q", scale=None)
     chart = alt.layer(
         chosen.encode(x=x),
-        lines.encode(x=x, y=y, detail="name:N", **_line_look()),
+        lines.encode(x=x, y=y, detail="name:N", **_line_style()),
         points.mark_rule(strokeWidth=2, aria=False).encode(x=x, y="lower:Q", y2="upper:Q", color=colour),
         points.mark_circle(opacity=1, aria=False).encode(x=x, y=y, color=colour, size=size),
     ).add_params(ticks, levels)
@@ -146,5 +146,5 @@ def _spec(chart: alt.LayerChart | alt.FacetChart, height: int) -> dict[str, Any]
         ),
     )  # fmt: skip
     spec: dict[str, Any] = chart.to_dict()
-    del spec["$schema"]  # an address: nothing is fetched from there, and the page names no other
+    del spec["$schema"]  # an address: the page has none, and fetches nothing
     return spec

@@ -1,4 +1,4 @@
-"""What the page knows of an experiment, as plain lists for JSON."""
+"""The data of an experiment on the page, as plain lists for JSON."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def experiment_data(table: xr.Dataset, histograms: Sequence[Sequence[Histogram]]
     """An experiment from its quantiles and the histograms of its runs, by quantity and cell.
 
     Nested lists over (quantity, perturbation, m, d, alpha) and, where they matter, bound, delta and x_norm;
-    None where a number is not finite. Quantiles and histograms are at ‖x‖ = 1, `scale` says what to multiply
-    them by; bounds and runs over them are at ‖x‖. Less than rounding around an exact zero is 0.
+    None where a number is not finite. Quantiles and histograms are at ‖x‖ = 1, to be multiplied by `scale`;
+    bounds and runs over them are at ‖x‖. Rounding around an exact zero is 0.
     """
     spec = json.loads(table.attrs["spec"])
     level = (*CELL, "delta")
@@ -44,7 +44,7 @@ def experiment_data(table: xr.Dataset, histograms: Sequence[Sequence[Histogram]]
     }
     shape = tuple(table.sizes[name] for name in CELL)
     bins = np.empty(math.prod(shape), dtype=object)
-    bins[:] = [_bins(one) for row in histograms for one in row]
+    bins[:] = [_bins(histogram) for row in histograms for histogram in row]
     x_norm = table["x_norm"].values
     return {
         "name": spec["name"],

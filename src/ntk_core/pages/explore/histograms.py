@@ -1,4 +1,4 @@
-"""Histograms of the runs of every cell: `runs.nc` is read once, cell by cell, spread over workers."""
+"""Histograms of the runs of every cell, from one pass over `runs.nc`, cell by cell, spread over workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...network import Array
 from ...quantities import QUANTITIES
 
 BINS = 40
-"""Most bins of a histogram."""
+"""Largest number of bins of a histogram."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ def histograms(runs: str | Path, experiment: DrawnExperiment, workers: Workers) 
     indices = iter(np.ndindex(experiment.shape))
     size = max(1, TASK_RUNS // experiment.seeds)
     work = list(iter(lambda: list(islice(indices, size)), []))
-    done = compute(workers, partial(_cells, str(Path(runs).resolve()), experiment), work)
-    return [list(row) for row in zip(*(cell for cells in done for cell in cells), strict=True)]
+    results = compute(workers, partial(_cells, str(Path(runs).resolve()), experiment), work)
+    return [list(row) for row in zip(*(cell for cells in results for cell in cells), strict=True)]
 
 
 def _cells(path: str, experiment: DrawnExperiment, indices: list[Index]) -> list[list[Histogram]]:
-    """One task: the histograms of some cells. Runs on a worker."""
+    """One task, on a worker: the histograms of some cells."""
     with RunsReader(path) as runs:
         return [list(_cell(runs, experiment, index)) for index in indices]
 
@@ -59,15 +59,15 @@ def _cell(runs: RunsReader, experiment: DrawnExperiment, index: Index) -> Iterat
 def histogram(values: Array, unit: float) -> Histogram:
     """The histogram of some runs `(runs,)`; `unit` is what one neuron can add.
 
-    Where all values are whole multiples of the unit, bins are centred on them and hold equally many each.
+    If all values are integer multiples of the unit, bins are centred on them, with equally many in each.
     """
     values = np.where(values > NOISE * unit, values, 0.0)
     low, high = float(values.min()), float(values.max())
     spacing = _spacing(values, unit)
     if spacing:
         places = round((high - low) / spacing) + 1
-        together = math.ceil(places / BINS)
-        start, width, bins = low - spacing / 2, together * spacing, math.ceil(places / together)
+        per_bin = math.ceil(places / BINS)
+        start, width, bins = low - spacing / 2, per_bin * spacing, math.ceil(places / per_bin)
         ends = (start, start + bins * width)
     elif low < high:
         start, width, bins, ends = low, (high - low) / BINS, BINS, (low, high)
@@ -79,9 +79,9 @@ def histogram(values: Array, unit: float) -> Histogram:
 
 
 def _spacing(values: Array, unit: float) -> float:
-    """The largest step that leads from every value to every other, if all are whole units; else 0."""
+    """Greatest common divisor of all differences, if all values are integer multiples of the unit; else 0."""
     units = values / unit
-    whole = np.rint(units)
-    if np.abs(units - whole).max() > 1e-6:
+    integers = np.rint(units)
+    if np.abs(units - integers).max() > 1e-6:
         return 0.0
-    return unit * max(1, int(np.gcd.reduce((whole - whole.min()).astype(np.int64))))
+    return unit * max(1, int(np.gcd.reduce((integers - integers.min()).astype(np.int64))))

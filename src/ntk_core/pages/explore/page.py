@@ -30,21 +30,21 @@ LINES = {
     "exact_quantile": "exact quantile",
     "quantile": "measured quantile",
 }
-"""What the key and the table call the lines."""
+"""Names of the lines in the key and the table."""
 
 
 def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]]]) -> str:
     """The page, the same bytes for the same input.
 
-    `experiments` are quantiles of grids, each with the histograms of its runs by quantity and cell; at least
-    one. The first by the band sampler is shown first.
+    `experiments` are quantiles of grids, at least one, each with the histograms of its runs by quantity and
+    cell. The page opens with the first one of the band sampler.
     """
     data = [experiment_data(table, rows) for table, rows in experiments]
-    laws = sorted({law for one in data for law in one["axes"]["perturbation"]})
+    laws = sorted({law for experiment in data for law in experiment["axes"]["perturbation"]})
     runtime = _runtime()
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
     script = asset(__package__, "page.js")
-    first = next((i for i, one in enumerate(data) if one["sampler"] == "band"), 0)
+    first = next((i for i, experiment in enumerate(data) if experiment["sampler"] == "band"), 0)
     content: dict[str, Any] = {
         "experiments": data,
         "first": first,
@@ -65,7 +65,7 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
             style_digest=digest(style),
             script_digests=[digest(runtime), digest(script)],
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
-            names=[one["name"] for one in data],
+            names=[experiment["name"] for experiment in data],
             lines=LINES,
             bounds=BOUNDS,
             dashes=DASHES,
@@ -77,7 +77,7 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
 
 @cache
 def _runtime() -> str:
-    """Vega, Vega-Lite and Vega-Embed, fit to stand between script tags; the version of Altair."""
+    """Vega, Vega-Lite and Vega-Embed of Altair's version, escaped for a script element."""
     language = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
     code: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", language)
     return code.replace("</script", r"<\/script").replace("<!--", r"<\!--")

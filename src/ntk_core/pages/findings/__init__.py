@@ -1,4 +1,4 @@
-"""The article: what was asked, the answer in one figure, then claim by claim. One file, no network."""
+"""The article: the question, the answer in one figure, then claim by claim. One file, no network."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def render(
 ) -> str:
     """The page, the same bytes for the same input.
 
-    `claims` are those of `claims.json`; `experiments` pairs of quantiles and rates of grids, `trainings` of
-    what is trained, at least one of either; `figures` SVG by `<experiment>-<name>`; `captions` plain text by
-    the figure's name; `proofs` the Markdown of docs/theory.md. Raises `FormulaError` or `TextError` for text
-    that cannot be shown, `ValueError` for a figure or proof that is not there.
+    `claims` are those of `claims.json`; `experiments` and `trainings` pairs of quantiles and rates of drawn
+    and of trained experiments, at least one in all; `figures` SVG by `<experiment>-<name>`; `captions` plain
+    text by name of the figure; `proofs` the Markdown of docs/theory.md. Raises `FormulaError` or `TextError`
+    for text that cannot be shown, `ValueError` for a missing figure or proof.
     """
     tables = [made(table, rates) for table, rates in experiments]
-    learned = [trained(table, rates) for table, rates in trainings]
+    trained_tables = [trained(table, rates) for table, rates in trainings]
     main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
     appendix = list(text.sections(proofs, "proof"))
-    drawn = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
-    shown = Figures([*drawn, *(t.answer.name for t in learned)], figures, captions)
-    missing = (() if tables else FIGURES) + (() if learned else TRAINING_FIGURES)
+    grid_names = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
+    numbered = Figures([*grid_names, *(t.answer.name for t in trained_tables)], figures, captions)
+    missing = (() if tables else FIGURES) + (() if trained_tables else TRAINING_FIGURES)
     template = _environment().get_template("page.html.jinja")
     style, script = asset(__name__, "page.css"), asset(__name__, "page.js")
     return template.render(
@@ -73,21 +73,23 @@ def render(
         script_digest=digest(script),
         main=main,
         answer=answer(main) if main else None,
-        answer_figure=shown.show("rate") if main else None,
-        trainings=[(t, [shown.show(name, t.answer.name) for name in TRAINING_FIGURES]) for t in learned],
-        claims=[_Section(claim, shown, missing, _proof(claim, appendix)) for claim in _unique(claims)],
+        answer_figure=numbered.show("rate") if main else None,
+        trainings=[
+            (t, [numbered.show(name, t.answer.name) for name in TRAINING_FIGURES]) for t in trained_tables
+        ],
+        claims=[_Section(claim, numbered, missing, _proof(claim, appendix)) for claim in _unique(claims)],
         counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
         verdicts=VERDICTS,
         proofs=appendix,
         made=tables,
-        names=[*(t.name for t in tables), *(t.answer.name for t in learned)],
-        source=main or learned[0],
+        names=[*(t.name for t in tables), *(t.answer.name for t in trained_tables)],
+        source=main or trained_tables[0],
     )
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure at one place of the page; `source` is empty where it was shown before."""
+    """A figure on the page; `source` is empty if an earlier section shows it."""
 
     number: int
     anchor: str
@@ -99,7 +101,7 @@ class Figure:
 
 @dataclass
 class Figures:
-    """Numbers figures as they come, and gives the drawing the first time only."""
+    """Numbers figures in the order of the page; only the first use of one has its drawing."""
 
     experiments: Sequence[str]
     drawings: Mapping[str, str]
@@ -112,19 +114,18 @@ class Figures:
         stem = next((s for e in experiments if (s := f"{e}-{name}") in self.drawings), name)
         if stem not in self.drawings:
             names = ", ".join(sorted(self.drawings))
-            raise ValueError(f"no experiment has a figure {name!r}; there are {names}")
+            raise ValueError(f"no experiment has a figure {name!r}; allowed: {names}")
         title, _, rest = self.captions.get(name, f"{stem}.").strip().partition(".")
         caption = " ".join(rest.split())
-        new = stem not in self._numbers
-        at = self._numbers.setdefault(stem, len(self._numbers) + 1)
         source = ""
-        if new:
+        if stem not in self._numbers:
             source = "data:image/svg+xml;base64," + base64.b64encode(self.drawings[stem].encode()).decode()
-        return Figure(at, f"figure-{at}", title, caption, source, f"{title}. {caption}".strip())
+        number = self._numbers.setdefault(stem, len(self._numbers) + 1)
+        return Figure(number, f"figure-{number}", title, caption, source, f"{title}. {caption}".strip())
 
 
 class _Section:
-    """A claim with what its section shows."""
+    """A claim with the figures and the proof of its section."""
 
     def __init__(self, claim: Claim, figures: Figures, missing: Sequence[str], proof: text.Heading) -> None:
         self.claim = claim
@@ -137,7 +138,7 @@ def _unique(claims: Sequence[Claim]) -> Sequence[Claim]:
     anchors = [text.slug(claim.id) for claim in claims]
     for claim, anchor in zip(claims, anchors, strict=True):
         if not anchor or anchors.count(anchor) > 1:
-            raise ValueError(f"the claim id {claim.id!r} is empty or not different enough from another")
+            raise ValueError(f"the claim id {claim.id!r} is empty or has the same anchor as another")
     return claims
 
 

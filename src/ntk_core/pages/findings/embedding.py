@@ -1,4 +1,4 @@
-"""How a page is filled, what it holds instead of naming it, and how its security policy knows that."""
+"""Templates of a page, the files embedded in it, and their digests for its security policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def templates(package: str) -> Environment:
-    """The templates beside the code of a package; what they are given is escaped, and must be there."""
+    """The templates beside the code of a package. Values are escaped; a missing value is an error."""
     return Environment(
         loader=PackageLoader(package, "."),
         autoescape=True,
@@ -21,10 +21,10 @@ def templates(package: str) -> Environment:
 
 
 def asset(package: str, name: str) -> str:
-    """The text of a file that lies beside the code of a package."""
+    """The text of a file beside the code of a package."""
     return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def digest(content: str) -> str:
-    """For the page's content security policy: this very script or style, and no other."""
+    """The digest that allows a script or style in the page's content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""What the page says of the experiments: their grids, and the answer in numbers."""
+"""The experiments on the page: their grids, and the answer in numbers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Answer:
 
 
 def made(table: xr.Dataset, rates: xr.Dataset) -> Made:
-    """What the datasets of an experiment say of themselves."""
+    """The experiment of these datasets, by their attributes."""
     spec = json.loads(table.attrs["spec"])
     runs = int(table["runs"].sum())
     confidence = float(table.attrs["confidence_level"])
@@ -64,7 +64,7 @@ def made(table: xr.Dataset, rates: xr.Dataset) -> Made:
 
 
 def versions(table: xr.Dataset) -> dict[str, str]:
-    """What made the dataset."""
+    """Versions of the software that made the dataset, and of the format."""
     return {
         "ntk_core": str(table.attrs["ntk_core_version"]),
         "NumPy": str(table.attrs["numpy_version"]),
@@ -85,7 +85,7 @@ def answer(experiment: Made) -> Answer:
         error = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d)
         statistic = typical_statistic(law)
         row = error.sel(statistic=statistic)
-        limit = float(row["constant_limit"])  # NaN for a custom law, whose exponent nobody knows either
+        limit = float(row["constant_limit"])  # NaN for a custom law, whose exponent is unknown too
         law_rates.append(
             Rate(
                 str(law),
@@ -96,8 +96,8 @@ def answer(experiment: Made) -> Answer:
                 limit,
             )
         )
-    most = int(over.sum(["perturbation", "m", "d", "alpha"]).max())
-    return Answer(most, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
+    largest = int(over.sum(["perturbation", "m", "d", "alpha"]).max())
+    return Answer(largest, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
 
 
 def _estimate(row: xr.Dataset, name: str) -> Number:

@@ -1,4 +1,4 @@
-"""LaTeX to the MathML that browsers draw (MathML Core), or an error; never a formula half done."""
+"""LaTeX to the MathML that browsers draw (MathML Core). A formula is complete or an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latex2mathml.converter import convert_to_element
 
 
 class FormulaError(ValueError):
-    """A formula that cannot be shown as it is meant."""
+    """A formula that cannot be shown correctly."""
 
 
 OPENING, CLOSING, FENCES = set("([{⟨⌊⌈"), set(")]}⟩⌋⌉"), set("|‖")
@@ -23,8 +23,8 @@ SEPARATORS = set(",;")
 UPRIGHT = set("ΓΔΘΛΞΠΣΥΦΨΩ∇∂∞")
 LIMITS = {"sup", "inf", "max", "min", "lim", "Pr", "∑", "∏"}
 
-WHOLE = 22
-"""Glyphs up to which an inline formula stays in one piece."""
+MAX_UNBROKEN = 22
+"""Largest number of glyphs of an inline formula without line breaks."""
 
 _LEAVES = {"mi", "mn", "mo", "mtext", "ms"}
 _ATTRIBUTES = {
@@ -109,20 +109,20 @@ def _check(element: Element) -> None:
     if element.tag == "mo":  # the converter leaves these as they are after \\big and its kin
         element.text = _ESCAPED.get(element.text, element.text)
     if "\\" in element.text:
-        raise FormulaError(f"{element.text} is not known")
+        raise FormulaError(f"{element.text} is unknown")
     if element.text == "&" or (element.tag == "mo" and not element.text):
         raise FormulaError("an alignment or a command is misplaced")
 
 
 def _letters(element: Element) -> None:
-    """Bold, double-struck and the like as letters of their own, as browsers know them."""
+    """Replace bold, double-struck and similar letters by their own Unicode characters."""
     variant = element.get("mathvariant")
     if element.tag == "mi" and element.text in UPRIGHT:  # TeX's capital Greek
         element.set("mathvariant", "normal")
     if variant is None or variant == "normal":
         return
     if variant not in _VARIANTS:
-        raise FormulaError(f"letters in {variant} are not known")
+        raise FormulaError(f"letters in {variant} are unknown")
     del element.attrib["mathvariant"]
     element.text = "".join(_letter(character, variant) for character in element.text or "")
 
@@ -138,7 +138,7 @@ def _letter(character: str, variant: str) -> str:
 
 
 def _space(row: Element) -> None:
-    """TeX's spacing around signs, fences and named operators, which browsers guess from position."""
+    """Set TeX's spacing around signs, fences and named operators; browsers guess it from position."""
     if not len(row) or row.tag in {"msub", "msup", "msubsup", "munder", "mover", "munderover", "mfrac"}:
         return
     fences = _Fences()
@@ -167,20 +167,20 @@ def _space(row: Element) -> None:
                 follows = before is not None and _core(before).tag != "mo"
                 core.attrib.update(lspace=_THIN if follows else "0", rspace="0" if bracket else _THIN)
         if text in FENCES:
-            prefix = fences.pass_(core)
+            prefix = fences.toggle(core)
         elif child.tag != "mspace":
             prefix = core.tag == "mo" and text not in CLOSING
             before = child
 
 
 class _Fences:
-    """Which bars are open: of each size, every other one opens."""
+    """The open bars: of each size, every second bar closes."""
 
     def __init__(self) -> None:
         self.open: set[tuple[str, str]] = set()
 
-    def pass_(self, bar: Element) -> bool:
-        """Go past a bar; whether it opens."""
+    def toggle(self, bar: Element) -> bool:
+        """Open or close a bar; returns whether it opens."""
         key = (_text(bar), bar.get("minsize", ""))
         self.open ^= {key}
         return key in self.open
@@ -211,8 +211,8 @@ def _blank(element: Element) -> bool:
 
 
 def _pieces(math: Element) -> Iterator[Element]:
-    """The formula cut after relations and commas outside brackets, if it is long."""
-    if len("".join(math.itertext())) <= WHOLE or [child.tag for child in math] != ["mrow"]:
+    """The pieces of a long formula, cut after relations and commas outside brackets."""
+    if len("".join(math.itertext())) <= MAX_UNBROKEN or [child.tag for child in math] != ["mrow"]:
         yield math
         return
     children = list(math[0])
@@ -225,10 +225,10 @@ def _pieces(math: Element) -> Iterator[Element]:
         depth += (text in OPENING) - (text in CLOSING)
         piece.append(child)
         if text in FENCES:
-            fences.pass_(core)
+            fences.toggle(core)
         outside = depth == 0 and not fences.open
         ends = outside and text in RELATIONS | SEPARATORS
-        long = len("".join(part for parts in piece for part in parts.itertext())) > WHOLE // 2
+        long = len("".join(part for parts in piece for part in parts.itertext())) > MAX_UNBROKEN // 2
         ends = ends or (outside and long and text in SIGNS and core.get("form") != "prefix")
         ends = ends or (_blank(child) and len(piece) > 1 and _text(piece[-2]) in SEPARATORS)
         if ends and after is not None and not _blank(after) and len(piece) > 1:

@@ -37,15 +37,15 @@ def number(value: float, decimals: int | None = None) -> Markup:
 
 
 def times(value: float) -> Markup:
-    """A ratio in two digits, before what it is a ratio to: as a percentage where that is less."""
+    """A ratio in two digits, as `3 times` or, below 1, as `30 % of`."""
     short = float(f"{value:.2g}")
     return number(100.0 * short) + " % of" if short < 1.0 else number(short) + " times"
 
 
 def tex(value: float) -> str:
-    """A number given, not computed, as LaTeX: all its digits, large powers of two and ten as such."""
-    if value == int(value) and (whole := int(value)) > 1024 and whole.bit_count() == 1:
-        return f"2^{{{whole.bit_length() - 1}}}"
+    """A parameter as LaTeX: with all digits, or as a large power of two or ten."""
+    if value == int(value) and (integer := int(value)) > 1024 and integer.bit_count() == 1:
+        return f"2^{{{integer.bit_length() - 1}}}"
     digits, _, power = f"{value:.15g}".partition("e")
     if re.fullmatch("10{4,}", digits):
         digits, power = "1", str(len(digits) - 1)

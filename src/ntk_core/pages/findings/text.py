@@ -17,7 +17,7 @@ from .formula import mathml
 
 
 class TextError(ValueError):
-    """Markdown with something left over that a reader would see as source."""
+    """Markdown with LaTeX outside formulas, which a reader would see as source."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def inline(source: str) -> Markup:
 
 
 def sections(source: str, prefix: str) -> Iterator[tuple[Heading | None, Markup]]:
-    """A long text cut at its headings; what stands before the first one comes with None."""
+    """The sections of a long text with their headings; None for the text before the first heading."""
     tokens = _MARKDOWN.parse(source)
     _check(tokens, source)
     heading: Heading | None = None
@@ -72,16 +72,16 @@ def _render(tokens: Sequence[Token]) -> Markup:
 
 
 def _check(tokens: Sequence[Token], source: str) -> None:
-    """Refuse dollars and commands outside formulas and code."""
+    """Raise `TextError` for dollars and commands outside formulas and code."""
     for token in tokens:
         if token.children:
             _check(token.children, token.content)
-        elif token.type == "text" and (left := re.search(r"\$|\\[A-Za-z]+", token.content)):
-            raise TextError(f"{left[0]!r} is left over outside a formula in: {source.strip()[:200]}")
+        elif token.type == "text" and (leftover := re.search(r"\$|\\[A-Za-z]+", token.content)):
+            raise TextError(f"{leftover[0]!r} is outside a formula in: {source.strip()[:200]}")
 
 
 def _plain(self: Any, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-    """A formula in a line, kept together with what touches it on the right: a comma, `-quantile`."""
+    """A formula in a line, unbroken with the text that follows it: a comma, `-quantile`."""
     math = mathml(tokens[at].content)
     if at + 1 == len(tokens) or tokens[at + 1].type != "text":
         return math

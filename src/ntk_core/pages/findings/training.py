@@ -1,4 +1,4 @@
-"""What the page says of trained experiments: does training stay in the ball, in numbers."""
+"""The trained experiments on the page: does training stay in the ball, in numbers."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class Trained:
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """The experiment as the config asks for it."""
+        """The spec of the experiment."""
         return self.answer.spec
 
 
 def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
-    """What the datasets of a trained experiment say."""
-    reply = answer(table, rates)
-    return Trained(reply, _rows(reply) if reply.trained else [], versions(table))
+    """The trained experiment of these datasets."""
+    result = answer(table, rates)
+    return Trained(result, _rows(result) if result.trained else [], versions(table))
 
 
 _OVER = "runs over that bound at one held-out input or more, at the time and level where most are"
 
 
 def _rows(a: Answer) -> list[Number]:
-    """All numbers of the answer that are known, in the order of the story."""
+    """The numbers of the answer that are not NaN, in the order of the page."""
     place = rf"$m={tex(a.m)}$ after {a.time:,} {'step' if a.time == 1 else 'steps'}"
     level = rf"$\delta={tex(a.delta)}$, $\|x\|={tex(a.x_norm)}$"
     rows = [

@@ -91,7 +91,7 @@ def test_without_an_archive_there_is_one_clear_error(tmp_path):
         ({"select": {"experiment": ["f"]}}, r"select\.experiment is 'f'; allowed: e"),
         ({"select": {"m": [128]}}, r"select\.m is 128; archived: 64, 256, 4096 \(experiment e\)"),
         ({"select": {"m": ["wide"]}}, r"select\.m\[0\] is 'wide'; allowed: a list of archived widths"),
-        ({"select": {"quantity": ["error"]}}, r"select\.quantity is \['error'\]; there are"),
+        ({"select": {"quantity": ["error"]}}, r"select\.quantity is \['error'\]; allowed"),
         ({"select": {"seeds": 10**6}}, r"select\.seeds is 1000000; archived: 1 to 1500"),
         ({"select": {"figure": ["pie"]}}, r"select\.figure is 'pie'; allowed with this selection: rate"),
         (

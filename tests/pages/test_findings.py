@@ -281,7 +281,7 @@ def test_unknown_latex_is_an_error_that_names_the_formula(latex):
     "text", ["costs 5$", r"an \alpha outside", "**bold** and $x^2", r"a list\n- \frac12"]
 )
 def test_source_left_over_in_text_is_an_error(text):
-    with pytest.raises(TextError, match="left over"):
+    with pytest.raises(TextError, match="outside a formula"):
         block(text)
 
 

@@ -80,13 +80,19 @@ def test_the_exact_bound_is_the_quantile_of_the_supremum(analysed):
         assert (binom.cdf(over, 1500, over["delta"]) > 1e-6).all()
 
 
+def table_of(experiment, folder):
+    """The quantiles of an experiment of one width, at δ = 1/2 and ‖x‖ = 1."""
+    with workers(ExecutionModel(), 1) as client:
+        shard = Shard(experiment, 1, experiment.m[0], 0, experiment.seeds)
+        simulate_shard(shard, folder / "s.nc", client, lambda _: None)
+        collect(experiment, 1, [folder / "s.nc"], folder / "runs.nc")
+        theory = theory_dataset(experiment, 1, (0.5,), (1.0,), client)
+        return quantile_dataset(folder / "runs.nc", theory, experiment, 1, client)
+
+
 def test_where_a_bound_is_not_known_nothing_is_said_of_runs_over_it(tmp_path):
     wide = DrawnExperiment("wide", "band", ("adversarial",), (4,), (2,), (40.0,), 10)
-    with workers(ExecutionModel(), 1) as client:
-        simulate_shard(Shard(wide, 1, 4, 0, 10), tmp_path / "s.nc", client, lambda _: None)
-        collect(wide, 1, [tmp_path / "s.nc"], tmp_path / "runs.nc")
-        theory = theory_dataset(wide, 1, (0.5,), (1.0,), client)
-        table = quantile_dataset(tmp_path / "runs.nc", theory, wide, 1, client)
+    table = table_of(wide, tmp_path)
     row = table.sel(quantity="linearization_error", bound="exact")
     assert np.isnan(row["exceedance_rate_upper"]).all()
     assert np.isnan(row["bound_ratio"]).all()
@@ -143,11 +149,7 @@ def test_every_variable_is_described(analysed):
 
 def test_one_width_and_one_run_are_still_a_table(tmp_path):
     single = DrawnExperiment("one", "dense", ("aligned",), (4,), (2,), (1.0,), 1)
-    with workers(ExecutionModel(), 1) as client:
-        simulate_shard(Shard(single, 1, 4, 0, 1), tmp_path / "s.nc", client, lambda _: None)
-        collect(single, 1, [tmp_path / "s.nc"], tmp_path / "runs.nc")
-        theory = theory_dataset(single, 1, (0.5,), (1.0,), client)
-        table = quantile_dataset(tmp_path / "runs.nc", theory, single, 1, client)
+    table = table_of(single, tmp_path)
     rates = rate_dataset(table, single, 1)
     assert np.isnan(rates["slope"]).all()
     assert np.isnan(table["mean_standard_error"]).all()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
+from scores import exceedance_score
 
 from ntk_core.experiments.config import schema
 from ntk_core.laws import moments
@@ -190,8 +191,7 @@ def exceedance_scores(shift: float = 0.0) -> np.ndarray:
                 for delta in (0.5, 0.1, 0.01, 0.001):
                     quantile = exact_quantile(law, quantity, m, 2, alpha, delta) * (1 + shift)
                     if quantile > 0:
-                        over = np.count_nonzero(runs[list(QUANTITIES).index(quantity)] > quantile)
-                        scores.append((over - 65536 * delta) / math.sqrt(65536 * delta * (1 - delta)))
+                        scores.append(exceedance_score(runs, quantity, quantile, delta))
     return np.abs(scores)
 
 

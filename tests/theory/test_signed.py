@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from scipy.stats import binom, norm
+from scores import exceedance_score
 
 from ntk_core.laws import moments
 from ntk_core.laws.exact import exact_law, exact_quantile
@@ -192,8 +193,7 @@ def exceedance_scores(shift: float = 0.0) -> np.ndarray:
             for delta in (0.5, 0.1, 0.01, 0.001):
                 quantile = exact_quantile("sphere", quantity, m, d, alpha, delta) * (1 + shift)
                 if quantile > 0:
-                    over = np.count_nonzero(runs[list(QUANTITIES).index(quantity)] > quantile)
-                    scores.append((over - 65536 * delta) / math.sqrt(65536 * delta * (1 - delta)))
+                    scores.append(exceedance_score(runs, quantity, quantile, delta))
     return np.abs(scores)
 
 

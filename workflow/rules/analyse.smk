@@ -61,9 +61,9 @@ rule quantiles:
 # Every statement of the notes with its verdict, from all archived runs and the exact laws.
 rule claims:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=RUN.experiments),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.experiments),
-        rates=expand("results/{experiment}/rates.nc", experiment=RUN.experiments),
+        runs=expand("results/{experiment}/runs.nc", experiment=EXPERIMENTS),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
+        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
     output:
         RUN.claims,
     log:
@@ -73,10 +73,10 @@ rule claims:
     threads: EXECUTION.threads
     resources:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, RUN.experiments, threads, attempt
+            PLAN, EXPERIMENTS, threads, attempt
         ).mem_mb,
         runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, RUN.experiments, threads, attempt
+            PLAN, EXPERIMENTS, threads, attempt
         ).runtime,
     params:
         library=LIBRARY,
@@ -89,10 +89,10 @@ rule claims:
 # What a person wants to know first, as text.
 rule summary:
     input:
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.drawn),
-        rates=expand("results/{experiment}/rates.nc", experiment=RUN.drawn),
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.trained),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=RUN.trained),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
+        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
     output:
         RUN.summary,
     log:

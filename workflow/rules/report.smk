@@ -8,10 +8,10 @@ rule results:
 rule findings:
     input:
         claims=RUN.claims,
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.drawn),
-        rates=expand("results/{experiment}/rates.nc", experiment=RUN.drawn),
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.trained),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=RUN.trained),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
+        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
         figures=[path for path in RUN.figures if path.suffix == ".svg"],
         captions=[CHECKOUT / f"workflow/report/{figure}.rst" for figure in FIGURES + TRAINING_FIGURES],
         proofs=CHECKOUT / "docs/theory.md",
@@ -37,8 +37,8 @@ rule findings:
 # The page on which a reader chooses a cell: its runs, quantiles and bounds. Only grids have cells.
 rule explore:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=RUN.drawn),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=RUN.drawn),
+        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.drawn),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
     output:
         RUN.explore,
     log:
@@ -47,9 +47,11 @@ rule explore:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(PLAN, RUN.drawn, threads, attempt).mem_mb,
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, PLAN.config.drawn, threads, attempt
+        ).mem_mb,
         runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, RUN.drawn, threads, attempt
+            PLAN, PLAN.config.drawn, threads, attempt
         ).runtime,
     params:
         library=LIBRARY,

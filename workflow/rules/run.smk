@@ -7,13 +7,14 @@ from ntk_core.workdir.run import check_run, plan_run
 
 RUN = checked(plan_run, config, FILES)
 PLAN, EXECUTION = RUN.plan, RUN.plan.config.execution
+EXPERIMENTS = list(PLAN.config.experiments)
 # Jobs at once on this machine, and on a cluster.
 CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings.nodes
 if workflow.is_main_process:
     checked(check_run, RUN, CORES, NODES)
 # Names of experiments as patterns for wildcards; the last pattern matches nothing.
-DRAWN = "|".join(RUN.drawn) or "(?!)"
-TRAINED = "|".join(RUN.trained) or "(?!)"
+DRAWN = "|".join(PLAN.config.drawn) or "(?!)"
+TRAINED = "|".join(PLAN.config.trained) or "(?!)"
 SESSION = RUN.session
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from ..laws import LAWS, CustomLaw, read_law
+from ..laws.queries import RANGES
 from .drawn import DrawnExperiment
 from .execution_model import ExecutionModel
 from .models import AnyExperiment
@@ -39,17 +40,24 @@ def _law_file(value: Any) -> CustomLaw:
     return read_law(Path(value))
 
 
+_DELTA, _X_NORM = RANGES["delta"], RANGES["x_norm"]
+
+
 class AnalysisModel(Section):
     """Levels and input norms of the tables. Runs depend on neither."""
 
     delta: Annotated[
-        list[Annotated[float, Field(ge=1e-9, le=0.999)]], Field(min_length=1, max_length=MAX_AXIS), UNIQUE
+        list[Annotated[float, Field(ge=_DELTA.smallest, le=_DELTA.largest)]],
+        Field(min_length=1, max_length=MAX_AXIS),
+        UNIQUE,
     ] = Field(
         default=[0.5, 0.1, 0.01, 0.001],
         description="a list, each once, of numbers, 1.0e-9 to 0.999",
     )
     x_norm: Annotated[
-        list[Annotated[float, Field(ge=1e-12, le=1e12)]], Field(min_length=1, max_length=MAX_AXIS), UNIQUE
+        list[Annotated[float, Field(ge=_X_NORM.smallest, le=_X_NORM.largest)]],
+        Field(min_length=1, max_length=MAX_AXIS),
+        UNIQUE,
     ] = Field(
         default=[0.1, 1.0, 10.0],
         description="a list, each once, of numbers, 1.0e-12 to 1.0e+12",

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..laws import LAWS, CustomLaw
+from ..laws.queries import RANGES
 from ..sampling.data import PIXELS, available
 from .config_errors import shorten
 from .drawn import DrawnExperiment
@@ -32,6 +33,8 @@ def _law(name: str, info: ValidationInfo) -> str:
     return name
 
 
+_M, _D, _ALPHA = RANGES["m"], RANGES["d"], RANGES["alpha"]
+
 Perturbations = Annotated[
     list[Annotated[str, AfterValidator(_law)]],
     Field(
@@ -42,7 +45,7 @@ Perturbations = Annotated[
     UNIQUE,
 ]
 Widths = Annotated[
-    list[Annotated[int, Field(ge=2, le=2**40, multiple_of=2)]],
+    list[Annotated[int, Field(ge=_M.smallest, le=_M.largest, multiple_of=2)]],
     Field(
         min_length=1,
         max_length=MAX_AXIS,
@@ -51,12 +54,12 @@ Widths = Annotated[
     UNIQUE,
 ]
 Dimensions = Annotated[
-    list[Annotated[int, Field(ge=1, le=2**20)]],
+    list[Annotated[int, Field(ge=_D.smallest, le=_D.largest)]],
     Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of whole numbers, 1 to 2^20"),
     UNIQUE,
 ]
 Radii = Annotated[
-    list[Annotated[float, Field(ge=1e-9, le=1e6)]],
+    list[Annotated[float, Field(ge=_ALPHA.smallest, le=_ALPHA.largest)]],
     Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of numbers, 1.0e-9 to 1.0e+6"),
     UNIQUE,
 ]

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..datasets.quantiles import NOISE
 from ..datasets.statistics import Z
-from ..laws import LAWS
+from ..laws import LAWS, DisplacementLaw
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.atomic import replacing
@@ -67,7 +67,7 @@ def law_colours(laws: Sequence[str]) -> dict[str, Any]:
 
 def law_marker(law: str) -> str:
     """The marker of a law's points; custom laws share one."""
-    return LAWS[law].marker if law in LAWS else "^"
+    return LAWS[law].marker if law in LAWS else DisplacementLaw.marker
 
 
 def nearest_to_one(values: Array) -> float:

@@ -71,9 +71,7 @@ class CustomLaw:
         missing, fails, or leaves the ball.
         """
         weights, project = self._functions()
-        return DisplacementLaw(
-            self.name, weights, partial(_band_sums, project), lambda d: PAIR_NS, label=self.name
-        )
+        return DisplacementLaw(self.name, weights, partial(_band_sums, project), lambda d: PAIR_NS)
 
     def _functions(self) -> tuple[Weights, Projection]:
         if not self.may_run:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,23 @@ from ..theory import bounds
 from . import LAWS, exact
 from . import moments as law_moments
 
+
+class Range(NamedTuple):
+    """Smallest and largest value of an argument, and both in words for messages."""
+
+    smallest: float
+    largest: float
+    words: str
+
+
 RANGES = {
-    "m": (2, 2**40, "even whole numbers, 2 to 2^40"),
-    "d": (1, 2**20, "whole numbers, 1 to 2^20"),
-    "alpha": (1e-9, 1e6, "numbers, 1e-9 to 1e6"),
-    "delta": (1e-9, 0.999, "numbers, 1e-9 to 0.999"),
-    "x_norm": (1e-12, 1e12, "numbers, 1e-12 to 1e12"),
+    "m": Range(2, 2**40, "even whole numbers, 2 to 2^40"),
+    "d": Range(1, 2**20, "whole numbers, 1 to 2^20"),
+    "alpha": Range(1e-9, 1e6, "numbers, 1e-9 to 1e6"),
+    "delta": Range(1e-9, 0.999, "numbers, 1e-9 to 0.999"),
+    "x_norm": Range(1e-12, 1e12, "numbers, 1e-12 to 1e12"),
 }
-"""Smallest and largest value of each argument, and both in words for messages."""
+"""Where theory is asked for: by the functions below, and by a config."""
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BandBlock:
-    """The band of a block of runs, as a law's band form receives it.
+    """The band of a block of runs, see `laws.law.Band`; `streams` names the block's generators.
 
-    `pairs` `(runs of a whole block,)` is K, the pairs of each run that lie in the band. The law draws the
-    first `runs` of them, whose values must not depend on that number: draw counts over all of `pairs`,
-    then cut. `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖;
-    `streams` names the block's generators.
+    `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖.
     """
 
     pairs: NDArray[np.int64]
@@ -38,21 +35,18 @@ class BandBlock:
     streams: Streams
 
     def generator(self, variate: str) -> np.random.Generator:
-        """The block's generator of this name."""
+        """See `Band`."""
         return self.streams.generator(variate)
 
     def position_sums(self, counts: NDArray[np.int64]) -> Array:
-        """Σ |a|/(r‖x‖) over `counts[i]` neurons of the band for every run i; shape of `counts`."""
+        """See `Band`."""
         from .kernels.flips import position_sums
         from .kernels.position import positions
 
         return position_sums(counts, positions(self.radius), *self._streams())
 
     def direction_sums(self, counts: NDArray[np.int64]) -> Array:
-        """Flips, Σ c|a|/(r‖x‖) and Σ c|b|/(r‖x‖) over the flips of `counts[i]` pairs for every run i.
-
-        Both neurons of a pair move in random directions; shape `(3, runs)`.
-        """
+        """See `Band`."""
         from .kernels.direction import directions
         from .kernels.flips import direction_sums
         from .kernels.position import positions
@@ -60,10 +54,7 @@ class BandBlock:
         return direction_sums(counts, positions(self.radius), directions(self.d), *self._streams())
 
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
-        """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
-
-        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`.
-        """
+        """See `Band`."""
         sums = np.zeros((3, counts.size))
         edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         for number, (a, t) in enumerate(self.projected(int(edges[-1]), project)):
@@ -104,11 +95,5 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
     radius = cell.alpha / math.sqrt(cell.m)
     probability = band_probability(radius)
     pairs = streams.generator("pairs").binomial(cell.m // 2, probability, size=cell.block)
-    block = BandBlock(
-        pairs=pairs,
-        runs=runs,
-        radius=radius,
-        d=cell.d,
-        streams=streams,
-    )
+    block = BandBlock(pairs, runs, radius, cell.d, streams)
     return run_quantities(cell.m, cell.alpha, pairs[:runs], cell.law.band(block))

@@ -56,10 +56,8 @@ def full_step_law(quantity: str, m: int, alpha: float, share: float = 1.0) -> Ex
 def random_direction_law(quantity: str, m: int, d: int, alpha: float) -> ExactLaw | None:
     """The exact law where both neurons of a pair move in independent uniform directions of R^d.
 
-    None beyond `MAX_RADIUS`, where it is not computed.
+    None beyond `MAX_RADIUS`, or where a quantity is no sum of such terms.
     """
-    if quantity == "band_fraction":
-        return band_fraction_law(m, alpha)
     n, radius, unit = m // 2, alpha / math.sqrt(m), QUANTITIES[quantity].unit(m, alpha)
     if quantity == "sign_change_fraction":
         one_flip = band_integral(lambda s: 2.0 * upper_tail(s, d) * (1.0 - upper_tail(s, d)), radius)

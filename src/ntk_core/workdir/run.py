@@ -5,14 +5,14 @@ All that the workflow needs of the library while it plans is here, so that it re
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..archive.reanalysis import Reanalysis, parse_reanalysis
 from ..execution.workers import check as check_execution
 from ..experiments.config import parse_config
 from ..experiments.config_file import read_config_file, with_law_paths
@@ -24,12 +24,24 @@ from ..storage.checksums import MANIFEST, seal_path
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job, Monitor
 
+if TYPE_CHECKING:
+    from ..archive.reanalysis import Reanalysis
+
 FORMATS = ("svg", "pdf", "png")
 """Formats of every figure."""
 
 
 class RunError(ValueError):
     """A run that cannot be planned or started; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def _as_run_error(problem: str) -> Iterator[None]:
+    """A `ConfigError` as a `RunError` that begins with the problem."""
+    try:
+        yield
+    except ConfigError as error:
+        raise RunError(f"{problem}:\n{error}") from None
 
 
 def check_start(files: Sequence[str | Path]) -> None:
@@ -39,11 +51,9 @@ def check_start(files: Sequence[str | Path]) -> None:
     """
     if not os.access(".", os.W_OK):
         raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
-    try:
+    with _as_run_error("The config cannot be run"):
         for file in files:
             read_config_file(Path(file))
-    except ConfigError as error:
-        raise RunError(f"The config cannot be run:\n{error}") from None
 
 
 @dataclass(frozen=True)
@@ -62,26 +72,12 @@ class Run:
     archive = (Path("archive.zip"), Path("archive") / MANIFEST, seal_path(Path("archive") / MANIFEST))
 
     @property
-    def experiments(self) -> list[str]:
-        """Names of all experiments."""
-        return list(self.plan.config.experiments)
-
-    @property
-    def drawn(self) -> list[str]:
-        """Names of the experiments whose displacements are drawn."""
-        return self.plan.config.drawn
-
-    @property
-    def trained(self) -> list[str]:
-        """Names of the experiments that are trained."""
-        return self.plan.config.trained
-
-    @property
     def figures(self) -> list[Path]:
         """Each figure of each experiment, in each format."""
+        config = self.plan.config
         return [
             self.results / "figures" / f"{name}-{figure}.{suffix}"
-            for names, figures in ((self.drawn, FIGURES), (self.trained, TRAINING_FIGURES))
+            for names, figures in ((config.drawn, FIGURES), (config.trained, TRAINING_FIGURES))
             for name in names
             for figure in figures
             for suffix in FORMATS
@@ -90,10 +86,10 @@ class Run:
     @property
     def products(self) -> list[Path]:
         """All results but the manifest and the report, in the order of the data."""
-        kinds = ("runs", "quantiles", "rates")
-        datasets = [self.results / name / f"{kind}.nc" for name in self.experiments for kind in kinds]
-        datasets += [self.results / name / "theory.nc" for name in self.drawn]
-        pages = [self.claims, self.summary, self.findings, *([self.explore] if self.drawn else [])]
+        config, kinds = self.plan.config, ("runs", "quantiles", "rates")
+        datasets = [self.results / name / f"{kind}.nc" for name in config.experiments for kind in kinds]
+        datasets += [self.results / name / "theory.nc" for name in config.drawn]
+        pages = [self.claims, self.summary, self.findings, *([self.explore] if config.drawn else [])]
         return [*datasets, *self.figures, *pages]
 
     @property
@@ -109,19 +105,17 @@ def plan_run(config: dict[str, Any], files: Sequence[str | Path]) -> Run:
     Paths of a user's own laws are made absolute in `config` itself, because the call that writes the report
     gets it in another folder. Raises `RunError`.
     """
-    try:
+    with _as_run_error("The config cannot be run"):
         config.update(with_law_paths(config, [Path(file) for file in files]))
         return Run(Plan(parse_config(config), Run.results))
-    except ConfigError as error:
-        raise RunError(f"The config cannot be run:\n{error}") from None
 
 
 def plan_reanalysis(config: dict[str, Any]) -> Reanalysis:
     """What a config asks of an archive. Raises `RunError`."""
-    try:
+    from ..archive.reanalysis import parse_reanalysis  # xarray is slow to import
+
+    with _as_run_error("The archive cannot be reanalysed"):
         return parse_reanalysis(config)
-    except ConfigError as error:
-        raise RunError(f"The archive cannot be reanalysed:\n{error}") from None
 
 
 def check_run(run: Run, cores: int, nodes: int | None) -> None:
@@ -129,12 +123,10 @@ def check_run(run: Run, cores: int, nodes: int | None) -> None:
 
     `nodes` is how many jobs a cluster gets at once; None where all is done here. Raises `RunError`.
     """
-    try:
+    with _as_run_error("The config cannot be run"):
         check_execution(run.plan.config.execution)
         check_size(run.plan, local=nodes is None)
         run.plan.check_laws()
-    except ConfigError as error:
-        raise RunError(f"The config cannot be run:\n{error}") from None
     print(estimate(run.plan, nodes or cores), file=sys.stderr)
 
 

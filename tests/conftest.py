@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 import fcntl
 import hashlib
@@ -29,6 +30,13 @@ from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.storage.netcdf import write
+
+# A property is not false because the machine is busy. The environment of test_autodiff.py has no Hypothesis.
+with contextlib.suppress(ModuleNotFoundError):
+    from hypothesis import settings
+
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = ROOT / "Snakefile"

@@ -109,7 +109,7 @@ def test_levels_near_0_and_1_agree_with_direct_enumeration(quantity, alpha):
 LEVELS = json.loads(schema())["$defs"]["AnalysisModel"]["properties"]["delta"]["items"]
 
 
-@settings(max_examples=150, derandomize=True, database=None, deadline=None)
+@settings(max_examples=150, derandomize=True, database=None)
 @given(
     st.sampled_from([*itertools.product(("adversarial", "aligned", "sphere"), QUANTITIES)]),
     st.one_of(st.sampled_from([1, 2, 3, 4, 2**39]), st.integers(1, 2**39)),

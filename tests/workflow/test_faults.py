@@ -284,10 +284,10 @@ def test_a_job_that_runs_into_its_memory_limit(tmp_path, whole):
 
 
 def simulating(pid: int) -> list[psutil.Process]:
-    """The jobs of a run that simulate."""
+    """The jobs of a run that simulate; a process that is just starting or ending has no command line."""
     with contextlib.suppress(psutil.Error):
-        found = psutil.Process(pid).children(recursive=True)
-        return [one for one in found if one.cmdline()[-1].endswith("simulate.py")]
+        children = psutil.Process(pid).children(recursive=True)
+        return [child for child in children if "simulate.py" in " ".join(child.cmdline())]
     return []
 
 

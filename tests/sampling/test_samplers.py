@@ -11,8 +11,8 @@ from scipy.stats import ks_2samp
 
 from ntk_core.laws import LAWS
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling import dense
 from ntk_core.sampling.cell import BLOCK, Cell
-from ntk_core.sampling.dense import DENSE_BUDGET
 from ntk_core.sampling.samplers import simulate
 
 KS_CASES = [
@@ -53,12 +53,18 @@ def test_any_stretch_of_seeds_is_the_same_bits(law, sampler, m, d):
         assert np.array_equal(simulate(9, cell, low, high), whole[:, low:high])
 
 
-def test_memory_budget_does_not_change_what_is_drawn():
-    """Runs are drawn in groups; a group of one and a group of many give the same runs."""
-    cell = Cell("dense", "sphere", 64, 3, 1.0)
-    whole = simulate(9, cell, 0, 64)
-    one_by_one = np.concatenate([simulate(9, cell, seed, seed + 1) for seed in range(64)], axis=1)
-    assert np.array_equal(whole, one_by_one)
+@pytest.mark.parametrize("law", LAWS)
+def test_networks_drawn_together_are_those_drawn_alone_and_parts_are_others(law, monkeypatch):
+    """Runs have 192 weights: `FORMAT_WEIGHTS` from there on only groups them, below it cuts them."""
+    cell = Cell("dense", law, 64, 3, 1.0)
+    drawn = {}
+    for weights in (96, 192, 1000, dense.FORMAT_WEIGHTS):
+        monkeypatch.setattr(dense, "FORMAT_WEIGHTS", weights)
+        drawn[weights] = simulate(9, cell, 0, 64)
+    cut, *whole = drawn.values()
+    assert all(np.array_equal(values, whole[0]) for values in whole)
+    assert np.count_nonzero(cut[0] != whole[0][0]) > (60 if law == "sphere" else 10)
+    assert law == "sphere" or cut == pytest.approx(whole[0], rel=0, abs=1e-14)  # rounding alone
 
 
 def test_runs_differ_by_everything_in_their_name():
@@ -106,7 +112,7 @@ def test_dense_memory_is_flat_in_width():
         simulate(1, Cell("dense", "sphere", m, 64, 1.0), 0, 1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert max(peaks) < 24 * 8 * DENSE_BUDGET
+    assert max(peaks) < 24 * 8 * dense.FORMAT_WEIGHTS
 
 
 @pytest.mark.parametrize("alpha", [1e-9, 1e-3, 1e6])

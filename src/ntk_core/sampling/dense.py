@@ -13,8 +13,12 @@ from ..quantities import summed_quantities
 from .cell import Cell
 from .streams import Streams
 
-DENSE_BUDGET = 1 << 17
-"""Weights that the dense sampler draws at once; each takes a few dozen bytes of memory."""
+FORMAT_WEIGHTS = 1 << 17
+"""Weights m·d drawn at once; each takes a few dozen bytes of memory. Part of the format, as a block is.
+
+A network of more is cut into parts, each drawn and added up for itself, and a custom law receives as many whole
+networks as have these weights.
+"""
 
 
 def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
@@ -47,8 +51,8 @@ class Networks(NamedTuple):
 def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks]:
     """The networks of the first `runs` runs of a dense block, weights and all.
 
-    The input is x = (1, …, 1)/√d. As many runs as fit the budget come together. A network that exceeds it
-    comes in blocks of pairs. A custom law may read a whole network and draw in any order, so it receives
+    The input is x = (1, …, 1)/√d. Runs of `FORMAT_WEIGHTS` weights come together. A network of more
+    comes in parts of as many pairs. A custom law may read a whole network and draw in any order, so it receives
     whole networks, always as many together as in a whole block.
     """
     from .kernels.neurons import symmetric_weights  # compiled: slow to import
@@ -59,8 +63,8 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     law, normal, radius = cell.law, ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     half = cell.m // 2
-    pairs_at_once = half if cell.custom else max(1, min(half, DENSE_BUDGET // (2 * cell.d)))
-    runs_at_once = max(1, DENSE_BUDGET // (2 * pairs_at_once * cell.d))
+    pairs_at_once = half if cell.custom else max(1, min(half, FORMAT_WEIGHTS // (2 * cell.d)))
+    runs_at_once = max(1, FORMAT_WEIGHTS // (2 * pairs_at_once * cell.d))
     for first in range(0, runs, runs_at_once):
         run_slice = slice(first, min(first + runs_at_once, runs))
         run_count = min(first + runs_at_once, cell.block) - first if cell.custom else run_slice.stop - first

@@ -1,0 +1,133 @@
+"""Runs are what they were: numbers of each sampler and law, as the first code of this format gave them.
+
+`golden.json` has them by case and variable. Counts of neurons are whole, so a digest stands for all of them; a
+real number may differ in its last digits where another math library is used (docs/randomness.md), so a weighted
+mean over the runs stands for them, to nine digits. Each changed draw changes both. Only a new
+`FORMAT_VERSION` makes new ones: `PYTHONPATH=src:tests .venv/bin/python tests/sampling/test_golden.py` writes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntk_core.laws import LAWS, CustomLaw
+from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.cell import Cell
+from ntk_core.sampling.data import load
+from ntk_core.sampling.descent import train
+from ntk_core.sampling.samplers import simulate
+from ntk_core.sampling.streams import FORMAT_VERSION
+from ntk_core.sampling.training import RUN_VARIABLES, Training
+
+FILE = Path(__file__).with_name("golden.json")
+ENTROPY = 20261123
+OWN = """
+import numpy as np
+
+def weights(rng, x, w0, c, radius):
+    u = rng.standard_normal(w0.shape)
+    u *= radius / np.linalg.norm(u, axis=-1, keepdims=True)
+    return rng.random(c.shape)[..., None] * u
+
+def band(rng, position, sign, c, d, radius):
+    return rng.random(position.shape) * rng.uniform(-1, 1, position.shape)
+"""
+"""A law whose draws depend on how many pairs and networks it is called for."""
+
+POINTS = {
+    "band": [(2, 1, 1.0), (64, 2, 0.5), (4096, 3, 1.0), (2**20, 64, 2.0), (16, 5, 40.0)],
+    "dense": [(2, 1, 1.0), (64, 2, 0.5), (46, 3, 1.0), (128, 64, 2.0), (256, 520, 1.0)],
+}
+"""(m, d, α); the last dense network has more than 2^17 weights."""
+
+SEEDS = {"band": [(0, 40), (1020, 1028)], "dense": [(0, 4), (62, 66)]}
+"""From the first block, and across the edge to the second; of large networks the former alone."""
+
+TRAININGS = {
+    "digits": Training("digits", (3, 8), 64, 6, 5, "squared", 1.0, 8, None),
+    "teacher": Training("teacher", (), 3, 6, 5, "logistic", 1.5, 20, None),
+    "target": Training("teacher", (), 8, 4, 3, "squared", 0.5, 64, 0.05),
+    "diverging": Training("teacher", (), 3, 6, 5, "squared", 6.0, 32, None),
+}
+
+
+def drawn(sampler: str, law: str, m: int, d: int, alpha: float) -> dict[str, np.ndarray]:
+    own = CustomLaw(law, OWN, "own.py", may_run=True) if law == "own" else None
+    cell = Cell(sampler, law, m, d, alpha, own)
+    stretches = SEEDS[sampler][: 1 if sampler == "dense" and m * d > 1000 else 2]
+    values = np.concatenate([simulate(ENTROPY, cell, *seeds) for seeds in stretches], axis=1)
+    return dict(zip(QUANTITIES, values, strict=True))
+
+
+def trained(name: str, m: int, seed: int) -> dict[str, np.ndarray]:
+    """The quantities at the held-out inputs, which come last, and the numbers of a run."""
+    training = TRAININGS[name]
+    run = train(training, load(training, ENTROPY), ENTROPY, m, seed)
+    values = run.variables() | {"steps": np.array(run.steps), "status": np.array(int(run.status))}
+    for quantity in QUANTITIES:
+        values[quantity] = values[quantity][:, -training.held_out_inputs :]
+    return values
+
+
+CASES = {
+    f"{sampler} {law} m={m} d={d} alpha={alpha:g}": (drawn, (sampler, law, m, d, alpha))
+    for sampler, points in POINTS.items()
+    for law in (*LAWS, "own")
+    for m, d, alpha in points
+} | {
+    f"trained {name} m={m} seed={seed}": (trained, (name, m, seed))
+    for name in TRAININGS
+    for m, seed in ((4, 0), (64, 3))
+}
+COUNTS = {"sign_change_fraction", "band_fraction", "flipped_neurons", "flipped_fraction", "steps", "status"}
+NAMES = (*QUANTITIES, *RUN_VARIABLES, "steps", "status")
+
+
+def fingerprint(case: str) -> dict[str, str | float | None]:
+    """What stands for each variable of a case; None where a run has diverged and nothing is left."""
+    function, arguments = CASES[case]
+    return {
+        name: _digest(values, arguments) if name in COUNTS else _weighted_mean(values)
+        for name, values in function(*arguments).items()
+    }
+
+
+def _digest(values: np.ndarray, arguments: tuple) -> str:
+    """Of whole numbers: fractions times the neurons, or times the neurons and training inputs."""
+    whole = arguments[2] if len(arguments) == 5 else arguments[1] * TRAININGS[arguments[0]].training_inputs
+    counts = np.rint(np.nan_to_num(values, nan=-1.0) * whole).astype("<i8")
+    return hashlib.sha256(np.ascontiguousarray(counts).tobytes()).hexdigest()[:16]
+
+
+def _weighted_mean(values: np.ndarray) -> float | None:
+    """Weights grow from the first value to the last, so their order matters."""
+    flat = values[np.isfinite(values)].ravel()
+    weights = np.arange(1, flat.size + 1) / flat.size
+    return math.fsum(weights * flat) / flat.size if flat.size else None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_runs_are_what_they_were(case):
+    golden = json.loads(FILE.read_text())
+    assert golden["format_version"] == FORMAT_VERSION
+    values = fingerprint(case)
+    for name, value in golden["cases"][case].items():
+        expected = value if name in COUNTS or value is None else pytest.approx(value, rel=1e-9, abs=1e-13)
+        assert values[name] == expected, name
+
+
+def test_there_are_numbers_of_every_case():
+    golden = json.loads(FILE.read_text())["cases"]
+    assert list(golden) == list(CASES)
+    assert all(set(golden[case]) in ({*QUANTITIES}, {*NAMES}) for case in golden)
+
+
+if __name__ == "__main__":
+    fingerprints = {case: fingerprint(case) for case in CASES}
+    FILE.write_text(json.dumps({"format_version": FORMAT_VERSION, "cases": fingerprints}, indent=1) + "\n")

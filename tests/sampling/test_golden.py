@@ -1,9 +1,9 @@
 """Runs are what they were: numbers of each sampler and law, as the first code of this format gave them.
 
-`golden.json` has them by case and variable. Counts of neurons are whole, so a digest stands for all of them; a
-real number may differ in its last digits where another math library is used (docs/randomness.md), so a weighted
-mean over the runs stands for them, to nine digits. Each changed draw changes both. Only a new
-`FORMAT_VERSION` makes new ones: `PYTHONPATH=src:tests .venv/bin/python tests/sampling/test_golden.py` writes them.
+`golden.json` has them by case and variable. Counts of neurons are whole, so a digest stands for them. Real
+numbers differ in their last digits where the math library is another one (docs/randomness.md), so a weighted
+mean stands for them, to nine digits. A draw that changes changes both. Only a new `FORMAT_VERSION` makes new
+ones: `PYTHONPATH=src .venv/bin/python tests/sampling/test_golden.py` writes them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from .streams import Streams
 FORMAT_WEIGHTS = 1 << 17
 """Weights m·d drawn at once; each takes a few dozen bytes of memory. Part of the format, as a block is.
 
-A network of more is cut into parts, each drawn and added up for itself, and a custom law receives as many whole
+A network of more is cut into parts, each drawn and added up for itself. A custom law receives as many whole
 networks as have these weights.
 """
 
@@ -51,9 +51,9 @@ class Networks(NamedTuple):
 def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks]:
     """The networks of the first `runs` runs of a dense block, weights and all.
 
-    The input is x = (1, …, 1)/√d. Runs of `FORMAT_WEIGHTS` weights come together. A network of more
-    comes in parts of as many pairs. A custom law may read a whole network and draw in any order, so it receives
-    whole networks, always as many together as in a whole block.
+    The input is x = (1, …, 1)/√d. As many runs come together as have `FORMAT_WEIGHTS` weights. A network of
+    more comes in parts. A custom law may read a whole network and draw in any order, so it receives whole
+    networks, always as many together as in a whole block.
     """
     from .kernels.neurons import symmetric_weights  # compiled: slow to import
     from .kernels.ziggurat import ziggurat

@@ -19,7 +19,7 @@ NOW, FIRST, EVER = np.uint8(1), np.uint8(2), np.uint8(4)
 """Bits of a neuron and an input: the sign indicator now and at the start, and whether it ever differed."""
 
 LOGISTIC_TAIL = 30.0
-"""|v| above which log(1 + exp(-v)) is exp(-v) or -v to all digits."""
+"""|v| above which log(1 + exp(-v)) is exp(-v) or -v to 13 digits."""
 
 
 class Problem(NamedTuple):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import random
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import netCDF4
@@ -17,8 +19,11 @@ from command_line import call
 from conftest import EXPERIMENT
 from trained import EXPERIMENTS
 
+from ntk_core.archive import replay
+from ntk_core.archive.replay import random_blocks
 from ntk_core.archive.verify import Fault, check
 from ntk_core.datasets.runs import collect
+from ntk_core.datasets.runs_file import open_runs
 from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -185,13 +190,31 @@ def test_recomputing_finds_what_no_checksum_can(results):
     tamper(results / "e/runs.nc")
     remade(results)
     assert call("verify", results)[0] == 0
-    # 12 cells of 2 blocks each: of 400 draws one misses the changed block with probability 4e-8
     code, output = call("verify", results, "--recompute", 400)
     assert code == 1
     told = "recomputed e (band, sphere, m = 256, d = 2, alpha = 2, seeds 0 to 1023): 1 runs differ in delta1"
-    assert told in output
     assert f"{told}\n" in output
     assert "seeds 1024 to 1499): the same bits" in output
+    lines = output.splitlines()
+    assert len(set(lines)) == len(lines) == 1 + 24 + 1  # 12 cells of 2 blocks each, once
+    told = "recomputed 24 of 24 blocks: where one alone is altered, the chance to miss it is 1 - 24/24 = 0.0%"
+    assert lines[-1] == told
+
+
+def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(results, monkeypatch):
+    """Each of the 24 is left out by 1 - 6/24 of 2000 draws; by chance one is 5 standard errors off at 1.4e-5."""
+    monkeypatch.setattr(replay, "Random", lambda generator=random.Random(3): generator)
+    with open_runs(results / "e/runs.nc") as runs:
+        drawn = [random_blocks([runs], 6) for _ in range(2000)]
+    assert {count for _, count in drawn} == {24}
+    times = Counter(str(block) for blocks, _ in drawn for block in blocks)
+    assert all(len({str(block) for block in blocks}) == 6 for blocks, _ in drawn)
+    assert len(times) == 24
+    missed = 1 - np.array(list(times.values())) / 2000
+    assert np.all(np.abs(missed - (1 - 6 / 24)) < 5 * math.sqrt(0.25 * 0.75 / 2000))
+    output = call("verify", results, "--recompute", 6)[1]
+    assert output.splitlines()[-1].startswith("recomputed 6 of 24 blocks: ")
+    assert output.endswith("the chance to miss it is 1 - 6/24 = 75.0%\n")
 
 
 RUN = ("--experiment", "e", "--perturbation", "sphere", "--m", 256, "--d", 2, "--alpha", 2, "--seed")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
 import numpy as np
@@ -175,9 +177,14 @@ BLOCKS: dict[str, Callable[..., Block | TrainedRun]] = {"drawn": Block, "trained
 
 def random_blocks(
     files: Sequence[DrawnRunsFile | TrainedRunsFile], count: int
-) -> Iterator[Block | TrainedRun]:
-    """`count` blocks at random, each block of the files equally likely."""
-    random = Random()  # not seeded: other blocks at each call
+) -> tuple[list[Block | TrainedRun], int]:
+    """`count` different blocks at random, or all where there are fewer; and the number of all blocks."""
     cells = [(runs, *cell) for runs in files for cell in runs.blocks()]
-    for runs, index, numbers in random.choices(cells, weights=[len(cell[2]) for cell in cells], k=count):
-        yield BLOCKS[runs.experiment.kind](runs, index, random.choice(numbers))
+    ends = list(accumulate(len(numbers) for _, _, numbers in cells))
+    chosen = Random().sample(range(ends[-1]), min(count, ends[-1]))  # not seeded: others at each call
+    blocks = []
+    for place in chosen:
+        cell = bisect_right(ends, place)
+        runs, index, numbers = cells[cell]
+        blocks.append(BLOCKS[runs.experiment.kind](runs, index, numbers[place - ends[cell]]))
+    return blocks, ends[-1]

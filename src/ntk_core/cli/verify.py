@@ -27,7 +27,7 @@ def verify(
     path: Results = Path("results"),
     recompute: Annotated[
         int,
-        typer.Option(min=0, help="recompute this many random blocks of runs, and compare all bits"),
+        typer.Option(min=0, help="recompute this many blocks of runs, drawn at random, and compare all bits"),
     ] = 0,
     run_archived_code: RunCode = False,
     json: Json = False,
@@ -38,6 +38,9 @@ def verify(
     is one, 2 if there is no manifest. `report.html` is not compared: it contains run times. Shards are not
     in the manifest: each is compared with its seal and with runs.nc. A shard of other runs, for instance
     of another config, is extra.
+
+    A manifest can be made to fit altered runs; only recomputing shows those. N of B blocks are drawn without
+    repetition, so one altered block is missed with chance 1 - N/B, which the last line says.
 
     \b
     Examples:
@@ -56,18 +59,18 @@ def verify(
         report(f"{fault.kind}: {path / fault.path}")
     if not checked.faults:
         report(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
-    recomputed = _recompute(path, recompute, run_archived_code, report) if recompute else {}
+    recomputed, blocks = _recompute(path, recompute, run_archived_code, report) if recompute else ({}, None)
     if json:
         faults = [asdict(fault) for fault in checked.faults]
-        counts = {"files": checked.files, "shards": checked.shards}
+        counts = {"files": checked.files, "shards": checked.shards, "blocks": blocks}
         print_json(counts | {"faults": faults, "recomputed": recomputed})
     raise typer.Exit(DIFFERENT if checked.faults or any(recomputed.values()) else 0)
 
 
 def _recompute(
     path: Path, count: int, run_archived_code: bool, report: Callable[[str], None]
-) -> dict[str, dict[str, int]]:
-    """Number of runs that differ from the archived ones, by block and variable, in random blocks."""
+) -> tuple[dict[str, dict[str, int]], int]:
+    """Runs that differ from the archived ones, by block and variable, in random blocks; and all blocks."""
     from ..archive.replay import random_blocks
     from ..datasets.runs_file import open_runs
     from ..datasets.validation import ResultsError
@@ -81,7 +84,8 @@ def _recompute(
                 stack.enter_context(runs).allow_code(run_archived_code)
             if not files:
                 refuse(f"{path} holds no runs.nc")
-            for block in random_blocks(files, count):
+            chosen, blocks = random_blocks(files, count)
+            for block in chosen:
                 differing = recomputed[str(block)] = block.differing()
                 faults = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
                 report(f"recomputed {block}: {faults or 'the same bits'}")
@@ -89,7 +93,12 @@ def _recompute(
             refuse(error)
         except MemoryError:
             refuse(f"{path}: a run needs more memory than there is")
-    return recomputed
+    number = len(recomputed)
+    report(
+        f"recomputed {number:,} of {blocks:,} blocks: where one alone is altered, "
+        f"the chance to miss it is 1 - {number:,}/{blocks:,} = {1.0 - number / blocks:.1%}"
+    )
+    return recomputed, blocks
 
 
 @app.command()

@@ -202,8 +202,9 @@ def test_recomputing_finds_what_no_checksum_can(results):
 
 
 def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(results, monkeypatch):
-    """Each of the 24 is left out by 1 - 6/24 of 2000 draws; by chance one is 5 standard errors off at 1.4e-5."""
-    monkeypatch.setattr(replay, "Random", lambda generator=random.Random(3): generator)
+    """Each of the 24 is left out by 1 - 6/24 of 2000 draws; one is 5 standard errors off at chance 1.4e-5."""
+    generator = random.Random(3)
+    monkeypatch.setattr(replay, "Random", lambda: generator)
     with open_runs(results / "e/runs.nc") as runs:
         drawn = [random_blocks([runs], 6) for _ in range(2000)]
     assert {count for _, count in drawn} == {24}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import itertools
 import re
 
 import matplotlib.pyplot as plt
@@ -17,7 +20,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.figures import FIGURES, save
+from ntk_core.figures import FIGURES, drawable, save
 from ntk_core.laws import CustomLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
@@ -131,6 +134,24 @@ def test_failures_are_those_of_the_exact_law(tables):
     share = np.mean(runs > limit)
     assert abs(line.get_ydata()[-1] * 0.01 - share) < 4.5 * np.sqrt(share / 100_000)  # 7e-6 by chance
     assert not np.isfinite(drawn.axes[0].lines[1].get_ydata()).any()
+
+
+SUBSETS = [frozenset(subset) for size in range(1, 6) for subset in itertools.combinations(QUANTITIES, size)]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_is_drawn_from_each_subset_of_quantities_for_which_it_is_offered(tables, figure):
+    """And from no other. The least subsets for which it is are drawn; the largest for which not fail."""
+    offered = {subset for subset in SUBSETS if figure in drawable(subset)}
+    least = [s for s in offered if not any(other < s for other in offered)]
+    largest = [s for s in SUBSETS if s not in offered and all(o in offered for o in SUBSETS if o > s)]
+    assert all(larger in offered for s in offered for larger in SUBSETS if larger > s)
+    draw = importlib.import_module(f"ntk_core.figures.{figure}").draw
+    for subset in [*least, *largest]:
+        selection = {"quantity": [name for name in QUANTITIES if name in subset]}
+        with contextlib.nullcontext() if subset in offered else pytest.raises(KeyError):
+            draw(*(dataset.sel(selection) for dataset in tables["narrow"]))
+        plt.close("all")
 
 
 def test_unknown_figure_is_refused(tables, tmp_path):

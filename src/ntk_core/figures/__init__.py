@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
+
+from ..quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,13 +19,16 @@ FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slop
 TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
 """Names of the figures of a trained experiment."""
 
-NEEDS: dict[str, set[str]] = {"collapse": {"linearization_error", "delta1", "delta2"}, "failure": set()}
-"""Quantities that a figure of a grid needs; the others need the linearization error only."""
-
 
 def drawable(quantities: Collection[str]) -> tuple[str, ...]:
-    """The figures of a grid that can be drawn from these quantities."""
-    return tuple(name for name in FIGURES if NEEDS.get(name, {"linearization_error"}) <= set(quantities))
+    """The figures of a grid that can be drawn from these quantities, all or some of `QUANTITIES`.
+
+    A figure's module has what it needs as `NEEDS`; without that it needs the linearization error.
+    """
+    if set(quantities) == set(QUANTITIES):
+        return FIGURES  # without the second that the plotting library takes to import
+    needs = {name: getattr(_module(name), "NEEDS", {"linearization_error"}) for name in FIGURES}
+    return tuple(name for name in FIGURES if needs[name] <= set(quantities))
 
 
 def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path]) -> None:
@@ -36,5 +42,9 @@ def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path
     from . import style  # seaborn takes a second to import
 
     with style.context():
-        figure = import_module(f"{__name__}.{name}").draw(table, rates)
+        figure = _module(name).draw(table, rates)
         style.write(figure, [Path(path) for path in paths])
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")

@@ -15,6 +15,7 @@ from . import style
 
 CLAIM = r"Times $\sqrt{m}$, every quantity settles at its theoretical constant; random directions fall below"
 QUANTITIES_SHOWN = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
+NEEDS = set(QUANTITIES_SHOWN)
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:

@@ -106,13 +106,18 @@ def test_dense_experiment_agrees_with_the_band_one(default_run, theorem):
 
 def test_summary_says_what_was_found_and_where(default_run):
     summary = (default_run.run.directory / "results/summary.txt").read_text()
-    assert summary.strip() in default_run.run.output
+    text, _, files = summary.rpartition("\n\n")
+    assert text in default_run.run.output
+    # the call was made in the folder above, so files are named as from there
+    names = [line.partition("  ")[0] for line in files.splitlines()]
+    assert all(f"\n{default_run.run.directory.name}/{name}  " in default_run.run.output for name in names)
+    assert f"ntk-core verify {default_run.run.directory.name}/results\n" in default_run.run.output
     assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.50", summary)
     assert "of 995,328 runs are over it" in summary
     assert "results/report.html" in summary
     assert "lazy: digit 3 against digit 8, squared loss, trained" in summary
     assert re.search(
-        r"\[runs\] [\d,]+ of 1,004,608 done .* runs/s, about \d+:\d\d left", default_run.run.output
+        r"\[runs\] [\d,]+ of 1,004,608 done .* runs/s, about \d+:\d\d left for runs", default_run.run.output
     )
 
 

@@ -31,7 +31,7 @@ def summarise(
         "findings.html": "the article, claim by claim",
         "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",
         "report.html": "the report",
-        "manifest.json": "checksums, for: ntk-core verify",
+        "manifest.json": f"checksums, for: ntk-core verify {folder}",
     }
     if folder.name == "reanalysis":
         files = {name: files[name] for name in ("figures/", "manifest.json")}

@@ -102,12 +102,14 @@ class Monitor:
                 return
 
     def line(self, elapsed: float) -> str:
-        """The progress line after `elapsed` seconds. Time left is by expected work, not by runs."""
+        """The progress line after `elapsed` seconds. The time left is that of runs, by expected work."""
         runs, cost = self._state()
         total_runs, total_cost = self._total
+        if runs == total_runs:
+            return f"[runs] all {total_runs:,} done"
         new_runs, new_cost = runs - self._before[0], cost - self._before[1]
-        text = f"[runs] {runs:,} of {total_runs:,} done ({100 * cost / total_cost:.0f} % of the work)"
+        text = f"[runs] {runs:,} of {total_runs:,} done ({100 * cost / total_cost:.0f} % of their work)"
         if new_cost <= 0.0:
             return text
-        left = (total_cost - cost) / new_cost * elapsed
-        return f"{text}, {new_runs / elapsed:,.0f} runs/s, about {clock(left)} left"
+        left = max((total_cost - cost) / new_cost * elapsed, 1.0)
+        return f"{text}, {new_runs / elapsed:,.0f} runs/s, about {clock(left)} left for runs"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -152,8 +153,16 @@ class Session:
         """Say no more."""
         self._monitor.stop()
 
-    def summarise(self) -> None:
-        """Say no more but the summary."""
+    def summarise(self, start: str) -> None:
+        """Say no more but the summary, its files named as from `start`, the folder of the call."""
         self.stop()
         if self._summary.exists():
-            print(self._summary.read_text(encoding="utf-8"))
+            folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
+            names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
+            print(re.sub(names, lambda _: _path_from(start, folder), text))
+
+
+def _path_from(start: str, folder: Path) -> str:
+    """The path of a folder as from `start`; its absolute one where it is not below."""
+    path = folder.absolute()
+    return str(path.relative_to(start) if path.is_relative_to(start) else path)

@@ -40,7 +40,7 @@ test-pythons: $(READY)
 bench: $(BENCH_READY)
 	$(BENCH_BIN)/python -m benchmarks race $(ARGS)
 
-# The whole workflow against kernels and raw writing: a hundred million runs, some minutes, 7 GB of disk.
+# The whole workflow against kernels and raw writing: a hundred million runs, some minutes, 8 GB of disk.
 bench-pipeline: $(READY)
 	$(BIN)/python -m benchmarks pipeline $(ARGS)
 

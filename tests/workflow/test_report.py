@@ -108,10 +108,9 @@ def test_summary_says_what_was_found_and_where(default_run):
     summary = (default_run.run.directory / "results/summary.txt").read_text()
     text, _, files = summary.rpartition("\n\n")
     assert text in default_run.run.output
-    # the call was made in the folder above, so files are named as from there
     names = [line.partition("  ")[0] for line in files.splitlines()]
-    assert all(f"\n{default_run.run.directory.name}/{name}  " in default_run.run.output for name in names)
-    assert f"ntk-core verify {default_run.run.directory.name}/results\n" in default_run.run.output
+    assert all(f"\n{default_run.run.directory}/{name}  " in default_run.run.output for name in names)
+    assert f"ntk-core verify {default_run.run.directory}/results\n" in default_run.run.output
     assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.50", summary)
     assert "of 995,328 runs are over it" in summary
     assert "results/report.html" in summary

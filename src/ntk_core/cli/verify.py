@@ -35,9 +35,9 @@ def verify(
     """Compare an archive with its manifest, byte by byte.
 
     Names every file that is changed, truncated, missing or extra. Exit code 0 if there is none, 1 if there
-    is one, 2 if there is no manifest. `report.html` is not compared: it contains run times. Shards are not
-    in the manifest: each is compared with its seal and with runs.nc. A shard of other runs, for instance
-    of another config, is extra.
+    is one or a recomputed run differs, 2 if there is no manifest or a run cannot be recomputed.
+    `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared with
+    its seal and with runs.nc. A shard of other runs, for instance of another config, is extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. N of B blocks are drawn without
     repetition, so one altered block is missed with chance 1 - N/B, which the last line says.
@@ -118,8 +118,8 @@ def replay(
 ) -> None:
     """Recompute one run, and compare it bit for bit.
 
-    Shows every stored quantity, archived and recomputed. Exit code 0 if all bits are the same, 1 if not,
-    2 if there is no such run.
+    Shows every stored quantity, archived and recomputed; of a trained run, its root mean square over the
+    inputs at every recorded time. Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
 
     \b
     Examples:

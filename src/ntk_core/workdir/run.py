@@ -153,16 +153,10 @@ class Session:
         """Say no more."""
         self._monitor.stop()
 
-    def summarise(self, start: str) -> None:
-        """Say no more but the summary, its files named as from `start`, the folder of the call."""
+    def summarise(self, directory: str | Path | None) -> None:
+        """Say no more but the summary, its files named as from the call, whose `--directory` is given."""
         self.stop()
         if self._summary.exists():
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
             names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
-            print(re.sub(names, lambda _: _path_from(start, folder), text))
-
-
-def _path_from(start: str, folder: Path) -> str:
-    """The path of a folder as from `start`; its absolute one where it is not below."""
-    path = folder.absolute()
-    return str(path.relative_to(start) if path.is_relative_to(start) else path)
+            print(re.sub(names, lambda _: str(Path(directory or ".") / folder), text))

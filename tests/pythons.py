@@ -18,6 +18,7 @@ from benchmarks.snakemake_call import call_snakemake
 ENVIRONMENTS = sorted(ROOT.glob(".venv-python3.*"))
 NUMERICAL = (
     "sampling/test_samplers.py",
+    "sampling/test_golden.py",
     "sampling/test_kernels.py",
     "theory/test_unit_vector.py",
     "theory/test_moments.py",

@@ -85,8 +85,8 @@ def test_runs_differ_by_everything_in_their_name():
 def test_the_format_is_what_it_was():
     """Bits of format version 3; a change here needs a new format version and a line in CHANGELOG.
 
-    Only sums, products and square roots enter at these cells, but for two `erf` a cell and NumPy's binomial at
-    a success probability it inverts directly: the digest holds where a math library rounds these few alike.
+    Only sums, products and square roots enter at these cells, but for two `erf` a cell, and NumPy's binomial
+    at a success probability it inverts directly: the digest holds where a math library rounds these alike.
     """
     digest, stored = hashlib.sha256(), list(QUANTITIES).index("band_fraction") + 1
     for law, d in (("adversarial", 2), ("aligned", 2), ("sphere", 1), ("sphere", 2), ("sphere", 3)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,16 @@ def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, pla
     assert text == about
     assert all(line.startswith(f"{place}{folder}/") for line in files.splitlines())
     assert files.endswith(f"for: ntk-core verify {place}{folder}")
+
+
+def test_a_summary_of_older_tables_is_not_shown(directory, capsys):
+    rates, summary = Path("results/grid/rates.nc"), Path("results/summary.txt")
+    rates.parent.mkdir(parents=True)
+    for path in (rates, summary):
+        path.write_text("of this run")
+    os.utime(rates, ns=(0, summary.stat().st_mtime_ns))
+    Session(summary).summarise(None)
+    assert "of this run" in capsys.readouterr().out
+    os.utime(rates, ns=(0, summary.stat().st_mtime_ns + 1))
+    Session(summary).summarise(None)
+    assert capsys.readouterr().out == ""

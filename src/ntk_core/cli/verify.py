@@ -36,8 +36,8 @@ def verify(
 
     Names every file that is changed, truncated, missing or extra. Exit code 0 if there is none, 1 if there
     is one or a recomputed run differs, 2 if there is no manifest or a run cannot be recomputed.
-    `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared with
-    its seal and with runs.nc. A shard of other runs, for instance of another config, is extra.
+    `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
+    with its seal and with runs.nc. A shard of other runs, for instance of another config, is extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. N of B blocks are drawn without
     repetition, so one altered block is missed with chance 1 - N/B, which the last line says.

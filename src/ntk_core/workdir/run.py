@@ -154,9 +154,13 @@ class Session:
         self._monitor.stop()
 
     def summarise(self, directory: str | Path | None) -> None:
-        """Say no more but the summary, its files named as from the call, whose `--directory` is given."""
+        """Say no more but the summary, its files named as from the call, whose `--directory` is given.
+
+        A summary that is older than a table is not of these results, and not shown.
+        """
         self.stop()
-        if self._summary.exists():
+        tables = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/rates.nc")]
+        if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(tables, default=0):
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
             names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
             print(re.sub(names, lambda _: str(Path(directory or ".") / folder), text))

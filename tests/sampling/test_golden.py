@@ -44,7 +44,7 @@ POINTS = {
     "band": [(2, 1, 1.0), (64, 2, 0.5), (4096, 3, 1.0), (2**20, 64, 2.0), (16, 5, 40.0)],
     "dense": [(2, 1, 1.0), (64, 2, 2.0), (46, 3, 4.0), (128, 64, 8.0), (256, 520, 40.0)],
 }
-"""(m, d, α); several neurons of a dense network flip under each law, and the last has more than 2^17 weights."""
+"""(m, d, α). Several neurons of a dense network flip under each law; the last has more than 2^17 weights."""
 
 SEEDS = {"band": [(0, 40), (1020, 1028)], "dense": [(0, 8), (62, 66)]}
 """From the first block, and across the edge to the second; of large networks the former alone."""

@@ -12,6 +12,7 @@ from ntk_core.experiments.trained import TrainedExperiment
 from ntk_core.sampling.data import load, step_size, unit_length
 from ntk_core.sampling.descent import start, tangent_kernel, trace
 from ntk_core.theory.crossing import LONGEST, deviation
+from ntk_core.theory.training_limit import limit, path
 
 PHI0 = 1.0 / math.sqrt(2.0 * math.pi)
 NEVER = -math.inf
@@ -236,3 +237,25 @@ def test_wide_networks_have_these_errors_and_distances(loss):
         left = 2.5 * np.abs(expected).max() / math.sqrt(m)
         assert (np.abs(values.mean(axis=0) - expected) < 4.5 * error + left).all()
         assert (np.abs(expected) > 4.5 * error + left).sum() >= significant
+
+
+def test_on_digits_fluctuations_hide_both_limits_up_to_large_widths(monkeypatch):
+    """Where e² or h² equals the variance, of order m^{-1/2}, in the default trained experiment."""
+    monkeypatch.setattr("ntk_core.theory.training_limit.DRAWS", 1 << 10)
+    monkeypatch.setattr("ntk_core.theory.crossing.DRAWS", 1 << 10)
+    training = TrainedExperiment(
+        "digits", (3, 8), 64, 64, 64, "squared", 1.0, 64, None, name="e", m=(4,), seeds=2
+    )
+    data = load(training, 20261123)
+    eta = step_size(data, "squared", 1.0)
+    theory = limits(data.x, data.y, "squared", eta, (64,), held_x=data.held_x)
+    sums = path(data.x, data.y, "squared", eta, (64,), NEVER)
+    variance = limit(data.x, data.held_x, sums, generator()).rms["linearization_error"][0] ** 2
+    squares = [
+        float(np.mean(values**2))
+        for values in (theory.error[0, :64], theory.from_twin[0, :64], theory.from_twin[0, 64:])
+    ]
+    assert variance == pytest.approx(9.0, abs=1.0)
+    assert squares == pytest.approx([0.007, 0.04, 0.0009], rel=0.1)
+    widths = (variance / np.array(squares)) ** 2
+    assert np.log10(widths) == pytest.approx([6.2, 4.7, 8.0], abs=0.2)

@@ -205,6 +205,36 @@ def test_the_first_step_leaves_the_twin_by_the_error_alone():
     assert (np.abs(values.from_twin[1, 4:]) > 1e-3).all()
 
 
+def test_the_distance_follows_from_counts_of_crossings_on_a_grid():
+    """The recursion of h in d = 2, with κ counted over starts on a grid, for the logistic loss."""
+    x, y = inputs(2, 3, seed=4)
+    points, eta, steps = np.concatenate([x, [[0.6, 0.8]]]), 6.0, 5
+    slope = slopes(x, y, "logistic", eta, steps)
+    cosine = points @ x.T
+    kernel = cosine * (0.5 - 0.5 * np.arccos(np.clip(cosine, -1.0, 1.0)) / math.pi)
+    h, rest = np.zeros(4), np.zeros(4)
+    for t in range(steps):
+        for k, z in enumerate(x):
+            width = 2.0 * eta * np.abs(slope).sum() / 100_000
+            z0 = width * (np.arange(100_000) - 50_000 + 0.5)
+            counts = np.zeros(4)
+            for w in directions(z, 1):
+                for c in (1.0, -1.0):
+                    now = z0.copy()
+                    for each in slope[:t]:
+                        active = [now >= 0.0 if j == k else x[j] @ w >= 0.0 for j in range(3)]
+                        now -= c * eta / 3 * sum(active[j] * each[j] * (x[j] @ z) for j in range(3))
+                    change = (now >= 0.0).astype(float) - (z0 >= 0.0)
+                    for p in range(4):
+                        counts[p] += np.sum(change * (z0 >= 0.0 if p == k else points[p] @ w >= 0.0))
+            curvature = abs(slope[t, k]) * (1.0 - abs(slope[t, k]))
+            kappa = 0.25 * PHI0 * width * counts
+            rest = rest - eta / 3 * ((points @ z) * kappa * slope[t, k] + kernel[:, k] * curvature * h[k])
+        values = limits(x, y, "logistic", eta, (t + 1,), held_x=points[3:])
+        h = values.error[0] + rest
+        np.testing.assert_allclose(values.from_twin[0], h, atol=1e-3 * np.abs(h).max())
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_wide_networks_have_these_errors_and_distances(loss):
     """Means over 128 runs, in 4.5 standard errors and a relative 2.5 m^{-1/2} of the finite width.

@@ -15,7 +15,7 @@ the expectation over w given w·x = 0 (docs/theory.md, "Lazy training"):
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,23 +56,34 @@ def arc_cosine_kernel(x: Array, z: Array) -> Array:
     return cosine * (math.pi - np.arccos(np.clip(cosine, -1.0, 1.0))) / (2.0 * math.pi)
 
 
+def loss_derivatives(x: Array, y: Array, loss: str, step_size: float, target: float) -> Iterator[Array]:
+    """l'(F_k) before each step of gradient descent on the limiting kernel, `(n,)`; arguments as of `path`.
+
+    It ends where the loss is at most `target`.
+    """
+    kernel = arc_cosine_kernel(x, x)
+    outputs = np.zeros(y.size)
+    while True:
+        value, slope = _loss(outputs, y, loss)
+        if value <= target:
+            return
+        yield slope
+        outputs = outputs - step_size / y.size * np.einsum("ak,k->a", kernel, slope)
+
+
 def path(x: Array, y: Array, loss: str, step_size: float, times: Sequence[int], target: float) -> Array:
     """η/n times A_k at every recorded time, `(times, n)`, by gradient descent on the limiting kernel.
 
     `x` `(n, d)` are the training inputs, `y` `(n,)` their targets, `step_size` η; `times` ascend. Descent
     stops where the loss is at most `target`.
     """
-    n = y.size
-    kernel = arc_cosine_kernel(x, x)
-    outputs, sums = np.zeros(n), np.zeros(n)
+    slopes = loss_derivatives(x, y, loss, step_size, target)
+    sums = np.zeros(y.size)
     path_sums = []
     for step in range(times[-1] + 1):
         if step in times:
-            path_sums.append(step_size / n * sums)
-        value, slope = _loss(outputs, y, loss)
-        if value > target:
-            sums = sums + slope
-            outputs = outputs - step_size / n * np.einsum("ak,k->a", kernel, slope)
+            path_sums.append(step_size / y.size * sums)
+        sums = sums + next(slopes, 0.0)
     return np.array(path_sums)
 
 

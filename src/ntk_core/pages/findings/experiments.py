@@ -102,4 +102,5 @@ def answer(experiment: Made) -> Answer:
 
 def _estimate(row: xr.Dataset, name: str) -> Number:
     value, lower, upper = (float(row[name + end]) for end in ("", "_lower", "_upper"))
-    return Number(what=name, value=value, lower=lower, upper=upper)
+    limits = (lower, upper) if np.isfinite([lower, upper]).all() else (None, None)
+    return Number(name, value, *limits)

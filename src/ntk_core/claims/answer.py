@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.quantiles import ROUNDING
+from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class Answer:
     def stayed(self) -> bool:
         """Whether no run diverged and every run stayed below `ceiling` at all times."""
         return self.trained and not self.diverged and self.inside
+
+    @property
+    def undecided(self) -> str:
+        """Why means have no interval, in words; empty unless the runs are too few for any."""
+        seeds = int(self.spec["seeds"])
+        return why_no_interval(seeds) if seeds < MIN_RUNS else ""
 
     @property
     def task(self) -> str:

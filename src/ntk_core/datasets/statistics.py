@@ -177,7 +177,7 @@ def moments(mean: Mean, square: Mean) -> Moments:
 
 
 def why_no_interval(runs: int) -> str:
-    """Why a mean over so many runs of a cell may have no interval, for people."""
+    """Why a mean over so many runs of a cell has no interval, for people."""
     undecided = f"undecided: {runs:,} {'run' if runs == 1 else 'runs'} a cell"
     if runs < MIN_RUNS:
         return f"{undecided}; at least {MIN_RUNS} are needed"

@@ -56,11 +56,10 @@ def _trained(a: Answer) -> str:
     lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
     if not a.trained:
         return "\n".join([*lines, "  No run was left after the first step recorded."])
-    seeds = int(a.spec["seeds"])
     numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
     lines += [
         f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
-        *([f"  intervals            {why_no_interval(seeds)}"] if seeds < MIN_RUNS else []),
+        *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
         f"                       at most {_digits(a.limit_ceiling)} as m grows, and {_digits(a.ceiling)} at "
         "every width while the loss does not grow",

@@ -55,7 +55,8 @@ def table_dataset(
     """Moments, quantiles and exceedances at every width and time, with bounds and laws at the measured α̂.
 
     Bounds and displacement laws are at the mean of α̂ over the runs of a width. Exceedances are of the bound
-    at each run's own α̂. The quantiles are over runs and inputs together.
+    at each run's own α̂. The quantiles are over runs and inputs together; their limits hold
+    however the inputs of a run depend on each other.
     """
     alpha = runs["alpha_hat"].values  # (m, seed, time)
     finite = np.isfinite(alpha)

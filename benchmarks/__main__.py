@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cpu_parser.add_argument("--rounds", type=int, default=1)
     cpu_parser.add_argument("--against", type=Path, help="another checkout, which takes turns with this one")
     chance_parser = commands.add_parser("chance", help="how often intervals miss and verdicts are wrong")
-    chance_parser.add_argument("--archives", type=int, default=100, help="of each number of runs a cell")
+    chance_parser.add_argument("--archives", type=int, default=20, help="of each number of runs a cell")
     estimate_parser = commands.add_parser("estimate", help="what the plan expects, and what runs take")
     kills_parser = commands.add_parser("kills", help="whole runs killed at random moments")
     kills_parser.add_argument("--times", type=int, default=200)

@@ -11,10 +11,12 @@ import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy.special import ndtri
 
 from ntk_core.claims import JUDGES, Results
@@ -127,16 +129,20 @@ def slope_shares(widths: Array, curve: Sequence[Sample], power: int) -> tuple[fl
 def archived(runs: int, entropies: Iterable[int]) -> Iterator[Results]:
     """Results with so many runs a cell, one for each entropy."""
     experiment = replace(GRID, seeds=runs)
-    theory = theory_dataset(GRID, 0, DELTA, (1.0,), None)
     with tempfile.TemporaryDirectory() as folder, workers(ExecutionModel(), 1) as one:
         for entropy in entropies:
             path = Path(folder) / f"{entropy}.nc"
             simulate(
                 law=GRID.perturbation, m=GRID.m, d=GRID.d, alpha=GRID.alpha, runs=runs, entropy=entropy
             ).to_netcdf(path)
-            table = quantile_dataset(path, theory, experiment, entropy, None)
+            table = quantile_dataset(path, _theory(), experiment, entropy, None)
             rates = rate_dataset(table, experiment, entropy)
             yield Results((DrawnTables(experiment, entropy, path, table, rates),), one)
+
+
+@cache
+def _theory() -> xr.Dataset:
+    return theory_dataset(GRID, 0, DELTA, (1.0,), None)
 
 
 def markdown(records: list[dict[str, Any]], command: str, machine: str) -> str:
@@ -149,7 +155,7 @@ def markdown(records: list[dict[str, Any]], command: str, machine: str) -> str:
         f"{machine}. Made by `{command}`. Means, slopes: the median share of samples that have an interval. "
         f"Missed: the largest share that has one and is wrong; {1 - CONFIDENCE:.0%} is promised. Normal: the "
         "largest share that normal intervals miss. Over laws, widths, radii, quantities, and over means and "
-        "mean squares."
+        "mean squares, of 8,192 samples (1,024 at 512 runs, so ± 0.3 %) and 500 slopes (± 0.4 %)."
     )
     title = "# Chance of a wrong interval and of a false verdict"
     return "\n".join([title, "", about, "", *table(rows)]) + "\n"

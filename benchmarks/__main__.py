@@ -1,4 +1,7 @@
-"""`python -m benchmarks` with race, compare, pipeline, cpu, estimate, kills, scaling, packing or startup."""
+"""`python -m benchmarks` with one of:
+
+race, compare, chance, pipeline, cpu, estimate, kills, scaling, packing, startup.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 from ntk_core.laws import LAWS
 
 from . import (
+    chance,
     compare,
     cpu,
     equality,
@@ -56,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cpu_parser.add_argument("--calls", choices=list(cpu.CALLS), nargs="+", default=list(cpu.CALLS))
     cpu_parser.add_argument("--rounds", type=int, default=1)
     cpu_parser.add_argument("--against", type=Path, help="another checkout, which takes turns with this one")
+    chance_parser = commands.add_parser("chance", help="how often intervals miss and verdicts are wrong")
+    chance_parser.add_argument("--archives", type=int, default=20, help="of each number of runs a cell")
     estimate_parser = commands.add_parser("estimate", help="what the plan expects, and what runs take")
     kills_parser = commands.add_parser("kills", help="whole runs killed at random moments")
     kills_parser.add_argument("--times", type=int, default=200)
@@ -63,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
-    for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, packing_parser, startup_parser):
+    for one in (
+        pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
+        startup_parser,
+    ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser):
         one.add_argument("--cores", type=int, default=len(machine.cores()))
@@ -87,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for fault in outcome.faults:
             _say(fault)
         return int(bool(outcome.faults))
+    if chosen.command == "chance":
+        measured, command = chance.measure(chosen.archives), f"chance --archives {chosen.archives}"
+        return _store(chosen.output, "chance", command, measured, chance.markdown)
     if chosen.command == "estimate":
         compared = estimate.measure(chosen.cores)
         command = f"estimate --cores {chosen.cores}"

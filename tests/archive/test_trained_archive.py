@@ -16,6 +16,7 @@ from conftest import run_snakemake
 from typer.testing import CliRunner
 
 from ntk_core.claims import JUDGES, open_results
+from ntk_core.claims.answer import answer
 from ntk_core.claims.record import FALSE, LOOSE, TRUE, UNDECIDED
 from ntk_core.cli import app
 from ntk_core.datasets.runs import collect
@@ -159,11 +160,26 @@ def test_tables_say_what_the_runs_say(lazy):
     )
 
 
+def test_a_quantile_is_told_at_the_least_level_for_which_the_runs_suffice(lazy):
+    """Twelve runs: 60 values, but no upper limit at δ = 0.1 as the inputs of a run depend on each other."""
+    table, rates = (xr.load_dataset(lazy / f"{name}.nc") for name in ("quantiles", "rates"))
+    row = table.sel(quantity="linearization_error", m=256, steps=8)
+    assert np.isinf(row["quantile_upper"].sel(delta=0.1))
+    assert np.isfinite(row["quantile_upper"].sel(delta=0.5))
+    told = answer(table, rates)
+    assert told.delta == 0.5
+    assert told.loose.value == row["bound_ratio"].sel(bound="printed", delta=0.5, x_norm=1.0)
+    assert told.loose.lower < told.loose.value < told.loose.upper
+    for level in (0.1, 0.6):  # no limit, and no theorem at α̂
+        beyond = table.assign_coords(delta=[level, 0.9])
+        assert math.isnan(answer(beyond, rates).loose.value)
+
+
 def test_rounding_around_zero_has_no_slope(lazy):
     """A narrow width at which nothing flips, in some sum that is not exactly 0."""
     table = xr.load_dataset(lazy / "quantiles.nc")
     at = {"quantity": 0, "m": 0, "steps": 1}
-    table["rms"][at], table["rms_standard_error"][at] = 1e-17, 1e-18
+    table["rms"][at], table["rms_lower"][at], table["rms_upper"][at] = 1e-17, 9e-18, 2e-17
     rates = rate_dataset(table, LAZY, ENTROPY)
     slope = rates["slope"].sel(quantity="linearization_error", statistic="rms").isel(steps=1)
     assert -1.5 < float(slope) < 0.0
@@ -219,6 +235,11 @@ def test_the_verdict_on_lazy_training_follows_ceiling_theorem_and_archive(lazy, 
     )
     spoiled = dataclasses.replace(archive, trainings=(dataclasses.replace(item, table=table),))
     assert judge(spoiled).verdict == FALSE
+    table["exceedances"][{"quantity": 0, "uniform_bound": 0}] = 5000  # by every run, at every input
+    many = dataclasses.replace(item, experiment=replace(LAZY, seeds=1000), table=table)
+    for delta, verdict in (([0.4, 0.5], FALSE), ([0.51, 0.6], LOOSE)):  # beyond 1/2 there is no theorem at α̂
+        beyond = dataclasses.replace(many, table=table.assign_coords(delta=delta))
+        assert judge(dataclasses.replace(archive, trainings=(beyond,))).verdict == verdict
 
 
 def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client):

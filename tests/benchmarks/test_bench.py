@@ -18,7 +18,7 @@ from conftest import ROOT
 from packaging.utils import canonicalize_name
 from requirements import locked, project, required
 
-from benchmarks import compare, cpu, equality, pipeline, report, snakemake_call, worker
+from benchmarks import chance, compare, cpu, equality, pipeline, report, snakemake_call, worker
 from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
 from benchmarks.point import QUANTITIES, Point
@@ -409,3 +409,16 @@ def test_checkouts_take_turns_and_are_compared_in_units_of_the_workload(checkout
     (checkout / ".venv/bin/python").unlink()
     with pytest.raises(SystemExit, match="does not exist; call `make"):
         cpu.measure(["dry"], 1, 2, checkout)
+
+
+def test_the_chance_of_a_wrong_interval_is_that_of_the_samples():
+    """Normal values, for which Student's intervals of 64 runs miss 1 %, of 2000; of 4 runs no fit has one."""
+    values = 10.0 + np.random.default_rng(3).standard_normal(64 * 2000)
+    given, missed, normal = chance.Sample.of(values, 64).shares()
+    assert given > 0.99
+    assert 0.001 < missed < 0.02
+    assert missed < normal < 0.03
+    few = [chance.Sample.of(values, 4)] * 2
+    assert chance.slope_shares(np.array([1.0, 2.0]), few, 2)[:2] == (0.0, 0.0)
+    record = {"runs": 4, "archives": 3, "false": 0, "means": [0.0, 0.0, 0.1], "slopes": [0.0, 0.0, 0.1]}
+    assert "0 of 3" in chance.markdown([record], "chance", "here")

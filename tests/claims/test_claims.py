@@ -9,10 +9,16 @@ import shutil
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
+from conftest import EXPERIMENT
 
-from ntk_core.claims import JUDGES, STATEMENTS, claim, open_results, to_json
+from ntk_core.claims import JUDGES, STATEMENTS, Results, claim, open_results, to_json
 from ntk_core.claims.__main__ import main
 from ntk_core.claims.record import FALSE, LOOSE, SLACK, TRUE, UNDECIDED, judge_factor
+from ntk_core.claims.results import DrawnTables
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
+from ntk_core.datasets.simulation import simulate
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 
@@ -69,15 +75,41 @@ def test_the_rate_is_true_and_any_other_exponent_is_false(archive):
         assert verdict("T1.rate", archive, factor) == FALSE
 
 
-def test_archived_slopes_off_the_limit_make_the_rate_false(archive):
-    """Adversarial slopes moved by twelve of their intervals; the exact laws alone would not notice."""
-    item = archive.experiments[0]
-    rates = item.rates.copy(deep=True)
-    half = rates["limit_slope_upper"] - rates["limit_slope"]
-    for name in ("limit_slope", "limit_slope_lower", "limit_slope_upper"):
-        rates[name] = rates[name] + 12 * half
-    spoiled = dataclasses.replace(archive, experiments=(dataclasses.replace(item, rates=rates),))
-    assert verdict("T1.rate", spoiled) == FALSE
+def off_the_rate(archive, archived, change):
+    """The archive as if the error of its runs fell as m^(-k - change): exact quantiles move the other way."""
+    item, theory = archive.experiments[0], xr.load_dataset(archived / "theory.nc")
+    theory["exact_quantile"] *= (theory["m"] / 64.0) ** change
+    table = quantile_dataset(item.runs, theory, item.experiment, item.entropy, archive.workers)
+    return dataclasses.replace(archive, experiments=(dataclasses.replace(item, table=table),))
+
+
+def test_archived_runs_off_the_exact_law_make_the_rate_false(archive, archived):
+    """Runs at 4096 off by a fifth; the exact laws alone would not notice."""
+    assert verdict("T1.rate", off_the_rate(archive, archived, 0.0)) == TRUE
+    for change in (-0.05, 0.05):
+        assert verdict("T1.rate", off_the_rate(archive, archived, change)) == FALSE
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4])
+def test_few_runs_never_make_a_true_rate_false_and_say_how_many_are_needed(seeds, archived, tmp_path, client):
+    """Twelve archives of each size; false-alarm rate 36 · 1e-4."""
+    theory = xr.load_dataset(archived / "theory.nc")
+    for entropy in range(12):
+        experiment = dataclasses.replace(EXPERIMENT, seeds=seeds)
+        axes = {"law": EXPERIMENT.perturbation, "m": EXPERIMENT.m, "d": EXPERIMENT.d}
+        runs = simulate(**axes, alpha=EXPERIMENT.alpha, runs=seeds, entropy=entropy)
+        runs.to_netcdf(tmp_path / f"{entropy}.nc")
+        table = quantile_dataset(tmp_path / f"{entropy}.nc", theory, experiment, entropy, client)
+        rates = rate_dataset(table, experiment, entropy)
+        item = DrawnTables(experiment, entropy, tmp_path / f"{entropy}.nc", table, rates)
+        judgement = JUDGES["T1.rate"](Results((item,), client))
+        assert judgement.verdict == TRUE
+        assert np.isnan(rates["slope_lower"]).all()
+        slopes = [n for n in judgement.evidence if n.what.startswith("slope of the")]
+        assert slopes
+        for number in slopes:
+            assert number.what.endswith(f"undecided: {seeds} runs a cell; at least 24 are needed")
+            assert number.lower is None
 
 
 def test_runs_over_the_bound_beyond_chance_make_theorem_1_false(archive):

@@ -36,6 +36,13 @@ def test_statistics_of_every_cell_are_those_of_its_runs(analysed):
         assert np.array_equal(row["quantile"].sel(delta=0.5).values, ordered[..., 749])
         assert np.isinf(row["quantile_upper"].sel(delta=0.001)).all()
         assert (row["quantile_lower"] <= row["quantile"]).all()
+        exact = row["exact_quantile"]
+        assert np.array_equal(
+            row["exact_exceedances"], (values > exact * (1 + 1e-6)).sum("seed").transpose(*exact.dims)
+        )
+        assert np.array_equal(
+            row["exact_shortfalls"], (values < exact * (1 - 1e-6)).sum("seed").transpose(*exact.dims)
+        )
 
 
 def test_exceedances_count_runs_over_each_bound(analysed):
@@ -116,7 +123,8 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
             limits = bound_arrays(one, tuple(delta), tuple(x_norm))
             thresholds = _thresholds(one, QUANTITIES, limits, x_norm)[:, :, 0, 0]
             runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
-            got = _cell(runs, (0, 0, 0, 0), QUANTITIES, delta, thresholds)["exceedances"]
+            exact = np.zeros((2, 5, 3))
+            got = _cell(runs, (0, 0, 0, 0), QUANTITIES, delta, thresholds, exact)["exceedances"]
             got = got[list(QUANTITIES).index("delta2"), 2]
             level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))
             assert np.array_equal(got, np.repeat((39 - level)[:, None], 3, axis=1))
@@ -153,3 +161,4 @@ def test_one_width_and_one_run_are_still_a_table(tmp_path):
     rates = rate_dataset(table, single, 1)
     assert np.isnan(rates["slope"]).all()
     assert np.isnan(table["mean_standard_error"]).all()
+    assert np.isnan(table["rms_upper"]).all()

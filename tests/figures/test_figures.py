@@ -36,6 +36,7 @@ GRIDS = {
     "wide": DrawnExperiment(
         "wide", "band", ("adversarial", "sphere"), (100, 4096, 2**40), (2, 9), (0.5, 1.0), 200
     ),
+    "few": DrawnExperiment("few", "band", ("adversarial", "sphere"), (64, 4096), (2,), (1.0,), 3),
     "own": DrawnExperiment("own", "band", ("a_law-2",), (64, 4096), (2, 9), (0.5, 1.0), 40, (OWN,)),
 }
 
@@ -165,6 +166,24 @@ def test_summaries_of_unusual_grids(tables, grid):
     assert f"{grid}: {GRIDS[grid].runs:,} runs" in text
     assert "Too few runs a cell for an upper limit on the quantile at delta = 0.01" in text
     assert not re.search(r"\bNone\b|Traceback", text)
+
+
+def test_means_of_few_runs_have_no_bars_and_the_texts_say_why(tables):
+    from ntk_core.figures import constant, rate
+
+    why = "undecided: 3 runs a cell; at least 24 are needed"
+    text = summarise([tables["few"]])
+    assert re.search(r"adversarial +2 +1 +mean +-0\.\d{4}  undecided ", text)
+    assert f"Means and slopes: {why}." in text
+    assert "nan" not in text
+    for figure in (rate, constant):
+        drawn = figure.draw(*tables["few"])
+        plt.close(drawn)
+        assert why in " ".join(drawn._supxlabel.get_text().split())
+        assert not re.search("nan|±", " ".join(ax.get_title() for ax in drawn.axes))
+    bars = [bar for container in drawn.axes[0].containers for bar in container.lines[2][0].get_segments()]
+    assert bars
+    assert all(np.size(segment) == 0 for segment in bars)
 
 
 def test_the_summary_says_where_nothing_is_known(tables):

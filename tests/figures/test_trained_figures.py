@@ -118,11 +118,11 @@ def test_the_answer_is_that_of_the_table(tables):
     found = answer(table, rates)
     assert (found.time, found.m, found.runs, found.over) == (8, 64, 12, 0)
     assert found.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, steps=8)
-    assert found.least < found.radius.lower < found.radius.upper < found.ceiling
+    assert found.least < found.radius.value < found.largest < found.ceiling
+    assert np.isnan([found.radius.lower, found.rate.upper, found.loose.value]).all()  # four runs a width
     assert found.largest == table["run_max"].sel(variable="alpha_hat", m=64, steps=8)
     row = table.sel(quantity="linearization_error", m=64, steps=8)
     assert found.position["adversarial"] == row["rms"] / row["law_rms"].sel(perturbation="adversarial")
-    assert found.loose == row["bound_ratio"].sel(bound="printed", delta=0.01, x_norm=0.3)
     assert found.stayed
 
 

@@ -13,7 +13,6 @@ import xarray as xr
 from browsing import chromium, in_browser
 from scipy.stats import binom, norm
 
-from ntk_core.datasets.statistics import Z
 from ntk_core.figures import FIGURES, TRAINING_FIGURES
 
 
@@ -49,7 +48,7 @@ def test_sphere_rms_has_slope_minus_three_quarters(theorem):
 def test_every_slope_less_its_curvature_is_that_of_the_limit(theorem):
     """Mean, rms and quantiles of E under every law, in standard errors: false-alarm rate 1e-4 in all."""
     rates = theorem[1].sel(quantity="linearization_error")
-    error = (rates["limit_slope_upper"] - rates["limit_slope"]) / Z
+    error = (rates["limit_slope_upper"] - rates["limit_slope"]) / norm.isf(0.005)
     scores = (np.abs(rates["limit_slope"] + rates["exponent"]) / error).values
     scores = scores[np.isfinite(scores)]
     assert scores.size >= 90

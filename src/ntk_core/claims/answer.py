@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.quantiles import ROUNDING
-from ..datasets.statistics import Z
+from ..datasets.statistics import MIN_RUNS, why_no_interval
+from ..datasets.trained_quantiles import MAX_DELTA
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured number with confidence limits; these are NaN for a single run."""
+    """A measured number with confidence limits; these are NaN where the runs are too few."""
 
     value: float
     lower: float = math.nan
@@ -37,9 +38,10 @@ class Answer:
     as m grows, `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below
     `ceiling` at all times; `grew` counts the runs whose loss grew. `rate` and `constant` are of the rms of E,
     `last_rate` is between the two largest widths. `position` is this rms over that of each displacement law,
-    `loose` the printed bound at `delta` and `x_norm` over the quantile of E. `over` is the largest number of
-    runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are
-    means over the runs, by variable.
+    `loose` the printed bound over the quantile of E at `x_norm` and `delta`, the least level at which the
+    runs suffice for an upper limit on that quantile (NaN without one, up to δ = 1/2). `over` is the largest
+    number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ.
+    `numbers` are means over the runs, by variable.
     """
 
     name: str
@@ -66,7 +68,7 @@ class Answer:
     position: Mapping[str, float]
     delta: float
     x_norm: float
-    loose: float
+    loose: Estimate
     over: int | None
     numbers: Mapping[str, Estimate]
 
@@ -84,6 +86,12 @@ class Answer:
     def stayed(self) -> bool:
         """Whether no run diverged and every run stayed below `ceiling` at all times."""
         return self.trained and not self.diverged and self.inside
+
+    @property
+    def undecided(self) -> str:
+        """Why means have no interval, in words; empty unless the runs are too few for any."""
+        seeds = int(self.spec["seeds"])
+        return why_no_interval(seeds) if seeds < MIN_RUNS else ""
 
     @property
     def task(self) -> str:
@@ -125,11 +133,11 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     error = row.sel(quantity="linearization_error")
     alpha_hat = row.sel(variable="alpha_hat")
     farthest = table["run_max"].sel(variable="alpha_hat").max("m").fillna(0.0)
-    delta = float(table["delta"].min())
+    delta = _least_level(error)
     norms = table["x_norm"].values
     x_norm = float(norms[np.argmin(np.abs(np.log(norms)))])
     over = table["runs_exceeding"].sel(quantity="linearization_error", uniform_bound="printed")
-    over = over.sel(delta=table["delta"].values[table["delta"].values <= 0.5]).sum("m")
+    over = over.sel(delta=table["delta"].values[table["delta"].values <= MAX_DELTA]).sum("m")
     spec = json.loads(table.attrs["spec"])
     scale = math.sqrt(m)
     mean_displacement = _mean(row, "mean_displacement")
@@ -160,16 +168,32 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         },
         delta=delta,
         x_norm=x_norm,
-        loose=float(error["bound_ratio"].sel(bound="printed", delta=delta, x_norm=x_norm)),
+        loose=_looseness(error.sel(delta=delta, x_norm=x_norm)),
         over=int(over.max()) if over.size else None,
         numbers={str(name): _mean(row, str(name)) for name in table["variable"].values},
     )
 
 
+def _least_level(error: xr.Dataset) -> float:
+    """The least δ at which the quantile of E has an upper limit, else the least of all; δ ≤ `MAX_DELTA`."""
+    delta, upper = error["delta"].values, error["quantile_upper"].values
+    usable = delta[np.isfinite(upper) & (delta <= MAX_DELTA)]
+    return float(usable.min() if usable.size else delta.min())
+
+
+def _looseness(error: xr.Dataset) -> Estimate:
+    """Theorem 1 over the quantile of E; NaN where that has no upper limit, or δ is above `MAX_DELTA`."""
+    ratio, upper = float(error["bound_ratio"].sel(bound="printed")), float(error["quantile_upper"])
+    if not math.isfinite(upper) or float(error["delta"]) > MAX_DELTA:
+        return Estimate(math.nan)
+    bound, lower = float(error["bound_printed"]), float(error["quantile_lower"])
+    scale = float(error["x_norm"])
+    return Estimate(ratio, bound / (scale * upper), bound / (scale * lower) if lower else math.inf)
+
+
 def _mean(row: xr.Dataset, variable: str) -> Estimate:
     row = row.sel(variable=variable)
-    value, half = float(row["run_mean"]), Z * float(row["run_mean_standard_error"])
-    return Estimate(value, value - half, value + half)
+    return Estimate(*(float(row[f"run_mean{end}"]) for end in ("", "_lower", "_upper")))
 
 
 def _fitted(rate: xr.Dataset, name: str) -> Estimate:

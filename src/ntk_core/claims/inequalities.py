@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from ..datasets.quantiles import beyond_chance
+from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import proportion_interval
 from ..laws.exact import exact_law
 from ..network import Array, symmetric_initialization
@@ -212,20 +212,24 @@ def _excess(chance: float, point: Point) -> float:
 
 
 def _archived(results: Results, quantity: str) -> tuple[int, tuple[Number, ...]]:
-    """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts."""
-    violations = combinations = runs = 0
-    for item in results.experiments:
-        broken = beyond_chance(item.table.sel(bound="printed", quantity=quantity))
-        violations += int(broken.sum())
-        combinations += broken.size
-        runs += item.experiment.runs
-    if not combinations:
+    """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts.
+
+    The family of comparisons: all of them, in all experiments.
+    """
+    tables = [item.table.sel(bound="printed", quantity=quantity) for item in results.experiments]
+    family = sum(table["exceedances"].size for table in tables)
+    if not family:
         return 0, ()
+    violations = sum(
+        int(beyond_chance(table["exceedances"], table["runs"], table["delta"], family).sum())
+        for table in tables
+    )
+    runs = sum(item.experiment.runs for item in results.experiments)
     return violations, (
         Number("archived runs compared with the bound: all", runs),
         Number(
             r"combinations of cell, $\delta$ and $\|x\|$ where they exceed it more often than $\delta$, "
-            f"beyond chance, of {combinations:,}",
+            f"beyond a chance of {CHANCE:g} for all {family:,} together",
             violations,
         ),
     )

@@ -1,19 +1,18 @@
 """R1 and T1.rate: the order of the error in m.
 
-Exact moments give the slope between 2^38 and 2^40. The results give slopes with intervals, less the curvature
-of the exact law. So both estimate the slope of the limit. `factor` multiplies the printed
-exponent (1 is the statement itself).
+Exact moments give the slope between 2^38 and 2^40. Archived runs are compared with the exact law itself,
+level by level, by the binomial law of how many lie above and below a quantile. Their slopes are evidence, and
+judge nothing. `factor` multiplies the printed exponent (1 is the statement itself).
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import xarray as xr
-from scipy.special import ndtri
 
-from ..datasets.statistics import Z
+from ..datasets.quantiles import CHANCE, beyond_chance
+from ..datasets.statistics import why_no_interval
 from ..laws import LAWS, moments
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
 from .results import Results
@@ -23,9 +22,6 @@ WIDTHS = (2**38, 2**40)
 
 TOLERANCE = 1e-4
 """Largest distance of the exact slope from that of the limit."""
-
-FALSE_ALARM = 1e-4
-"""Probability that archived slopes are judged to disagree with theory, if all agree with it."""
 
 
 def scaling(results: Results, factor: float = 1.0) -> Judgement:
@@ -59,7 +55,7 @@ def rate(results: Results, factor: float = 1.0) -> Judgement:
     for law in LAWS:
         k = moments.exponent(law, "linearization_error")
         distance = max(distance, *(abs(_exact_slope(law, d, 1.0) + k * factor) for d in (1, 2, 64)))
-    agree, evidence = _measured(results, factor)
+    agree, evidence = _measured(results)
     return Judgement(
         TRUE if distance <= TOLERANCE and agree else FALSE,
         (
@@ -89,38 +85,44 @@ def _exact_slope(law: str, d: int, alpha: float) -> float:
     return math.log(high / low) / math.log(WIDTHS[1] / WIDTHS[0])
 
 
-def _measured(results: Results, factor: float) -> tuple[bool, tuple[Number, ...]]:
-    """Whether archived slopes agree with those of the limit, and the numbers; True without slopes."""
-    scores: list[float] = []
+def _measured(results: Results) -> tuple[bool, tuple[Number, ...]]:
+    """Whether archived runs of E agree with the exact laws, and the numbers; True where none can be compared.
+
+    The family of comparisons: every cell and level δ of the archive whose exact quantile is known, above it
+    and below.
+    """
     numbers: list[Number] = []
     for item in results.experiments:
-        error = item.rates.sel(quantity="linearization_error")
-        for law in item.experiment.perturbation:
-            rows = error.sel(perturbation=law)
-            k = float(rows["exponent"].values.flat[0])
-            value = rows["limit_slope"].values
-            spread = (rows["limit_slope_upper"].values - value) / Z
-            finite = np.isfinite(value) & (spread > 0.0)
-            scores += list(np.abs(value[finite] + k * factor) / spread[finite])
+        error, laws = item.rates.sel(quantity="linearization_error"), item.experiment.perturbation
+        for law in laws:
             statistic = moments.typical_statistic(law)
-            numbers += _typical(item.experiment.name, law, statistic, rows.sel(statistic=statistic))
-        numbers += _constants(item.experiment.name, error) if "sphere" in item.experiment.perturbation else []
-    if not scores:
-        return True, ()
-    allowed = float(-ndtri(0.5 * FALSE_ALARM / len(scores)))
-    worst = max(scores)
-    return worst <= allowed, (
+            rows = error.sel(perturbation=law, statistic=statistic)
+            numbers += _typical(item.experiment.name, law, statistic, rows, item.experiment.seeds)
+        numbers += _constants(item.experiment.name, error) if "sphere" in laws else []
+    tables = [item.table.sel(quantity="linearization_error") for item in results.experiments]
+    family = 2 * sum(int(table["exact_quantile"].notnull().sum()) for table in tables)
+    if not family:
+        return True, tuple(numbers)
+    off = sum(
+        int(beyond_chance(count, table["runs"], share, family).sum())
+        for table in tables
+        for count, share in (
+            (table["exact_exceedances"], table["delta"]),
+            (table["exact_shortfalls"], 1.0 - table["delta"]),
+        )
+    )
+    return not off, (
         Number(
-            r"archived slopes of $E$ (mean, rms and quantiles of every law, $d$ and $\alpha$), less the "
-            r"curvature of the exact law, compared with $-\frac12$ or $-\frac34$",
-            len(scores),
+            r"comparisons of archived runs of $E$ with the exact law: above and below its "
+            r"$(1-\delta)$-quantile, for every law, $m$, $d$, $\alpha$ and $\delta$",
+            family,
         ),
-        Number(f"largest distance among them in standard errors (allowed: {allowed:.2f})", worst),
+        Number(f"of them beyond a chance of {CHANCE:g} for all together", off),
         *numbers,
     )
 
 
-def _typical(name: str, law: str, statistic: str, rows: xr.Dataset) -> list[Number]:
+def _typical(name: str, law: str, statistic: str, rows: xr.Dataset, runs: int) -> list[Number]:
     """The slope of one law at the median α and least d, with its interval."""
     row = rows.isel(d=0, alpha=rows.sizes["alpha"] // 2)
     value, lower, upper = (float(row[n]) for n in ("limit_slope", "limit_slope_lower", "limit_slope_upper"))
@@ -128,6 +130,8 @@ def _typical(name: str, law: str, statistic: str, rows: xr.Dataset) -> list[Numb
         return []
     point = rf"{name}, $d={int(row['d'])}$, $\alpha={float(row['alpha']):g}$"
     what = f"slope of the {statistic} of $E$ in the limit, {law} ({point})"
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return [Number(f"{what}; {why_no_interval(runs)}", value)]
     return [Number(what, value, lower, upper)]
 
 
@@ -145,5 +149,6 @@ def _constants(name: str, error: xr.Dataset) -> list[Number]:
             rf"$m^{{3/2}}\,\mathbb E[E^2]$ for random directions in units of its limit {limit**2:.6g} "
             rf"({name}, $d={int(d)}$, $\alpha={float(row['alpha']):g}$, largest $m$)"
         )
-        numbers.append(Number(what, value, lower, upper))
+        limits = (lower, upper) if math.isfinite(lower) else (None, None)
+        numbers.append(Number(what, value, *limits))
     return numbers

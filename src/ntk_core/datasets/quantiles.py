@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.binomial import binomial_tail
 from .runs import RunsReader
-from .statistics import CONFIDENCE, quantiles, rate_upper_limit, sample_moments
+from .statistics import CONFIDENCE, Moments, quantiles, rate_upper_limit, sample_moments
 
 Index = tuple[int, ...]
 
@@ -32,9 +32,14 @@ ROUNDING = 1e-12
 NOISE = 1e-9
 """Values below this, in units of what one neuron can add, are rounding of the dense sampler around 0."""
 
+EXACT_ERROR = 1e-6
+"""Relative error of exact quantiles: a value so near is neither above nor below."""
 
-CHANCE = 1e-6
-"""An excess of runs over a bound with a smaller probability is not explained by chance."""
+COUNTS = ("exact_exceedances", "exact_shortfalls")
+"""Runs above and below the exact quantile, each with probability at most δ and 1 - δ, whatever the law."""
+
+CHANCE = 1e-4
+"""Largest probability that any comparison of a family is called beyond chance, if nothing but chance is."""
 
 
 def quantile_dataset(
@@ -54,8 +59,9 @@ def quantile_dataset(
     shape = experiment.shape
     quantities = tuple(map(str, theory["quantity"].values))
     size = max(1, TASK_RUNS // experiment.seeds)
+    exact = _exact_limits(experiment, quantities, theory["exact_quantile"].values)
     cells = iter(
-        (index, (archived or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha))
+        (index, (archived or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha), exact[index])
         for index, cell in zip(np.ndindex(shape), experiment.cells(), strict=True)
     )
     work = list(iter(lambda: list(islice(cells, size)), []))
@@ -65,7 +71,7 @@ def quantile_dataset(
     path, delta = str(Path(runs).resolve()), theory["delta"].values
     task = partial(_cells, path, quantities, experiment.seeds, delta, thresholds)
     for cells_of_task, results in zip(work, compute(workers, task, work), strict=True):
-        for (index, _), statistics in zip(cells_of_task, results, strict=True):
+        for (index, *_), statistics in zip(cells_of_task, results, strict=True):
             for name, value in statistics.items():
                 full = parts.setdefault(
                     name, np.empty((len(quantities), *shape, *value.shape[1:]), value.dtype)
@@ -81,10 +87,26 @@ def _thresholds(
 
     A NaN bound has a NaN threshold, which nothing exceeds.
     """
-    m, alpha = np.array(experiment.m)[:, None, None, None], np.array(experiment.alpha)[:, None, None]
     scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
-    minimum = np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])
+    minimum = _noise(experiment, quantities)[..., None, None]
     return np.stack([np.maximum(limits[b] / scale * (1.0 + ROUNDING), minimum) for b in bounds.BOUNDS])
+
+
+def _exact_limits(experiment: DrawnExperiment, quantities: tuple[str, ...], exact: Array) -> Array:
+    """Values above and below which a run is off an exact quantile: `(*cell, 2, quantity, delta)`.
+
+    A quantile that is NaN, or rounding, has nothing below it; one that is NaN nothing above it.
+    """
+    minimum = _noise(experiment, quantities)[:, None, :, None, :, None]
+    above = np.maximum(exact * (1.0 + EXACT_ERROR), minimum)
+    below = np.where(exact > minimum, exact * (1.0 - EXACT_ERROR), 0.0)
+    return np.moveaxis(np.stack([above, below]), (0, 1), (-3, -2))
+
+
+def _noise(experiment: DrawnExperiment, quantities: tuple[str, ...]) -> Array:
+    """Values of each quantity up to which it is rounding, `(quantity, m, alpha)`."""
+    m, alpha = np.array(experiment.m)[:, None], np.array(experiment.alpha)
+    return np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])
 
 
 def _cells(
@@ -93,13 +115,20 @@ def _cells(
     seeds: int,
     delta: Array,
     thresholds: Array,
-    cells: list[tuple[Index, Index]],
+    cells: list[tuple[Index, Index, Array]],
 ) -> list[dict[str, Any]]:
-    """One task, on a worker: the statistics of cells, each with its index in the grid and in the file."""
+    """One task, on a worker: statistics of cells, each with index in grid and file, and `_exact_limits`."""
     with RunsReader(path) as runs:
         return [
-            _cell(runs, (*place, slice(0, seeds)), quantities, delta, thresholds[:, :, index[1], index[3]])
-            for index, place in cells
+            _cell(
+                runs,
+                (*place, slice(0, seeds)),
+                quantities,
+                delta,
+                thresholds[:, :, index[1], index[3]],
+                exact,
+            )
+            for index, place, exact in cells
         ]
 
 
@@ -109,8 +138,12 @@ def _cell(
     quantities: tuple[str, ...],
     delta: Array,
     thresholds: Array,
+    exact: Array,
 ) -> dict[str, Any]:
-    """Statistics of one cell, quantity by quantity; `thresholds` `(bound, quantity, delta, x_norm)`."""
+    """Statistics of one cell, quantity by quantity.
+
+    `thresholds` `(bound, quantity, delta, x_norm)`; `exact` `(2, quantity, delta)`.
+    """
     rows = []
     for number, quantity in enumerate(quantities):
         values = runs.read(quantity, place)
@@ -123,6 +156,8 @@ def _cell(
                 "quantile_lower": lower,
                 "quantile_upper": upper,
                 "exceedances": over,
+                "exact_exceedances": values.size - np.searchsorted(values, exact[0, number], side="right"),
+                "exact_shortfalls": np.searchsorted(values, exact[1, number], side="left"),
                 **asdict(sample_moments(values)),
             }
         )
@@ -134,12 +169,13 @@ def _label(
 ) -> xr.Dataset:
     cell = ("quantity", "perturbation", "m", "d", "alpha")
     dims = {
-        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper"), (*cell, "delta")),
-        **dict.fromkeys(("mean", "mean_standard_error", "rms", "rms_standard_error"), cell),
+        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper", *COUNTS), (*cell, "delta")),
+        **dict.fromkeys((field.name for field in fields(Moments)), cell),
         "exceedances": (*cell, "bound", "delta", "x_norm"),
     }
     variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
-    variables["exceedances"] = (dims["exceedances"], parts["exceedances"].astype(np.int64))
+    for name in ("exceedances", *COUNTS):
+        variables[name] = (dims[name], parts[name].astype(np.int64))
     variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
     dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
     dataset = _judge(dataset, experiment.seeds)
@@ -173,13 +209,16 @@ def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
     )
 
 
-def beyond_chance(table: xr.Dataset) -> xr.DataArray:
-    """Where runs exceed a bound more often than δ: P(Binomial(runs, δ) ≥ exceedances) < `CHANCE`.
+def beyond_chance(over: xr.DataArray, runs: Any, delta: Any, comparisons: int | None = None) -> xr.DataArray:
+    """Where a count of runs is above what chance explains, if each has probability at most δ.
 
-    From a quantiles dataset; true or false over the dimensions of its `exceedances`.
+    True where P(Binomial(runs, δ) ≥ over) < `CHANCE` / `comparisons`, shape of `over`. So the probability
+    that any of a family of so many counts, all of `over` by default, is called so wrongly is at most
+    `CHANCE`, at every number of runs and however the counts depend on each other (Bonferroni).
     """
+    share = CHANCE / max(over.size if comparisons is None else comparisons, 1)
 
     def excess(over: Array, runs: Array, delta: Array) -> Any:
-        return binomial_tail(over - 1, runs, delta) < CHANCE
+        return binomial_tail(over - 1, runs, delta) < share
 
-    return xr.apply_ufunc(excess, table["exceedances"], table["runs"], table["delta"])
+    return xr.apply_ufunc(excess, over, runs, delta)

@@ -19,7 +19,7 @@ from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
 from .quantiles import NOISE
-from .statistics import CONFIDENCE, Z, local_slopes, log_slope
+from .statistics import CONFIDENCE, local_slopes, log_slope
 
 RATE_STATISTICS = ("mean", "rms")
 
@@ -71,36 +71,28 @@ def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -
 
 
 def _curves(table: xr.Dataset) -> dict[str, Array]:
-    """Values, limits, errors and exact values, each `(quantity, perturbation, d, alpha, statistic, m)`."""
+    """Values, their limits and exact values, each `(quantity, perturbation, d, alpha, statistic, m)`."""
 
     def values(name: str) -> Array:
         array = table[name] if "delta" in table[name].dims else table[name].expand_dims("delta")
         return array.transpose("quantity", "perturbation", "d", "alpha", "delta", "m").values
 
-    value, error, exact = (
-        np.concatenate([values(name.format(statistic)) for statistic in RATE_STATISTICS], axis=4)
-        for name in ("{}", "{}_standard_error", "exact_{}")
-    )
-    lower, upper = values("quantile_lower"), values("quantile_upper")
-    parts = {
-        "value": (value, values("quantile")),
-        "lower": (value - Z * error, lower),
-        "upper": (value + Z * error, upper),
-        "error": (error, (upper - lower) / (2.0 * Z)),
-        "exact": (exact, values("exact_quantile")),
+    forms = {"value": "{}", "lower": "{}_lower", "upper": "{}_upper", "exact": "exact_{}"}
+    return {
+        name: np.concatenate([values(form.format(s)) for s in (*RATE_STATISTICS, "quantile")], axis=4)
+        for name, form in forms.items()
     }
-    return {name: np.concatenate(pair, axis=4) for name, pair in parts.items()}
 
 
 def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: str) -> dict[str, Any]:
     """The rate of one statistic along m, at one (quantity, perturbation, d, alpha)."""
-    value, lower, upper, error, exact = (curve[n] for n in ("value", "lower", "upper", "error", "exact"))
+    value, lower, upper, exact = (curve[n] for n in ("value", "lower", "upper", "exact"))
     first = 0 if statistic in RATE_STATISTICS else min(m.size // 2, max(m.size - 3, 0))
     quantity, law = str(point["quantity"]), str(point["perturbation"])
     resolved = np.where(value > NOISE * QUANTITIES[quantity].unit(m, float(point["alpha"])), value, 0.0)
-    fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & np.isfinite(error)
-    slope = log_slope(m[fitted], resolved[fitted], error[fitted])
-    exact_slope = log_slope(m[fitted], exact[fitted], 0.0 * m[fitted])
+    fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & ~np.isinf(upper)
+    slope = log_slope(m[fitted], resolved[fitted], lower[fitted], upper[fitted])
+    exact_slope = log_slope(m[fitted], exact[fitted], exact[fitted], exact[fitted])
     curvature = exact_slope.value if exact_slope.points == slope.points else np.nan
     k = moments.exponent(law, quantity)
     level = statistic if statistic in RATE_STATISTICS else float(statistic)
@@ -108,7 +100,7 @@ def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: s
     scaled = value * m**k
     near = np.abs(scaled / limit - 1.0) <= FOLLOWS if limit > 0.0 else np.zeros(m.size, bool)
     following = np.flatnonzero(np.logical_and.accumulate(near[::-1])[::-1])
-    local, half = local_slopes(m, resolved, error)
+    local, local_lower, local_upper = local_slopes(m, resolved, lower, upper)
     return {
         "slope": slope.value,
         "slope_lower": slope.lower,
@@ -126,7 +118,7 @@ def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: s
         "constant_limit": limit,
         "follows_from": m[following[0]] if following.size else np.nan,
         "local_slope": local,
-        "local_slope_lower": local - half,
-        "local_slope_upper": local + half,
-        "exact_local_slope": local_slopes(m, exact, 0.0 * m)[0],
+        "local_slope_lower": local_lower,
+        "local_slope_upper": local_upper,
+        "exact_local_slope": local_slopes(m, exact, exact, exact)[0],
     }

@@ -1,13 +1,21 @@
-"""Estimates from finite runs, each with an interval; arrays in, arrays out."""
+"""Estimates from finite runs, each with an interval; arrays in, arrays out.
+
+Intervals of quantiles and probabilities hold at every number of runs, by the binomial law. Those of means and
+root mean squares are Student's, with fewer degrees of freedom where the values are skewed, and NaN where the
+runs are too few. `python -m benchmarks chance` shows how often they miss (docs/theory.md, "Chance of a false
+verdict").
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv, rel_entr, stdtrit
 
 from ..network import Array
 from ..theory.binomial import binomial_quantile
@@ -15,9 +23,21 @@ from ..theory.binomial import binomial_quantile
 CONFIDENCE = 0.99
 """Level of every interval and limit the project states."""
 
-Z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
-"""Half-width of a two-sided normal interval at that level, in standard errors."""
+TAIL = 0.5 * (1.0 - CONFIDENCE)
+"""Probability that a two-sided interval misses on one side."""
 
+MIN_RUNS = 24
+"""Fewest runs whose mean has an interval. With fewer, counts of a few neurons agree by luck too often."""
+
+MIN_DEGREES = 12.0
+"""Fewest degrees of freedom of an interval: below, too few of the values that matter were drawn."""
+
+SKEWNESS_WEIGHT = 4.0
+"""Degrees of freedom are (runs - 1)/(1 + this·skewness²).
+
+At 99 % the Edgeworth expansion of Student's statistic gives 1.6 as runs grow (Hall 1992, section 2.6). More
+is needed because a small sample understates its skewness.
+"""
 
 _PART = 1 << 16
 """Number of values that are summed at once."""
@@ -32,11 +52,10 @@ def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
     `runs + 1` for +∞: too few runs for a limit on that side.
     """
     level = 1.0 - np.asarray(delta, dtype=np.float64)
-    tail = 0.5 * (1.0 - CONFIDENCE)
     estimate = np.clip(np.ceil(runs * level - 1e-9), 1, runs)
-    # P(X_(l) > q) = P(Binomial(runs, level) < l) ≤ tail, and P(X_(u) < q) = P(Binomial ≥ u) ≤ tail.
-    lower = binomial_quantile(1.0 - tail, runs, level)
-    upper = binomial_quantile(tail, runs, level) + 1.0
+    # P(X_(l) > q) = P(Binomial(runs, level) < l) ≤ TAIL, and P(X_(u) < q) = P(Binomial ≥ u) ≤ TAIL.
+    lower = binomial_quantile(1.0 - TAIL, runs, level)
+    upper = binomial_quantile(TAIL, runs, level) + 1.0
     return tuple(rank.astype(np.int64) for rank in (estimate, lower, upper))
 
 
@@ -46,38 +65,123 @@ def quantiles(values: Array, delta: Array) -> Array:
     `values` `(runs,)`, sorted, non-negative; ranks as in `quantile_ranks`, so the lower limit is 0 and
     the upper +∞ where the runs are too few.
     """
+    return np.stack([_ordered(values, rank) for rank in quantile_ranks(values.size, delta)])
 
-    def value(rank: NDArray[np.int64]) -> Array:
-        ordered = values[np.clip(rank, 1, values.size) - 1]
-        return np.where(rank < 1, 0.0, np.where(rank > values.size, np.inf, ordered))
 
-    return np.stack([value(rank) for rank in quantile_ranks(values.size, delta)])
+def clustered_quantiles(values: Array, delta: Array) -> Array:
+    """As `quantiles`, of `values` `(runs, inputs)` that may depend on each other within a run; any order.
+
+    The limits hold at every number of runs: for the share of a run's inputs at which it is over the
+    (1-δ)-quantile, a number in [0, 1] with mean δ, the mean over runs is as far from δ with probability
+    at most exp(-runs·KL(share, δ)) (Hoeffding 1963, theorem 1).
+    """
+    runs, size = values.shape[0], values.size
+    exponent = -math.log(TAIL) / runs
+    most, least = _share(delta, 1.0, exponent), _share(delta, 0.0, exponent)
+    # Fewer than size·most values are over the quantile, and more than size·least at or over it.
+    ranks = (
+        np.clip(np.ceil(size * (1.0 - delta) - 1e-9), 1, size),
+        np.where(np.isnan(most), 0, size + 1 - np.ceil(size * most - 1e-9)),
+        np.where(np.isnan(least), size + 1, size - np.floor(size * least + 1e-9)),
+    )
+    ordered = np.sort(values, axis=None)
+    return np.stack([_ordered(ordered, rank.astype(np.int64)) for rank in ranks])
+
+
+def _ordered(values: Array, rank: NDArray[np.int64]) -> Array:
+    """The order statistic of each 1-based rank; 0 and +∞ for ranks below and above those of `values`."""
+    ordered = values[np.clip(rank, 1, values.size) - 1]
+    return np.where(rank < 1, 0.0, np.where(rank > values.size, np.inf, ordered))
+
+
+def _share(delta: Array, end: float, exponent: float) -> Array:
+    """The share between δ and `end` (0 or 1) with KL(share, δ) = `exponent`; NaN where `end` is too near."""
+
+    def divergence(share: Array) -> Array:
+        return np.asarray(rel_entr(share, delta) + rel_entr(1.0 - share, 1.0 - delta))
+
+    inner, outer = delta, np.full_like(delta, end)
+    possible = divergence(outer) > exponent
+    for _ in range(60):
+        middle = 0.5 * (inner + outer)
+        far = divergence(middle) > exponent
+        inner, outer = np.where(far, inner, middle), np.where(far, middle, outer)
+    return np.where(possible, outer, np.nan)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over runs, its standard error and its limits; NaN for what the runs are too few for."""
+
+    value: float
+    standard_error: float
+    lower: float
+    upper: float
+
+
+def sample_mean(values: Array, transform: Callable[[Array], Array] = np.positive) -> Mean:
+    """The mean of `transform` of `values` `(runs,)`, in memory that does not grow with them."""
+    n = values.size
+
+    def average(of: Callable[[Array], Array]) -> float:
+        parts = (of(transform(values[start : start + _PART])) for start in range(0, n, _PART))
+        return math.fsum(float(part.sum()) for part in parts) / n
+
+    mean = average(np.positive)
+    deviation = math.sqrt(average(lambda x: (x - mean) ** 2))
+    if n == 1 or deviation == 0.0:
+        return Mean(mean, math.nan if n == 1 else 0.0, math.nan, math.nan)
+    skewness = average(lambda x: ((x - mean) / deviation) ** 2 * ((x - mean) / deviation))
+    error = deviation / math.sqrt(n - 1)
+    half = float(half_width(n, error, skewness))
+    return Mean(mean, error, mean - half, mean + half)
+
+
+def half_width(runs: int, standard_error: Any, skewness: Any) -> Array:
+    """Half-width of the interval of a mean over `runs`; NaN where they are too few; broadcasts.
+
+    Student's, with the degrees of freedom that `SKEWNESS_WEIGHT` leaves. The interval is given and wrong with
+    probability at most 1 - `CONFIDENCE`, as measured for every law and quantity.
+    """
+    degrees = (runs - 1) / (1.0 + SKEWNESS_WEIGHT * np.square(skewness))
+    enough = (runs >= MIN_RUNS) & (degrees >= MIN_DEGREES)
+    return np.where(enough, stdtrit(degrees, 1.0 - TAIL) * standard_error, np.nan)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and root mean square of a sample, with their standard errors; NaN where one value gives none."""
+    """Mean and root mean square of a sample, with standard errors and limits as in `Mean`."""
 
     mean: float
     mean_standard_error: float
+    mean_lower: float
+    mean_upper: float
     rms: float
     rms_standard_error: float
+    rms_lower: float
+    rms_upper: float
 
 
 def sample_moments(values: Array) -> Moments:
     """The moments of `values` `(runs,)`, in memory that does not grow with them."""
-    n = values.size
-    parts = [values[start : start + _PART] for start in range(0, n, _PART)]
-    mean = math.fsum(float(part.sum()) for part in parts) / n
-    square = math.fsum(float(np.sum(part**2)) for part in parts) / n
-    rms = math.sqrt(square)
-    if n == 1:
-        return Moments(mean, math.nan, rms, math.nan)
-    variance = math.fsum(float(np.sum((part - mean) ** 2)) for part in parts) / (n - 1)
-    square_variance = math.fsum(float(np.sum((part**2 - square) ** 2)) for part in parts) / (n - 1)
+    return moments(sample_mean(values), sample_mean(values, np.square))
+
+
+def moments(mean: Mean, square: Mean) -> Moments:
+    """Moments from the mean of values and the mean of their squares, whose limits give those of the rms."""
+    rms = math.sqrt(square.value)
     # Δ-method: sd(√S) = sd(S)/(2√S).
-    rms_error = math.sqrt(square_variance / n) / (2.0 * rms) if rms > 0.0 else math.nan
-    return Moments(mean, math.sqrt(variance / n), rms, rms_error)
+    error = square.standard_error / (2.0 * rms) if rms > 0.0 else math.nan
+    lower, upper = map(float, np.sqrt(np.maximum((square.lower, square.upper), 0.0)))
+    return Moments(mean.value, mean.standard_error, mean.lower, mean.upper, rms, error, lower, upper)
+
+
+def why_no_interval(runs: int) -> str:
+    """Why a mean over so many runs of a cell has no interval, for people."""
+    undecided = f"undecided: {runs:,} {'run' if runs == 1 else 'runs'} a cell"
+    if runs < MIN_RUNS:
+        return f"{undecided}; at least {MIN_RUNS} are needed"
+    return f"{undecided} are too few for values so skewed"
 
 
 def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
@@ -89,9 +193,8 @@ def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
 
 def proportion_interval(successes: int, runs: int) -> tuple[float, float]:
     """Two-sided Clopper-Pearson interval of a probability after `successes` of `runs`."""
-    tail = 0.5 * (1.0 - CONFIDENCE)
-    lower = float(betaincinv(successes, runs - successes + 1, tail)) if successes else 0.0
-    upper = float(betaincinv(successes + 1, runs - successes, 1.0 - tail)) if successes < runs else 1.0
+    lower = float(betaincinv(successes, runs - successes + 1, TAIL)) if successes else 0.0
+    upper = float(betaincinv(successes + 1, runs - successes, 1.0 - TAIL)) if successes < runs else 1.0
     return lower, upper
 
 
@@ -109,34 +212,45 @@ class Slope:
 NO_SLOPE = Slope(math.nan, math.nan, math.nan, math.nan, 0)
 
 
-def log_slope(x: Array, y: Array, standard_error: Array) -> Slope:
-    """Least-squares slope of log y against log x, with errors propagated from each point.
+def log_slope(x: Array, y: Array, lower: Array, upper: Array) -> Slope:
+    """Least-squares slope of log y against log x, with limits from those of each point.
 
-    `y` with independent `standard_error`s, `(points,)` each. Every point weighs the same, so the
-    slope is the average of the local slopes whatever the precision of single points. Points with
-    y = 0 or an unknown error are left out; fewer than two points give `NO_SLOPE`.
+    `y` independent, with limits, `(points,)` each. Every point weighs the same, so the slope is the
+    average of the local slopes whatever the precision of single points. Points with y = 0 or an infinite
+    limit are left out; fewer than two points give `NO_SLOPE`. Distances to the limits add in quadrature
+    (Zou and Donner, Statistics in Medicine 27, 2008); the limits are NaN where a point has none.
     """
-    usable = (y > 0.0) & np.isfinite(standard_error)
+    usable = (y > 0.0) & ~np.isinf(upper)
     if np.count_nonzero(usable) < 2:
         return NO_SLOPE
-    log_x, log_y = np.log(x[usable]), np.log(y[usable])
+    log_x = np.log(x[usable])
+    log_y, below, above = _log_distances(y[usable], lower[usable], upper[usable])
     centred = log_x - log_x.mean()
     weight = centred / np.sum(centred**2)
     value = float(np.sum(weight * log_y))
-    half = Z * float(np.sqrt(np.sum((weight * standard_error[usable] / y[usable]) ** 2)))
-    return Slope(value, value - half, value + half, float(x[usable].min()), int(usable.sum()))
+    down = float(np.sqrt(np.sum((weight * np.where(weight > 0.0, below, above)) ** 2)))
+    up = float(np.sqrt(np.sum((weight * np.where(weight > 0.0, above, below)) ** 2)))
+    return Slope(value, value - down, value + up, float(x[usable].min()), int(usable.sum()))
 
 
-def local_slopes(x: Array, y: Array, standard_error: Array) -> tuple[Array, Array]:
-    """Slope of log y against log x from each point's predecessor to it, and its half-width.
+def local_slopes(x: Array, y: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+    """Slope of log y against log x from each point's predecessor to it, and its limits as in `log_slope`.
 
-    `y` with independent `standard_error`s, `(points,)` each, like the results. NaN at the first point
-    and where an end is not positive or has no error.
+    `y` independent, with limits, `(points,)` each, like the results. NaN at the first point and where an
+    end is left out.
     """
-    usable = (y > 0.0) & np.isfinite(standard_error)
-    log_y = np.log(np.where(usable, y, np.nan))
-    relative = np.where(usable, standard_error, np.nan) / np.where(usable, y, np.nan)
+    usable = (y > 0.0) & ~np.isinf(upper)
+    log_y, below, above = _log_distances(np.where(usable, y, np.nan), lower, upper)
     step = np.diff(np.log(x))
-    slopes = np.concatenate([[np.nan], np.diff(log_y) / step])
-    half = np.concatenate([[np.nan], Z * np.hypot(relative[1:], relative[:-1]) / step])
-    return slopes, half
+    slope = np.diff(log_y) / step
+    down, up = np.hypot(below[1:], above[:-1]) / step, np.hypot(above[1:], below[:-1]) / step
+    value, low, high = (np.concatenate([[np.nan], part]) for part in (slope, slope - down, slope + up))
+    return value, low, high
+
+
+def _log_distances(y: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+    """log y, and how far the logarithms of its limits are below and above; both NaN without two limits."""
+    limited = (lower > 0.0) & (upper > 0.0)
+    log_y = np.log(np.where(y > 0.0, y, np.nan))
+    log_lower, log_upper = (np.log(np.where(limited, limit, np.nan)) for limit in (lower, upper))
+    return log_y, log_y - log_lower, log_upper - log_y

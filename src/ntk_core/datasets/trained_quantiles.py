@@ -7,13 +7,15 @@ runs over the held-out inputs. A diverged run is counted, and left out from the 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..experiments.trained import TrainedExperiment
-from ..laws import LAWS, moments
+from ..laws import LAWS
+from ..laws.moments import root_mean_square
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.data import Data, load, step_size
@@ -22,7 +24,7 @@ from ..sampling.training import RUN_VARIABLES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from .quantiles import NOISE, ROUNDING
-from .statistics import CONFIDENCE, sample_moments
+from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, moments, sample_mean
 from .trained_shard import TITLE
 
 UNIFORM = ("printed", "sharp")
@@ -32,8 +34,11 @@ UNIFORM = ("printed", "sharp")
 constant gives for all r together what Hoeffding's gives for one (docs/theory.md, "Lazy training").
 """
 
+MAX_DELTA = 0.5
+"""Largest δ at which that inequality says so: beyond it, nothing is judged at α̂."""
 
-MOMENTS = ("mean", "mean_standard_error", "rms", "rms_standard_error")
+MOMENTS = tuple(field.name for field in fields(Moments))
+LEVELS = ("quantile", "quantile_lower", "quantile_upper")
 COUNTS = ("exceedances", "runs_exceeding")
 
 SLIP = 1e-9
@@ -50,13 +55,14 @@ def table_dataset(
     """Moments, quantiles and exceedances at every width and time, with bounds and laws at the measured α̂.
 
     Bounds and displacement laws are at the mean of α̂ over the runs of a width. Exceedances are of the bound
-    at each run's own α̂. The quantiles are over runs and inputs together.
+    at each run's own α̂. The quantiles are over runs and inputs together; their limits hold
+    however the inputs of a run depend on each other.
     """
     alpha = runs["alpha_hat"].values  # (m, seed, time)
     finite = np.isfinite(alpha)
     levels = np.array(delta), np.array(x_norm)
     variables = _over_quantities(runs, experiment, finite, levels)
-    variables |= _numbers(runs, finite)
+    variables |= _numbers(runs)
     variables["runs"] = (("m", "steps"), finite.sum(axis=1))
     variables["run_status"] = (
         ("m", "status"),
@@ -113,7 +119,8 @@ def _over_quantities(
     dims = ("quantity", "m", "steps")
     law_rms = np.moveaxis(parts["law_rms"], 3, 1)
     variables: dict[str, Any] = {name: (dims, parts[name]) for name in MOMENTS}
-    variables["quantile"] = ((*dims, "delta"), parts["quantile"])
+    for name in LEVELS:
+        variables[name] = ((*dims, "delta"), parts[name])
     variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), law_rms)
     variables["position"] = (variables["law_rms"][0], parts["rms"][:, None] / law_rms)
     for b, bound in enumerate(bounds.BOUNDS):
@@ -129,7 +136,7 @@ def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Arr
     """Arrays for the results of `_point`, for points of this shape."""
     grid = levels[0].size, levels[1].size
     parts = {name: np.full(shape, np.nan) for name in MOMENTS}
-    parts["quantile"] = np.full((*shape, grid[0]), np.nan)
+    parts |= {name: np.full((*shape, grid[0]), np.nan) for name in LEVELS}
     parts["law_rms"] = np.full((*shape, len(LAWS)), np.nan)
     parts["bounds"] = np.full((*shape, len(bounds.BOUNDS), *grid), np.nan)
     counts = {name: np.zeros((*shape, len(UNIFORM), *grid), np.int64) for name in COUNTS}
@@ -160,8 +167,8 @@ def _point(
     exceeds = [values[:, :, None, None] > np.maximum(limit, minimum)[:, None] for limit in limits]
     return {
         **_moments(values),
-        "quantile": np.quantile(values, 1.0 - delta, method="inverted_cdf"),
-        "law_rms": [moments.root_mean_square(law, name, m, d, radius) for law in LAWS],
+        **dict(zip(LEVELS, clustered_quantiles(values, delta), strict=True)),
+        "law_rms": [root_mean_square(law, name, m, d, radius) for law in LAWS],
         "bounds": [bounds.bound(bound, name, m, radius, *grid) for bound in bounds.BOUNDS],
         "exceedances": [over.sum(axis=(0, 1)) for over in exceeds],
         "runs_exceeding": [over.any(axis=1).sum(axis=0) for over in exceeds],
@@ -183,31 +190,30 @@ def _ceilings(runs: xr.Dataset, finite: Array, ceiling: Array) -> dict[str, Any]
 
 
 def _moments(values: Array) -> dict[str, float]:
-    """Mean and root mean square over runs and inputs `(runs, inputs)`, with errors from the runs."""
-    first, second = sample_moments(values.mean(axis=1)), sample_moments((values**2).mean(axis=1))
-    rms = math.sqrt(second.mean)
-    return {
-        "mean": first.mean,
-        "mean_standard_error": first.mean_standard_error,
-        "rms": rms,
-        "rms_standard_error": second.mean_standard_error / (2.0 * rms) if rms > 0.0 else math.nan,
-    }
+    """Mean and root mean square over runs and inputs `(runs, inputs)`, with limits from the runs."""
+    return asdict(moments(sample_mean(values.mean(axis=1)), sample_mean((values**2).mean(axis=1))))
 
 
-def _numbers(runs: xr.Dataset, finite: Array) -> dict[str, Any]:
-    """Mean with standard error, minimum and maximum over the runs, of variables with one number a run."""
+def _numbers(runs: xr.Dataset) -> dict[str, Any]:
+    """Mean with error and limits, minimum and maximum over the runs, of variables with one number a run."""
     values = np.stack([runs[name].values for name in RUN_VARIABLES])  # (variable, m, seed, time)
-    count = finite.sum(axis=1)
     masked = np.ma.masked_invalid(values)
-    error = masked.std(axis=2, ddof=1).filled(np.nan) if values.shape[2] > 1 else np.nan * values[:, :, 0]
+    shape = (*values.shape[:2], values.shape[3])
+    parts = {field.name: np.full(shape, np.nan) for field in fields(Mean)}
+    for variable, width, time in np.ndindex(shape):
+        usable = masked[variable, width, :, time].compressed()
+        if usable.size:
+            for name, value in asdict(sample_mean(usable)).items():
+                parts[name][variable, width, time] = value
     dims = ("variable", "m", "steps")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "run_mean": (dims, masked.mean(axis=2).filled(np.nan)),
-            "run_mean_standard_error": (dims, np.where(count > 1, error / np.sqrt(count), np.nan)),
-            "run_min": (dims, masked.min(axis=2).filled(np.nan)),
-            "run_max": (dims, masked.max(axis=2).filled(np.nan)),
-        }
+    return {
+        "run_mean": (dims, parts["value"]),
+        "run_mean_standard_error": (dims, parts["standard_error"]),
+        "run_mean_lower": (dims, parts["lower"]),
+        "run_mean_upper": (dims, parts["upper"]),
+        "run_min": (dims, masked.min(axis=2).filled(np.nan)),
+        "run_max": (dims, masked.max(axis=2).filled(np.nan)),
+    }
 
 
 def alpha_ceiling(experiment: TrainedExperiment, data: Data) -> Array:

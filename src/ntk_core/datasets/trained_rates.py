@@ -16,7 +16,7 @@ from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import attributes, describe
 from ..theory.training_limit import Limit, exponent, limit, path
 from .quantiles import NOISE
-from .statistics import CONFIDENCE, Z, log_slope
+from .statistics import CONFIDENCE, log_slope
 from .trained_shard import TITLE
 
 
@@ -36,15 +36,15 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         name, statistic = tuple(QUANTITIES)[q], ("mean", "rms")[s]
         row = table.isel(quantity=q, steps=time)
         alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
-        error = row[f"{statistic}_standard_error"].values
+        lower, upper = (row[f"{statistic}_{end}"].values for end in ("lower", "upper"))
         resolved = row[statistic].values > NOISE * QUANTITIES[name].unit(m, alpha)
-        rate = _rate(m, np.where(resolved, row[statistic].values, 0.0), error, exponent(name))
+        rate = _rate(m, np.where(resolved, row[statistic].values, 0.0), lower, upper, exponent(name))
         rate["constant_limit"] = float(_limit(theory, statistic, name)[time])
         for key, value in rate.items():
             arrays[key][q, s, time] = value
     for v, time in np.ndindex(len(RUN_VARIABLES), times.size):
         row = table.isel(variable=v, steps=time)
-        slope = log_slope(m, row["run_mean"].values, row["run_mean_standard_error"].values)
+        slope = log_slope(m, *(row[f"run_mean{end}"].values for end in ("", "_lower", "_upper")))
         for key, value in zip(names[:3], (slope.value, slope.lower, slope.upper), strict=True):
             numbers[key][v, time] = value
     dims = ("quantity", "statistic", "steps")
@@ -80,9 +80,9 @@ def training_limit(training: Training, entropy: int) -> Limit:
     return limit(data.x, data.held_x, sums, rng)
 
 
-def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
+def _rate(m: Array, value: Array, lower: Array, upper: Array, k: float) -> dict[str, float]:
     """Slope and constant of a statistic along m; a value of 0 is rounding and left out of the slope."""
-    slope = log_slope(m, value, error)
+    slope = log_slope(m, value, lower, upper)
     finite = np.flatnonzero(np.isfinite(value))
     if not finite.size:
         return {}
@@ -93,11 +93,12 @@ def _rate(m: Array, value: Array, error: Array, k: float) -> dict[str, float]:
         "slope_lower": slope.lower,
         "slope_upper": slope.upper,
         "constant": scale * value[last],
-        "constant_lower": scale * (value[last] - Z * error[last]),
-        "constant_upper": scale * (value[last] + Z * error[last]),
+        "constant_lower": scale * lower[last],
+        "constant_upper": scale * upper[last],
     }
     if finite.size > 1:
-        rate["local_slope_last"] = log_slope(m[finite[-2:]], value[finite[-2:]], error[finite[-2:]]).value
+        ends = finite[-2:]
+        rate["local_slope_last"] = log_slope(m[ends], value[ends], lower[ends], upper[ends]).value
     return rate
 
 

@@ -8,7 +8,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from ..datasets.statistics import Z
 from ..laws.moments import cancels
 from ..quantities import QUANTITIES
 from . import style
@@ -30,10 +29,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         for law in laws:
             cell, limit = (part.sel(quantity=quantity, perturbation=law) for part in (cells, limits))
             scaled = np.sqrt(m) * cell["mean"].values
-            bar = Z * np.sqrt(m) * cell["mean_standard_error"].values
+            lower, upper = (np.sqrt(m) * cell[f"mean_{end}"].values for end in ("lower", "upper"))
+            bar = style.error_bars(scaled, lower, upper)
             visible = scaled > 0
             ax.errorbar(
-                m[visible], scaled[visible], bar[visible], linestyle="none", capsize=1.5, label=law,
+                m[visible], scaled[visible], bar[:, visible], linestyle="none", capsize=1.5, label=law,
                 marker=style.law_marker(law), color=colours[law],
             )  # fmt: skip
             constant, k = limit["constant_limit"].item(), limit["exponent"].item()

@@ -28,7 +28,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             visible = style.positive(value)
             if visible.any():
                 ax.errorbar(
-                    times[visible], value[visible], style.ranges(value, low, high)[:, visible], marker="o",
+                    times[visible], value[visible], style.bars(value, low, high)[:, visible], marker="o",
                     capsize=2, linewidth=1.2, color=colours[int(m)],
                     label=f"$m$ = {style.width_label(int(m))}",
                 )  # fmt: skip

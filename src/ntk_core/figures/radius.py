@@ -29,14 +29,15 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         if not visible.any():
             continue
         left.errorbar(
-            m[visible], value[visible], style.ranges(value, low, high)[:, visible], marker="o", capsize=2,
+            m[visible], value[visible], style.bars(value, low, high)[:, visible], marker="o", capsize=2,
             color=colour, linewidth=1.2, label=style.steps_label(int(time)),
         )  # fmt: skip
         value = np.sqrt(m) * mean["run_mean"].sel(point).values
-        bar = style.bars(value, np.sqrt(m) * mean["run_mean_standard_error"].sel(point).values)
+        low, high = (np.sqrt(m) * mean[f"run_mean_{end}"].sel(point).values for end in ("lower", "upper"))
+        bar = style.bars(value, low, high)
         visible = style.positive(value)
         right.errorbar(
-            m[visible], value[visible], bar[visible], marker="o", linestyle="none", capsize=2,
+            m[visible], value[visible], bar[:, visible], marker="o", linestyle="none", capsize=2,
             color=colour, label=style.steps_label(int(time)),
         )  # fmt: skip
         for ax, name, dashes in ((left, "alpha_hat_limit_ceiling", "--"), (right, "displacement_limit", "-")):

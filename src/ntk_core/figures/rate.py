@@ -73,4 +73,5 @@ def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:
     statistic = typical_statistic(law)
     row = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d, statistic=statistic)
     slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
-    return f"slope {slope:.4f} ± {half:.4f}" if np.isfinite(slope) else "one width: no slope"
+    interval = f" ± {half:.4f}" if np.isfinite(half) else ""
+    return f"slope {slope:.4f}{interval}" if np.isfinite(slope) else "one width: no slope"

@@ -72,10 +72,10 @@ def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
                 label=LAWS[law].label, marker=style.single_point_marker(visible), markersize=14,
             )  # fmt: skip
     value = x_norm * error["rms"].values
-    bar = style.bars(value, x_norm * error["rms_standard_error"].values)
+    bar = style.bars(value, *(x_norm * error[f"rms_{end}"].values for end in ("lower", "upper")))
     visible = style.resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
     if visible.any():
         ax.errorbar(
-            x[visible], value[visible], bar[visible], marker="o", color="0.15",
+            x[visible], value[visible], bar[:, visible], marker="o", color="0.15",
             markersize=5.5, linewidth=1.2, capsize=2, label="training",
         )  # fmt: skip

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..datasets.quantiles import NOISE
-from ..datasets.statistics import Z
+from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..network import Array
 from ..quantities import QUANTITIES
@@ -107,8 +107,8 @@ def width_label(m: int) -> str:
 
 
 def error_bars(value: Array, lower: Array, upper: Array) -> Array:
-    """Distances for `errorbar`; an infinite upper limit becomes no bar above."""
-    above = np.where(np.isfinite(upper), upper - value, 0.0)
+    """Distances for `errorbar`: no bar where a limit is NaN, and none above where the upper is infinite."""
+    above = np.where(np.isinf(upper), 0.0, upper - value)
     return np.stack([np.maximum(value - lower, 0.0), np.maximum(above, 0.0)])
 
 
@@ -123,7 +123,15 @@ def provenance(table: xr.Dataset) -> str:
     """A sentence on the source of the numbers."""
     seeds = int(table["runs"].max())
     level = table.attrs["confidence_level"]
-    return f"Experiment {table.attrs['experiment']}: {seeds:,} runs a cell; bars: {level:.0%} intervals."
+    return (
+        f"Experiment {table.attrs['experiment']}: {seeds:,} runs a cell; bars: {level:.0%} intervals."
+        + _without_bars(seeds)
+    )
+
+
+def _without_bars(seeds: int) -> str:
+    """A sentence where there are too few runs for an interval of a mean."""
+    return f" Means and slopes have none ({why_no_interval(seeds)})." if seeds < MIN_RUNS else ""
 
 
 def spread(values: Array, count: int) -> Array:
@@ -221,13 +229,8 @@ def single_point_marker(visible: Any) -> str:
     return "_" if np.count_nonzero(visible) == 1 else ""
 
 
-def bars(value: Array, standard_error: Array) -> Any:
-    """Half-widths of intervals on a logarithmic axis; 0 for a single run, which has no standard error."""
-    return np.minimum(Z * np.nan_to_num(standard_error), 0.95 * value)
-
-
-def ranges(value: Array, low: Array, high: Array) -> Any:
-    """Distances from a mean over runs to the least and the largest, on a logarithmic axis."""
+def bars(value: Array, low: Array, high: Array) -> Any:
+    """Distances from a value to its limits, or to the least and the largest run, on a logarithmic axis."""
     below, above = error_bars(value, low, high)
     return np.stack([np.minimum(below, 0.95 * value), above])
 
@@ -250,6 +253,7 @@ def trained_provenance(table: xr.Dataset) -> str:
     return (
         f"Experiment {table.attrs['experiment']}: {runs} on {on}, {spec['loss']} loss, "
         f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."
+        + _without_bars(spec["seeds"])
     )
 
 

@@ -26,13 +26,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             cell, rate = table.sel(quantity=quantity, steps=time), rates.sel(quantity=quantity, steps=time)
             rate = rate.sel(statistic="rms")
             value = cell["rms"].values
-            bar = style.bars(value, cell["rms_standard_error"].values)
+            bar = style.bars(value, cell["rms_lower"].values, cell["rms_upper"].values)
             visible = style.resolved(value, m, style.alpha_hat(cell))
             if not visible.any():
                 continue
             exact = not (style.positive(value) > visible).any()  # else the fit is one of rounding
             ax.errorbar(
-                m[visible], value[visible], bar[visible], marker="o", linestyle="none", capsize=2,
+                m[visible], value[visible], bar[:, visible], marker="o", linestyle="none", capsize=2,
                 color=colour, label=style.steps_label(int(time)) + (_fitted(rate) if exact else ""),
             )  # fmt: skip
             lowest = min(lowest, value[visible][0])
@@ -59,4 +59,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _fitted(rate: xr.Dataset) -> str:
     slope, half = rate["slope"].item(), (rate["slope_upper"] - rate["slope_lower"]).item() / 2
-    return f": {slope:.3f} ± {half:.3f}".replace("-", "−") if np.isfinite(slope) else ""
+    interval = f" ± {half:.3f}" if np.isfinite(half) else ""
+    return f": {slope:.3f}{interval}".replace("-", "−") if np.isfinite(slope) else ""

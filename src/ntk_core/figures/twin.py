@@ -44,11 +44,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         cell = table.sel(steps=time)
         distance = cell.sel(variable="twin_distance")
         value = distance["run_mean"].values
-        bar = style.bars(value, distance["run_mean_standard_error"].values)
+        bar = style.bars(value, distance["run_mean_lower"].values, distance["run_mean_upper"].values)
         visible = style.resolved(value, m, style.alpha_hat(cell))
         if visible.any():
             ax.errorbar(
-                m[visible], value[visible], bar[visible], marker="o", linewidth=1.2,
+                m[visible], value[visible], bar[:, visible], marker="o", linewidth=1.2,
                 capsize=2, color=colours[int(time)], label=style.steps_label(int(time)),
             )  # fmt: skip
             lowest = min(lowest, value[visible][0])

@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..claims.answer import Answer, Estimate, answer
 from ..datasets.quantiles import CHANCE, beyond_chance
+from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
 
@@ -58,6 +59,7 @@ def _trained(a: Answer) -> str:
     numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
     lines += [
         f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
+        *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
         f"                       at most {_digits(a.limit_ceiling)} as m grows, and {_digits(a.ceiling)} at "
         "every width while the loss does not grow",
@@ -66,7 +68,7 @@ def _trained(a: Answer) -> str:
         f"theory {-a.exponent:g}",
         f"  m^(3/4) rms E        {_estimate(a.constant)}, limit {_digits(a.constant_limit)}",
         f"  rms E over the law's {laws}",
-        f"  Theorem 1 over E     {_digits(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
+        f"  Theorem 1 over E     {_estimate(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",
@@ -108,7 +110,8 @@ def _rates(rates: xr.Dataset) -> list[str]:
                     quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
                 )
                 value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
-                interval = f"[{value['slope_lower']:.4f}, {value['slope_upper']:.4f}]"
+                limits = value["slope_lower"], value["slope_upper"]
+                interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else "undecided"
                 measured, limit = value["constant"], value["constant_limit"]
                 has_limit = np.isfinite(limit)  # a custom law has none
                 lines.append(
@@ -157,13 +160,13 @@ def _bounds(table: xr.Dataset) -> list[str]:
     delta = float(table["delta"].max())
     theorem = over.sel(bound="printed", quantity="linearization_error", delta=delta)
     largest = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
-    broken = beyond_chance(table)
+    broken = beyond_chance(table["exceedances"], table["runs"], table["delta"])
     combinations = broken.isel(bound=0, quantity=0).size
     lines = [
         f"  Theorem 1 as printed: at delta = {delta:g}, where it is lowest, {largest:,} of "
         f"{int(runs.sum()):,} runs are over it.",
         f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
-        f"  often than delta, beyond chance (probability below {CHANCE:g})?",
+        f"  often than delta, beyond a chance of {CHANCE:g} for all {broken.size:,} comparisons together?",
         "  "
         + " " * 10
         + "".join(f"{QUANTITIES[str(quantity)].ascii:>9}" for quantity in table["quantity"].values),
@@ -175,12 +178,18 @@ def _bounds(table: xr.Dataset) -> list[str]:
 
 
 def _missing_limits(table: xr.Dataset) -> list[str]:
-    """Levels at which some quantile has no upper limit."""
+    """What has no interval: means if a cell has few runs, quantiles at levels without upper limit."""
+    seeds = int(table["runs"].max())
+    means = ["", f"  Means and slopes: {why_no_interval(seeds)}."] if seeds < MIN_RUNS else []
     levels = [
         f"{level:g}"
         for level in table["delta"].values
         if np.isinf(table["quantile_upper"].sel(delta=level).values).any()
     ]
     if not levels:
-        return []
-    return ["", f"  Too few runs a cell for an upper limit on the quantile at delta = {', '.join(levels)}."]
+        return means
+    return [
+        *means,
+        "",
+        f"  Too few runs a cell for an upper limit on the quantile at delta = {', '.join(levels)}.",
+    ]

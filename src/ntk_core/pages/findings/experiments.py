@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...claims.record import Number
+from ...datasets.statistics import MIN_RUNS, why_no_interval
 from ...laws.moments import typical_statistic
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ class Made:
     confidence: float
     table: xr.Dataset
     rates: xr.Dataset
+
+    @property
+    def undecided(self) -> str:
+        """Why means and slopes have no interval, in words; empty unless the runs are too few for any."""
+        seeds = int(self.spec["seeds"])
+        return why_no_interval(seeds) if seeds < MIN_RUNS else ""
 
 
 @dataclass(frozen=True)
@@ -102,4 +109,5 @@ def answer(experiment: Made) -> Answer:
 
 def _estimate(row: xr.Dataset, name: str) -> Number:
     value, lower, upper = (float(row[name + end]) for end in ("", "_lower", "_upper"))
-    return Number(what=name, value=value, lower=lower, upper=upper)
+    limits = (lower, upper) if np.isfinite([lower, upper]).all() else (None, None)
+    return Number(name, value, *limits)

@@ -64,7 +64,7 @@ def _rows(a: Answer) -> list[Number]:
             )
             for law, value in a.position.items()
         ),
-        _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}", Estimate(a.loose)),
+        _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}", a.loose),
         *([] if a.over is None else [Number(_OVER, a.over)]),
         _row("Test loss of the network", a.numbers["test_loss"]),
         _row("test loss of its linear twin", a.numbers["twin_test_loss"]),

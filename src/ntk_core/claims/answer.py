@@ -38,10 +38,11 @@ class Answer:
     `ceiling` at all times; `grew` counts the runs whose loss grew. `rate` and `constant` are of the rms of E,
     `last_rate` is between the two largest widths; `training_rate` is that of the rms of E at the training
     inputs, `training_bias` √m times the rms over them of the mean signed error. `twin_rate` and
-    `twin_training_rate` are slopes of the distance of network and twin at held-out and at training inputs. `position` is this rms over that of each displacement law,
-    `loose` the printed bound at `delta` and `x_norm` over the quantile of E. `over` is the largest number of
-    runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are
-    means over the runs, by variable.
+    `twin_training_rate` are slopes of the distance of network and twin at held-out and at training
+    inputs. `position` is this rms over that of each displacement law, `loose` the printed bound at
+    `delta` and `x_norm` over the quantile of E. `over` is the largest number of runs over the printed
+    bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are means over the runs,
+    by variable.
     """
 
     name: str

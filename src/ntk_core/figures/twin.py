@@ -27,7 +27,7 @@ LINE_STYLES: dict[str, dict[str, Any]] = {
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Left: losses against time at the least and largest width. Right: distance from the twin against m.
 
-    Filled circles with lines: held-out inputs; open ones: training inputs. The thin line has slope -1/2.
+    Filled circles with lines: held-out inputs; open ones: training inputs. Reference lines beside.
     """
     m, times = table["m"].values, style.times_with_runs(table)
     ends = np.unique(m[[0, -1]])

@@ -172,7 +172,7 @@ STATEMENTS: dict[str, Statement] = {
             r"with $g=\sqrt{2L(0)}$ for the squared loss and $g=1$ for the logistic one. Whether or not it "
             r"grows, for $\|x_k\|\le1$, $\hat\alpha\le\frac1n\sum_k|y_k|\,\big((1+\eta)^t-1\big)$ for the "
             r"squared loss and $\hat\alpha\le\eta t$ for the logistic one. In function space wide networks "
-            r"leave their linear twin at a rate that tends to that of Theorem 1, $m^{-1/2}$, because at the training inputs "
+            r"leave their linear twin at a rate that tends to $m^{-1/2}$, because at the training inputs "
             r"the signed error has a mean of that order. At a fixed new input parallel to no training input "
             r"$E$ itself approaches $m^{-3/4}$: "
             r"$m^{3/2}\,\mathbb E[E^2]\to\frac{\varphi(0)}3\,"

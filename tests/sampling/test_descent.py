@@ -10,13 +10,13 @@ import pytest
 from scipy.stats import binom
 
 from ntk_core import network
-from ntk_core.datasets.trained_quantiles import alpha_ceiling
+from ntk_core.datasets.trained_quantiles import alpha_ceiling, alpha_ceiling_always
 from ntk_core.datasets.trained_rates import training_limit
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.trained import TrainedExperiment
-from ntk_core.quantities import QUANTITIES, defined_quantities
-from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, step_size
+from ntk_core.quantities import QUANTITIES, defined_quantities, flip_sums
+from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, nearest_angles, step_size
 from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, train
 from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.theory.bounds import sharp
@@ -92,9 +92,41 @@ def test_descent_goes_where_the_definitions_go(loss, d, inputs):
     outputs = np.array([network.scaled_network(x, expected, c) for x in data.x])
     assert number(run, "training_loss") == pytest.approx(losses(outputs, data.y, loss).mean(), rel=1e-10)
     radius = np.linalg.norm(u, axis=1).max()
-    for k, x in enumerate(data.held_x):
-        definitions = defined_quantities(x, w0, c, u, radius)
-        np.testing.assert_allclose(run.quantities[:, -1, k], definitions, rtol=1e-9, atol=1e-13)
+    for x_all, measured in ((data.held_x, run.quantities), (data.x, run.training_quantities)):
+        assert measured.shape == (6, 6, len(x_all))
+        for k, x in enumerate(x_all):
+            definitions = defined_quantities(x, w0, c, u, radius)
+            np.testing.assert_allclose(measured[:5, -1, k], definitions, rtol=1e-9, atol=1e-13)
+            signed = network.scaled_network(x, expected, c) - network.linearization(x, w0, c, u)
+            assert measured[5, -1, k] == pytest.approx(signed, rel=1e-9, abs=1e-13)
+
+
+def test_measures_at_training_inputs_are_sums_over_the_flips_alone():
+    """A route without F or its gradient: E = |Δ₁ + Δ₂| from the neurons that change sign."""
+    data = load(SMALL, 3)
+    w0, c = start(SMALL, 3, 200, 1)
+    run, w = trace(SMALL, data, w0, c)
+    m, radius = c.size, np.linalg.norm(w - w0, axis=1).max()
+    a = np.einsum("id,kd->ki", w0, data.x)
+    b = np.einsum("id,kd->ki", w - w0, data.x)
+    flips = flip_sums(a, b, np.broadcast_to(c, a.shape), radius)
+    signed = (flips.projection - flips.position) * radius / math.sqrt(m)
+    at_end = run.training_quantities[:, -1]
+    assert np.abs(signed).max() > 1e-4
+    np.testing.assert_allclose(at_end[5], signed, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(at_end[0], np.abs(signed), rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(at_end[1], flips.count / m)
+
+
+def test_angles_are_to_the_nearest_training_input_or_its_reverse():
+    data = load(SMALL, 3)
+    angles = nearest_angles(data)
+    cosines = np.abs(np.einsum("ad,kd->ak", data.held_x, data.x)).max(axis=1)
+    np.testing.assert_allclose(np.cos(angles), cosines, rtol=0, atol=1e-14)
+    assert not nearest_angles(load(replace(SMALL, d=1), 3)).any()
+    near = np.array([math.cos(1e-9), math.sin(1e-9)])
+    lone = Data(np.array([[1.0, 0.0]]), np.ones(1), np.array([near, -near]), np.ones(2))
+    np.testing.assert_allclose(nearest_angles(lone), 1e-9, rtol=1e-6)
 
 
 def test_ever_flipped_counts_every_step_not_only_the_recorded_ones():
@@ -157,6 +189,9 @@ def test_the_twin_of_the_logistic_loss_is_the_linear_model_trained_in_its_weight
     )
     outputs = np.array([network.scaled_network(one, w, c) for one in data.held_x])
     assert number(run, "twin_distance") == pytest.approx(math.sqrt(np.mean((outputs - held) ** 2)), rel=1e-7)
+    outputs = np.array([network.scaled_network(one, w, c) for one in data.x])
+    distance = math.sqrt(np.mean((outputs - features[:n] @ u) ** 2))
+    assert number(run, "twin_training_distance") == pytest.approx(distance, rel=1e-7)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -174,6 +209,60 @@ def test_the_step_is_stable_at_every_width(loss, m):
             values = run.numbers[RUN_VARIABLES.index(name)]
             assert (np.diff(values) <= 1e-12).all()
             assert values[-1] < values[0]
+
+
+def power_iteration(matrix):
+    vector = np.ones(len(matrix))
+    for _ in range(2000):
+        vector = matrix @ vector
+        vector /= np.linalg.norm(vector)
+    return float(vector @ matrix @ vector)
+
+
+def test_the_twins_edge_in_the_limit_is_4_or_more_and_4_98_on_the_default_digits():
+    """λ_max(K∞) ≤ λ_max(X Xᵀ)/2 by Schur, in 20 random data sets too; eigenvalues by power iteration."""
+    digits = TrainedExperiment(
+        "digits", (3, 8), 64, 64, 64, "squared", 1.0, 64, None, name="e", m=(2,), seeds=1
+    )
+    data = load(digits, 20261123)
+    unit = step_size(data, "squared", 1.0) / data.y.size
+    edge = 2.0 / (unit * power_iteration(arc_cosine_kernel(data.x, data.x)))
+    assert edge == pytest.approx(4.98, abs=0.005)
+    for entropy in range(20):
+        data = load(replace(SMALL, d=2 + entropy % 3), entropy)
+        gram = power_iteration(data.x @ data.x.T)
+        assert power_iteration(arc_cosine_kernel(data.x, data.x)) <= 0.5 * gram * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("loss", "step"), [("squared", 30.0), ("logistic", 400.0)])
+def test_a_ceiling_on_alpha_hat_holds_while_the_loss_grows(loss, step):
+    """Descent by the definitions with a step that is too long: the loss grows, and α̂ stays below."""
+    experiment = replace(SMALL, loss=loss, step=step, steps=4)
+    data = load(experiment, 1)
+    always, usual = alpha_ceiling_always(experiment, data), alpha_ceiling(experiment, data)
+    grew, over = False, 0.0
+    for seed in range(3):
+        w0, c = start(experiment, 1, 10, seed)
+        values = []
+        for time, ceiling in zip(experiment.times, always, strict=True):
+            w = plain_descent(experiment, data, w0, c, time)
+            outputs = np.array([network.scaled_network(x, w, c) for x in data.x])
+            values.append(losses(outputs, data.y, loss).mean())
+            alpha = math.sqrt(10) * np.linalg.norm(w - w0, axis=1).max()
+            assert alpha <= ceiling * (1 + 1e-12)
+            over = max(over, alpha - usual[list(experiment.times).index(time)])
+        grew |= values[1] > values[0]
+    assert grew
+    assert (over > 0.0) == (loss == "squared")  # where the loss grows, the ceiling of a falling loss fails
+
+
+def test_one_input_and_one_step_reach_both_ceilings():
+    """α̂ = η|y|‖x‖: nothing smaller holds for every data set."""
+    experiment = replace(SMALL, d=3, training_inputs=1, steps=1)
+    data = load(experiment, 1)
+    run, _ = trace(experiment, data, *start(experiment, 1, 64, 0))
+    for ceiling in (alpha_ceiling, alpha_ceiling_always):
+        assert number(run, "alpha_hat") == pytest.approx(ceiling(experiment, data)[-1], rel=1e-9)
 
 
 def test_alpha_hat_stays_below_its_ceiling_and_the_error_below_the_supremum_of_its_ball():
@@ -248,6 +337,7 @@ def test_networks_start_symmetric_and_with_output_zero():
     np.testing.assert_array_equal(c[:32], -c[32:])
     run, _ = trace(SMALL, load(SMALL, 7), w0, c)
     assert (run.quantities[:4, 0] == 0.0).all()
+    assert (run.training_quantities[[0, 1, 2, 3, 5], 0] == 0.0).all()
     assert number(run, "alpha_hat", 0) == 0.0
 
 
@@ -327,8 +417,8 @@ def test_wide_runs_have_the_constants_of_the_limit(loss):
     trained = [train(experiment, data, 2, m, seed) for seed in range(runs)]
     values = np.stack([run.quantities[:, -1] for run in trained])
     for index, name in enumerate(list(QUANTITIES)[:4]):
-        left = 0.1 if exponent(name) == CANCELLING_EXPONENT else 0.06
-        scaled = values[:, index] * m ** exponent(name)
+        left = 0.1 if exponent(name, 3) == CANCELLING_EXPONENT else 0.06
+        scaled = values[:, index] * m ** exponent(name, 3)
         for each, expected in ((scaled**2, theory.rms[name][-1] ** 2), (scaled, theory.mean[name][-1])):
             by_run = each.mean(axis=1)
             error = by_run.std(ddof=1) / math.sqrt(runs)

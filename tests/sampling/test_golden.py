@@ -23,7 +23,7 @@ from ntk_core.sampling.data import load
 from ntk_core.sampling.descent import train
 from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import FORMAT_VERSION
-from ntk_core.sampling.training import RUN_VARIABLES, Training
+from ntk_core.sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 FILE = Path(__file__).with_name("golden.json")
 ENTROPY = 20261123
@@ -66,13 +66,10 @@ def drawn(sampler: str, law: str, m: int, d: int, alpha: float) -> dict[str, np.
 
 
 def trained(name: str, m: int, seed: int) -> dict[str, np.ndarray]:
-    """The quantities at the held-out inputs, which come last, and the numbers of a run."""
+    """All stored variables of a run, how it ended, and after how many steps."""
     training = TRAININGS[name]
     run = train(training, load(training, ENTROPY), ENTROPY, m, seed)
-    values = run.variables() | {"steps": np.array(run.steps), "status": np.array(int(run.status))}
-    for quantity in QUANTITIES:
-        values[quantity] = values[quantity][:, -training.held_out_inputs :]
-    return values
+    return run.variables() | {"steps": np.array(run.steps), "status": np.array(int(run.status))}
 
 
 CASES = {
@@ -85,8 +82,10 @@ CASES = {
     for name in TRAININGS
     for m, seed in ((4, 0), (64, 3))
 }
-COUNTS = {"sign_change_fraction", "band_fraction", "flipped_neurons", "flipped_fraction", "steps", "status"}
-NAMES = (*QUANTITIES, *RUN_VARIABLES, "steps", "status")
+FRACTIONS = {"sign_change_fraction", "band_fraction"}
+COUNTS = {*FRACTIONS, *(f"training_{name}" for name in FRACTIONS), "flipped_neurons", "flipped_fraction",
+          "steps", "status"}  # fmt: skip
+NAMES = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES, "steps", "status")
 
 
 def fingerprint(case: str) -> dict[str, str | float | None]:

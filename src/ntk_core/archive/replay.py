@@ -19,14 +19,14 @@ from ..sampling.cell import Cell
 from ..sampling.data import load
 from ..sampling.definitions import definitions, trained_definitions
 from ..sampling.samplers import simulate
-from ..sampling.training import RUN_VARIABLES
+from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
 
 
 @dataclass(frozen=True)
 class Replayed:
     """One run, archived and recomputed: values by quantity, of a drawn run at ‖x‖ = 1.
 
-    Values of a trained run are arrays over times and held-out inputs, or over times; its `definitions` are
+    Values of a trained run are arrays over times and inputs, or over times; its `definitions` are
     those of the last time. `definitions` is None where they were not evaluated.
     """
 
@@ -44,7 +44,7 @@ class Replayed:
     def apart(self) -> float:
         """The largest distance between the recomputed quantities and the definitions; NaN without these."""
         distances = [
-            np.abs(np.atleast_2d(self.recomputed[name])[-1] - value)
+            np.nanmax(np.abs(np.atleast_2d(self.recomputed[name])[-1] - value))
             for name, value in (self.definitions or {}).items()
         ]
         return float(np.nanmax(distances)) if distances else math.nan
@@ -93,7 +93,7 @@ def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Rep
         f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ending}",
         archived,
         recomputed.variables(),
-        None if by_definition is None else dict(zip(QUANTITIES, by_definition, strict=True)),
+        by_definition,
     )
 
 
@@ -151,7 +151,8 @@ class TrainedRun:
     def archived(self) -> dict[str, Array]:
         """Its archived values, by variable: `(times, inputs)` or `(times,)`."""
         index = (*self.index, self.number)
-        return {name: self.runs.read(name, index) for name in (*QUANTITIES, *RUN_VARIABLES)}
+        names = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
+        return {name: self.runs.read(name, index) for name in names}
 
     def differing(self) -> dict[str, int]:
         """1 for each variable that differs in any bit from the archived one; empty if none does."""

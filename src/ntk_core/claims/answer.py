@@ -37,11 +37,14 @@ class Answer:
     `radius` is the mean of α̂ over the runs, which range from `least` to `largest`. `limit_ceiling` bounds it
     as m grows, `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below
     `ceiling` at all times; `grew` counts the runs whose loss grew. `rate` and `constant` are of the rms of E,
-    `last_rate` is between the two largest widths. `position` is this rms over that of each displacement law,
-    `loose` the printed bound over the quantile of E at `x_norm` and `delta`, the least level at which the
-    runs suffice for an upper limit on that quantile (NaN without one, up to δ = 1/2). `over` is the largest
-    number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ.
-    `numbers` are means over the runs, by variable.
+    `last_rate` is between the two largest widths; `training_rate` is that of the rms of E at the training
+    inputs, `training_bias` √m times the rms over them of the mean signed error. `twin_rate` and
+    `twin_training_rate` are slopes of the distance of network and twin at held-out and at training
+    inputs. `position` is this rms over that of each displacement law, `loose` the printed bound over the
+    quantile of E at `x_norm` and `delta`, the least level at which the runs suffice for an upper limit on
+    that quantile (NaN without one, up to δ = 1/2). `over` is the largest number of runs over the printed
+    bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are means over the runs,
+    by variable.
     """
 
     name: str
@@ -62,6 +65,10 @@ class Answer:
     displacement_limit: float
     rate: Estimate
     last_rate: float
+    training_rate: Estimate
+    training_bias: Estimate
+    twin_rate: Estimate
+    twin_training_rate: Estimate
     exponent: float
     constant: Estimate
     constant_limit: float
@@ -160,6 +167,10 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
         rate=_fitted(rate, "slope"),
         last_rate=float(rate["local_slope_last"]),
+        training_rate=_fitted(rate, "training_slope"),
+        training_bias=_fitted(rate, "training_bias_constant"),
+        twin_rate=_fitted(rates.sel(variable="twin_distance", steps=time), "run_slope"),
+        twin_training_rate=_fitted(rates.sel(variable="twin_training_distance", steps=time), "run_slope"),
         exponent=float(rate["exponent"]),
         constant=_fitted(rate, "constant"),
         constant_limit=float(rate["constant_limit"]),

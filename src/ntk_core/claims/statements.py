@@ -160,16 +160,21 @@ STATEMENTS: dict[str, Statement] = {
     "LT": Statement(
         title="Lazy training",
         statement=(
-            r"In the lazy training or kernel regime $w_i=w_i(0)+u_i$ with $\|u_i\|\le\alpha/\sqrt m$ for "
-            r"all $i$: gradient descent stays in the ball, with $\alpha=O(1)$ as $m$ grows."
+            r"Lazy training, or the kernel regime, means $w_i=w_i(0)+u_i$ with "
+            r"$\|u_i\|\le\alpha/\sqrt m$ for all $i$. This is a definition; that gradient descent stays so, "
+            r"with $\alpha=O(1)$ as $m$ grows, is what is judged."
         ),
         source="definition of lazy training before Lemma 4",
         proof="Lazy training",
         corrected=(
             r"After $t$ steps of size $\eta$ during which the training loss does not grow, for every $m$, "
             r"$$\hat\alpha=\sqrt m\,\max_i\|u_i\|\le\eta\,t\,g\,\max_k\|x_k\|,$$ "
-            r"with $g=\sqrt{2L(0)}$ for the squared loss and $g=1$ for the logistic one. "
-            r"The error at new inputs then decays as $m^{-3/4}$, not as the worst case $m^{-1/2}$: "
+            r"with $g=\sqrt{2L(0)}$ for the squared loss and $g=1$ for the logistic one. Whether or not it "
+            r"grows, for $\|x_k\|\le1$, $\hat\alpha\le\frac1n\sum_k|y_k|\,\big((1+\eta)^t-1\big)$ for the "
+            r"squared loss and $\hat\alpha\le\eta t$ for the logistic one. In function space wide networks "
+            r"leave their linear twin at a rate that tends to $m^{-1/2}$, because at the training inputs "
+            r"the signed error has a mean of that order. At a fixed new input parallel to no training input "
+            r"$E$ itself approaches $m^{-3/4}$: "
             r"$m^{3/2}\,\mathbb E[E^2]\to\frac{\varphi(0)}3\,"
             r"\mathbb E\big[|q(w)^\top x|^3\,\big|\,w^\top x=0\big]$ "
             r"with $q(w)$ the limit of $\sqrt m\,c_iu_i$ given $w_i(0)=w$."

@@ -17,7 +17,7 @@ from ..experiments.experiment import Experiment
 from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..sampling.training import RUN_VARIABLES
+from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
 from .runs import RUN_DIMS, RunsReader
 from .validation import MAX_PACKING, Form, ResultsError, read_spec, reading, require
 
@@ -211,13 +211,17 @@ class TrainedRunsFile(RunsFile):
     def _forms(self) -> dict[str, Form]:
         sizes = {name: len(values) for name, values in self._coordinates().items()}
         forms: dict[str, Form] = {name: ((name,), (size,), "i8") for name, size in sizes.items()}
-        training_input, inputs = sizes.popitem()
-        forms["training_target"] = ((training_input,), (inputs,), "f8")
-        dims, shape = tuple(sizes), tuple(sizes.values())
-        forms["target"] = (dims[3:], shape[3:], "f8")
-        forms |= dict.fromkeys(QUANTITIES, (dims, shape, "f8"))
-        forms |= dict.fromkeys(RUN_VARIABLES, (dims[:3], shape[:3], "f8"))
-        return forms | {"status": (dims[:2], shape[:2], "i1"), "steps_taken": (dims[:2], shape[:2], "i8")}
+
+        def form(kind: str, *dims: str) -> Form:
+            return dims, tuple(sizes[name] for name in dims), kind
+
+        run = ("m", "seed")
+        forms |= dict.fromkeys(("target", "training_angle"), form("f8", "input"))
+        forms["training_target"] = form("f8", "training_input")
+        forms |= dict.fromkeys(INPUT_VARIABLES, form("f8", *run, "steps", "input"))
+        forms |= dict.fromkeys(TRAINING_INPUT_VARIABLES, form("f8", *run, "steps", "training_input"))
+        forms |= dict.fromkeys(RUN_VARIABLES, form("f8", *run, "steps"))
+        return forms | {"status": form("i1", *run), "steps_taken": form("i8", *run)}
 
     def _coordinates(self) -> dict[str, Sequence[Any]]:
         experiment = self.experiment

@@ -1,7 +1,7 @@
 """`quantiles.nc` of a trained experiment, from its `runs.nc`.
 
 The runs of a width are independent, the inputs of a run are not. So standard errors come from the means of
-runs over the held-out inputs. A diverged run is counted, and left out from the time at which it diverged.
+runs over the inputs. A diverged run is counted, and left out from the time at which it diverged.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ..laws import LAWS
 from ..laws.moments import root_mean_square
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
-from ..sampling.data import Data, load, step_size
+from ..sampling.data import Data, load, nearest_angles, step_size
 from ..sampling.descent import Status
 from ..sampling.training import RUN_VARIABLES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from .quantiles import NOISE, ROUNDING
-from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, moments, sample_mean
+from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
 from .trained_shard import TITLE
 
 UNIFORM = ("printed", "sharp")
@@ -61,14 +61,17 @@ def table_dataset(
     alpha = runs["alpha_hat"].values  # (m, seed, time)
     finite = np.isfinite(alpha)
     levels = np.array(delta), np.array(x_norm)
+    data = load(experiment, entropy)
     variables = _over_quantities(runs, experiment, finite, levels)
+    variables |= _at_training_inputs(runs)
+    variables |= _signed_errors(runs, "", "input") | _signed_errors(runs, "training_", "training_input")
     variables |= _numbers(runs)
     variables["runs"] = (("m", "steps"), finite.sum(axis=1))
     variables["run_status"] = (
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
-    variables |= _ceilings(runs, finite, alpha_ceiling(experiment, load(experiment, entropy)))
+    variables |= _ceilings(runs, finite, experiment, data)
     dataset = xr.Dataset(
         variables,
         coords={
@@ -80,6 +83,9 @@ def table_dataset(
             "uniform_bound": np.array(UNIFORM, dtype=object),
             "m": np.array(experiment.m, dtype=np.int64),
             "steps": np.array(experiment.times, dtype=np.int64),
+            "input": np.arange(experiment.held_out_inputs, dtype=np.int64),
+            "training_angle": ("input", nearest_angles(data)),
+            "training_input": np.arange(experiment.training_inputs, dtype=np.int64),
             "delta": levels[0],
             "x_norm": levels[1],
         },
@@ -132,6 +138,62 @@ def _over_quantities(
     return variables
 
 
+def _at_training_inputs(runs: xr.Dataset) -> dict[str, Any]:
+    """The moments of each quantity at the training inputs, over (quantity, m, steps)."""
+    values = np.stack([runs[f"training_{name}"].values for name in QUANTITIES])
+    parts = {name: np.full((*values.shape[:2], values.shape[3]), np.nan) for name in MOMENTS}
+    for q, width, time in np.ndindex(parts["mean"].shape):
+        usable = values[q, width, :, time]
+        usable = usable[np.isfinite(usable).all(axis=1)]
+        if usable.size and usable.any():
+            for name, value in _moments(usable).items():
+                parts[name][q, width, time] = value
+    return {f"training_{name}": (("quantity", "m", "steps"), part) for name, part in parts.items()}
+
+
+def _signed_errors(runs: xr.Dataset, prefix: str, inputs: str) -> dict[str, Any]:
+    """The mean of the signed error at each input over the runs, and its root mean square over the inputs.
+
+    What chance adds to the latter is taken off: its square is the mean over the inputs of the product of the
+    signed errors of two different runs, 0 where that is negative. Errors and limits of the square are by the
+    jackknife over the runs.
+    """
+    values = np.moveaxis(runs[f"{prefix}signed_error"].values, 1, 0)  # (seed, m, time, input)
+    usable = np.isfinite(values)
+    count = usable.sum(axis=0)
+    safe = np.where(usable, values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, safe.sum(axis=0) / count, np.nan)
+        spread = (np.where(usable, values - mean, 0.0) ** 2).sum(axis=0)
+        error = np.where(count > 1, np.sqrt(spread / (count * (count - 1.0))), np.nan)
+    dims = ("m", "steps", inputs)
+    parts = _bias(safe, usable)
+    return {
+        f"{prefix}signed_error_mean": (dims, mean),
+        f"{prefix}signed_error_standard_error": (dims, error),
+        **{f"{prefix}{name}": (dims[:2], value) for name, value in parts.items()},
+    }
+
+
+def _bias(values: Array, usable: Array) -> dict[str, Array]:
+    """The rms over inputs of the mean of `values` `(runs, m, times, inputs)`, which are 0 if not `usable`."""
+    n = usable[..., 0].sum(axis=0).astype(np.float64)
+    total, sum_of_squares = values.sum(axis=0), (values**2).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        whole = np.where(n > 1.0, np.mean(total**2 - sum_of_squares, axis=-1) / (n * (n - 1.0)), np.nan)
+        rest = np.mean((total - values) ** 2 - (sum_of_squares - values**2), axis=-1) / (
+            (n - 1.0) * (n - 2.0)
+        )
+        deviation = np.where(usable[..., 0], rest - whole, 0.0)
+        variance = np.where(n > 2.0, (n - 1.0) / n * np.sum(deviation**2, axis=0), np.nan)
+        half = half_width(n, np.sqrt(variance), 0.0)
+        bias, lower, upper = (
+            np.sqrt(np.maximum(limit, 0.0)) for limit in (whole, whole - half, whole + half)
+        )
+        error = np.where(bias > 0.0, np.sqrt(variance) / (2.0 * bias), np.nan)
+    return {"bias": bias, "bias_standard_error": error, "bias_lower": lower, "bias_upper": upper}
+
+
 def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Array]:
     """Arrays for the results of `_point`, for points of this shape."""
     grid = levels[0].size, levels[1].size
@@ -175,15 +237,20 @@ def _point(
     }
 
 
-def _ceilings(runs: xr.Dataset, finite: Array, ceiling: Array) -> dict[str, Any]:
-    """The bound on α̂, the largest α̂ over it of runs whose loss never grew, and the number of other runs."""
+def _ceilings(runs: xr.Dataset, finite: Array, experiment: TrainedExperiment, data: Data) -> dict[str, Any]:
+    """The bounds on α̂, the largest α̂ over them of runs that they hold for, and the runs whose loss grew."""
+    ceiling, always = alpha_ceiling(experiment, data), alpha_ceiling_always(experiment, data)
     loss = runs["training_loss"].values
     grew = np.zeros(loss.shape, bool)
     grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.ma.masked_invalid(np.where(grew, np.nan, runs["alpha_hat"].values / ceiling))
+        alpha = runs["alpha_hat"].values
+        share = np.ma.masked_invalid(np.where(grew, np.nan, alpha / ceiling))
+        share_always = np.ma.masked_invalid(alpha / always)
     return {
         "alpha_ceiling": ("steps", ceiling),
+        "alpha_ceiling_always": ("steps", always),
+        "alpha_hat_over_ceiling_always": (("m", "steps"), share_always.max(axis=1).filled(np.nan)),
         "loss_grew": (("m", "steps"), (grew & finite).sum(axis=1)),
         "alpha_hat_over_ceiling": (("m", "steps"), share.max(axis=1).filled(np.nan)),
     }
@@ -224,3 +291,16 @@ def alpha_ceiling(experiment: TrainedExperiment, data: Data) -> Array:
     """
     largest = math.sqrt(float(np.mean(data.y**2))) if experiment.loss == "squared" else 1.0
     return step_size(data, experiment.loss, experiment.step) * largest * np.array(experiment.times, float)
+
+
+def alpha_ceiling_always(experiment: TrainedExperiment, data: Data) -> Array:
+    """A bound on α̂ at every recorded time and width, also where the loss grows; `(times,)`.
+
+    For the squared loss |F_k| ≤ α̂, because F starts at 0 and ‖x_k‖ = 1, so a step adds at most
+    η (mean|y| + α̂): α̂ ≤ mean|y| ((1 + η)^t - 1). For the logistic loss |l'| ≤ 1, so α̂ ≤ η t.
+    """
+    eta, times = step_size(data, experiment.loss, experiment.step), np.array(experiment.times, float)
+    if experiment.loss == "logistic":
+        return eta * times
+    with np.errstate(over="ignore"):
+        return float(np.mean(np.abs(data.y))) * np.expm1(times * math.log1p(eta))

@@ -14,51 +14,51 @@ from ..sampling.data import load, step_size
 from ..sampling.streams import Streams
 from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import attributes, describe
+from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
 from .quantiles import NOISE
-from .statistics import CONFIDENCE, log_slope
+from .statistics import CONFIDENCE, local_slopes, log_slope
 from .trained_shard import TITLE
+
+STATISTICS = ("mean", "rms")
+
+ENDS = ("", "_lower", "_upper")
+"""Suffixes of a number and of its limits."""
+
+RATES = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
+         "constant_upper")  # fmt: skip
+"""Names of the numbers that `_rate` makes."""
 
 
 def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int) -> xr.Dataset:
     """Slopes against the width at every recorded time, and constants with their limits for m → ∞.
 
-    They are of the mean and root mean square of each quantity, and of the mean over runs of each variable.
+    They are of the mean and root mean square of each quantity, at held-out and at training inputs, of the
+    systematic part of the signed error at both, and of the mean over runs of each variable.
     """
-    m = table["m"].values.astype(np.float64)
     times = table["steps"].values
     theory = training_limit(experiment, entropy)
-    names = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
-             "constant_upper", "constant_limit")  # fmt: skip
-    arrays = {name: np.full((len(QUANTITIES), 2, times.size), np.nan) for name in names}
-    numbers = {name: np.full((len(RUN_VARIABLES), times.size), np.nan) for name in names[:3]}
-    for q, s, time in np.ndindex(len(QUANTITIES), 2, times.size):
-        name, statistic = tuple(QUANTITIES)[q], ("mean", "rms")[s]
-        row = table.isel(quantity=q, steps=time)
-        alpha = table["run_mean"].sel(variable="alpha_hat").isel(steps=time).values
-        lower, upper = (row[f"{statistic}_{end}"].values for end in ("lower", "upper"))
-        resolved = row[statistic].values > NOISE * QUANTITIES[name].unit(m, alpha)
-        rate = _rate(m, np.where(resolved, row[statistic].values, 0.0), lower, upper, exponent(name))
-        rate["constant_limit"] = float(_limit(theory, statistic, name)[time])
-        for key, value in rate.items():
-            arrays[key][q, s, time] = value
-    for v, time in np.ndindex(len(RUN_VARIABLES), times.size):
-        row = table.isel(variable=v, steps=time)
-        slope = log_slope(m, *(row[f"run_mean{end}"].values for end in ("", "_lower", "_upper")))
-        for key, value in zip(names[:3], (slope.value, slope.lower, slope.upper), strict=True):
-            numbers[key][v, time] = value
-    dims = ("quantity", "statistic", "steps")
-    variables: dict[str, Any] = {name: (dims, value) for name, value in arrays.items()}
-    variables |= {f"run_{name}": (("variable", "steps"), value) for name, value in numbers.items()}
-    variables["exponent"] = ("quantity", np.array([exponent(name) for name in QUANTITIES]))
+    variables: dict[str, Any] = _over_quantities(
+        table, "", [exponent(name, experiment.d) for name in QUANTITIES]
+    )
+    variables |= _over_quantities(table, "training_", [EXPONENT] * len(QUANTITIES))
+    variables["constant_limit"] = (
+        ("quantity", "statistic", "steps"),
+        np.array([[_limit(theory, statistic, name) for statistic in STATISTICS] for name in QUANTITIES]),
+    )
+    variables |= _bias(table, "") | _bias(table, "training_") | _over_variables(table)
     variables["displacement_limit"] = ("steps", theory.displacement)
     variables["alpha_hat_limit_ceiling"] = ("steps", theory.ceiling)
+    variables["separation_width"] = (("steps", "input"), separation_width(table))
     dataset = xr.Dataset(
         variables,
         coords={
             "quantity": table["quantity"].values,
-            "statistic": np.array(("mean", "rms"), dtype=object),
+            "statistic": np.array(STATISTICS, dtype=object),
             "variable": table["variable"].values,
+            "m": table["m"].values,
+            "input": table["input"].values,
+            "training_angle": ("input", table["training_angle"].values),
             "steps": times,
         },
     )
@@ -78,6 +78,63 @@ def training_limit(training: Training, entropy: int) -> Limit:
     sums = path(data.x, data.y, training.loss, eta, training.times, training.target)
     rng = Streams(entropy, training.data_key, 0).generator("limit")
     return limit(data.x, data.held_x, sums, rng)
+
+
+def separation_width(table: xr.Dataset) -> Array:
+    """(α̂/θ)² for each held-out input at an angle θ to its nearest training input; `(times, inputs)`.
+
+    Below that width the neurons that change sign at both inputs are the same, and E falls as at a training
+    input. α̂ is the mean at the largest width with runs; infinite where θ = 0.
+    """
+    alpha = table["run_mean"].sel(variable="alpha_hat").values  # (m, time)
+    widest = np.array([([np.nan, *values[np.isfinite(values)]])[-1] for values in alpha.T])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (widest[:, None] / table["training_angle"].values) ** 2
+
+
+def _over_quantities(table: xr.Dataset, prefix: str, exponents: list[float]) -> dict[str, Any]:
+    """Rates of the quantities at one kind of input; a value that is rounding is left out of slopes."""
+    m, alpha = table["m"].values.astype(np.float64), table["run_mean"].sel(variable="alpha_hat").values
+    shape = (len(QUANTITIES), len(STATISTICS), table.sizes["steps"])
+    arrays = {name: np.full(shape, np.nan) for name in RATES}
+    for q, s, time in np.ndindex(shape):
+        row = table.isel(quantity=q, steps=time)
+        value, lower, upper = (row[f"{prefix}{STATISTICS[s]}{end}"].values for end in ENDS)
+        resolved = value > NOISE * tuple(QUANTITIES.values())[q].unit(m, alpha[:, time])
+        for name, number in _rate(m, np.where(resolved, value, 0.0), lower, upper, exponents[q]).items():
+            arrays[name][q, s, time] = number
+    dims = ("quantity", "statistic", "steps")
+    variables: dict[str, Any] = {f"{prefix}{name}": (dims, array) for name, array in arrays.items()}
+    return variables | {f"{prefix}exponent": ("quantity", np.array(exponents))}
+
+
+def _bias(table: xr.Dataset, prefix: str) -> dict[str, Any]:
+    """Rates of the root mean square over inputs of the mean signed error; constants are with √m."""
+    m = table["m"].values.astype(np.float64)
+    arrays = {name: np.full(table.sizes["steps"], np.nan) for name in RATES}
+    for time in range(table.sizes["steps"]):
+        value, lower, upper = (table[f"{prefix}bias{end}"].values[:, time] for end in ENDS)
+        for name, number in _rate(m, value, lower, upper, EXPONENT).items():
+            arrays[name][time] = number
+    return {f"{prefix}bias_{name}": ("steps", array) for name, array in arrays.items()}
+
+
+def _over_variables(table: xr.Dataset) -> dict[str, Any]:
+    """Fitted and local slopes of the means over runs, `(variable, steps)` and `(variable, m, steps)`."""
+    m = table["m"].values.astype(np.float64)
+    names = ("slope", "slope_lower", "slope_upper")
+    fitted = {name: np.full((len(RUN_VARIABLES), table.sizes["steps"]), np.nan) for name in names}
+    local = {name: np.full(table["run_mean"].shape, np.nan) for name in names}
+    for v, time in np.ndindex(fitted["slope"].shape):
+        row = table.isel(variable=v, steps=time)
+        limits = [row[f"run_mean{end}"].values for end in ENDS]
+        slope = log_slope(m, *limits)
+        for name, number in zip(names, (slope.value, slope.lower, slope.upper), strict=True):
+            fitted[name][v, time] = number
+        for name, numbers in zip(names, local_slopes(m, *limits), strict=True):
+            local[name][v, :, time] = numbers
+    variables: dict[str, Any] = {f"run_{name}": (("variable", "steps"), fitted[name]) for name in names}
+    return variables | {f"run_local_{name}": (("variable", "m", "steps"), local[name]) for name in names}
 
 
 def _rate(m: Array, value: Array, lower: Array, upper: Array, k: float) -> dict[str, float]:

@@ -41,7 +41,8 @@ def collect_trained(
     attrs = attributes(
         f"{TITLE}: runs of {experiment.name}",
         "Gradient descent beside its linear twin: the linearization error, its two parts and the fraction of "
-        "sign changes at held-out inputs, the distance the weights have moved, and losses, along training.",
+        "sign changes at held-out and at training inputs, the distance the weights have moved, and losses, "
+        "along training.",
         experiment,
         entropy,
     )

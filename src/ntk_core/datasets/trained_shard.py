@@ -13,10 +13,9 @@ import xarray as xr
 from ..execution.compute import TASK_COST, Workers, compute
 from ..experiments.shards import Shard
 from ..experiments.trained import TrainedExperiment
-from ..quantities import QUANTITIES
-from ..sampling.data import load
+from ..sampling.data import load, nearest_angles
 from ..sampling.descent import Status, Trained, train
-from ..sampling.training import RUN_VARIABLES
+from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, describe
 from ..storage.netcdf import write
@@ -58,26 +57,31 @@ def train_shard(
 def _dataset(
     experiment: TrainedExperiment, entropy: int, m: int, seeds: range, runs: Sequence[Trained]
 ) -> xr.Dataset:
-    quantities = np.stack([run.quantities for run in runs])
-    numbers = np.stack([run.numbers for run in runs])
+    arrays = [run.variables() for run in runs]
+    dims = [
+        (INPUT_VARIABLES, ("m", "seed", "steps", "input")),
+        (TRAINING_INPUT_VARIABLES, ("m", "seed", "steps", "training_input")),
+        (RUN_VARIABLES, ("m", "seed", "steps")),
+    ]
     variables: dict[str, Any] = {
-        name: (("m", "seed", "steps", "input"), quantities[None, :, index])
-        for index, name in enumerate(QUANTITIES)
+        name: (along, np.stack([run[name] for run in arrays])[None])
+        for names, along in dims
+        for name in names
     }
-    for index, name in enumerate(RUN_VARIABLES):
-        variables[name] = (("m", "seed", "steps"), numbers[None, :, index])
     status = np.array([[run.status for run in runs]], dtype=np.int8)
     flags = {"flag_values": np.array(Status, dtype=np.int8), "flag_meanings": _meanings()}
     variables["status"] = (("m", "seed"), status, flags)
     variables["steps_taken"] = (("m", "seed"), np.array([[run.steps for run in runs]], dtype=np.int64))
+    data = load(experiment, entropy)
     coords = {
         "m": np.array([m], dtype=np.int64),
         "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
         "steps": np.array(experiment.times, dtype=np.int64),
         "input": np.arange(experiment.held_out_inputs, dtype=np.int64),
-        "target": ("input", load(experiment, entropy).held_y),
+        "target": ("input", data.held_y),
+        "training_angle": ("input", nearest_angles(data)),
         "training_input": np.arange(experiment.training_inputs, dtype=np.int64),
-        "training_target": ("training_input", load(experiment, entropy).y),
+        "training_target": ("training_input", data.y),
     }
     return xr.Dataset(variables, coords)
 

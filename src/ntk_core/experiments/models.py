@@ -145,7 +145,7 @@ class TrainedModel(Section):
     loss: Literal["squared", "logistic"] = Field(description="'squared' or 'logistic'")
     step: Annotated[float, Field(gt=0.0, le=1e6)] = Field(
         default=1.0,
-        description="a number, above 0, to 1.0e+6: step size times the largest curvature; stable below 2",
+        description="a number, above 0, to 1.0e+6: step size times a bound on the curvature; stable below 2",
     )
     steps: Annotated[int, Field(ge=1, le=10**6)] = Field(
         description="a whole number, 1 to 10^6: most steps of gradient descent"

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..quantities import QUANTITIES
 from ..sampling.streams import FORMAT_VERSION
-from ..sampling.training import RUN_VARIABLES, Training
+from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 SHARD_COST = 2e10
 """Work of one shard in nanoseconds: much longer than the start of a job, much shorter than a night."""
@@ -77,12 +76,13 @@ class TrainedExperiment(Training):
     @property
     def run_bytes(self) -> int:
         """Bytes of one run."""
-        return 8 * len(self.times) * (len(QUANTITIES) * self.held_out_inputs + len(RUN_VARIABLES)) + 16
+        inputs = self.training_inputs + self.held_out_inputs
+        return 8 * len(self.times) * (len(INPUT_VARIABLES) * inputs + len(RUN_VARIABLES)) + 16
 
     def seed_cost(self, m: int) -> float:
         """Expected work of one run, roughly in nanoseconds on one core."""
         training = self.steps * self.training_inputs
-        recording = 3 * len(self.times) * self.held_out_inputs
+        recording = 3 * len(self.times) * (self.training_inputs + self.held_out_inputs)
         return 1e5 + STEP_NS * m * self.d * (training + recording)
 
     def memory(self, m: int) -> int:
@@ -104,4 +104,5 @@ class TrainedExperiment(Training):
         for key in ("step", "target_loss"):
             content[key] = None if content[key] is None else float(content[key]).hex()
         content |= {"format": FORMAT_VERSION, "entropy": entropy}
+        content["variables"] = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]

@@ -14,7 +14,10 @@ PANELS = {"linearization_error": "linearization error $E$", "sign_change_fractio
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """Root mean square of E and of |S|/m against m at a few times, with the limits' lines."""
+    """Root mean square of E and of |S|/m against m at a few times, with the limits' lines.
+
+    Filled circles are held-out inputs, open ones on dotted lines training inputs.
+    """
     m = table["m"].values.astype(float)
     times = style.spread(style.times_with_runs(table), 4)
     colours = style.time_colours(times)
@@ -36,6 +39,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 color=colour, label=style.steps_label(int(time)) + (_fitted(rate) if exact else ""),
             )  # fmt: skip
             lowest = min(lowest, value[visible][0])
+            training = cell["training_rms"].values
+            seen = style.resolved(training, m, style.alpha_hat(table.sel(steps=time)))
+            ax.plot(
+                m[seen], training[seen], marker="o", markerfacecolor="none", linestyle=":", linewidth=0.9,
+                color=colour,
+            )  # fmt: skip
             limit, k = rate["constant_limit"].item(), rate["exponent"].item()
             if np.isfinite(limit) and limit > 0.0:
                 marker = {"marker": style.single_point_marker(m), "markersize": 14}

@@ -25,7 +25,10 @@ LINE_STYLES: dict[str, dict[str, Any]] = {
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """Left: losses against time at the least and largest width. Right: twin_distance against m."""
+    """Left: losses against time at the least and largest width. Right: distance from the twin against m.
+
+    Filled circles with lines: held-out inputs; open ones: training inputs. Reference lines beside.
+    """
     m, times = table["m"].values, style.times_with_runs(table)
     ends = np.unique(m[[0, -1]])
     figure = plt.figure(figsize=(3.9 * ends.size + 6.0, 4.3), layout="constrained")
@@ -52,11 +55,18 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 capsize=2, color=colours[int(time)], label=style.steps_label(int(time)),
             )  # fmt: skip
             lowest = min(lowest, value[visible][0])
+        training = cell["run_mean"].sel(variable="twin_training_distance").values
+        visible = style.resolved(training, m, style.alpha_hat(cell))
+        if visible.any():
+            ax.plot(
+                m[visible], training[visible], marker="o", markerfacecolor="none", linestyle=":",
+                linewidth=1.2, color=colours[int(time)],
+            )  # fmt: skip
     if m.size > 1 and np.isfinite(lowest):
         style.reference_slopes(ax, m.astype(float), lowest / 2.5)
     style.width_axis(ax, m.astype(float))
     style.log_axis(ax, table)
-    ax.set_title("distance of the two, held-out inputs")
+    ax.set_title("distance of the two; open: training inputs")
     style.legend_beside(ax)
     text = (
         "Losses: mean over the runs; shaded: from the least to the largest run of the network. The twin is "

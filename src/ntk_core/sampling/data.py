@@ -83,12 +83,25 @@ def unit_length(x: Array) -> Array:
     return x / np.sqrt(np.sum(x**2, axis=1, keepdims=True))
 
 
+def nearest_angles(data: Data) -> Array:
+    """Angle in [0, π/2] of each held-out input to its nearest training input or the reverse of one.
+
+    An input and its reverse share the hyperplane at which neurons change sign. `(held-out inputs,)`, radians.
+    """
+    chords = [
+        min(np.min(np.sum((data.x - sign * one) ** 2, axis=1)) for sign in (1.0, -1.0)) for one in data.held_x
+    ]
+    return 2.0 * np.arcsin(0.5 * np.sqrt(np.array(chords)))
+
+
 def step_size(data: Data, loss: str, step: float) -> float:
-    """η = `step`/(largest curvature of the training loss), stable for every width where `step` < 2.
+    """η = `step`/(bound on the curvature of the training loss); `step` < 2 is stable at every width.
 
     On a piece where no sign changes the loss has the Hessian (1/n) J^T diag(l'') J with J J^T = K, and
     K = (1/m) Σ_i D_i X X^T D_i with 0-1 diagonals D_i, so λ_max(K) ≤ λ_max(X X^T) whatever m and w; l'' is 1
-    for the squared loss and at most 1/4 for the logistic one. The linear twin uses K at the start.
+    for the squared loss and at most 1/4 for the logistic one. The linear twin uses K at the start. That tends
+    to X X^T ∘ P with P_kk = 1/2, and λ_max of it is at most λ_max(X X^T)/2 by Schur: in the limit of wide
+    networks the twin is stable where `step` < 4.
     """
     n, d = data.x.shape  # X X^T and X^T X have the same largest eigenvalue
     gram = np.einsum("id,jd->ij", data.x, data.x) if n < d else np.einsum("ki,kj->ij", data.x, data.x)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from .. import network
 from ..laws import sphere
 from ..laws.law import PAIRS, Projection
 from ..network import Array
@@ -27,7 +28,7 @@ from .cell import Cell
 from .data import load
 from .dense import dense_networks
 from .streams import Streams
-from .training import Training
+from .training import INPUT_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 MAX_WEIGHTS = 1 << 24
 """Most weights m·d of a whole network in memory: the definitions take some ten such arrays, 1 GB."""
@@ -46,8 +47,8 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
     return defined_quantities(*draw(cell, place, streams), cell.alpha / math.sqrt(cell.m))
 
 
-def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> Array:
-    """The quantities of a trained run at its end by the definitions; `(quantities, held-out inputs)`.
+def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> dict[str, Array]:
+    """The variables of a trained run at its end by the definitions, by name; `(inputs,)` each.
 
     Raises `ValueError` for a network of more than `MAX_WEIGHTS` weights.
     """
@@ -57,7 +58,17 @@ def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> 
     w0, c = descent.start(training, entropy, m, seed)
     u = descent.trace(training, data, w0, c)[1] - w0
     radius = float(np.max(np.linalg.norm(u, axis=1)))
-    return np.stack([defined_quantities(x, w0, c, u, radius) for x in data.held_x], axis=1)
+    variables: dict[str, Array] = {}
+    for names, inputs in ((INPUT_VARIABLES, data.held_x), (TRAINING_INPUT_VARIABLES, data.x)):
+        columns = [
+            [
+                *defined_quantities(x, w0, c, u, radius),
+                network.scaled_network(x, w0 + u, c) - network.linearization(x, w0, c, u),
+            ]
+            for x in inputs
+        ]
+        variables |= dict(zip(names, np.array(columns).T, strict=True))
+    return variables
 
 
 def _dense_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:

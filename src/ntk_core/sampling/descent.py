@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Array
-from ..quantities import QUANTITIES, summed_quantities
+from ..quantities import summed_quantities
 from .data import Data, step_size
 from .streams import Streams
-from .training import RUN_VARIABLES, Training
+from .training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 if TYPE_CHECKING:
     from .kernels.descent import Problem, State
@@ -36,19 +36,22 @@ class Status(IntEnum):
 class Trained:
     """The stored results of a run.
 
-    `quantities` `(quantities, times, held-out inputs)` in the order of `QUANTITIES`, `numbers` `(variables,
-    times)` in the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that has reached its
-    target stops: later times repeat its values.
+    `quantities` `(variables, times, held-out inputs)` in the order of `INPUT_VARIABLES`,
+    `training_quantities` `(variables, times, training inputs)` the same at the training inputs, `numbers`
+    `(variables, times)` in the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that
+    has reached its target stops: later times repeat its values.
     """
 
     quantities: Array
+    training_quantities: Array
     numbers: Array
     status: Status
     steps: int
 
     def variables(self) -> dict[str, Array]:
-        """All arrays by the names of their variables: `(times, held-out inputs)` or `(times,)`."""
-        return dict(zip((*QUANTITIES, *RUN_VARIABLES), (*self.quantities, *self.numbers), strict=True))
+        """All arrays by the names of their variables: `(times, inputs)` or `(times,)`."""
+        names = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
+        return dict(zip(names, (*self.quantities, *self.training_quantities, *self.numbers), strict=True))
 
 
 def start(training: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:
@@ -93,9 +96,9 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
     )
     kernels.begin(problem, state)
     ceiling = DIVERGED * kernels.mean_loss(state.outputs, data.y, logistic)
-    held_t = np.ascontiguousarray(data.held_x.T)
+    inputs_t = np.ascontiguousarray(np.concatenate([data.x, data.held_x]).T)
     times = training.times
-    quantities = np.full((len(QUANTITIES), len(times), data.held_y.size), np.nan)
+    quantities = np.full((len(INPUT_VARIABLES), len(times), targets.size), np.nan)
     numbers = np.full((len(RUN_VARIABLES), len(times)), np.nan)
     status = Status.ALL_STEPS if training.target_loss is None else Status.TARGET_NOT_REACHED
     step_count = 0
@@ -110,8 +113,8 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
                 break
             if losses[0] <= training.target:
                 status = Status.TARGET_REACHED
-        quantities[:, index], numbers[:, index] = _record(held_t, targets, w0, problem, state)
-    return Trained(quantities, numbers, status, step_count), state.w
+        quantities[:, index], numbers[:, index] = _record(inputs_t, targets, w0, problem, state)
+    return Trained(quantities[..., n:], quantities[..., :n], numbers, status, step_count), state.w
 
 
 def _problem(training: Training, data: Data, w0: Array) -> Problem:
@@ -133,19 +136,19 @@ def _problem(training: Training, data: Data, w0: Array) -> Problem:
 
 
 def _record(
-    held_t: Array, targets: Array, w0: Array, problem: Problem, state: State
+    inputs_t: Array, targets: Array, w0: Array, problem: Problem, state: State
 ) -> tuple[Array, list[float]]:
-    """The quantities `(quantities, held-out inputs)` and the numbers of a run at one time.
+    """The input variables `(variables, inputs)` and the numbers of a run at one time.
 
-    `held_t` are the held-out inputs, `(d, inputs)`; `targets` of the training inputs come first.
+    `inputs_t` `(d, inputs)` and their `targets` `(inputs,)`, training inputs first.
     """
     from .kernels import descent as kernels
 
     n, m = problem.y.size, state.c.size
     lengths = kernels.displacements(w0, state.w)
     radius = float(lengths.max())
-    sums = kernels.measures(held_t, w0, state.w, state.c, radius)
-    outputs = np.concatenate([state.outputs, sums[0] / math.sqrt(m)])
+    sums = kernels.measures(inputs_t, w0, state.w, state.c, radius)
+    outputs = np.concatenate([state.outputs, sums[0, n:] / math.sqrt(m)])
     losses = [
         kernels.mean_loss(values[part], targets[part], problem.logistic)
         for values in (outputs, state.twin)
@@ -157,8 +160,12 @@ def _record(
         radius,
         math.fsum(lengths) / m,
         *losses,
-        math.sqrt(math.fsum((outputs[n:] - state.twin[n:]) ** 2) / (targets.size - n)),
+        *(
+            math.sqrt(math.fsum((outputs[part] - state.twin[part]) ** 2) / targets[part].size)
+            for part in (slice(n, None), slice(n))
+        ),
         np.count_nonzero(changed) / changed.size,
         np.count_nonzero(changed.any(axis=1)) / m,
     ]
-    return summed_quantities(m, sums), numbers
+    signed_error = (sums[0] - sums[1]) / math.sqrt(m)
+    return np.concatenate([summed_quantities(m, sums), signed_error[None]]), numbers

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..quantities import QUANTITIES
+
 RUN_VARIABLES = (
     "alpha_hat", "max_displacement", "mean_displacement", "training_loss", "test_loss",
-    "twin_training_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons",
+    "twin_training_loss", "twin_test_loss", "twin_distance", "twin_training_distance",
+    "flipped_fraction", "flipped_neurons",
 )  # fmt: skip
 """Variables with one value at every recorded time. The quantities have one for each input."""
+
+INPUT_VARIABLES = (*QUANTITIES, "signed_error")
+"""Variables with a value at every recorded time for each held-out input."""
+
+TRAINING_INPUT_VARIABLES = tuple(f"training_{name}" for name in INPUT_VARIABLES)
+"""The same for each training input."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,7 @@ class Training:
     """Gradient descent on one data set from a symmetric start, at any width.
 
     `classes` are two digits to tell apart, or one digit against the rest; none for `teacher`.
-    `step` is the step size in units of the inverse of the loss's largest curvature (`data.step_size`).
+    `step` is the step size in units of the inverse of a bound on the loss's curvature (`data.step_size`).
     """
 
     data: str

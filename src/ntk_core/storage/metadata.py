@@ -18,6 +18,43 @@ from ..sampling.streams import FORMAT_VERSION
 if TYPE_CHECKING:
     import xarray as xr
 
+_RATES = {
+    "slope": "least-squares slope against log(m) of the log of",
+    "slope_lower": "lower confidence limit of the slope of",
+    "slope_upper": "upper confidence limit of the slope of",
+    "local_slope_last": "slope between the two largest widths of",
+    "constant": "value times m^k at the largest width, of",
+    "constant_lower": "lower confidence limit of the constant of",
+    "constant_upper": "upper confidence limit of the constant of",
+}
+
+_BIAS = "root mean square over inputs of the mean signed error"
+
+SIGNED_ERRORS = {
+    "signed_error_mean": "mean over the runs of the signed error",
+    "signed_error_standard_error": "standard error of that mean",
+    "bias": f"{_BIAS}, less what chance adds,",
+    "bias_standard_error": f"standard error of the {_BIAS}",
+    "bias_lower": f"lower confidence limit of the {_BIAS}; NaN where runs are too few",
+    "bias_upper": f"upper confidence limit of the {_BIAS}; NaN where runs are too few",
+    **{f"bias_{name}": f"{text} the {_BIAS}, k = 1/2," for name, text in _RATES.items()},
+}
+"""Long names of what is made of the signed errors at one kind of input."""
+
+TRAINING_INPUTS = {
+    "mean": "mean over runs and inputs at |x| = 1",
+    "mean_standard_error": "standard error of the mean",
+    "mean_lower": "lower confidence limit of the mean; NaN where runs are too few",
+    "mean_upper": "upper confidence limit of the mean; NaN where runs are too few",
+    "rms": "root mean square over runs and inputs at |x| = 1",
+    "rms_standard_error": "standard error of the root mean square",
+    "rms_lower": "lower confidence limit of the root mean square; NaN where runs are too few",
+    "rms_upper": "upper confidence limit of the root mean square; NaN where runs are too few",
+    "exponent": "k of the theory's rate m^-k",
+    **{name: f"{text} the statistic" for name, text in _RATES.items()},
+}
+"""Long names of the statistics of a quantity that a trained experiment has at both kinds of inputs."""
+
 LONG_NAMES = {
     # coordinates
     "quantity": "stored quantity of a run",
@@ -35,8 +72,12 @@ LONG_NAMES = {
     "steps": "steps of gradient descent",
     "input": "number of the held-out input",
     "target": "target of the held-out input",
+    "training_angle": "angle of the held-out input to the nearest training input or its reverse, in radians",
     "training_input": "number of the training input",
     "training_target": "target of the training input",
+    "signed_error": "F(x;w) - grad F(x;w(0))^T (w - w(0)): the linearization error with its sign",
+    **{f"training_{q.name}": f"at the training input: {q.long_name}" for q in QUANTITIES.values()},
+    "training_signed_error": "at the training input: F(x;w) - grad F(x;w(0))^T (w - w(0))",
     "alpha_hat": "sqrt(m) max_i |w_i - w_i(0)|: the least alpha of a ball that holds the weights",
     "max_displacement": "max_i |w_i - w_i(0)|",
     "mean_displacement": "mean over neurons of |w_i - w_i(0)|",
@@ -45,6 +86,7 @@ LONG_NAMES = {
     "twin_training_loss": "loss of the linearized model on the training inputs",
     "twin_test_loss": "loss of the linearized model on the held-out inputs",
     "twin_distance": "root mean square over held-out inputs of network minus linearized model",
+    "twin_training_distance": "root mean square over training inputs of network minus linearized model",
     "flipped_fraction": "fraction of neurons and training inputs whose sign indicator ever differed so far",
     "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
     "status": "how the run ended",
@@ -63,6 +105,8 @@ LONG_NAMES = {
     "run_status": "number of runs that ended so",
     "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow",
     "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling, of runs whose training loss never grew",
+    "alpha_ceiling_always": "bound on alpha_hat at every width, also where the training loss grows",
+    "alpha_hat_over_ceiling_always": "largest alpha_hat over alpha_ceiling_always, of all runs",
     "loss_grew": "number of runs whose training loss has grown between two recorded times",
     "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
     "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
@@ -70,6 +114,16 @@ LONG_NAMES = {
     "run_slope": "least-squares slope of log(run_mean) against log(m)",
     "run_slope_lower": "lower confidence limit of that slope",
     "run_slope_upper": "upper confidence limit of that slope",
+    "run_local_slope": "slope of log(run_mean) against log(m) from the next smaller width to this one",
+    "run_local_slope_lower": "lower confidence limit of that local slope",
+    "run_local_slope_upper": "upper confidence limit of that local slope",
+    "separation_width": "(alpha_hat/training_angle)^2: below this width E falls as at a training input",
+    **{
+        f"{prefix}{name}": f"{text} at the {kind} inputs"
+        for prefix, kind in (("", "held-out"), ("training_", "training"))
+        for name, text in SIGNED_ERRORS.items()
+    },
+    **{f"training_{name}": f"{text} at the training inputs" for name, text in TRAINING_INPUTS.items()},
     # quantiles
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
     "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",

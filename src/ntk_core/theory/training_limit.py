@@ -5,9 +5,9 @@ order 0: Cho and Saul 2009), the outputs to those of kernel gradient descent, an
 
     q(w) = -(η/n) Σ_k A_k 1{w·x_k ≥ 0} x_k,   A_k = Σ_{s<t} l'(F_k after s steps).
 
-At a new input x, p = q(w)·x does not jump where w·x changes sign, so of a pair at the kink one neuron
-flips and the two sides of the kink cancel in the mean. That gives, with φ(0) the normal density at 0 and
-the expectation over w given w·x = 0 (docs/theory.md, "Lazy training"):
+At a new input x, parallel to no x_k, p = q(w)·x does not jump where w·x changes sign, so of a pair at the
+kink one neuron flips and the two sides of the kink cancel in the mean. That gives, with φ(0) the normal
+density at 0 and the expectation over w given w·x = 0 (docs/theory.md, "Lazy training"):
 
     √m |S|/m → φ(0) E|p|,   m^{3/2} E[E²], m^{3/2} E[Δ₁²] → φ(0) E|p|³/3,   m^{3/2} E[Δ₂²] → φ(0) E|p|³.
 """
@@ -28,18 +28,22 @@ DRAWS = 1 << 14
 """Number of directions w in the averages: their error is half a per cent of E|p|³ on digits."""
 
 CANCELLING = ("linearization_error", "delta1", "delta2")
-"""Quantities whose terms of a pair cancel in the mean at held-out inputs."""
+"""Quantities whose terms of a pair cancel in the mean at inputs parallel to no training input."""
 
 
-def exponent(quantity: str) -> float:
-    """k of the rate m^{-k} at held-out inputs and fixed steps."""
-    return CANCELLING_EXPONENT if quantity in CANCELLING else EXPONENT
+def exponent(quantity: str, d: int) -> float:
+    """k of the limiting rate m^{-k} at fixed held-out inputs and steps, for inputs in d dimensions.
+
+    With d = 1 all inputs share one kink, so nothing cancels. At a training input k is 1/2 for all quantities.
+    """
+    return CANCELLING_EXPONENT if quantity in CANCELLING and d > 1 else EXPONENT
 
 
 @dataclass(frozen=True)
 class Limit:
     """Constants at every recorded time: `rms` and `mean` by quantity `(times,)`, over held-out inputs.
 
+    Both are empty for d = 1, where these limits do not hold.
     `displacement` is the limit of √m times the mean of ‖u_i‖, `ceiling` a bound on that of α̂:
     (η/n) Σ_k |A_k|. The band is not included, because it depends on α̂ itself.
     """
@@ -105,12 +109,16 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
         np.mean(np.sqrt(np.einsum("ik,kl,il->i", active * row, gram, active * row, optimize=True)))
         for row in sums
     ]
-    squares = {
-        "linearization_error": PHI0 * third / 3.0,
-        "sign_change_fraction": (PHI0 * first) ** 2,
-        "delta1": PHI0 * third / 3.0,
-        "delta2": PHI0 * third,
-    }
+    squares = (
+        {}
+        if x.shape[1] == 1
+        else {
+            "linearization_error": PHI0 * third / 3.0,
+            "sign_change_fraction": (PHI0 * first) ** 2,
+            "delta1": PHI0 * third / 3.0,
+            "delta2": PHI0 * third,
+        }
+    )
     # Where the parts cancel in the mean their sum is Gaussian; |S|/m concentrates.
     mean_factor = {name: math.sqrt(2.0 / math.pi) if name in CANCELLING else 1.0 for name in squares}
     return Limit(

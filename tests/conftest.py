@@ -282,18 +282,22 @@ X_NORM = (0.1, 1.0, 20.0)
 @pytest.fixture(scope="session")
 def archived(tmp_path_factory):
     """A folder with the runs, theory, quantiles and rates of a small experiment."""
-    folder = tmp_path_factory.mktemp("analysis")
+    return archive_results(EXPERIMENT, tmp_path_factory.mktemp("analysis"))
+
+
+def archive_results(experiment: DrawnExperiment, folder: Path) -> Path:
+    """The folder, with the runs, theory, quantiles and rates of the experiment."""
     with workers(ExecutionModel(), 2) as client:
         shards = []
-        for m in EXPERIMENT.m:
+        for m in experiment.m:
             shards.append(folder / f"{m}.nc")
-            simulate_shard(Shard(EXPERIMENT, 1, m, 0, 1500), shards[-1], client, lambda _: None)
-        collect(EXPERIMENT, 1, shards, folder / "runs.nc")
-        theory = theory_dataset(EXPERIMENT, 1, DELTA, X_NORM, client)
-        table = quantile_dataset(folder / "runs.nc", theory, EXPERIMENT, 1, client)
+            simulate_shard(Shard(experiment, 1, m, 0, experiment.seeds), shards[-1], client, lambda _: None)
+        collect(experiment, 1, shards, folder / "runs.nc")
+        theory = theory_dataset(experiment, 1, DELTA, X_NORM, client)
+        table = quantile_dataset(folder / "runs.nc", theory, experiment, 1, client)
     write(theory, folder / "theory.nc")
     write(table, folder / "quantiles.nc")
-    write(rate_dataset(table, EXPERIMENT, 1), folder / "rates.nc")
+    write(rate_dataset(table, experiment, 1), folder / "rates.nc")
     return folder
 
 

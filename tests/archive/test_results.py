@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -35,6 +36,25 @@ def test_the_files_are_there_as_they_are(results, grid):
     assert grid.entropy == 1
     for name in TABLES:
         xr.testing.assert_identical(grid.datasets[name].load(), xr.load_dataset(results / f"e/{name}.nc"))
+
+
+def test_an_unknown_name_gets_those_there_are_and_the_nearest(results, tmp_path):
+    """A `KeyError`, as of any mapping, and a `ResultsError`, as of anything wrong with an archive."""
+    for name in ("theorem1", "lazy"):
+        shutil.copytree(results / "e", tmp_path / name)
+    archive = ntk_core.open_archive(tmp_path)
+    assert "theorm1" not in archive
+    assert archive.get("theorm1") is None
+    for kind in (KeyError, ResultsError):
+        with pytest.raises(kind) as raised:
+            archive["theorm1"]
+        assert str(raised.value) == "experiment is 'theorm1'; allowed: lazy, theorem1; did you mean theorem1?"
+    with pytest.raises(KeyError, match=r"experiment is 'zzz'; allowed: lazy, theorem1$"):
+        archive["zzz"]
+    with pytest.raises(ValueError, match=r"quantity is delta_1; .*; did you mean delta1\?"):
+        ntk_core.open_archive(results)["e"].exact(quantity="delta_1")
+    with pytest.raises(ValueError, match=r"law is 'Spheer'; .*; did you mean sphere\?"):
+        ntk_core.moments("delta1", law="Spheer", m=4, alpha=1)
 
 
 def test_runs_are_read_in_pieces_when_asked_for(grid):

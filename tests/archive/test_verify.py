@@ -252,8 +252,8 @@ def test_replay_says_when_the_archive_holds_something_else(results):
         ({"--alpha": "nan"}, "alpha is nan; archived: 0.5, 2.0"),
         ({"--perturbation": "worst"}, "perturbation is worst; archived: adversarial, sphere"),
         ({"--seed": 1500}, "seed is 1500; archived: 0 to 1499"),
-        ({"--experiment": "../e"}, "--experiment is '../e'; allowed"),
-        ({"--experiment": "f"}, "runs.nc cannot be read: No such file"),
+        ({"--experiment": "../e"}, "experiment is '../e'; allowed: e"),
+        ({"--experiment": "f"}, "experiment is 'f'; allowed: e"),
     ],
 )
 def test_a_run_that_is_not_there_is_refused_with_what_is(results, change, message):

@@ -20,6 +20,7 @@ from ..experiments.config import AnalysisModel
 from ..experiments.execution_model import ExecutionModel
 from ..experiments.section import ConfigError, Section, parse_section, unique
 from ..figures import TRAINING_FIGURES, drawable
+from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
 from .results import open_archive
 
@@ -103,7 +104,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         archive = open_archive(path)
         names = model.select.experiment or list(archive)
         if unknown := [name for name in names if name not in archive]:
-            raise ConfigError(f"select.experiment is {unknown[0]!r}; allowed: {', '.join(archive)}")
+            raise ConfigError(f"select.experiment is {unknown[0]!r}; {allowed_names(unknown[0], archive)}")
         results = {name: archive[name] for name in names}
     except ResultsError as error:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None

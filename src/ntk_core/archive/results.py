@@ -28,6 +28,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.models import AxesModel
 from ..experiments.section import ConfigError, parse_section
 from ..experiments.trained import TrainedExperiment
+from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
 from ..storage.metadata import describe
 from ..storage.regular_file import FileError, read_regular_file
@@ -48,6 +49,13 @@ RATES: dict[str, Callable[..., xr.Dataset]] = {"drawn": rate_dataset, "trained":
 
 MAX_CLAIMS = 1 << 20
 """Bytes of `claims.json`; there are some ten thousand."""
+
+
+class UnknownExperimentError(ResultsError, KeyError):
+    """A name of no experiment of an archive; the message has those that there are, and the nearest."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a `KeyError` would show it in quotes
 
 
 class _Results(Generic[Kind]):
@@ -249,18 +257,30 @@ class TrainedResults(_Results[TrainedExperiment]):
 
 
 class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
-    """The results of all experiments of a run, by name. Made by `open_archive`."""
+    """The results of all experiments of a run, by name. Made by `open_archive`.
+
+    `archive[name]` raises `UnknownExperimentError`, a `KeyError` and a `ResultsError`, for another name.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._folders = {file.parent.name: file.parent for file in sorted(path.glob("*/runs.nc"))}
 
     def __getitem__(self, name: str) -> DrawnResults | TrainedResults:
-        folder = self._folders[name]
+        folder = self.folder(name)
         with open_runs(folder / "runs.nc") as runs:
             if isinstance(runs, DrawnRunsFile):
                 return DrawnResults(folder, runs.experiment, runs.entropy)
             return TrainedResults(folder, runs.experiment, runs.entropy)
+
+    def folder(self, name: str) -> Path:
+        """The folder of an experiment. Raises `UnknownExperimentError` for another name."""
+        if name not in self._folders:
+            raise UnknownExperimentError(f"experiment is {name!r}; {allowed_names(name, self._folders)}")
+        return self._folders[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._folders
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._folders)
@@ -314,7 +334,8 @@ def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:
     """Quantities in their order; all for None. Raises `ValueError` for an unknown one."""
     names = set(QUANTITIES if requested is None else [requested] if isinstance(requested, str) else requested)
     if not names or names - set(QUANTITIES):
-        raise ValueError(f"quantity is {requested}; allowed: {', '.join(QUANTITIES)}")
+        unknown = next((name for name in sorted(map(str, names)) if name not in QUANTITIES), None)
+        raise ValueError(f"quantity is {requested}; {allowed_names(unknown, QUANTITIES)}")
     return tuple(name for name in QUANTITIES if name in names)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..datasets.validation import ResultsError
+from ..laws.queries import allowed_names
 from ..storage.printable import printable
 from . import STATEMENTS, claim, open_results
 from .wording import as_text
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = command.parse_args(arguments)
     unknown = [name for name in options.id if name not in STATEMENTS]
     if unknown:
-        command.error(f"no statement {', '.join(unknown)}; allowed: {', '.join(STATEMENTS)}")
+        command.error(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], STATEMENTS)}")
     try:
         _judge(options.id or list(STATEMENTS), options.results)
     except ResultsError as error:

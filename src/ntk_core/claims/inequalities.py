@@ -3,7 +3,8 @@
 The exact law: a bound fails more often than δ where the exact (1-δ)-quantile of the supremum is above it.
 Widths, radii, levels and norms are those of the results, and a grid with extreme values, where printed
 constants fail. The results: the count of all runs over the bound. `factor` multiplies the right-hand side of
-the printed bound (1 is the statement itself).
+the printed bound (1 is the statement itself); thresholds of ‖x‖, and extremes over all parameters, are of the
+statement itself.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..sampling.cell import Cell
 from ..sampling.samplers import simulate
 from ..theory.bounds import bound
 from ..theory.exact import MAX_RADIUS
+from ..theory.extremes import Extreme, largest_norm, largest_share_of_sharp, least_looseness, least_norm
 from .brute_force import MEASURES, best_optimum, best_pattern
 from .draws import signs
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
@@ -39,6 +41,9 @@ NORMS = (1e-4, 0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0, 1e4)
 
 SIMULATION_LEVEL = 0.001
 """Smallest δ at which simulated runs can show that a bound fails more often than δ."""
+
+SMALL_DELTA_WIDTH = 64
+"""A width at which δ = e^{-m·level} of the threshold of |Δ₁| is a float."""
 
 MAX_RUNS, MAX_WORK = 1 << 17, 2e9
 """Limits on the simulation that confirms a counterexample: number of runs, and work in nanoseconds."""
@@ -57,12 +62,25 @@ class Point:
 def theorem_1(results: Results, factor: float = 1.0) -> Judgement:
     """T1, with its looseness, and a search for displacements worse than the closed-form supremum."""
     judgement = _judge(results, "linearization_error", factor)
-    looseness = Number(
-        r"times the printed bound is larger than the exact $(1-\delta)$-quantile of the supremum, at least, "
-        "wherever it was tried",
-        1.0 / judgement.evidence[0].value,
+    least, sharpest = least_looseness(), largest_share_of_sharp("linearization_error")
+    extremes = (
+        Number(
+            r"times the printed bound is larger than the exact $(1-\delta)$-quantile of the supremum, at "
+            rf"least, over all $m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(least)}, "
+            r"$\|x\|^2=\sqrt{\log(1/\delta)}/\alpha$",
+            factor * least.value,
+        ),
+        Number(
+            r"largest exact quantile of the supremum over the corrected bound, over all "
+            rf"$m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(sharpest)}",
+            sharpest.value,
+        ),
     )
-    return replace(judgement, evidence=(looseness, *judgement.evidence, *_ladder(), *_searches()))
+    return replace(judgement, evidence=(*extremes, *judgement.evidence, *_ladder(), *_searches()))
+
+
+def _regime(extreme: Extreme) -> str:
+    return rf"$\alpha={extreme.radius:.3g}\sqrt m$, $\delta=e^{{-{extreme.level:.3g}m}}$"
 
 
 def lemma_4_delta1(results: Results, factor: float = 1.0) -> Judgement:
@@ -101,6 +119,7 @@ def _judge(results: Results, quantity: str, factor: float) -> Judgement:
             len(points),
         ),
         Number(r"of them where the bound fails with probability above $\delta$", len(broken)),
+        *(_threshold(quantity, points) if factor == 1.0 else ()),
         *counts,
     )
     return Judgement(
@@ -163,6 +182,45 @@ def _limit(quantity: str, point: Point, factor: float) -> float:
     scale = 1.0 if quantity == "band_fraction" else point.x_norm
     value = bound("printed", quantity, point.m, point.alpha, point.delta, point.x_norm)
     return factor * float(value) / scale
+
+
+def _threshold(quantity: str, points: list[Point]) -> tuple[Number, ...]:
+    """The norms at which the printed bound holds for all (m, α, δ): tried at their end, and beyond it.
+
+    Nothing for E, whose bound holds at every norm.
+    """
+    if quantity == "linearization_error":
+        return ()
+    if quantity == "delta1":
+        end, words, m = largest_norm().value, "largest", SMALL_DELTA_WIDTH
+        at_width = largest_norm(m)
+        beyond = Point(m, at_width.radius * math.sqrt(m), math.exp(-m * at_width.level), 1.01 * end)
+        more = tuple(
+            Number(rf"the same at $m={m}$ alone, for every $\alpha,\delta$", largest_norm(m).value)
+            for m in (2, SMALL_DELTA_WIDTH)
+        )
+    else:
+        end, words, more = least_norm(quantity), "least", ()
+        beyond = Point(2**40, 1000.0, 0.5, 0.99 * end)
+    tried = list(dict.fromkeys(replace(point, x_norm=end) for point in points))
+    return (
+        Number(
+            rf"{words} $\|x\|$ at which the bound holds for all $m,\alpha,\delta$: it does exactly "
+            rf"{'up to' if words == 'largest' else 'from'} there",
+            end,
+        ),
+        *more,
+        Number(
+            rf"least factor with which it holds at that $\|x\|$ wherever it was tried, {len(tried):,} points "
+            r"$(m,\alpha,\delta)$: at most 1",
+            float(np.nanmax(_needed(quantity, tried, "printed"))),
+        ),
+        Number(
+            r"exact probability that the bound fails one per cent beyond it, in units of $\delta$ "
+            rf"({_coordinates(beyond)}): above 1",
+            _failure(quantity, beyond, 1.0) / beyond.delta,
+        ),
+    )
 
 
 def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counterexample:

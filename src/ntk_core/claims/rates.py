@@ -27,8 +27,7 @@ TOLERANCE = 1e-4
 def scaling(results: Results, factor: float = 1.0) -> Judgement:
     """R1: with 1/√m the error is O(1/√m); without it, it does not decay."""
     slope = _exact_slope("adversarial", 2, 1.0)
-    unscaled = slope + 0.5
-    needed = 0.5 * factor / -slope if unscaled > -TOLERANCE else math.inf
+    needed = 0.5 * factor / -slope if slope > -0.5 - TOLERANCE else math.inf
     limit = moments.limit("adversarial", "linearization_error", 2, 1.0, "mean")
     return Judgement(
         judge_factor(needed),
@@ -37,11 +36,8 @@ def scaling(results: Results, factor: float = 1.0) -> Judgement:
                 r"slope of $\log\mathbb E[\sup_uE]$ against $\log m$, exact, from $2^{38}$ to $2^{40}$", slope
             ),
             Number(
-                r"the same slope for the unscaled $f=\sqrt m\,F$ at the same radius: it does not decay",
-                unscaled,
-            ),
-            Number(
-                r"$\sqrt m\,\mathbb E[\sup_uE]$, the unscaled error, at $m=2^{40}$, $\alpha=\|x\|=1$",
+                r"$\sqrt m\,\mathbb E[\sup_uE]$, the error of the unscaled $f=\sqrt m\,F$ at the same "
+                r"radius, at $m=2^{40}$, $\alpha=\|x\|=1$: it does not decay",
                 moments.mean("adversarial", "linearization_error", WIDTHS[1], 2, 1.0) * math.sqrt(WIDTHS[1]),
             ),
             Number(r"its limit $\alpha^2\|x\|/(2\sqrt{2\pi})$", limit),

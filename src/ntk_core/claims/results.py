@@ -57,10 +57,14 @@ class Results:
     workers: Workers
     trainings: tuple[TrainedTables, ...] = ()
 
-    def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
-        """Apply `test` to these quantities of all runs, in pieces on the workers; results in order."""
+    def of(self, sampler: str) -> tuple[DrawnTables, ...]:
+        """The experiments of one sampler, `band` or `dense`."""
+        return tuple(item for item in self.experiments if item.experiment.sampler == sampler)
+
+    def scan(self, test: Test, quantities: tuple[str, ...], sampler: str) -> list[Array]:
+        """Apply `test` to these quantities of all runs of a sampler, in pieces on the workers, in order."""
         groups: list[tuple[str, list[Piece]]] = []
-        for item in self.experiments:
+        for item in self.of(sampler):
             pieces = [
                 (cell, (*index, slice(start, start + CHUNK)))
                 for index, cell in zip(

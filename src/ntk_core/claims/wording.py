@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..storage.printable import printable
+from .plain_text import plain_text
 from .record import Claim, Number
 
 
@@ -22,7 +23,7 @@ def width(m: int) -> str:
 
 
 def as_text(judged: Claim) -> str:
-    """A statement with its verdict and evidence, for a terminal."""
+    """A statement with its verdict and evidence, for a terminal: formulas in Unicode characters."""
     lines = [f"{judged.id}  {judged.title}: {judged.verdict.upper()}", f"  {judged.statement}", ""]
     lines += [_number(number) for number in judged.evidence]
     if judged.counterexample:
@@ -31,7 +32,7 @@ def as_text(judged: Claim) -> str:
         lines += [_number(number) for number in judged.counterexample.evidence]
     if judged.corrected:
         lines += ["", f"  Instead, or sharper: {judged.corrected}"]
-    return "\n".join(map(printable, lines))
+    return "\n".join(printable(plain_text(line)) for line in lines)
 
 
 def _number(number: Number) -> str:

@@ -105,15 +105,18 @@ def claims(
       ntk-core claims results --json | jq '.[] | select(.verdict == "false") | .id'
     """
     from ..archive.results import open_archive
+    from ..claims.plain_text import plain_text
     from ..claims.wording import as_text
     from ..datasets.validation import ResultsError
+    from ..laws.queries import allowed_names
 
     try:
         all_claims = open_archive(path).claims
     except ResultsError as error:
         refuse(error)
     if unknown := [name for name in id or [] if name not in {claim.id for claim in all_claims}]:
-        refuse(f"there is no statement {unknown[0]}; archived: {', '.join(claim.id for claim in all_claims)}")
+        archived = (claim.id for claim in all_claims)
+        refuse(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], archived)}")
     chosen = [claim for claim in all_claims if not id or claim.id in id]
     if json:
         print_json([asdict(claim) for claim in chosen])
@@ -126,7 +129,7 @@ def claims(
             say(line)
     else:
         for claim in chosen:
-            say(f"{claim.id:<8}{claim.verdict:<14}{claim.title} ({claim.source})")
+            say(f"{claim.id:<8}{claim.verdict:<14}{plain_text(claim.title)} ({plain_text(claim.source)})")
 
 
 @app.command()

@@ -128,14 +128,13 @@ def replay(
     """
     from ..archive.replay import replay as replay_drawn
     from ..archive.replay import replay_trained
+    from ..archive.results import open_archive
     from ..datasets.runs_file import TrainedRunsFile, open_runs
     from ..datasets.validation import ResultsError
     from ..experiments.units import size_text
 
-    if "/" in experiment or experiment.startswith("."):
-        refuse(f"--experiment is {experiment!r}; allowed: the name of an experiment")
     try:
-        with open_runs(path / experiment / "runs.nc") as runs:
+        with open_runs(open_archive(path).folder(experiment) / "runs.nc") as runs:
             if isinstance(runs, TrainedRunsFile):
                 try:
                     replayed = replay_trained(runs, m, seed, dense)

@@ -5,8 +5,9 @@ The functions of `laws` and `theory` check nothing, because they are called for 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +94,14 @@ def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Mom
     )
 
 
+def allowed_names(name: object, names: Iterable[str]) -> str:
+    """For the message about a name that is not among `names`: these, and the nearest if it looks mistyped."""
+    names = list(names)
+    same_case = {item.casefold(): item for item in names}
+    nearest = get_close_matches(str(name).casefold(), same_case, 1)
+    return f"allowed: {', '.join(names)}" + (f"; did you mean {same_case[nearest[0]]}?" if nearest else "")
+
+
 def _check(dimensions: int | None, /, **arguments: Any) -> None:
     """Raise `ValueError` for the first invalid argument, with its name, its value and what is allowed.
 
@@ -102,7 +111,7 @@ def _check(dimensions: int | None, /, **arguments: Any) -> None:
     for argument, value in arguments.items():
         if argument in names:
             if not isinstance(value, str) or value not in names[argument]:
-                raise ValueError(f"{argument} is {value!r}; allowed: {', '.join(names[argument])}")
+                raise ValueError(f"{argument} is {value!r}; {allowed_names(value, names[argument])}")
             continue
         low, high, allowed = RANGES[argument]
         try:

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtrc
 
 from ..network import Array
-from .binomial import binomial_quantile
+from .binomial import binomial_quantile, binomial_tail
 from .tilt import LOG_EXCESS, Quantile, chernoff_tilt, falling_zero
 
 
@@ -24,7 +23,7 @@ class Binomial:
     def survival(self, value: float) -> float:
         """P(quantity > value)."""
         count = math.floor(value / self.unit * (1.0 + 1e-12))
-        return float(bdtrc(count, self.n, self.p)) if 0 <= count < self.n else float(count < 0)
+        return float(binomial_tail(count, self.n, self.p))
 
     def quantile(self, delta: float) -> Quantile:
         """The least value with P(quantity > value) ≤ δ, for δ in (0, 1)."""

@@ -38,13 +38,16 @@ EXPERIMENTS = {
 
 def made(folder: Path) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
     """Quantiles and rates of all of them, by name."""
-    found = {}
+    return {name: train(experiment, folder) for name, experiment in EXPERIMENTS.items()}
+
+
+def train(experiment: TrainedExperiment, folder: Path) -> tuple[xr.Dataset, xr.Dataset]:
+    """Quantiles and rates of one."""
+    name = experiment.name
+    shards = [folder / f"{name}-{m}.nc" for m in experiment.m]
     with workers(ExecutionModel(), 2) as client:
-        for name, experiment in EXPERIMENTS.items():
-            shards = [folder / f"{name}-{m}.nc" for m in experiment.m]
-            for m, path in zip(experiment.m, shards, strict=True):
-                train_shard(Shard(experiment, 2, m, 0, experiment.seeds), path, client, lambda _: None)
-            collect(experiment, 2, shards, folder / f"{name}.nc")
-            table = table_dataset(xr.load_dataset(folder / f"{name}.nc"), experiment, 2, DELTA, X_NORM)
-            found[name] = table, rate_dataset(table, experiment, 2)
-    return found
+        for m, path in zip(experiment.m, shards, strict=True):
+            train_shard(Shard(experiment, 2, m, 0, experiment.seeds), path, client, lambda _: None)
+    collect(experiment, 2, shards, folder / f"{name}.nc")
+    table = table_dataset(xr.load_dataset(folder / f"{name}.nc"), experiment, 2, DELTA, X_NORM)
+    return table, rate_dataset(table, experiment, 2)

@@ -1,53 +1,37 @@
-# All figures of an experiment in one job: loading the plotting library takes longer than drawing one.
-rule figures:
-    input:
-        quantiles=["results/{experiment}/quantiles.nc"],
-        rates=["results/{experiment}/rates.nc"],
-    output:
-        [
-            report(
-                f"results/figures/{{experiment}}-{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category="{experiment}",
-                labels={"figure": figure},
-            )
-            for figure in FIGURES
-        ],
-        [
-            f"results/figures/{{experiment}}-{figure}.{suffix}"
-            for figure in FIGURES
-            for suffix in ("pdf", "png")
-        ],
-    log:
-        "logs/{experiment}/figures.log",
-    wildcard_constraints:
-        experiment=DRAWN,
-    conda:
-        "../../environment.yml"
-    params:
-        library=LIBRARY,
-    message:
-        "Drawing the figures of {wildcards.experiment}"
-    script:
-        "../scripts/figures.py"
+# All figures of an experiment in one job: loading the plotting library takes longer than drawing one. A rule an
+# experiment, because each has the figures that its axes have something for.
+for EXPERIMENT, FIGURES in RUN.figure_names.items():
 
-
-# The same for what is trained, which has other figures.
-use rule figures as training_figures with:
-    output:
-        [
-            report(
-                f"results/figures/{{experiment}}-{figure}.svg",
-                caption=f"../report/{figure}.rst",
-                category="{experiment}",
-                labels={"figure": figure},
-            )
-            for figure in TRAINING_FIGURES
-        ],
-        [
-            f"results/figures/{{experiment}}-{figure}.{suffix}"
-            for figure in TRAINING_FIGURES
-            for suffix in ("pdf", "png")
-        ],
-    wildcard_constraints:
-        experiment=TRAINED,
+    rule:
+        name:
+            f"figures_{EXPERIMENT}"
+        input:
+            quantiles=[f"results/{EXPERIMENT}/quantiles.nc"],
+            rates=[f"results/{EXPERIMENT}/rates.nc"],
+        output:
+            [
+                report(
+                    f"results/figures/{EXPERIMENT}-{figure}.svg",
+                    caption=f"../report/{figure}.rst",
+                    category=EXPERIMENT,
+                    labels={"figure": figure},
+                )
+                for figure in FIGURES
+            ],
+            [
+                f"results/figures/{EXPERIMENT}-{figure}.{suffix}"
+                for figure in FIGURES
+                for suffix in ("pdf", "png")
+            ],
+        log:
+            f"logs/{EXPERIMENT}/figures.log",
+        conda:
+            "../../environment.yml"
+        group:
+            "tables"
+        params:
+            library=LIBRARY,
+        message:
+            f"Drawing the figures of {EXPERIMENT}"
+        script:
+            "../scripts/figures.py"

@@ -13,7 +13,10 @@ rule findings:
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
         trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
         figures=[path for path in RUN.figures if path.suffix == ".svg"],
-        captions=[CHECKOUT / f"workflow/report/{figure}.rst" for figure in FIGURES + TRAINING_FIGURES],
+        captions=[
+            CHECKOUT / f"workflow/report/{figure}.rst"
+            for figure in dict.fromkeys(name for names in RUN.figure_names.values() for name in names)
+        ],
         proofs=CHECKOUT / "docs/theory.md",
     output:
         report(

@@ -1,7 +1,6 @@
 # What a config asks for: the plan, the files, and the rules that make them.
 from ntk_core.archive.write import sources
 from ntk_core.experiments.cost import analysis_request, shard_request
-from ntk_core.figures import FIGURES, TRAINING_FIGURES
 from ntk_core.storage.checksums import seal_path
 from ntk_core.workdir.run import check_run, plan_run
 

@@ -19,10 +19,10 @@ from ..datasets.validation import ResultsError
 from ..experiments.config import AnalysisModel
 from ..experiments.execution_model import ExecutionModel
 from ..experiments.section import ConfigError, Section, parse_section, unique
-from ..figures import TRAINING_FIGURES, drawable
+from ..figures import drawable, training_drawable
 from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
-from .results import open_archive
+from .results import DrawnResults, TrainedResults, open_archive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -121,8 +121,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
             results[name].part(**part)
         except ValueError as error:
             raise ConfigError(f"select.{error} (experiment {name})") from None
-        quantities = part.get("quantity", QUANTITIES)
-        possible[name] = drawable(quantities) if kinds[name] == "drawn" else TRAINING_FIGURES
+        possible[name] = _drawable(results[name], levels, part)
         selected = model.select.figure
         figures[name] = tuple(f for f in possible[name] if selected is None or f in selected)
     for figure in model.select.figure or []:
@@ -130,6 +129,17 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
             allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
     return Reanalysis(path, selections, figures, kinds, model.execution)
+
+
+def _drawable(
+    results: DrawnResults | TrainedResults, levels: Mapping[str, Any], part: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The figures that a part of an experiment has something for, at these levels or the archived ones."""
+    if isinstance(results, TrainedResults):
+        return training_drawable(results.part(**part).axes)
+    archived = dict(zip(("delta", "x_norm"), results.levels, strict=True))
+    experiment, quantities = results.part(**part)
+    return drawable({**experiment.axes, **archived, **levels}, quantities)
 
 
 def _numbers(value: Any) -> Any:

@@ -125,6 +125,11 @@ class DrawnResults(_Results[DrawnExperiment]):
 
     FILES = ("theory", "quantiles", "rates")
 
+    @property
+    def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The archived levels δ and norms ‖x‖, ascending."""
+        return self._levels(None)
+
     def quantiles(
         self,
         delta: Levels = None,

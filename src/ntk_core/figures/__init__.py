@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..quantities import QUANTITIES
 
@@ -20,15 +20,36 @@ TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
 """Names of the figures of a trained experiment."""
 
 
-def drawable(quantities: Collection[str]) -> tuple[str, ...]:
-    """The figures of a grid that can be drawn from these quantities, all or some of `QUANTITIES`.
+AXES: dict[str, tuple[str, ...]] = {
+    "rate": ("m",), "collapse": ("m",), "constant": ("alpha", "x_norm"), "delta": ("delta",),
+    "dimension": ("d",), "ladder": ("m", "x_norm"), "slope": ("m",), "failure": (),
+    "radius": ("m",), "training_rate": ("m",), "standing": ("m", "steps"), "twin": (), "flips": ("steps",),
+}  # fmt: skip
+"""Axes against which a figure shows something: one with a single value is left out of it."""
 
-    A figure's module has what it needs as `NEEDS`; without that it needs the linearization error.
+
+def drawable(axes: Mapping[str, Collection[Any]], quantities: Collection[str]) -> tuple[str, ...]:
+    """The figures of a grid with these axes, levels and norms, from all or some of `QUANTITIES`.
+
+    A figure needs two values on one of its `AXES`, unless it has none. Its module has the quantities that it
+    needs as `NEEDS`; without that it needs the linearization error.
     """
+    figures = tuple(name for name in FIGURES if _has_axis(name, axes))
     if set(quantities) == set(QUANTITIES):
-        return FIGURES  # without the second that the plotting library takes to import
-    needs = {name: getattr(_module(name), "NEEDS", {"linearization_error"}) for name in FIGURES}
-    return tuple(name for name in FIGURES if needs[name] <= set(quantities))
+        return figures  # without the second that the plotting library takes to import
+    needs = {name: getattr(_module(name), "NEEDS", {"linearization_error"}) for name in figures}
+    return tuple(name for name in figures if needs[name] <= set(quantities))
+
+
+def training_drawable(axes: Mapping[str, Collection[Any]]) -> tuple[str, ...]:
+    """The figures of a trained experiment with these widths `m` and recorded `steps`."""
+    return tuple(name for name in TRAINING_FIGURES if _has_axis(name, axes))
+
+
+def _has_axis(figure: str, axes: Mapping[str, Collection[Any]]) -> bool:
+    """Whether one of the figure's axes has two values; of steps, two after the start."""
+    sizes = (len(axes[axis]) - (axis == "steps") for axis in AXES[figure])
+    return not AXES[figure] or any(size > 1 for size in sizes)
 
 
 def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path]) -> None:

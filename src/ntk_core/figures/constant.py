@@ -8,34 +8,50 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import nearest_to_one
 from ..laws.moments import cancels, limit, typical_statistic
 from ..theory.bounds import bound
 from . import style
 
-CLAIM = (
-    r"The error grows as $\alpha^2\|x\|$ under every law along $x$; "
-    r"the printed bound is not homogeneous in $\|x\|$"
-)
-
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """Left: m^k·mean of E at the largest width against α. Right: √m·quantile and bounds against ‖x‖."""
+    """Left: m^k·mean of E at the largest width against α. Right: √m·quantile and bounds against ‖x‖.
+
+    An axis with one value has no panel.
+    """
     d, m = int(table["d"].values.max()), int(table["m"].values.max())
-    alpha = style.nearest_to_one(table["alpha"].values)
+    alpha = nearest_to_one(table["alpha"].values)
     delta = float(table["delta"].values.min())
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11.2, 4.2), layout="constrained")
-    _against_radius(left, rates.sel(quantity="linearization_error", d=d))
-    _against_norm(right, table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m, delta=delta))
-    width = style.width_label(m)
-    text = (
-        rf"At $m$ = {width}, $d$ = {d}. Left: means (sphere: root mean square) measured, lines from theory "
-        r"($\alpha^2/(2\sqrt{2\pi})$ for adversarial, half of it for aligned, "
-        r"$\propto\alpha^{3/2}$ for sphere). "
-        rf"Right: the {1 - delta:.4g}-quantile at $\alpha$ = {alpha:g} "
-        "against the bounds at the same level. " + style.provenance(table)
+    laws = list(rates["perturbation"].values)
+    several = rates.sizes["alpha"] > 1, table.sizes["x_norm"] > 1
+    figure, axes = plt.subplots(
+        1, sum(several), figsize=(4.7 * sum(several) + 1.8, 4.2), squeeze=False, layout="constrained"
     )
-    style.caption(figure, CLAIM, text)
+    text = rf"At $m$ = {style.width_label(m)}, $d$ = {d}. "
+    if several[0]:
+        _against_radius(axes[0, 0], rates.sel(quantity="linearization_error", d=d))
+        lines = [words for law, words in _THEORY.items() if law in laws]
+        text += f"Against the radius: {style.typical(laws)} of $E$ measured"
+        text += f", lines from theory ({', '.join(lines)}). " if lines else ". "
+    if several[1]:
+        _against_norm(
+            axes[0, -1], table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m, delta=delta)
+        )
+        text += (
+            rf"Against the norm: the {1 - delta:.4g}-quantile at $\alpha$ = {alpha:g}, measured at "
+            r"$\|x\|$ = 1, and the bounds at the same level. "
+        )
+    text += style.provenance(table, bars=several[0])
+    style.caption(figure, headline("constant", table, rates), text)
     return figure
+
+
+_THEORY = {
+    "adversarial": r"$\alpha^2/(2\sqrt{2\pi})$ for adversarial",
+    "aligned": r"$\alpha^2/(4\sqrt{2\pi})$ for aligned",
+    "sphere": r"$\propto\alpha^{3/2}$ for sphere",
+}
 
 
 def _against_radius(ax: Axes, rates: xr.Dataset) -> None:
@@ -59,7 +75,10 @@ def _against_radius(ax: Axes, rates: xr.Dataset) -> None:
             linewidth=1.1,
         )
     ax.set(
-        xscale="log", yscale="log", xlabel=r"radius $\alpha$", ylabel=r"$m^k\cdot$ mean (sphere: rms) of $E$"
+        xscale="log",
+        yscale="log",
+        xlabel=r"radius $\alpha$",
+        ylabel=rf"$m^k\cdot$ {style.typical(laws).replace('root mean square', 'rms')} of $E$",
     )
     ax.set_xticks(alphas, [f"{a:g}" for a in alphas])
     ax.minorticks_off()

@@ -7,20 +7,20 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import nearest_to_one, resolved
 from . import style
-
-CLAIM = r"As $m$ grows the quantiles forget $\delta$; the bounds with $\sqrt{\log(1/\delta)}$ in them do not"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a width (least, middle, largest): √m·quantile and √m·bound against δ."""
     laws = list(table["perturbation"].values)
     colours = style.law_colours(laws)
-    alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
+    alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     widths = table["m"].values
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
     x_norm = table["x_norm"].values
-    norm = style.nearest_to_one(x_norm)
+    norm = nearest_to_one(x_norm)
     delta = table["delta"].values
     figure, axes = plt.subplots(
         1,
@@ -41,21 +41,22 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 scale * norm * cell[name].sel(perturbation=law).values
                 for name in ("quantile", "quantile_lower", "quantile_upper")
             )
-            visible = style.resolved(value / scale / norm, m, alpha)
-            ax.errorbar(
-                delta[visible], value[visible], style.error_bars(value, lower, upper)[:, visible], capsize=2,
-                marker=style.law_marker(law), color=colours[law], linewidth=1.1, label=law,
-            )  # fmt: skip
+            visible = resolved(value / scale / norm, m, alpha)
+            if visible.any():
+                ax.errorbar(
+                    delta[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
+                    capsize=2, marker=style.law_marker(law), color=colours[law], linewidth=1.1, label=law,
+                )  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
         ax.invert_xaxis()
         ax.set_title(f"$m$ = {style.width_label(m)}")
     axes[0, 0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    style.legend_of_all(axes[0])
     text = (
         rf"$\sqrt{{m}}$ times the measured $(1-\delta)$-quantiles and the bounds, "
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}; $\delta$ falls to the right. "
-        r"The binomial bound tends to twice the adversarial quantile for every $\delta$. "
+        r"As $m\to\infty$ the binomial bound tends to twice the quantile of the supremum, at every $\delta$. "
         + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("delta", table, rates), text)
     return figure

@@ -7,17 +7,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import nearest_to_one
+from ..laws import LAWS
 from ..laws.moments import cancels, limit, typical_statistic
 from . import style
-
-CLAIM = "The dimension does not matter along $x$; random directions miss $x$ as $d$ grows"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """m^k·mean of E at the largest width against d, with theory as lines; a panel an exponent."""
     laws = list(table["perturbation"].values)
     colours = style.law_colours(laws)
-    alpha = style.nearest_to_one(table["alpha"].values)
+    alpha = nearest_to_one(table["alpha"].values)
     d = table["d"].values
     fine = np.unique(np.geomspace(1, 4 * max(d.max(), 4), 60).astype(int))
     constants = rates.sel(quantity="linearization_error", alpha=alpha)
@@ -33,12 +34,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 d, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,
                 marker=style.law_marker(law), color=colours[law], label=law,
             )  # fmt: skip
-            ax.plot(
-                fine,
-                [limit(law, "linearization_error", int(n), alpha, typical_statistic(law)) for n in fine],
-                color=colours[law],
-                linewidth=1.1,
-            )
+            theory = [limit(law, "linearization_error", int(n), alpha, typical_statistic(law)) for n in fine]
+            ax.plot(fine, theory, color=colours[law], linewidth=1.1)
         ax.set(xscale="log", yscale="log", xlabel="input dimension $d$")
         ax.set_ylabel(r"$m^{3/4}\cdot$ rms of $E$" if cancelling else r"$m^{1/2}\cdot$ mean of $E$")
         if not cancelling:
@@ -46,10 +43,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             ax.set_ylim(low / 2, high * 2)
         ax.legend()
     text = (
-        rf"Mean of $E$ (sphere: root mean square) at the largest width, "
-        rf"times $m^k$, at $\alpha$ = {alpha:g}, $\|x\|$ = 1. "
-        r"Points measured, lines from theory: $\sqrt{m}$-limits for the laws along $x$, "
-        r"the $m^{3/4}$-limit of the sphere variance. " + style.provenance(table)
+        f"The {style.typical(laws)} of $E$ at the largest width, times $m^k$, at "
+        rf"$\alpha$ = {alpha:g}, $\|x\|$ = 1. Points measured"
+        + (", lines: its limit in theory" if any(law in LAWS for law in laws) else "")
+        + f". {style.provenance(table)}"
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("dimension", table, rates), text)
     return figure

@@ -1,12 +1,6 @@
-"""(h) The failures: exact probability that each printed bound fails, against ‖x‖.
-
-The figure has fixed widths and radii, as few grids contain those at which bounds fail. δ is that of the
-experiment.
-"""
+"""(h) The failures: exact probability that each printed bound fails, against ‖x‖."""
 
 from __future__ import annotations
-
-from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,12 +8,10 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..laws.exact import exact_law
-from ..network import Array
-from ..theory.bounds import bound
+from ..claims.headlines import headline
+from ..claims.headlines.failure import MIN_RATIO, NORMS, POINTS, failure_ratio
 from . import style
 
-CLAIM = r"Away from $\|x\| = 1$ Lemma 4 and event $A_1$ fail as printed; Theorem 1 does not"
 PANELS = {
     "linearization_error": r"Theorem 1 ($E$)",
     "delta1": r"Lemma 4 ($|\Delta_1|$)",
@@ -28,11 +20,6 @@ PANELS = {
 }
 NEEDS: set[str] = set()
 """No quantity of the table: all that is drawn is exact."""
-
-POINTS = ((4, 0.25), (64, 2.0), (1024, 4.0), (2**20, 10.0))
-NORMS = np.geomspace(1e-4, 1e4, 81)
-MIN_RATIO = 1e-4
-"""Failure probabilities below this times δ are not drawn."""
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -44,7 +31,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.axhspan(1.0, 3.0 / delta, color="0.93", zorder=0)
         ax.axhline(1.0, color="0.3", linewidth=1.0)
         for (m, alpha), colour, dashes in zip(POINTS, colours, ("-", "--", "-.", ":"), strict=True):
-            ratio = _failure(quantity, m, alpha, delta) / delta
+            ratio = failure_ratio(quantity, m, alpha, delta)
             label = rf"$m$ = {style.width_label(m)}, $\alpha$ = {alpha:g}"
             ax.plot(NORMS, ratio, color=colour, linestyle=dashes, linewidth=1.6, label=label)
         ax.set(xscale="log", yscale="log", ylim=(MIN_RATIO, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
@@ -61,18 +48,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "
         rf"No line: below {MIN_RATIO:g} at every $\|x\|$."
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("failure", table, rates), text)
     return figure
-
-
-@cache  # they are the same in each figure of a run with the same δ
-def _failure(quantity: str, m: int, alpha: float, delta: float) -> Array:
-    """P(supremum > printed bound) at each of `NORMS`; NaN where it is below `MIN_RATIO` times δ."""
-    law = exact_law("adversarial", quantity, m, 1, alpha)
-    assert law is not None  # all of `POINTS` are within the radius of the exact laws
-    scale = 1.0 if quantity == "band_fraction" else NORMS
-    limits = bound("printed", quantity, m, alpha, delta, NORMS) / scale
-    visible = limits < law.quantile(MIN_RATIO * delta).value
-    return np.array(
-        [law.survival(float(v)) if show else np.nan for v, show in zip(limits, visible, strict=True)]
-    )

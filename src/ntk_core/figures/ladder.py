@@ -8,62 +8,72 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import nearest_to_one
 from ..network import Array
+from ..theory.bounds import bound
 from . import style
 
-CLAIM = "Theorem 1 is loose at every width; even with the exact law of the band a factor of two remains"
 RUNGS = ("printed", "sharp", "binomial")
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """Bound over the (1-δ)-quantile of sup E: against m at the largest and least δ, and against ‖x‖."""
-    alpha, d = style.nearest_to_one(table["alpha"].values), int(table["d"].values.max())
-    delta, norms = table["delta"].values, table["x_norm"].values
-    norm = style.nearest_to_one(norms)
+    """Bound over the (1-δ)-quantile of sup E: against m at the largest and least δ, and against ‖x‖.
+
+    An axis with one value has no panel.
+    """
+    alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
+    delta, norms, m = (table[name].values for name in ("delta", "x_norm", "m"))
+    norm, widest, least = nearest_to_one(norms), int(m.max()), float(delta.min())
     error = table.sel(quantity="linearization_error", alpha=alpha, d=d)
-    m = table["m"].values
-    levels = sorted({float(delta.max()), float(delta.min())}, reverse=True)
+    levels = sorted({float(delta.max()), least}, reverse=True) if m.size > 1 else []
+    panels = len(levels) + (norms.size > 1)
     figure, axes = plt.subplots(
-        1, len(levels) + 1, figsize=(3.4 * len(levels) + 5.4, 4.3), sharey=True, layout="constrained"
+        1, panels, figsize=(3.4 * panels + 2.0, 4.3), sharey=True, squeeze=False, layout="constrained"
     )
-    for ax, level in zip(axes, levels, strict=False):
-        _panel(ax, m, error.sel(delta=level, x_norm=norm))
+    for ax, level in zip(axes[0], levels, strict=False):
+        cell = error.sel(delta=level, x_norm=norm)
+        _panel(ax, cell, m, {name: cell[f"bound_{name}"].values for name in (*RUNGS, "exact")}, m)
         style.width_axis(ax, m)
         ax.set_title(rf"$\delta$ = {level:g}, $\|x\|$ = {norm:g}")
-    widest = int(m.max())
-    _panel(axes[-1], norms, error.sel(delta=levels[-1], m=widest))
-    axes[-1].set(xscale="log", xlabel=r"input norm $\|x\|$")
-    axes[-1].set_xticks(norms, [f"{value:g}" for value in norms])
-    axes[-1].minorticks_off()
-    axes[-1].set_title(rf"$\delta$ = {levels[-1]:g}, $m$ = {style.width_label(widest)}")
-    axes[0].set_yscale("log")
-    ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
-    low, high = axes[0].get_ylim()
-    visible_ticks = [tick for tick in ticks if low <= tick <= high]
-    axes[0].set_yticks(visible_ticks, [f"{tick:g}" for tick in visible_ticks])
-    axes[0].minorticks_off()
-    axes[0].set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
-    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    text = (
-        rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum; "
-        "circles: over the measured quantile of the adversarial law, which attains it. "
-        "At 1 nothing is lost. " + style.provenance(table)
-    )
-    style.caption(figure, CLAIM, text)
+    if norms.size > 1:
+        ax, fine = axes[0, -1], np.geomspace(norms.min(), norms.max(), 100)
+        bounds = {name: bound(name, "linearization_error", widest, alpha, least, fine) for name in RUNGS}
+        exact = error["bound_exact"].sel(delta=least, m=widest, x_norm=norm).item() * fine / norm
+        _panel(ax, error.sel(delta=least, m=widest), fine, bounds | {"exact": exact}, norms)
+        ax.set(xscale="log", xlabel=r"input norm $\|x\|$")
+        ax.set_xticks(norms, [f"{value:g}" for value in norms])
+        ax.minorticks_off()
+        ax.set_title(rf"$\delta$ = {least:g}, $m$ = {style.width_label(widest)}")
+    first = axes[0, 0]
+    first.set_yscale("log")
+    low, high = first.get_ylim()
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= tick <= high]
+    first.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    first.minorticks_off()
+    first.set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
+    style.legend_of_all(axes[0])
+    text = rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum. "
+    if "adversarial" in table["perturbation"].values:
+        text += "Circles: over the measured quantile of the adversarial law, which attains it. "
+    text += "At 1 nothing is lost. " + style.provenance(table, bars=False)
+    style.caption(figure, headline("ladder", table, rates), text)
     return figure
 
 
-def _panel(ax: Axes, x: Array, error: xr.Dataset) -> None:
-    """Ratios of every rung against m or ‖x‖, exact as lines and measured as circles."""
+def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array) -> None:
+    """Ratios of every rung, to the exact quantile as lines over `x`, as measured as circles at `points`."""
     ax.axhline(1.0, color="0.6", linewidth=1.0)
     for name in RUNGS:
         line_style = style.BOUND_STYLES[name]
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
+            ratio = bounds[name] / bounds["exact"]
         finite = np.isfinite(ratio)
-        ax.plot(x[finite], ratio[finite], linewidth=1.4, **line_style)
+        if finite.any():
+            ax.plot(x[finite], ratio[finite], linewidth=1.4, **line_style)
         if "adversarial" in error["perturbation"].values:
             measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
             ax.plot(
-                x, measured, linestyle="none", marker="o", color=line_style["color"], markerfacecolor="white"
-            )
+                points, measured, linestyle="none", marker="o", color=line_style["color"],
+                markerfacecolor="white",
+            )  # fmt: skip

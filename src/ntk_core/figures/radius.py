@@ -8,11 +8,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..claims.headlines import headline
 from . import style
 
-CLAIM = (
-    r"Trained weights move by $O(1/\sqrt{m})$: one ball of radius $\alpha/\sqrt{m}$ holds them at every width"
-)
+_LEVELS = {
+    "--": Line2D([], [], color="0.4", linewidth=1.1, linestyle="--", label="ceiling for wide networks"),
+    "-": Line2D([], [], color="0.4", linewidth=1.1, label="limit of the mean"),
+}
+"""Entries of the legend for the levels, by their dashes."""
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -22,6 +25,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     colours = style.time_colours(times)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 4.4), sharey=True, layout="constrained")
     largest, mean = table.sel(variable="alpha_hat"), table.sel(variable="mean_displacement")
+    handles = []
     for time in reversed(times):
         colour, point = colours[int(time)], {"steps": time}
         value, low, high = (largest[f"run_{n}"].sel(point).values for n in ("mean", "min", "max"))
@@ -44,6 +48,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             level = rates[name].sel(point).item()
             if np.isfinite(level):
                 ax.axhline(level, color=colour, linewidth=1.1, linestyle=dashes)
+                handles.append(_LEVELS[dashes])
     for ax, title in (
         (left, r"largest over the neurons: $\hat\alpha=\sqrt{m}\,\mathrm{max}_i\,\|w_i-w_i(0)\|$"),
         (right, r"mean over the neurons: $\sqrt{m}\,\mathrm{mean}_i\,\|w_i-w_i(0)\|$"),
@@ -52,12 +57,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         style.log_axis(ax, table)
         ax.set_title(title)
     left.set_ylabel(r"$\sqrt{m}\cdot$ displacement")
-    if times.size:
-        handles = [
-            *left.get_legend_handles_labels()[0],
-            Line2D([], [], color="0.4", linewidth=1.1, linestyle="--", label="ceiling for wide networks"),
-            Line2D([], [], color="0.4", linewidth=1.1, label="limit of the mean"),
-        ]
+    handles = [*left.get_legend_handles_labels()[0], *dict.fromkeys(handles)]
+    if handles:
         right.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
     last = int(times[-1] if times.size else table["steps"].values[-1])
     ceiling = table["alpha_ceiling"].sel(steps=last).item()
@@ -67,5 +68,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"{ceiling:.3g} at every width after {style.steps_label(last)}. Right: lines are the limit, no fit; "
         "bars: 99% intervals. " + style.trained_provenance(table)
     )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    style.caption(figure, headline("radius", table, rates), text)
     return figure

@@ -8,16 +8,22 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import nearest_to_one
+from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
 from . import style
 
-CLAIM = "Local slopes bend at small widths just as the exact law says, and tend to the theory's rate"
+REACH = 0.22
+"""Distance from the middle of a panel to its edge; further off are runs with few sign changes."""
+
+REFERENCE = "the slope of the limit where it is known, else that of Theorem 1"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a law: local slopes of E's mean or rms and quantiles against m, exact ones as lines."""
     laws = list(rates["perturbation"].values)
-    alpha, d = style.nearest_to_one(rates["alpha"].values), int(rates["d"].values.max())
+    alpha, d = nearest_to_one(rates["alpha"].values), int(rates["d"].values.max())
     error = rates.sel(quantity="linearization_error", alpha=alpha, d=d)
     m = rates["m"].values
     figure, axes = plt.subplots(
@@ -33,25 +39,29 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             row = law_rates.sel(statistic=statistic)
             value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
             label = statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
-            visible = np.isfinite(value)
-            ax.errorbar(
-                m[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
-                linestyle="none", marker="o", color=colour, capsize=1.5, label=label,
-            )  # fmt: skip
+            visible = np.isfinite(value) & (np.abs(value + k + 0.1) < REACH)
+            if visible.any():
+                ax.errorbar(
+                    m[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
+                    linestyle="none", marker="o", color=colour, capsize=1.5, label=label,
+                )  # fmt: skip
             exact = row["exact_local_slope"].values
             finite = np.isfinite(exact)
             ax.plot(m[finite], exact[finite], color=colour, linewidth=1.2)
         style.width_axis(ax, m)
-        ax.set_ylim(-k - 0.32, -k + 0.12)  # what is further off says only that the run has few sign changes
+        ax.set_ylim(-k - 0.1 - REACH, -k - 0.1 + REACH)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2f}".replace("-", "−"))
         finite = np.isfinite(law_rates["constant_limit"].values).any()
         ax.set_title(rf"{law}: {'limit' if finite else 'Theorem 1:'} $-{'3/4' if cancels(law) else '1/2'}$")
-        ax.legend(loc="best")
+        if not ax.containers:
+            ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", fontsize="small")
+    style.legend_of_all(axes[0])
     axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (
         "Slope of the logarithm of each statistic from the next smaller width to this one, at "
-        rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured; lines: from the exact law, no fit. "
-        "Where both agree, what is left of a slope beside its limit is finite width, not another rate. "
-        + style.provenance(table)
+        rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
+        + ("; lines: from the exact law, no fit" if any(law in LAWS for law in laws) else "")
+        + f". Grey: {REFERENCE}. {style.provenance(table)}"
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("slope", table, rates), text)
     return figure

@@ -9,36 +9,42 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import nearest_to_one, resolved
 from ..laws import LAWS
 from ..network import Array
 from . import style
 
-CLAIM = "Training is far from the worst displacement of its ball: its error falls like that of random ones"
-NEAR = "Training beside the displacement laws of the same radius"
-FAR = 0.5
-"""An error less than this times that of the worst displacement is far from it."""
-
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
-    """Root mean square of E: training, laws and bounds against m at the last time, and against time."""
+    """Root mean square of E: training, laws and bounds against m at the last time, and against time.
+
+    An axis with one value has no panel.
+    """
     m, times = table["m"].values, style.times_with_runs(table)
-    delta, x_norm = float(table["delta"].min()), style.nearest_to_one(table["x_norm"].values)
+    delta, x_norm = float(table["delta"].min()), nearest_to_one(table["x_norm"].values)
     error = table.sel(quantity="linearization_error")
     error = error.assign({f"bound_{n}": error[f"bound_{n}"].sel(delta=delta, x_norm=x_norm) for n in _BOUNDS})
     last = int(times[-1]) if times.size else int(table["steps"].values[-1])
     widths = m[table["runs"].sel(steps=last).values > 0]
     widest = int(widths[-1] if widths.size else m[-1])
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.4), sharey=True, layout="constrained")
-    _curves(left, m.astype(float), error.sel(steps=last), x_norm)
-    _curves(right, times.astype(float), error.sel(m=widest, steps=times), x_norm)
-    style.width_axis(left, m.astype(float))
-    style.time_axis(right, times)
-    left.set_title(f"after {style.steps_label(last)}")
-    right.set_title(f"at width $m$ = {style.width_label(widest)}")
-    for ax in (left, right):
+    several = m.size > 1, table.sizes["steps"] > 2
+    figure, axes = plt.subplots(
+        1, sum(several), figsize=(4.5 * sum(several) + 2.0, 4.4), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    if several[0]:
+        _curves(axes[0, 0], m.astype(float), error.sel(steps=last), x_norm)
+        style.width_axis(axes[0, 0], m.astype(float))
+        axes[0, 0].set_title(f"after {style.steps_label(last)}")
+    if several[1]:
+        _curves(axes[0, -1], times.astype(float), error.sel(m=widest, steps=times), x_norm)
+        style.time_axis(axes[0, -1], times)
+        axes[0, -1].set_title(f"at width $m$ = {style.width_label(widest)}")
+    for ax in axes[0]:
         style.log_axis(ax, table)
-    left.set_ylabel("linearization error $E$")
-    style.legend_beside(right)
+    axes[0, 0].set_ylabel("linearization error $E$")
+    style.legend_beside(axes[0, -1])
     text = (
         rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: 99% intervals. Coloured "
         r"lines: exact values of the displacement laws at the radius $\hat\alpha$ that training reached: the "
@@ -46,8 +52,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Black: Theorem 1 at $\delta$ = {delta:g}, as printed and sharpened. "
         + style.trained_provenance(table)
     )
-    far = error["position"].sel(perturbation="adversarial", m=widest, steps=last).item() < FAR
-    style.caption(figure, style.trained_claim(CLAIM if far else NEAR, table), text)
+    style.caption(figure, headline("standing", table, rates), text)
     return figure
 
 
@@ -73,7 +78,7 @@ def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
             )  # fmt: skip
     value = x_norm * error["rms"].values
     bar = style.bars(value, *(x_norm * error[f"rms_{end}"].values for end in ("lower", "upper")))
-    visible = style.resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
+    visible = resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
     if visible.any():
         ax.errorbar(
             x[visible], value[visible], bar[:, visible], marker="o", color="0.15",

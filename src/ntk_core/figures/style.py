@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import textwrap
+import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+from matplotlib.textpath import TextToPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..datasets.quantiles import NOISE
+from ..claims.headlines.words import names
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
+from ..laws.moments import cancels
 from ..network import Array
-from ..quantities import QUANTITIES
 from ..storage.atomic import replacing
 from ..theory.moments import CANCELLING_EXPONENT, EXPONENT
 
@@ -70,19 +74,6 @@ def law_marker(law: str) -> str:
     return LAWS[law].marker if law in LAWS else DisplacementLaw.marker
 
 
-def nearest_to_one(values: Array) -> float:
-    """The value whose ratio to 1 is smallest: the α or ‖x‖ of a figure."""
-    return float(values[np.argmin(np.abs(np.log(values)))])
-
-
-def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
-    """Where a value of E is more than rounding around an exact zero, so that a log axis can show it.
-
-    Also for a distance of outputs, and for a fraction, which is exact.
-    """
-    return value > NOISE * QUANTITIES["linearization_error"].unit(m, alpha)
-
-
 def reference_slopes(ax: Axes, m: Array, anchor: float) -> None:
     """Thin grey lines of slope -1/2 and -3/4 from `anchor` at the least width, named in the legend."""
     ends = np.array([m.min(), m.max()], dtype=np.float64)
@@ -112,21 +103,69 @@ def error_bars(value: Array, lower: Array, upper: Array) -> Array:
     return np.stack([np.maximum(value - lower, 0.0), np.maximum(above, 0.0)])
 
 
-def caption(figure: Figure, claim: str, text: str) -> None:
-    """Write the claim as a heading, and below the axes how to read the figure."""
-    width = int(figure.get_size_inches()[0] * 15.5)
-    figure.suptitle(claim, x=0.01, ha="left", fontsize="large", fontweight="bold")
-    figure.supxlabel(textwrap.fill(text, width), x=0.01, ha="left", fontsize="small", color="0.25")
+def caption(figure: Figure, headline: str, text: str) -> None:
+    """Write the headline above the axes, and below them how to read the figure, both wrapped.
+
+    The figure grows by the lines that these take beyond one and two, so that the axes keep their size.
+    """
+    width, height = figure.get_size_inches()
+    title = figure.suptitle(headline, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    reading = figure.supxlabel(text, x=0.01, ha="left", fontsize="small", color="0.25")
+    for label, usual in ((title, 1), (reading, 2)):
+        lines = _wrapped(label, 0.98 * width)
+        label.set_text("\n".join(lines))
+        height += max(len(lines) - usual, 0) * 1.3 * float(label.get_fontsize()) / 72
+    figure.set_size_inches(width, height)
 
 
-def provenance(table: xr.Dataset) -> str:
-    """A sentence on the source of the numbers."""
+def _wrapped(label: Text, width: float) -> list[str]:
+    """The text of a label in lines of at most `width` inches; formulas are not broken."""
+    lines, length = [""], 0.0
+    for word in re.findall(r"(?:\$[^$]*\$|\S)+", label.get_text()):
+        size = _width(word + " ", float(label.get_fontsize()), label.get_fontweight())
+        if lines[-1] and length + size > width:
+            lines.append("")
+            length = 0.0
+        lines[-1] = f"{lines[-1]} {word}".strip()
+        length += size
+    return lines
+
+
+@cache
+def _width(text: str, size: float, weight: str) -> float:
+    """Inches that a text takes, its last space included."""
+    properties = FontProperties(size=size, weight=weight)
+    dot, dotted = (_outline(part, properties) for part in (".", f"{text}."))
+    return dotted - dot
+
+
+def _outline(text: str, properties: FontProperties) -> float:
+    width, _, _ = TextToPath().get_text_width_height_descent(text, properties, ismath="$" in text)
+    return float(width) / 72
+
+
+def provenance(table: xr.Dataset, bars: bool = True) -> str:
+    """A sentence on the source of the numbers; `bars` says whether the figure has any."""
     seeds = int(table["runs"].max())
-    level = table.attrs["confidence_level"]
-    return (
-        f"Experiment {table.attrs['experiment']}: {seeds:,} runs a cell; bars: {level:.0%} intervals."
-        + _without_bars(seeds)
-    )
+    source = f"Experiment {table.attrs['experiment']}: {seeds:,} {'run' if seeds == 1 else 'runs'} a cell"
+    if not bars:
+        return f"{source}."
+    return f"{source}; bars: {table.attrs['confidence_level']:.0%} intervals.{_without_bars(seeds)}"
+
+
+def typical(laws: Sequence[str]) -> str:
+    """The statistics of E that show the rate, in words: of the mean, for sphere of the root mean square."""
+    cancelling = [law for law in laws if cancels(law)]
+    if len(cancelling) == len(laws):
+        return "root mean square"
+    return f"mean ({names(cancelling)}: root mean square)" if cancelling else "mean"
+
+
+def slope_label(row: xr.Dataset, places: int) -> str:
+    """A fitted slope with half of its interval, where it has one; empty without a slope."""
+    slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
+    interval = f" ± {half:.{places}f}" if np.isfinite(half) else ""
+    return f"{slope:.{places}f}{interval}".replace("-", "−") if np.isfinite(slope) else ""
 
 
 def _without_bars(seeds: int) -> str:
@@ -190,8 +229,7 @@ def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> Non
     ax.set_yscale("log")
     if not ax.get_legend_handles_labels()[0]:
         empty = empty if times_with_runs(table).size else "no run is left"
-        ax.text(0.5, 0.5, empty, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
-        ax.tick_params(axis="y", which="both", left=False, labelleft=False)
+        empty_panel(ax, empty)
         return
     low, high = ax.get_ylim()
     if high < 1.02 * low:
@@ -201,6 +239,21 @@ def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> Non
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 5.0 * low else range(1, 10)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_of_all(axes: Sequence[Axes]) -> None:
+    """A legend to the right of the last panel, with each label of any panel once."""
+    handles: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    axes[-1].legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def empty_panel(ax: Axes, text: str) -> None:
+    """Say why nothing is drawn, on an axis without numbers."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
+    ax.tick_params(axis="y", which="both", left=False, labelleft=False)
 
 
 def legend_beside(ax: Axes, title: str | None = None) -> None:
@@ -233,15 +286,6 @@ def bars(value: Array, low: Array, high: Array) -> Any:
     """Distances from a value to its limits, or to the least and the largest run, on a logarithmic axis."""
     below, above = error_bars(value, low, high)
     return np.stack([np.minimum(below, 0.95 * value), above])
-
-
-def trained_claim(claim: str, table: xr.Dataset) -> str:
-    """The heading of a figure of a trained experiment: the claim, or how many runs diverged."""
-    ends = table["run_status"]
-    diverged, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
-    if not diverged:
-        return claim
-    return f"{diverged:,} of {runs:,} runs diverged: this is what they did before"
 
 
 def trained_provenance(table: xr.Dataset) -> str:

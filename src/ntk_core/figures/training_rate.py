@@ -7,9 +7,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import FRACTIONS, resolved
 from . import style
 
-CLAIM = "At held-out inputs the error of training falls as $m^{-3/4}$, as in random directions"
 PANELS = {"linearization_error": "linearization error $E$", "sign_change_fraction": "sign changes $|S(x)|/m$"}
 
 
@@ -30,17 +31,18 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             rate = rate.sel(statistic="rms")
             value = cell["rms"].values
             bar = style.bars(value, cell["rms_lower"].values, cell["rms_upper"].values)
-            visible = style.resolved(value, m, style.alpha_hat(cell))
+            visible = resolved(value, m, style.alpha_hat(cell))
             if not visible.any():
                 continue
+            slope = style.slope_label(rate, 3)
             exact = not (style.positive(value) > visible).any()  # else the fit is one of rounding
             ax.errorbar(
                 m[visible], value[visible], bar[:, visible], marker="o", linestyle="none", capsize=2,
-                color=colour, label=style.steps_label(int(time)) + (_fitted(rate) if exact else ""),
+                color=colour, label=style.steps_label(int(time)) + (f": {slope}" if exact and slope else ""),
             )  # fmt: skip
             lowest = min(lowest, value[visible][0])
             training = cell["training_rms"].values
-            seen = style.resolved(training, m, style.alpha_hat(table.sel(steps=time)))
+            seen = resolved(training, m, style.alpha_hat(table.sel(steps=time)))
             ax.plot(
                 m[seen], training[seen], marker="o", markerfacecolor="none", linestyle=":", linewidth=0.9,
                 color=colour,
@@ -49,24 +51,29 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             if np.isfinite(limit) and limit > 0.0:
                 marker = {"marker": style.single_point_marker(m), "markersize": 14}
                 ax.plot(m, limit * m**-k, color=colour, linewidth=1.1, **marker)
-        if m.size > 1 and np.isfinite(lowest):
+        if np.isfinite(lowest):
             style.reference_slopes(ax, m, lowest / 2.5)
         style.width_axis(ax, m)
         style.log_axis(ax, table)
         ax.set_title(title)
-        style.legend_beside(ax, "fitted slopes" if m.size > 1 else None)
+        style.legend_beside(ax, "fitted slopes")
     axes[0].set_ylabel("root mean square")
     text = (
-        r"Root mean square over runs and held-out inputs, at $\|x\|$ = 1; bars: 99% intervals. Coloured "
-        r"lines: $m^{-3/4}$, and for sign changes $m^{-1/2}$, times the constant of the limit; no fit. "
-        "Slopes are fitted over all widths: where small widths are off their line, so is the slope. "
+        r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled: held-out inputs, with 99% intervals "
+        f"and slopes fitted over all widths; open: training inputs. {_lines(rates)}"
         + style.trained_provenance(table)
     )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    style.caption(figure, headline("training_rate", table, rates), text)
     return figure
 
 
-def _fitted(rate: xr.Dataset) -> str:
-    slope, half = rate["slope"].item(), (rate["slope_upper"] - rate["slope_lower"]).item() / 2
-    interval = f" ± {half:.3f}" if np.isfinite(half) else ""
-    return f": {slope:.3f}{interval}".replace("-", "−") if np.isfinite(slope) else ""
+def _lines(rates: xr.Dataset) -> str:
+    """A sentence on the limits, whose lines are drawn where they are known."""
+    rows = [rates.sel(quantity=quantity, statistic="rms") for quantity in PANELS]
+    if not all(np.isfinite(row["constant_limit"]).any() for row in rows):
+        return ""
+    error, signs = (f"$m^{{-{FRACTIONS[row['exponent'].item()]}}}$" for row in rows)
+    return (
+        f"Coloured lines: the limit at held-out inputs, a constant times {error}, for sign changes times "
+        f"{signs}; no fit. "
+    )

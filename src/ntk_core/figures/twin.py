@@ -11,9 +11,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
+from ..claims.headlines.words import resolved
 from . import style
 
-CLAIM = "The network learns as its linear twin does, and the more alike the wider it is"
 WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0}
 THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
 LINE_STYLES: dict[str, dict[str, Any]] = {
@@ -27,19 +28,39 @@ LINE_STYLES: dict[str, dict[str, Any]] = {
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Left: losses against time at the least and largest width. Right: distance from the twin against m.
 
-    Filled circles with lines: held-out inputs; open ones: training inputs. Reference lines beside.
+    With one width there is nothing to the right. Filled circles: held-out inputs; open ones: training inputs.
     """
-    m, times = table["m"].values, style.times_with_runs(table)
+    m = table["m"].values
     ends = np.unique(m[[0, -1]])
-    figure = plt.figure(figsize=(3.9 * ends.size + 6.0, 4.3), layout="constrained")
-    axes = figure.subplots(1, ends.size + 1, width_ratios=[1.0] * ends.size + [1.1])
+    figure, grid = plt.subplots(
+        1, 3 if m.size > 1 else 1, figsize=(13.8 if m.size > 1 else 6.0, 4.3), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    axes = list(grid[0])
     for ax, width in zip(axes, ends, strict=False):
         ax.sharey(axes[0])
         _losses(ax, table.sel(m=width))
         style.log_axis(ax, table)
         ax.set_title(f"loss, $m$ = {style.width_label(int(width))}")
     axes[0].legend(loc="lower left")
-    ax = axes[-1]
+    text = (
+        "Losses: mean over the runs; shaded: from the least to the largest run of the network. The twin is "
+        "the model linear in the weights, trained by the same steps. "
+    )
+    if m.size > 1:
+        _distances(axes[-1], table)
+        text += (
+            "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled: "
+            "held-out inputs, with 99% intervals; open: training inputs. "
+        )
+    text += style.trained_provenance(table)
+    style.caption(figure, headline("twin", table, rates), text)
+    return figure
+
+
+def _distances(ax: Axes, table: xr.Dataset) -> None:
+    """Distance of network and twin against m at a few times."""
+    m, times = table["m"].values, style.times_with_runs(table)
     chosen = style.spread(times, 4)
     colours = style.time_colours(chosen)
     lowest = np.inf
@@ -48,7 +69,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         distance = cell.sel(variable="twin_distance")
         value = distance["run_mean"].values
         bar = style.bars(value, distance["run_mean_lower"].values, distance["run_mean_upper"].values)
-        visible = style.resolved(value, m, style.alpha_hat(cell))
+        visible = resolved(value, m, style.alpha_hat(cell))
         if visible.any():
             ax.errorbar(
                 m[visible], value[visible], bar[:, visible], marker="o", linewidth=1.2,
@@ -56,26 +77,18 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             )  # fmt: skip
             lowest = min(lowest, value[visible][0])
         training = cell["run_mean"].sel(variable="twin_training_distance").values
-        visible = style.resolved(training, m, style.alpha_hat(cell))
+        visible = resolved(training, m, style.alpha_hat(cell))
         if visible.any():
             ax.plot(
                 m[visible], training[visible], marker="o", markerfacecolor="none", linestyle=":",
                 linewidth=1.2, color=colours[int(time)],
             )  # fmt: skip
-    if m.size > 1 and np.isfinite(lowest):
+    if np.isfinite(lowest):
         style.reference_slopes(ax, m.astype(float), lowest / 2.5)
     style.width_axis(ax, m.astype(float))
     style.log_axis(ax, table)
     ax.set_title("distance of the two; open: training inputs")
     style.legend_beside(ax)
-    text = (
-        "Losses: mean over the runs; shaded: from the least to the largest run of the network. The twin is "
-        "the model linear in the weights, trained by the same steps. Distance: root mean square over "
-        "held-out inputs of network minus twin, mean over the runs; bars: 99% intervals. "
-        + style.trained_provenance(table)
-    )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
-    return figure
 
 
 def _losses(ax: Axes, table: xr.Dataset) -> None:

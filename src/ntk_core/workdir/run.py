@@ -20,7 +20,8 @@ from ..experiments.config_file import read_config_file, with_law_paths
 from ..experiments.cost import check_size, estimate
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
-from ..figures import FIGURES, TRAINING_FIGURES
+from ..figures import drawable, training_drawable
+from ..quantities import QUANTITIES
 from ..storage.checksums import MANIFEST, seal_path
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job, Monitor
@@ -73,13 +74,21 @@ class Run:
     archive = (Path("archive.zip"), Path("archive") / MANIFEST, seal_path(Path("archive") / MANIFEST))
 
     @property
+    def figure_names(self) -> dict[str, tuple[str, ...]]:
+        """The figures of each experiment: those that have something to show on an axis."""
+        config = self.plan.config
+        levels = {"delta": config.delta, "x_norm": config.x_norm}
+        return {
+            **{name: drawable(config.experiment(name).axes | levels, QUANTITIES) for name in config.drawn},
+            **{name: training_drawable(config.experiment(name).axes) for name in config.trained},
+        }
+
+    @property
     def figures(self) -> list[Path]:
         """Each figure of each experiment, in each format."""
-        config = self.plan.config
         return [
             self.results / "figures" / f"{name}-{figure}.{suffix}"
-            for names, figures in ((config.drawn, FIGURES), (config.trained, TRAINING_FIGURES))
-            for name in names
+            for name, figures in self.figure_names.items()
             for figure in figures
             for suffix in FORMATS
         ]

@@ -1,0 +1,189 @@
+"""Headlines of the figures of a drawn experiment."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from ...datasets.rates import FOLLOWS
+from ...datasets.statistics import log_slope
+from ...laws.moments import cancels, typical_statistic
+from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from ..wording import width
+from .words import FRACTIONS, NO_ERROR, digits, names, nearest_to_one, resolved, single_exponent, widths
+
+COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
+"""Quantities whose mean is shown times √m."""
+
+
+def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """The exponents of E, if the interval of each law's slope singles out 1/2 or 3/4."""
+    error, cells = _error(rates), _error(table)
+    if not resolved(cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
+        return NO_ERROR
+    exponents = {}
+    for law in _laws(rates):
+        row = error.sel(perturbation=law, statistic=typical_statistic(law))
+        limits = -row["slope_upper"].item(), -row["slope_lower"].item()
+        exponents[law] = single_exponent(*limits, (EXPONENT, CANCELLING_EXPONENT))
+    if None in exponents.values():
+        return "Linearization error against width"
+    return f"The linearization error falls {_under(exponents, 'm', '-')}, {widths(table['m'].values)}"
+
+
+def collapse(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """Which laws have every mean near its limit at the largest width, and of which some fall faster."""
+    cut = rates.sel(alpha=nearest_to_one(rates["alpha"].values), d=rates["d"].values.max(), statistic="mean")
+    cut = cut.sel(quantity=list(COLLAPSING))
+    near, faster = [], []
+    for law in _laws(rates):
+        row = cut.sel(perturbation=law)
+        settling = np.array([not cancels(law, quantity) for quantity in COLLAPSING])
+        limit = row["constant_limit"].values
+        off = [np.abs(row[f"constant_{end}"].values / limit - 1.0) for end in ("lower", "upper")]
+        if settling.all() and (np.maximum(*off) <= FOLLOWS).all():
+            near.append(law)
+        if not settling.all() and (row["slope_upper"].values[~settling] < -EXPONENT).all():
+            faster.append(law)
+    parts = []
+    if near:
+        m = width(int(rates["m"].max()))
+        parts.append(
+            rf"Times $\sqrt{{m}}$, the means under {names(near)} are within {100 * FOLLOWS:g} % of their "
+            rf"limits at $m={m}$"
+        )
+    if faster:
+        what = f"what cancels on average under {names(faster)} falls faster than $m^{{-1/2}}$"
+        parts.append(what if parts else what[0].upper() + what[1:])
+    return "; ".join(parts) or r"Means of the quantities, times $\sqrt{m}$, against width"
+
+
+def constant(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """The powers of α with which the constant grows, if intervals single them out; and what ‖x‖ does."""
+    parts, alphas = [], rates["alpha"].values
+    if alphas.size > 1:
+        row = rates.sel(quantity="linearization_error", d=rates["d"].values.max())
+        exponents = {law: _growth(row, law, alphas) for law in _laws(rates)}
+        if None not in exponents.values():
+            parts.append(f"The error grows {_under(exponents, chr(92) + 'alpha', '')}")
+    if table.sizes["x_norm"] > 1:  # both by their definitions
+        parts.append(r"the error is proportional to $\|x\|$, the printed bound is not")
+    text = "; ".join(parts) or r"Linearization error against the radius $\alpha$"
+    return text[0].upper() + text[1:]
+
+
+def _growth(row: xr.Dataset, law: str, alphas: np.ndarray) -> float | None:
+    """The power of α that the constants of a law single out, 2 or 3/2."""
+    point = row.sel(perturbation=law, statistic=typical_statistic(law))
+    slope = log_slope(alphas, *(point[f"constant{end}"].values for end in ("", "_lower", "_upper")))
+    return single_exponent(slope.lower, slope.upper, (2.0, 1.5)) if slope.points == alphas.size else None
+
+
+def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """Under which laws two levels' quantiles draw together from the least to the largest width.
+
+    The levels are the largest and the least at which all quantiles have limits. A law counts if the ratio of
+    both quantiles at the largest width is below that at the least one, by all their limits.
+    """
+    m = table["m"].values
+    ends = _error(table).sel(m=[m.min(), m.max()])
+    usable = np.isfinite(ends["quantile_upper"].transpose("delta", ...).values).all(axis=(1, 2))
+    levels = table["delta"].values[usable]
+    neutral = r"Quantiles of the error against the level $\delta$"
+    if m.size < 2 or levels.size < 2:
+        return neutral
+    least, largest = levels.min(), levels.max()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        high, low = (
+            (ends[f"quantile_{a}"].sel(delta=least) / ends[f"quantile_{b}"].sel(delta=largest)).transpose(
+                "m", ...
+            )
+            for a, b in (("upper", "lower"), ("lower", "upper"))
+        )
+    together = [law for law in _laws(table) if high.sel(perturbation=law)[1] < low.sel(perturbation=law)[0]]
+    if not together:
+        return neutral
+    return (
+        rf"The quantiles at $\delta={least:g}$ and ${largest:g}$ draw together under {names(together)}, "
+        rf"{widths(m)}; the printed and the sharp bound keep their $\sqrt{{\log(1/\delta)}}$"
+    )
+
+
+def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """Under which laws the error is the same at every d, and under which it falls with d."""
+    d = rates["d"].values
+    row = rates.sel(quantity="linearization_error", alpha=nearest_to_one(rates["alpha"].values))
+    same, falling = [], []
+    for law in _laws(rates):
+        point = row.sel(perturbation=law, statistic=typical_statistic(law))
+        lower, upper = (point[f"constant_{end}"].values for end in ("lower", "upper"))
+        if upper.max() <= (1.0 + FOLLOWS) * lower.min():
+            same.append(law)
+        if (upper[1:] < lower[:-1]).all():
+            falling.append(law)
+    parts = [f"is the same within {100 * FOLLOWS:g} % under {names(same)}"] if same else []
+    parts += [f"falls with $d$ under {names(falling)}"] if falling else []
+    if not parts:
+        return "Linearization error against the input dimension"
+    return f"From $d={d.min()}$ to ${d.max()}$ the error {', and '.join(parts)}"
+
+
+def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """How many times the exact quantile of the supremum the printed and the binomial bound are, at δ and ‖x‖
+    of the figure: numbers of theory, at every width of the grid.
+    """
+    norm = nearest_to_one(table["x_norm"].values)
+    error = _error(table).sel(
+        x_norm=norm, delta=sorted({table["delta"].values.min(), table["delta"].values.max()})
+    )
+    ranges = {}
+    for name in ("printed", "binomial"):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
+        ratio = ratio[np.isfinite(ratio)]
+        if not ratio.size:
+            return "Bounds over the quantile of the supremum"
+        ranges[name] = f"{digits(ratio.min())} to {digits(ratio.max())}"
+    return (
+        rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; with the "
+        f"exact law of the band it would be {ranges['binomial']} times"
+    )
+
+
+def slope(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """How many of the local slopes that are drawn agree with those of the exact law."""
+    error = _error(rates)
+    hits = total = 0
+    for law in _laws(rates):
+        levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
+        row = error.sel(perturbation=law, statistic=[typical_statistic(law), *levels])
+        lower, exact, upper = (
+            row[name].values for name in ("local_slope_lower", "exact_local_slope", "local_slope_upper")
+        )
+        known = np.isfinite(lower) & np.isfinite(exact) & np.isfinite(upper)
+        total += int(known.sum())
+        hits += int((known & (lower <= exact) & (exact <= upper)).sum())
+    if not total:
+        return "Slope of the error from width to width"
+    return f"{hits} of {total} intervals of local slopes hold the slope of the exact law"
+
+
+def _error(dataset: xr.Dataset) -> xr.Dataset:
+    """What the figures show of E: at the α nearest to 1 and the largest d."""
+    alpha, d = nearest_to_one(dataset["alpha"].values), dataset["d"].values.max()
+    return dataset.sel(quantity="linearization_error", alpha=alpha, d=d)
+
+
+def _laws(dataset: xr.Dataset) -> list[str]:
+    return [str(law) for law in dataset["perturbation"].values]
+
+
+def _under(exponents: dict[str, float | None], base: str, sign: str) -> str:
+    """`as m^{-1/2} under a and b, and as m^{-3/4} under c`."""
+    groups: dict[float, list[str]] = {}
+    for law, k in exponents.items():
+        assert k is not None
+        groups.setdefault(k, []).append(law)
+    return ", and ".join(
+        f"as ${base}^{{{sign}{FRACTIONS[k]}}}$ under {names(laws)}" for k, laws in sorted(groups.items())
+    )

@@ -1,0 +1,139 @@
+"""Headlines of the figures of a trained experiment: what holds at the last time that a run has reached."""
+
+from __future__ import annotations
+
+import math
+
+import xarray as xr
+
+from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from ..answer import Answer, Estimate, answer
+from ..wording import width
+from .words import FRACTIONS, NO_ERROR, digits, percent, resolved, single_exponent, widths
+
+EXPONENTS = (EXPONENT, CANCELLING_EXPONENT)
+
+
+def diverged(table: xr.Dataset) -> str:
+    """That some runs diverged and how many, which is said instead of any finding; empty if none did."""
+    ends = table["run_status"]
+    count, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
+    return f"{count:,} of {runs:,} runs diverged: this is what they did before" if count else ""
+
+
+def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """Whether one ball holds the weights at every width, or α̂ grows, by the interval of its slope."""
+    if said := diverged(table):
+        return said
+    a = answer(table, rates)
+    slope = _slope(rates, a, "alpha_hat")
+    means = table["run_mean"].sel(variable="alpha_hat", steps=a.time).values
+    below = f", below its ceiling {digits(a.ceiling, 3)}" if a.stayed else ""
+    if slope.lower <= 0.0 <= slope.upper and single_exponent(slope.lower, slope.upper, (0.0,)) == 0.0:
+        return (
+            r"One ball holds the weights at every width: the slope of $\hat\alpha$ is 0 within its interval; "
+            rf"$\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
+        )
+    if slope.lower > 0.0 or slope.upper < 0.0:
+        change = "grows" if slope.lower > 0.0 else "falls"
+        first, last = (digits(float(value), 3) for value in (means[0], means[-1]))
+        return rf"$\hat\alpha$ {change} from {first} to {last}, {widths(table['m'].values)}{below}"
+    return r"Radius $\hat\alpha$ that training reached, against width"
+
+
+def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """The exponents of E at held-out and at training inputs, or what they approach."""
+    if said := diverged(table):
+        return said
+    if zero := _no_error(table):
+        return zero
+    a = answer(table, rates)
+    row = rates.sel(quantity="linearization_error", statistic="rms", steps=a.time)
+    parts = [
+        text
+        for prefix, kind in (("", "held-out"), ("training_", "training"))
+        if (text := _falls(row, prefix, f"at {kind} inputs"))
+    ]
+    if not parts:
+        return "Linearization error of trained networks against width"
+    return f"The error of training {', and '.join(parts)}"
+
+
+def _falls(row: xr.Dataset, prefix: str, where: str) -> str:
+    """How the error falls at one kind of input: as a power that its interval singles out, or towards one.
+
+    It approaches the exponent of the limit if the slope between the two largest widths is nearer to that than
+    the interval of the slope over all.
+    """
+    lower, value, upper = (row[f"{prefix}slope{end}"].item() for end in ("_lower", "", "_upper"))
+    limit, last = row[f"{prefix}exponent"].item(), row[f"{prefix}local_slope_last"].item()
+    if (k := single_exponent(-upper, -lower, EXPONENTS)) is not None:
+        return f"falls as $m^{{-{FRACTIONS[k]}}}$ {where}"
+    distance = min(abs(lower + limit), abs(upper + limit))
+    if limit in FRACTIONS and not lower <= -limit <= upper and abs(last + limit) < distance:
+        return (
+            f"approaches $m^{{-{FRACTIONS[limit]}}}$ {where} (slope {digits(value)} over all widths, "
+            f"{digits(last)} between the two largest)"
+        )
+    return ""
+
+
+def standing(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """The error of training over that of the worst and of random displacements, if it has an interval."""
+    if said := diverged(table):
+        return said
+    if zero := _no_error(table):
+        return zero
+    a = answer(table, rates)
+    row = table.sel(quantity="linearization_error", steps=a.time, m=a.m)
+    if not math.isfinite(row["rms_upper"].item()):
+        return "Error of training beside the displacement laws of the same radius"
+    worst, random = (percent(a.position[law]) for law in ("adversarial", "sphere"))
+    return (
+        f"At $m={width(a.m)}$ the error of training is {worst} that of the worst displacement of its ball, "
+        f"and {random} that of a random one"
+    )
+
+
+def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """How the distance of network and linear twin falls with the width, at both kinds of input."""
+    if said := diverged(table):
+        return said
+    a = answer(table, rates)
+    parts = []
+    for name, kind in (("twin_distance", "held-out"), ("twin_training_distance", "training")):
+        slope = _slope(rates, a, name)
+        k = single_exponent(-slope.upper, -slope.lower, EXPONENTS)
+        if k is not None:
+            parts.append(f"falls as $m^{{-{FRACTIONS[k]}}}$ at {kind} inputs")
+        elif slope.upper < 0.0:
+            parts.append(f"falls with slope {digits(slope.value)} at {kind} inputs")
+    if not parts:
+        return "A network and its linear twin along training"
+    return f"The distance of a network from its linear twin {', and '.join(parts)}"
+
+
+def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """Whether the share of signs that ever change falls with the width."""
+    if said := diverged(table):
+        return said
+    a = answer(table, rates)
+    slopes = [_slope(rates, a, name) for name in ("flipped_fraction", "flipped_neurons")]
+    if table["run_max"].sel(variable="flipped_neurons").max() == 0.0:
+        return "No sign changes in any run"
+    if all(slope.upper < 0.0 for slope in slopes):
+        return "The wider the network, the smaller the share of its signs that ever change"
+    return "Share of the signs that ever change, along training"
+
+
+def _no_error(table: xr.Dataset) -> str:
+    """That E is 0 in every run, if it is, but for rounding."""
+    error = table["rms"].sel(quantity="linearization_error").values  # (m, time)
+    alpha = table["run_mean"].sel(variable="alpha_hat").values
+    return "" if resolved(error, table["m"].values[:, None], alpha).any() else NO_ERROR
+
+
+def _slope(rates: xr.Dataset, a: Answer, variable: str) -> Estimate:
+    """The slope of a mean over runs against the width at the last time, with its interval."""
+    row = rates.sel(variable=variable, steps=a.time)
+    return Estimate(*(row[f"run_slope{end}"].item() for end in ("", "_lower", "_upper")))

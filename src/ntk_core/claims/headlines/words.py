@@ -1,0 +1,79 @@
+"""What the headlines share: when an interval singles out an exponent, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...datasets.quantiles import NOISE
+from ...network import Array
+from ...quantities import QUANTITIES
+from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from ..wording import width
+
+PRECISION = 0.05
+"""Largest half-width of an interval that names an exponent."""
+
+NO_ERROR = "$E=0$ in every run"
+"""What is said where no error is more than rounding."""
+
+FRACTIONS = {EXPONENT: "1/2", CANCELLING_EXPONENT: "3/4", 1.5: "3/2", 2.0: "2"}
+"""Exponents as they are written."""
+
+
+def single_exponent(lower: float, upper: float, exponents: Sequence[float]) -> float | None:
+    """The exponent that the interval singles out: it holds this one, no other, and is narrow; else None.
+
+    An interval with a limit that is NaN holds none.
+    """
+    inside = [k for k in exponents if lower <= k <= upper]
+    narrow = upper - lower <= 2.0 * PRECISION
+    return inside[0] if len(inside) == 1 and narrow else None
+
+
+def nearest_to_one(values: Array) -> float:
+    """The value whose ratio to 1 is smallest: the α or ‖x‖ of a figure."""
+    return float(values[np.argmin(np.abs(np.log(values)))])
+
+
+def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
+    """Where a value of E is more than rounding around an exact zero, so that a log axis can show it.
+
+    Also for a distance of outputs, and for a fraction, which is exact.
+    """
+    return value > NOISE * QUANTITIES["linearization_error"].unit(m, alpha)
+
+
+def names(items: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def digits(value: float, count: int = 2) -> str:
+    """A number in so many significant digits, as a formula; a large one as a whole number."""
+    if not math.isfinite(value):
+        return r"$\infty$" if value > 0 else "unknown"
+    if abs(value) >= 10.0**count:
+        return f"${value:.0f}$" if abs(value) < 1e6 else power(value)
+    short = f"{value:.{count}g}"
+    return power(value) if "e" in short else f"${short}$"
+
+
+def power(value: float) -> str:
+    """A number as a multiple of a power of ten, as a formula."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
+
+
+def percent(value: float) -> str:
+    """A share in percent, or as a multiple from 1 on, in two digits."""
+    return f"{digits(value)} times" if value >= 1.0 else f"{digits(100.0 * value)} % of"
+
+
+def widths(m: Array) -> str:
+    """The range of the widths: `from m = 64 to 2^30`."""
+    return f"from $m={width(int(m.min()))}$ to ${width(int(m.max()))}$"

@@ -47,8 +47,8 @@ def training_drawable(axes: Mapping[str, Collection[Any]]) -> tuple[str, ...]:
 
 
 def _has_axis(figure: str, axes: Mapping[str, Collection[Any]]) -> bool:
-    """Whether one of the figure's axes has two values; of steps, two after the start."""
-    sizes = (len(axes[axis]) - (axis == "steps") for axis in AXES[figure])
+    """Whether one of the figure's axes has two values; of steps two after the start, of slopes two."""
+    sizes = (len(axes[axis]) - (axis == "steps" or figure == "slope") for axis in AXES[figure])
     return not AXES[figure] or any(size > 1 for size in sizes)
 
 
@@ -56,10 +56,15 @@ def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path
     """Draw the figure called `name` and write it to each path, in the format of its suffix.
 
     `table` and `rates` are the quantiles and rates of one experiment. Files carry no dates or
-    random identifiers. Raises `ValueError` for a name neither in `FIGURES` nor in `TRAINING_FIGURES`.
+    random identifiers. Raises `ValueError` for a name neither in `FIGURES` nor in `TRAINING_FIGURES`, or of a
+    figure whose axes have one value each here.
     """
     if name not in FIGURES + TRAINING_FIGURES:
         raise ValueError(f"figure is {name!r}; allowed: {', '.join(FIGURES + TRAINING_FIGURES)}")
+    if not _has_axis(name, {str(axis): table[axis].values for axis in table.dims}):
+        raise ValueError(
+            f"figure {name!r} has nothing to show: there is one value of {' and '.join(AXES[name])}"
+        )
     from . import style  # seaborn takes a second to import
 
     with style.context():

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from ..claims.headlines import headline
 from ..claims.headlines.grid import COLLAPSING
@@ -61,9 +60,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.set_yscale("log")
         if not ax.lines:
             style.empty_panel(ax, "0 in every run")
-        low, high = ax.get_ylim()
-        ax.set_ylim(low / 2, high * 2.5)
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            low, high = ax.get_ylim()
+            ax.set_ylim(low / 2, high * 2.5)
+            style.value_ticks(ax)
         ax.set_title(rf"$\sqrt{{m}}\;\cdot$ ${QUANTITIES[quantity].symbol}$")
     style.legend_of_all(axes[0])
     text = rf"Mean over the runs times $\sqrt{{m}}$, at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = 1. "

@@ -80,8 +80,9 @@ def _against_radius(ax: Axes, rates: xr.Dataset) -> None:
         xlabel=r"radius $\alpha$",
         ylabel=rf"$m^k\cdot$ {style.typical(laws).replace('root mean square', 'rms')} of $E$",
     )
+    style.value_ticks(ax)
     ax.set_xticks(alphas, [f"{a:g}" for a in alphas])
-    ax.minorticks_off()
+    ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     ax.legend()
 
 
@@ -100,6 +101,7 @@ def _against_norm(ax: Axes, cell: xr.Dataset) -> None:
     ax.set(
         xscale="log", yscale="log", xlabel=r"input norm $\|x\|$", ylabel=r"$\sqrt{m}\cdot$ quantile of $E$"
     )
+    style.value_ticks(ax)
     ax.set_xticks(x_norm, [f"{value:g}" for value in x_norm])
     ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -50,6 +50,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
         ax.invert_xaxis()
         ax.set_title(f"$m$ = {style.width_label(m)}")
+    style.value_ticks(axes[0, 0])
     axes[0, 0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
     style.legend_of_all(axes[0])
     text = (

@@ -41,6 +41,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         if not cancelling:
             low, high = ax.get_ylim()
             ax.set_ylim(low / 2, high * 2)
+        style.value_ticks(ax)
+        ax.set_xticks(d, [f"{value}" for value in d])
+        ax.minorticks_off()
         ax.legend()
     text = (
         f"The {style.typical(laws)} of $E$ at the largest width, times $m^k$, at "

@@ -33,16 +33,17 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         for (m, alpha), colour, dashes in zip(POINTS, colours, ("-", "--", "-.", ":"), strict=True):
             ratio = failure_ratio(quantity, m, alpha, delta)
             label = rf"$m$ = {style.width_label(m)}, $\alpha$ = {alpha:g}"
-            ax.plot(NORMS, ratio, color=colour, linestyle=dashes, linewidth=1.6, label=label)
+            if np.isfinite(ratio).any():
+                ax.plot(NORMS, ratio, color=colour, linestyle=dashes, linewidth=1.6, label=label)
         ax.set(xscale="log", yscale="log", ylim=(MIN_RATIO, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
         ax.set_xlim(NORMS[0] / 2, NORMS[-1] * 2)
-        if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines[1:]):
+        if len(ax.lines) == 1:
             ax.text(1.0, 3e-3, f"below {MIN_RATIO:g} everywhere", ha="center", fontsize="small", color="0.3")
         ax.set_xticks([1e-4, 1e-2, 1, 1e2, 1e4])
         ax.minorticks_off()
     axes[0].set_ylabel(r"probability that the bound fails / $\delta$")
     axes[0].text(NORMS[0], 1.6, "fails too often", fontsize="small", color="0.3")
-    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    style.legend_of_all(axes)
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
         rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "

@@ -42,13 +42,18 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             visible = resolved(value / norm, m, alpha)
             exact = cells["exact_quantile"].sel(delta=level).values * norm
             positive = exact > 0
-            ax.plot(m[positive], exact[positive], color=colour, linewidth=1.2)
+            label = f"{1 - level:.4g}-quantile"
+            if positive.any():
+                ax.plot(
+                    m[positive], exact[positive], color=colour, linewidth=1.2,
+                    label=None if visible.any() else label,
+                )  # fmt: skip
             if not visible.any():
                 continue
             ax.errorbar(
                 m[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
                 marker="o", color=colour, linewidth=1.2, capsize=1.5,
-                linestyle="none" if positive.any() else "-", label=f"{1 - level:.4g}-quantile",
+                linestyle="none" if positive.any() else "-", label=label,
             )  # fmt: skip
             lowest = min(lowest, value[0] if visible[0] else np.inf)
         if np.isfinite(lowest):

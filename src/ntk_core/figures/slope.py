@@ -47,7 +47,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
                 )  # fmt: skip
             exact = row["exact_local_slope"].values
             finite = np.isfinite(exact)
-            ax.plot(m[finite], exact[finite], color=colour, linewidth=1.2)
+            near = (np.abs(exact[finite] + k + 0.1) < REACH).any() and not visible.any()
+            ax.plot(m[finite], exact[finite], color=colour, linewidth=1.2, label=label if near else None)
         style.width_axis(ax, m)
         ax.set_ylim(-k - 0.1 - REACH, -k - 0.1 + REACH)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2f}".replace("-", "−"))

@@ -164,7 +164,7 @@ def typical(laws: Sequence[str]) -> str:
 def slope_label(row: xr.Dataset, places: int) -> str:
     """A fitted slope with half of its interval, where it has one; empty without a slope."""
     slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
-    interval = f" ± {half:.{places}f}" if np.isfinite(half) else ""
+    interval = f" ± {half:.{places}f}" if np.isfinite(half) else ", no interval"
     return f"{slope:.{places}f}{interval}".replace("-", "−") if np.isfinite(slope) else ""
 
 
@@ -231,6 +231,11 @@ def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> Non
         empty = empty if times_with_runs(table).size else "no run is left"
         empty_panel(ax, empty)
         return
+    value_ticks(ax)
+
+
+def value_ticks(ax: Axes) -> None:
+    """Labels of a logarithmic value axis: the more, the smaller its range is."""
     low, high = ax.get_ylim()
     if high < 1.02 * low:
         low, high = low / 1.5, high * 1.5
@@ -238,7 +243,7 @@ def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> Non
     if high < 50.0 * low:
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 5.0 * low else range(1, 10)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def legend_of_all(axes: Sequence[Axes]) -> None:

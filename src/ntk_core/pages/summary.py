@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import xarray as xr
 
 from ..claims.answer import Answer, Estimate, answer
+from ..claims.headlines import finding
+from ..claims.headlines.words import NO_ERROR, resolved
+from ..claims.plain_text import plain_text
 from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws.moments import typical_statistic
@@ -25,7 +29,7 @@ def summarise(
     It ends with a list of the other files in `folder`, which is of a run or of a reanalysis.
     """
     grids = [_experiment(table, rates) for table, rates in experiments]
-    trained = [_trained(answer(table, rates)) for table, rates in trainings]
+    trained = [_trained(answer(table, rates), _findings(TRAINED, table, rates)) for table, rates in trainings]
     files = {
         "<experiment>/{runs,quantiles,rates}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)",
@@ -44,16 +48,30 @@ def summarise(
 def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     runs = int(table["runs"].sum())
     name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
-    lines = [f"{name}: {runs:,} runs, {sampler}", ""]
-    lines += _rates(rates)
+    lines = [f"{name}: {runs:,} runs, {sampler}", *_findings(("rate",), table, rates), ""]
+    lines += _rates(table, rates)
     lines += ["", *_bounds(table)]
     lines += _missing_limits(table)
     return "\n".join(lines)
 
 
-def _trained(a: Answer) -> str:
-    """Whether training stays in the ball, and how far it is below the bound."""
-    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
+TRAINED = ("radius", "training_rate", "twin")
+"""Figures of a trained experiment whose findings the summary begins with."""
+
+
+def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset) -> list[str]:
+    """What these figures of an experiment show, in lines; each finding once."""
+    sentences = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
+    return [
+        line
+        for sentence in sentences
+        for line in wrap(f"{plain_text(sentence)}.", 106, initial_indent="  ", subsequent_indent="    ")
+    ]
+
+
+def _trained(a: Answer, findings: list[str]) -> str:
+    """What was found, whether training stays in the ball, and how far it is below the bound."""
+    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", *findings, "", f"  {a.ended}"]
     if not a.trained:
         return "\n".join([*lines, "  No run was left after the first step recorded."])
     numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
@@ -91,7 +109,7 @@ def _estimate(estimate: Estimate) -> str:
     return _digits(estimate.value) + interval
 
 
-def _rates(rates: xr.Dataset) -> list[str]:
+def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     """Slope and constant of the error for every law, d and α, of the statistic that theory describes."""
     wide = _law_column(rates)
     header = (
@@ -110,18 +128,28 @@ def _rates(rates: xr.Dataset) -> list[str]:
                     quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
                 )
                 value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
-                limits = value["slope_lower"], value["slope_upper"]
-                interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else "undecided"
+                cells = table.sel(quantity="linearization_error", perturbation=law, d=d, alpha=alpha)
                 measured, limit = value["constant"], value["constant_limit"]
                 has_limit = np.isfinite(limit)  # a custom law has none
                 lines.append(
-                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
+                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{_slope(value, cells):<31}"
                     + (f"{-value['exponent']:>7.2f}   " if has_limit else f"{'unknown':>7}   ")
                     + f"{measured:>10.5f}"
                     + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>10}")
                 )
     lines += _follows(rates)
     return lines
+
+
+def _slope(rate: Mapping[str, float], cells: xr.Dataset) -> str:
+    """A slope and its interval in two columns, or why there is none."""
+    if not resolved(cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
+        return f"  {plain_text(NO_ERROR)}"
+    if np.isnan(rate["slope"]):
+        return f"{'none':>9}  " + ("one width" if cells.sizes["m"] == 1 else "too few above 0")
+    limits = rate["slope_lower"], rate["slope_upper"]
+    interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else "undecided"
+    return f"{rate['slope']:>9.4f}  {interval}"
 
 
 def _follows(rates: xr.Dataset) -> list[str]:

@@ -172,4 +172,6 @@ class Session:
         if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(tables, default=0):
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
             names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
-            print(re.sub(names, lambda _: str(Path(directory or ".") / folder), text))
+            text = re.sub(names, lambda _: str(Path(directory or ".") / folder), text)
+            encoding = sys.stdout.encoding or "utf-8"
+            print(text.encode(encoding, "replace").decode(encoding))  # a terminal may have no √

@@ -1,8 +1,9 @@
 """The sentence above each figure: what the numbers of one experiment carry, or else what is drawn.
 
-One function a figure, from the quantiles and rates of one experiment to a sentence without a full stop.
-Formulas stand between dollars, in what both matplotlib's mathtext and LaTeX read. Figures, article and
-summary take their findings from here, so that a finding is decided in one place.
+One function a figure, from the quantiles and rates of one experiment to a sentence without a full stop, empty
+where the numbers carry none: no interval, one that singles nothing out, one that contradicts theory. Formulas
+stand between dollars, in what both matplotlib's mathtext and LaTeX read. Figures, article and summary take
+their findings from here, so that a finding is decided in one place.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import xarray as xr
 from . import grid, training
 from .failure import failure
 
-HEADLINES: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
+FINDINGS: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
     "rate": grid.rate,
     "collapse": grid.collapse,
     "constant": grid.constant,
@@ -29,9 +30,31 @@ HEADLINES: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
     "twin": training.twin,
     "flips": training.flips,
 }
-"""The headline of each figure, by its name."""
+"""What each figure may show, by its name."""
+
+TOPICS = {
+    "rate": "Linearization error against width",
+    "collapse": r"Means of the quantities, times $\sqrt{m}$, against width",
+    "constant": r"Linearization error against the radius $\alpha$",
+    "delta": r"Quantiles of the error against the level $\delta$",
+    "dimension": "Linearization error against the input dimension",
+    "ladder": "Bounds over the quantile of the supremum",
+    "slope": "Slope of the error from width to width",
+    "failure": "Exact probabilities that the printed bounds fail",
+    "radius": r"Radius $\hat\alpha$ that training reached, against width",
+    "training_rate": "Linearization error of trained networks against width",
+    "standing": "Error of training beside the displacement laws of the same radius",
+    "twin": "A network and its linear twin along training",
+    "flips": "Share of the signs that ever change, along training",
+}
+"""What each figure draws, whatever the numbers."""
+
+
+def finding(figure: str, table: xr.Dataset, rates: xr.Dataset) -> str:
+    """What a figure of the experiment with these quantiles and rates shows; empty if nothing that is sure."""
+    return FINDINGS[figure](table, rates)
 
 
 def headline(figure: str, table: xr.Dataset, rates: xr.Dataset) -> str:
-    """The sentence above a figure of the experiment with these quantiles and rates."""
-    return HEADLINES[figure](table, rates)
+    """The sentence above that figure: its finding, else its topic."""
+    return finding(figure, table, rates) or TOPICS[figure]

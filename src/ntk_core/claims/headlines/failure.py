@@ -57,7 +57,7 @@ def failure(table: xr.Dataset, rates: xr.Dataset) -> str:
     ]
     holding = [name for name in PRINTED.values() if name not in failing]
     if not failing:
-        return f"No printed bound fails more often than allowed, at $\\delta={delta:g}$ and these widths"
+        return f"At $\\delta={delta:g}$ and these widths no printed bound fails more often than allowed"
     text = f"{names(failing)} {'fails' if len(failing) == 1 else 'fail'} as printed"
     text += f"; {names(holding)} {'does' if len(holding) == 1 else 'do'} not" if holding else ""
     return f"At $\\delta={delta:g}$ and these widths {text}"

@@ -17,7 +17,7 @@ COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 
 
 def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """The exponents of E, if the interval of each law's slope singles out 1/2 or 3/4."""
+    """The exponents of E, if the interval of each law's slope singles out 1/2 or 3/4, as theory has it."""
     error, cells = _error(rates), _error(table)
     if not resolved(cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
         return NO_ERROR
@@ -25,9 +25,11 @@ def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
     for law in _laws(rates):
         row = error.sel(perturbation=law, statistic=typical_statistic(law))
         limits = -row["slope_upper"].item(), -row["slope_lower"].item()
-        exponents[law] = single_exponent(*limits, (EXPONENT, CANCELLING_EXPONENT))
+        k = single_exponent(*limits, (EXPONENT, CANCELLING_EXPONENT))
+        contrary = np.isfinite(row["constant_limit"].item()) and k != row["exponent"].item()
+        exponents[law] = None if contrary else k
     if None in exponents.values():
-        return "Linearization error against width"
+        return ""
     return f"The linearization error falls {_under(exponents, 'm', '-')}, {widths(table['m'].values)}"
 
 
@@ -55,7 +57,7 @@ def collapse(table: xr.Dataset, rates: xr.Dataset) -> str:
     if faster:
         what = f"what cancels on average under {names(faster)} falls faster than $m^{{-1/2}}$"
         parts.append(what if parts else what[0].upper() + what[1:])
-    return "; ".join(parts) or r"Means of the quantities, times $\sqrt{m}$, against width"
+    return "; ".join(parts)
 
 
 def constant(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -68,8 +70,8 @@ def constant(table: xr.Dataset, rates: xr.Dataset) -> str:
             parts.append(f"The error grows {_under(exponents, chr(92) + 'alpha', '')}")
     if table.sizes["x_norm"] > 1:  # both by their definitions
         parts.append(r"the error is proportional to $\|x\|$, the printed bound is not")
-    text = "; ".join(parts) or r"Linearization error against the radius $\alpha$"
-    return text[0].upper() + text[1:]
+    text = "; ".join(parts).replace("; the error", "; it")
+    return text[:1].upper() + text[1:]
 
 
 def _growth(row: xr.Dataset, law: str, alphas: np.ndarray) -> float | None:
@@ -89,9 +91,8 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
     ends = _error(table).sel(m=[m.min(), m.max()])
     usable = np.isfinite(ends["quantile_upper"].transpose("delta", ...).values).all(axis=(1, 2))
     levels = table["delta"].values[usable]
-    neutral = r"Quantiles of the error against the level $\delta$"
     if m.size < 2 or levels.size < 2:
-        return neutral
+        return ""
     least, largest = levels.min(), levels.max()
     with np.errstate(divide="ignore", invalid="ignore"):
         high, low = (
@@ -102,7 +103,7 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
         )
     together = [law for law in _laws(table) if high.sel(perturbation=law)[1] < low.sel(perturbation=law)[0]]
     if not together:
-        return neutral
+        return ""
     return (
         rf"The quantiles at $\delta={least:g}$ and ${largest:g}$ draw together under {names(together)}, "
         rf"{widths(m)}; the printed and the sharp bound keep their $\sqrt{{\log(1/\delta)}}$"
@@ -124,7 +125,7 @@ def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
     parts = [f"is the same within {100 * FOLLOWS:g} % under {names(same)}"] if same else []
     parts += [f"falls with $d$ under {names(falling)}"] if falling else []
     if not parts:
-        return "Linearization error against the input dimension"
+        return ""
     return f"From $d={d.min()}$ to ${d.max()}$ the error {', and '.join(parts)}"
 
 
@@ -142,7 +143,7 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
             ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
         ratio = ratio[np.isfinite(ratio)]
         if not ratio.size:
-            return "Bounds over the quantile of the supremum"
+            return ""
         ranges[name] = f"{digits(ratio.min())} to {digits(ratio.max())}"
     return (
         rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; with the "
@@ -164,7 +165,7 @@ def slope(table: xr.Dataset, rates: xr.Dataset) -> str:
         total += int(known.sum())
         hits += int((known & (lower <= exact) & (exact <= upper)).sum())
     if not total:
-        return "Slope of the error from width to width"
+        return ""
     return f"{hits} of {total} intervals of local slopes hold the slope of the exact law"
 
 

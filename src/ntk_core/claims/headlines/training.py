@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import xarray as xr
 
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..answer import Answer, Estimate, answer
 from ..wording import width
-from .words import FRACTIONS, NO_ERROR, digits, percent, resolved, single_exponent, widths
+from .words import FRACTIONS, NO_ERROR, digits, percent, resolved, single_exponent
 
 EXPONENTS = (EXPONENT, CANCELLING_EXPONENT)
 
@@ -36,9 +37,12 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
         )
     if slope.lower > 0.0 or slope.upper < 0.0:
         change = "grows" if slope.lower > 0.0 else "falls"
-        first, last = (digits(float(value), 3) for value in (means[0], means[-1]))
-        return rf"$\hat\alpha$ {change} from {first} to {last}, {widths(table['m'].values)}{below}"
-    return r"Radius $\hat\alpha$ that training reached, against width"
+        m, reached = table["m"].values, np.isfinite(means)
+        first, last = (
+            rf"{digits(float(means[reached][i]), 3)} at $m={width(int(m[reached][i]))}$" for i in (0, -1)
+        )
+        return rf"$\hat\alpha$ {change} from {first} to {last}{below}"
+    return ""
 
 
 def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -55,25 +59,25 @@ def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
         if (text := _falls(row, prefix, f"at {kind} inputs"))
     ]
     if not parts:
-        return "Linearization error of trained networks against width"
+        return ""
     return f"The error of training {', and '.join(parts)}"
 
 
 def _falls(row: xr.Dataset, prefix: str, where: str) -> str:
-    """How the error falls at one kind of input: as a power that its interval singles out, or towards one.
+    """How the error falls at one kind of input: as the power of the limit, or towards it; empty if neither.
 
     It approaches the exponent of the limit if the slope between the two largest widths is nearer to that than
     the interval of the slope over all.
     """
     lower, value, upper = (row[f"{prefix}slope{end}"].item() for end in ("_lower", "", "_upper"))
     limit, last = row[f"{prefix}exponent"].item(), row[f"{prefix}local_slope_last"].item()
-    if (k := single_exponent(-upper, -lower, EXPONENTS)) is not None:
-        return f"falls as $m^{{-{FRACTIONS[k]}}}$ {where}"
+    if single_exponent(-upper, -lower, EXPONENTS) == limit:
+        return f"falls as $m^{{-{FRACTIONS[limit]}}}$ {where}"
     distance = min(abs(lower + limit), abs(upper + limit))
-    if limit in FRACTIONS and not lower <= -limit <= upper and abs(last + limit) < distance:
+    if not lower <= -limit <= upper and abs(last + limit) < distance:
         return (
-            f"approaches $m^{{-{FRACTIONS[limit]}}}$ {where} (slope {digits(value)} over all widths, "
-            f"{digits(last)} between the two largest)"
+            f"approaches $m^{{-{FRACTIONS[limit]}}}$ {where} (slope {digits(value, 3)} over all widths, "
+            f"{digits(last, 3)} between the two largest)"
         )
     return ""
 
@@ -87,7 +91,7 @@ def standing(table: xr.Dataset, rates: xr.Dataset) -> str:
     a = answer(table, rates)
     row = table.sel(quantity="linearization_error", steps=a.time, m=a.m)
     if not math.isfinite(row["rms_upper"].item()):
-        return "Error of training beside the displacement laws of the same radius"
+        return ""
     worst, random = (percent(a.position[law]) for law in ("adversarial", "sphere"))
     return (
         f"At $m={width(a.m)}$ the error of training is {worst} that of the worst displacement of its ball, "
@@ -96,20 +100,22 @@ def standing(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 
 def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """How the distance of network and linear twin falls with the width, at both kinds of input."""
+    """How the distance of network and linear twin falls with the width, at both kinds of input.
+
+    In the limit as m^{-1/2} (docs/theory.md): another power is given as the slope that it is.
+    """
     if said := diverged(table):
         return said
     a = answer(table, rates)
     parts = []
     for name, kind in (("twin_distance", "held-out"), ("twin_training_distance", "training")):
         slope = _slope(rates, a, name)
-        k = single_exponent(-slope.upper, -slope.lower, EXPONENTS)
-        if k is not None:
-            parts.append(f"falls as $m^{{-{FRACTIONS[k]}}}$ at {kind} inputs")
+        if single_exponent(-slope.upper, -slope.lower, EXPONENTS) == EXPONENT:
+            parts.append(f"falls as $m^{{-{FRACTIONS[EXPONENT]}}}$ at {kind} inputs")
         elif slope.upper < 0.0:
-            parts.append(f"falls with slope {digits(slope.value)} at {kind} inputs")
+            parts.append(f"falls with slope {digits(slope.value, 3)} at {kind} inputs")
     if not parts:
-        return "A network and its linear twin along training"
+        return ""
     return f"The distance of a network from its linear twin {', and '.join(parts)}"
 
 
@@ -123,7 +129,7 @@ def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
         return "No sign changes in any run"
     if all(slope.upper < 0.0 for slope in slopes):
         return "The wider the network, the smaller the share of its signs that ever change"
-    return "Share of the signs that ever change, along training"
+    return ""
 
 
 def _no_error(table: xr.Dataset) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from ...claims.headlines import finding, headline
+from ...claims.plain_text import plain_text
 from ...claims.record import Claim
-from ...figures import FIGURES, TRAINING_FIGURES
+from ...figures import FIGURES, TRAINING_FIGURES, drawable, training_drawable
 from ...laws import LAWS
 from . import readable, text
 from .embedding import asset, digest, templates
@@ -62,8 +64,14 @@ def render(
     main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
     appendix = list(text.sections(proofs, "proof"))
     grid_names = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
-    numbered = Figures([*grid_names, *(t.answer.name for t in trained_tables)], figures, captions)
-    missing = (() if tables else FIGURES) + (() if trained_tables else TRAINING_FIGURES)
+    pairs = {t.name: (t.table, t.rates) for t in tables} | {
+        t.name: (t.table, t.rates) for t in trained_tables
+    }
+    names = [*grid_names, *(t.name for t in trained_tables)]
+    planned = {t.name: drawable(_axes(t.table), t.table["quantity"].values) for t in tables}
+    planned |= {t.name: training_drawable(_axes(t.table)) for t in trained_tables}
+    numbered = Figures({name: pairs[name] for name in names}, figures, captions)
+    missing = set(FIGURES + TRAINING_FIGURES).difference(*planned.values())
     template = _environment().get_template("page.html.jinja")
     style, script = asset(__name__, "page.css"), asset(__name__, "page.js")
     return template.render(
@@ -73,16 +81,15 @@ def render(
         script_digest=digest(script),
         main=main,
         answer=answer(main) if main else None,
-        answer_figure=numbered.show("rate") if main else None,
-        trainings=[
-            (t, [numbered.show(name, t.answer.name) for name in TRAINING_FIGURES]) for t in trained_tables
-        ],
+        answer_figure=numbered.show("rate") if main and "rate" not in missing else None,
+        answer_finding=finding("rate", main.table, main.rates) if main else "",
+        trainings=[(t, [numbered.show(name, t.name) for name in planned[t.name]]) for t in trained_tables],
         claims=[_Section(claim, numbered, missing, _proof(claim, appendix)) for claim in _unique(claims)],
         counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
         verdicts=VERDICTS,
         proofs=appendix,
         made=tables,
-        names=[*(t.name for t in tables), *(t.answer.name for t in trained_tables)],
+        names=list(pairs),
         source=main or trained_tables[0],
     )
 
@@ -101,9 +108,12 @@ class Figure:
 
 @dataclass
 class Figures:
-    """Numbers figures in the order of the page; only the first use of one has its drawing."""
+    """Numbers figures in the order of the page; only the first use of one has its drawing.
 
-    experiments: Sequence[str]
+    `experiments` are quantiles and rates by name, in the order in which a figure is looked for.
+    """
+
+    experiments: Mapping[str, tuple[xr.Dataset, xr.Dataset]]
     drawings: Mapping[str, str]
     captions: Mapping[str, str]
     _numbers: dict[str, int] = field(default_factory=dict)
@@ -111,27 +121,35 @@ class Figures:
     def show(self, name: str, experiment: str | None = None) -> Figure:
         """The figure called `name`, of the experiment, or of the first one that has it."""
         experiments = self.experiments if experiment is None else [experiment]
-        stem = next((s for e in experiments if (s := f"{e}-{name}") in self.drawings), name)
-        if stem not in self.drawings:
+        owner = next((e for e in experiments if f"{e}-{name}" in self.drawings), None)
+        if owner is None:
             names = ", ".join(sorted(self.drawings))
             raise ValueError(f"no experiment has a figure {name!r}; allowed: {names}")
+        stem = f"{owner}-{name}"
         title, _, rest = self.captions.get(name, f"{stem}.").strip().partition(".")
         caption = " ".join(rest.split())
         source = ""
         if stem not in self._numbers:
             source = "data:image/svg+xml;base64," + base64.b64encode(self.drawings[stem].encode()).decode()
         number = self._numbers.setdefault(stem, len(self._numbers) + 1)
-        return Figure(number, f"figure-{number}", title, caption, source, f"{title}. {caption}".strip())
+        shown = plain_text(headline(name, *self.experiments[owner]))
+        return Figure(
+            number, f"figure-{number}", title, caption, source, f"{title}: {shown}. {caption}".strip()
+        )
 
 
 class _Section:
     """A claim with the figures and the proof of its section."""
 
-    def __init__(self, claim: Claim, figures: Figures, missing: Sequence[str], proof: text.Heading) -> None:
+    def __init__(self, claim: Claim, figures: Figures, missing: Collection[str], proof: text.Heading) -> None:
         self.claim = claim
         self.anchor = f"claim-{text.slug(claim.id)}"
         self.figures = [figures.show(name) for name in claim.figures if name not in missing]
         self.proof = proof
+
+
+def _axes(table: xr.Dataset) -> dict[str, Any]:
+    return {str(name): table[name].values for name in table.dims}
 
 
 def _unique(claims: Sequence[Claim]) -> Sequence[Claim]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...claims.answer import Answer, Estimate, answer
+from ...claims.headlines import finding
 from ...claims.record import Number
 from .experiments import versions
 from .readable import tex
@@ -17,13 +18,25 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+FINDINGS = ("radius", "training_rate", "twin")
+"""Figures whose findings the answer gives."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained experiment as the page shows it."""
 
     answer: Answer
+    findings: list[str]
     rows: list[Number]
     versions: Mapping[str, str]
+    table: xr.Dataset
+    rates: xr.Dataset
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment."""
+        return self.answer.name
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -34,7 +47,9 @@ class Trained:
 def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
     """The trained experiment of these datasets."""
     result = answer(table, rates)
-    return Trained(result, _rows(result) if result.trained else [], versions(table))
+    findings = [text for name in FINDINGS if not result.diverged and (text := finding(name, table, rates))]
+    rows = _rows(result) if result.trained else []
+    return Trained(result, list(dict.fromkeys(findings)), rows, versions(table), table, rates)
 
 
 _OVER = "runs over that bound at one held-out input or more, at the time and level where most are"

@@ -1,0 +1,378 @@
+"""Every sentence above a figure is read again and checked against the data, for six unlike experiments.
+
+The readings here share no code with those that make the sentences: they fit slopes by NumPy and take numbers
+from the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import grids
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.text import Text
+
+from ntk_core.claims.headlines import FINDINGS, TOPICS, finding, headline
+from ntk_core.figures import FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
+from ntk_core.figures import _module as module
+from ntk_core.pages.findings.text import inline
+from ntk_core.quantities import QUANTITIES
+
+POWERS = {"1/2": 0.5, "3/4": 0.75, "3/2": 1.5, "2": 2.0}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    return grids.tables(tmp_path_factory.mktemp("six"))
+
+
+def planned(table: xr.Dataset) -> tuple[str, ...]:
+    axes = {str(name): table[name].values for name in table.dims}
+    return training_drawable(axes) if "steps" in table.dims else drawable(axes, QUANTITIES)
+
+
+def cut(dataset: xr.Dataset) -> xr.Dataset:
+    """E where the figures show it: all six have α = 1 and show the largest d."""
+    return dataset.sel(quantity="linearization_error", alpha=1.0, d=int(dataset["d"].values[-1]))
+
+
+def listed(names: str) -> list[str]:
+    return re.split(", | and ", names)
+
+
+def number(text: str) -> float:
+    mantissa, _, power = text.strip("$").partition(r"\times10^")
+    return float(mantissa) * 10.0 ** float(power.strip("{}") or 0)
+
+
+def width(text: str) -> int:
+    base, _, power = text.partition("^")
+    return int(base) ** int(power.strip("{}") or 1)
+
+
+def statistic(law: str) -> str:
+    return "rms" if law == "sphere" else "mean"
+
+
+def fitted(x, y) -> float:
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def powers_under(text: str) -> dict[str, float]:
+    """Laws with the exponents that the sentence gives them."""
+    found = re.findall(r"as \$[^$^]*\^\{-?([\d/]+)\}\$ under (.+?)(?=, and as|, from|;|$)", text)
+    return {law: POWERS[power] for power, names in found for law in listed(names)}
+
+
+def check_rate(text, table, rates):
+    exponents = powers_under(text)
+    assert set(exponents) == set(table["perturbation"].values)
+    for law, k in exponents.items():
+        row = cut(rates).sel(perturbation=law, statistic=statistic(law))
+        assert row["slope_lower"] <= -k <= row["slope_upper"]
+        assert not row["slope_lower"] <= k - 1.25 <= row["slope_upper"]
+        values = cut(table)[statistic(law)].sel(perturbation=law)
+        assert abs(fitted(table["m"], values) + k) < 0.03
+    assert tuple(map(width, re.search(r"from \$m=(\S+)\$ to \$(\S+)\$", text).groups())) == (
+        table["m"].values[0],
+        table["m"].values[-1],
+    )
+
+
+def check_collapse(text, table, rates):
+    cells = table.sel(alpha=1.0, d=table["d"].values[-1])
+    scaled = cells["mean"] * np.sqrt(table["m"])
+    near = re.search(r"the means under (.+?) are within 5 % of their limits", text)
+    half = 1 / math.sqrt(2 * math.pi)
+    limits = {
+        "adversarial": {"linearization_error": half / 2, "delta1": half / 2, "delta2": half},
+        "aligned": {"linearization_error": half / 4, "delta1": half / 4, "delta2": half / 2},
+    }
+    for law in listed(near[1]) if near else []:
+        for quantity, limit in limits[law].items():
+            assert abs(scaled.sel(perturbation=law, quantity=quantity)[-1] / limit - 1) <= 0.05
+    faster = re.search(r"under (\S+) falls faster than", text)
+    if faster:
+        for quantity in ("linearization_error", "delta1", "delta2"):
+            means = cells["mean"].sel(perturbation=faster[1], quantity=quantity)
+            assert fitted(table["m"], means) < -0.55
+    assert near or faster
+
+
+def check_constant(text, table, rates):
+    exponents = powers_under(text)
+    if exponents:
+        assert set(exponents) == set(table["perturbation"].values)
+    widest = table.sel(quantity="linearization_error", d=table["d"].values[-1], m=table["m"].values[-1])
+    for law, power in exponents.items():
+        assert abs(fitted(table["alpha"], widest[statistic(law)].sel(perturbation=law)) - power) < 0.1
+    if r"proportional to $\|x\|$" in text:
+        bound, x = widest["bound_printed"].isel(alpha=0, delta=0), table["x_norm"]
+        assert np.ptp((bound / x).values) > 0.1 * float((bound / x).mean())
+    assert "proportional" in text or exponents
+
+
+def check_delta(text, table, rates):
+    found = re.match(
+        r"The quantiles at \$\\delta=(\S+)\$ and \$(\S+)\$ draw together under (.+?), from", text
+    )
+    least, largest = float(found[1]), float(found[2])
+    assert {least, largest} <= set(table["delta"].values)
+    for law in listed(found[3]):
+        q = cut(table)["quantile"].sel(perturbation=law)
+        ratio = (q.sel(delta=least) / q.sel(delta=largest)).values
+        assert ratio[-1] < ratio[0]
+    printed = cut(table)["bound_printed"].sel(x_norm=1.0)
+    spread = (printed.sel(delta=least) / printed.sel(delta=largest)).values
+    assert np.allclose(spread, spread[0])
+
+
+def check_dimension(text, table, rates):
+    m = table["m"].values[-1]
+    widest = table.sel(quantity="linearization_error", alpha=1.0, m=m)
+    same = re.search(r"is the same within 5 % under (.+?)(?:, and|$)", text)
+    falls = re.search(r"falls with \$d\$ under (.+)$", text)
+    for law in listed(same[1]) if same else []:
+        values = widest["mean"].sel(perturbation=law).values
+        assert values.max() < 1.05 * values.min()
+    for law in listed(falls[1]) if falls else []:
+        assert (np.diff(widest[statistic(law)].sel(perturbation=law)) < 0).all()
+    assert same or falls
+
+
+def check_ladder(text, table, rates):
+    stated = [number(value) for value in re.findall(r"(\S+) to (\S+) times", text) for value in value]
+    error = table.sel(quantity="linearization_error", alpha=1.0, x_norm=1.0).isel(delta=[0, -1])
+    expected = []
+    for name in ("printed", "binomial"):
+        ratio = error[f"bound_{name}"] / error["bound_exact"]
+        expected += [float(ratio.min()), float(ratio.max())]
+    assert np.allclose(stated, expected, rtol=0.05)
+
+
+def check_slope(text, table, rates):
+    stated = tuple(map(int, re.match(r"(\d+) of (\d+) intervals", text).groups()))
+    hits = total = 0
+    for law in table["perturbation"].values:
+        for name in [statistic(law), *rates["statistic"].values[2:]]:
+            for m in table["m"].values:
+                row = cut(rates).sel(perturbation=law, statistic=name, m=m)
+                low, exact, high = (
+                    row[f"{n}"].item()
+                    for n in ("local_slope_lower", "exact_local_slope", "local_slope_upper")
+                )
+                if not any(map(math.isnan, (low, exact, high))):
+                    total += 1
+                    hits += low <= exact <= high
+    assert stated == (hits, total)
+
+
+def check_failure(text, table, rates):
+    """By the curves that are drawn."""
+    with style.context():
+        drawn = module("failure").draw(table, rates)
+    plt.close(drawn)
+    failing = {
+        ax.get_title().split(" (")[0] + ("" if "Lemma" not in ax.get_title() else ax.get_title()[-9:-2])
+        for ax in drawn.axes
+        if any(np.nanmax(line.get_ydata()) > 1.0 for line in ax.lines[1:])
+    }
+    says, _, holds = text.partition(";")
+    assert len(failing) == says.count("Lemma 4") + says.count("event") + says.count("Theorem 1") == 3
+    assert "Theorem 1" in holds
+
+
+def check_radius(text, table, rates):
+    means = table["run_mean"].sel(variable="alpha_hat").isel(steps=-1).values
+    found = re.match(r"\$\\hat\\alpha\$ grows from (\S+) at \S+ to (\S+) at (\S+)", text)
+    assert np.allclose([number(found[1]), number(found[2])], means[[0, -1]], rtol=5e-3)
+    assert fitted(table["m"], means) > 0
+    if "below its ceiling" in text:
+        largest = table["run_max"].sel(variable="alpha_hat").max("m")
+        assert (largest[1:] < table["alpha_ceiling"][1:]).all()
+
+
+def check_training_rate(text, table, rates):
+    for power, kind in re.findall(r"falls as \$m\^\{-([\d/]+)\}\$ at (\S+) inputs", text):
+        name = "rms" if kind == "held-out" else "training_rms"
+        values = table[name].sel(quantity="linearization_error").isel(steps=-1)
+        assert abs(fitted(table["m"], values) + POWERS[power]) < 0.05
+
+
+def check_standing(text, table, rates):
+    row = table.sel(quantity="linearization_error").isel(m=-1, steps=-1)
+    worst = re.search(r"is \$(\S+)\$ % of that of the worst", text)
+    random = re.search(r"and \$(\S+)\$ times that of a random", text)
+    for stated, law, scale in ((worst, "adversarial", 100.0), (random, "sphere", 1.0)):
+        ratio = scale * row["rms"] / row["law_rms"].sel(perturbation=law)
+        assert abs(float(stated[1]) / ratio - 1) < 0.05
+
+
+def check_twin(text, table, rates):
+    variables = {"held-out": "twin_distance", "training": "twin_training_distance"}
+    parts = re.findall(r"falls (?:with slope \$(\S+)\$|as \$m\^\{-(\S+)\}\$) at (\S+) inputs", text)
+    assert parts
+    for slope, power, kind in parts:
+        means = table["run_mean"].sel(variable=variables[kind]).isel(steps=-1)
+        stated = float(slope) if slope else -POWERS[power]
+        assert abs(fitted(table["m"], means) - stated) < 0.05
+
+
+def check_flips(text, table, rates):
+    for name in ("flipped_fraction", "flipped_neurons"):
+        assert (np.diff(table["run_mean"].sel(variable=name).isel(steps=-1)) < 0).all()
+
+
+@pytest.mark.parametrize("name", [*grids.DRAWN, "trained"])
+def test_every_headline_is_true_of_its_data(tables, name):
+    table, rates = tables[name]
+    for figure in planned(table):
+        text = finding(figure, table, rates)
+        assert headline(figure, table, rates) == (text or TOPICS[figure])
+        if text:
+            globals()[f"check_{figure}"](text, table, rates)
+        inline(headline(figure, table, rates))  # pages can show it
+
+
+def test_the_six_state_some_findings_and_withhold_others(tables):
+    found = {(name, f) for name, pair in tables.items() for f in planned(pair[0]) if finding(f, *pair)}
+    assert {f for _, f in found} >= set(FIGURES) | {"radius", "standing", "twin", "flips"}
+    assert not {("few", "rate"), ("few", "collapse"), ("few", "delta"), ("own-laws", "slope")} & found
+    assert list(FINDINGS) == list(TOPICS) == [*FIGURES, *TRAINING_FIGURES]
+    text = finding("rate", *tables["own-laws"])
+    assert "under a_law-2 and half" in text
+    assert not re.search("sphere|adversarial|3/4", text)
+
+
+def test_a_figure_needs_an_axis_with_two_values(tables):
+    assert planned(tables["one-width"][0]) == ("constant", "delta", "dimension", "ladder", "failure")
+    assert "dimension" not in planned(tables["one-law"][0])
+    assert planned(tables["default-like"][0]) == FIGURES
+    assert planned(tables["trained"][0]) == TRAINING_FIGURES
+    assert "slope" not in planned(tables["few"][0])  # two widths have one slope between them
+    assert training_drawable({"m": (4,), "steps": (0, 1)}) == ("twin",)
+
+
+def changed(rates, at, **values):
+    """The dataset with other values at one place."""
+    rates = rates.copy(deep=True)
+    for name, value in values.items():
+        rates[name].loc[at] = value
+    return rates
+
+
+def test_a_rate_is_named_only_if_each_interval_singles_one_out(tables):
+    table, rates = tables["default-like"]
+    at = {"quantity": "linearization_error", "perturbation": "adversarial", "alpha": 1.0, "d": 64}
+    at["statistic"] = "mean"
+    assert "falls as" in finding("rate", table, rates)
+    for low, high in ((-0.76, -0.49), (-0.58, -0.46), (-0.499, -0.49), (-0.76, -0.74), (np.nan, np.nan)):
+        assert finding("rate", table, changed(rates, at, slope_lower=low, slope_upper=high)) == ""
+    zero = table.assign(rms=0.0 * table["rms"])
+    assert finding("rate", zero, rates) == "$E=0$ in every run"
+
+
+def test_one_ball_is_said_of_a_bounded_radius_alone(tables):
+    table, rates = tables["trained"]
+    at = {"variable": "alpha_hat", "steps": 8}
+    level = finding("radius", table, changed(rates, at, run_slope_lower=-0.01, run_slope_upper=0.01))
+    assert level.startswith("One ball holds the weights at every width")
+    for low, high in ((-0.3, 0.3), (np.nan, np.nan)):
+        assert finding("radius", table, changed(rates, at, run_slope_lower=low, run_slope_upper=high)) == ""
+    beyond = finding("radius", table.assign(alpha_ceiling=table["alpha_ceiling"] / 100), rates)
+    assert "grows" in beyond
+    assert "ceiling" not in beyond
+
+
+@pytest.mark.parametrize(
+    ("low", "slope", "high", "last", "words"),
+    [
+        (-0.77, -0.75, -0.73, -0.76, r"falls as $m^{-3/4}$ at held-out inputs"),
+        (-0.699, -0.665, -0.632, -0.704, r"approaches $m^{-3/4}$ at held-out inputs (slope $-0.665$"),
+        (-0.699, -0.665, -0.632, -0.60, ""),
+        (-0.9, -0.7, -0.4, -0.75, ""),
+        (np.nan, -0.75, np.nan, -0.75, ""),
+    ],
+)
+def test_training_falls_as_the_limit_or_approaches_it_or_nothing_is_said(
+    tables, low, slope, high, last, words
+):
+    table, rates = tables["trained"]
+    at = {"quantity": "linearization_error", "statistic": "rms", "steps": 8}
+    values = {"slope_lower": low, "slope": slope, "slope_upper": high, "local_slope_last": last}
+    values |= {"training_slope_lower": np.nan, "training_slope_upper": np.nan}
+    text = finding("training_rate", table, changed(rates, at, **values))
+    assert words in text
+    assert bool(text) == bool(words)
+
+
+def test_runs_that_diverged_are_said_instead_of_a_finding(tables):
+    table, rates = tables["trained"]
+    ended = changed(table, {"status": "diverged"}, run_status=2)
+    assert all(headline(f, ended, rates).startswith("6 of 390 runs diverged") for f in TRAINING_FIGURES)
+    still = changed(table, {"quantity": "linearization_error"}, rms=0.0)
+    assert headline("training_rate", still, rates) == "$E=0$ in every run"
+
+
+def texts_of(drawn) -> list[Text]:
+    """All that is written; of tick labels those inside their axis, as others are not drawn."""
+    ticks = {
+        ax: [tick for axis in (ax.xaxis, ax.yaxis) for tick in axis._update_ticks()] for ax in drawn.axes
+    }
+    labels = {label for ax in drawn.axes for tick in ticks[ax] for label in (tick.label1, tick.label2)}
+    every = {
+        label for ax in drawn.axes for axis in (ax.xaxis, ax.yaxis)
+        for tick in (*axis.majorTicks, *axis.minorTicks) for label in (tick.label1, tick.label2)
+    }  # fmt: skip
+    return [
+        text
+        for text in drawn.findobj(Text)
+        if text.get_visible() and text.get_text().strip() and (text in labels or text not in every)
+    ]
+
+
+@pytest.mark.parametrize("name", [*grids.DRAWN, "trained"])
+def test_texts_lie_inside_the_canvas_and_apart_and_nothing_is_empty(tables, name):
+    table, rates = tables[name]
+    spec = json.loads(table.attrs["spec"])
+    for figure in planned(table):
+        if figure == "failure" and name != "one-law":
+            continue  # it is the same in all
+        with style.context():
+            drawn = module(figure).draw(table, rates)
+            drawn.draw_without_rendering()
+            plt.close(drawn)
+        canvas, texts = drawn.bbox, []
+        for text in texts_of(drawn):
+            box = text.get_window_extent()
+            place = (figure, text.get_text())
+            assert canvas.x0 - 1 <= box.x0 <= box.x1 <= canvas.x1 + 1, place
+            assert canvas.y0 - 1 <= box.y0 <= box.y1 <= canvas.y1 + 1, place
+            texts.append((text, box))
+        for i, (one, box) in enumerate(texts):
+            for other, beside in texts[:i]:
+                width = min(box.x1, beside.x1) - max(box.x0, beside.x0)
+                height = min(box.y1, beside.y1) - max(box.y0, beside.y0)
+                assert min(width, height) < 2.0, (figure, one.get_text(), other.get_text())
+        for ax in drawn.axes:
+            drawn_at = [line.get_xdata() for line in ax.lines if isinstance(line.get_xdata(), np.ndarray)]
+            assert figure == "failure" or np.unique(np.concatenate(drawn_at)).size > 1, figure
+            shared = [twin for twin in drawn.axes if ax.get_shared_y_axes().joined(ax, twin)]
+            numbers = {label for twin in (ax, *shared) for label in twin.get_yticklabels(which="both")}
+            assert numbers & {text for text, _ in texts}, figure
+            handles, labels = ax.get_legend_handles_labels()
+            for handle, label in zip(handles, labels, strict=True):
+                line = handle.lines[0] if hasattr(handle, "lines") else handle
+                assert np.isfinite(line.get_ydata()).any(), (figure, label)
+        words = drawn._supxlabel.get_text() + drawn._suptitle.get_text()
+        assert not re.search(r"\bnan\b|\bNone\b|(?<!\w)-\d", re.sub(r"\$[^$]*\$", "", words)), figure
+        bars = any(c.has_yerr for ax in drawn.axes for c in ax.containers if hasattr(c, "has_yerr"))
+        assert bars or "bars:" not in words, figure
+        for law in ("sphere", "adversarial", "aligned"):
+            if law not in spec.get("perturbation", grids.LAWS):
+                assert law not in words, figure

@@ -6,6 +6,7 @@ from the tables.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -18,9 +19,12 @@ import xarray as xr
 from matplotlib.text import Text
 
 from ntk_core.claims.headlines import FINDINGS, TOPICS, finding, headline
+from ntk_core.claims.plain_text import plain_text
 from ntk_core.figures import FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
 from ntk_core.figures import _module as module
+from ntk_core.pages.findings import render
 from ntk_core.pages.findings.text import inline
+from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
 
 POWERS = {"1/2": 0.5, "3/4": 0.75, "3/2": 1.5, "2": 2.0}
@@ -283,7 +287,11 @@ def test_one_ball_is_said_of_a_bounded_radius_alone(tables):
     level = finding("radius", table, changed(rates, at, run_slope_lower=-0.01, run_slope_upper=0.01))
     assert level.startswith("One ball holds the weights at every width")
     for low, high in ((-0.3, 0.3), (np.nan, np.nan)):
-        assert finding("radius", table, changed(rates, at, run_slope_lower=low, run_slope_upper=high)) == ""
+        unsure = changed(rates, at, run_slope_lower=low, run_slope_upper=high)
+        assert "grows from" in finding("radius", table, unsure)
+        overlapping = changed(table, at, run_mean_lower=0.1, run_mean_upper=9.0)
+        assert finding("radius", overlapping, unsure) == ""
+        assert finding("radius", changed(table, at, run_mean_upper=np.nan), unsure) == ""
     beyond = finding("radius", table.assign(alpha_ceiling=table["alpha_ceiling"] / 100), rates)
     assert "grows" in beyond
     assert "ceiling" not in beyond
@@ -309,6 +317,29 @@ def test_training_falls_as_the_limit_or_approaches_it_or_nothing_is_said(
     text = finding("training_rate", table, changed(rates, at, **values))
     assert words in text
     assert bool(text) == bool(words)
+
+
+@pytest.mark.parametrize("name", ["one-width", "own-laws", "trained"])
+def test_article_and_summary_say_what_the_figures_say(tables, name):
+    pair = tables[name]
+    figures = {f"{name}-{figure}": f"<svg id='{figure}'/>" for figure in planned(pair[0])}
+    captions = {figure: f"The {figure}. How to read it." for figure in TOPICS}
+    grids_, trained = ([], [pair]) if name == "trained" else ([pair], [])
+    page = render([], grids_, figures, captions, "# Proofs", trained)
+    said = [
+        finding(figure, *pair)
+        for figure in ("rate", "radius", "training_rate", "twin")
+        if figure in planned(pair[0])
+    ]
+    summary = " ".join(summarise(grids_, trained).split())
+    for text in filter(None, said):
+        assert str(inline(text)) in page
+        assert f"{plain_text(text)}." in summary
+    for number, figure in enumerate(planned(pair[0]) if trained else []):
+        alt = f"The {figure}: {plain_text(headline(figure, *pair))}. How to read it."
+        assert f'alt="{html.escape(alt)}"' in page, number
+    assert ('alt="The rate:' in page) == (name == "own-laws")
+    assert any(said) == (name != "one-width")
 
 
 def test_runs_that_diverged_are_said_instead_of_a_finding(tables):

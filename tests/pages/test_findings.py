@@ -15,17 +15,21 @@ from html.parser import HTMLParser
 import pytest
 import trained
 from browsing import in_browser, visits
-from conftest import ROOT
+from conftest import DELTA, EXPERIMENT, ROOT, X_NORM
 from pydantic import ValidationError
 
 from ntk_core.claims.answer import answer
 from ntk_core.claims.record import Number, from_json
 from ntk_core.execution import versions
-from ntk_core.figures import FIGURES, TRAINING_FIGURES, save
+from ntk_core.figures import drawable, save, training_drawable
 from ntk_core.pages.findings import render as render_claims
 from ntk_core.pages.findings.formula import FormulaError, mathml
 from ntk_core.pages.findings.readable import interval, number, tex, times, value
 from ntk_core.pages.findings.text import TextError, block, inline
+from ntk_core.quantities import QUANTITIES
+
+PLANNED = drawable({**EXPERIMENT.axes, "delta": DELTA, "x_norm": X_NORM}, QUANTITIES)
+"""The figures of the experiment on the page: it has one d, so none against d."""
 
 PROOFS = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
 VOID = {"meta", "link", "img", "input", "br", "hr", "mspace"}
@@ -53,7 +57,7 @@ def given(analysed, tmp_path_factory):
     """All a page is made from but the claims: a dense experiment first, then one from the band."""
     _, table, rates = analysed
     folder = tmp_path_factory.mktemp("figures")
-    for figure in FIGURES:
+    for figure in PLANNED:
         save(figure, table, rates, [folder / f"e-{figure}.svg"])
     figures = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
     figures |= {name.replace("e-", "check-"): "<svg/>" for name in figures}
@@ -69,7 +73,7 @@ def given(analysed, tmp_path_factory):
 @pytest.fixture(scope="module")
 def shown(claims):
     """Names of the figures on the page, each shown once."""
-    return {"rate"}.union(*(claim["figures"] for claim in claims))
+    return {"rate"}.union(*(claim["figures"] for claim in claims)) & set(PLANNED)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +215,11 @@ def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, show
     assert len(images) == len({a["src"] for a in images}) == len(shown)
     assert all(a["src"].startswith("data:image/svg+xml;base64,") and len(a["src"]) > 1000 for a in images)
     assert all(len(a["alt"]) > 40 for a in images)
-    assert images[0]["alt"].startswith("The rate. Quantiles of the linearization error")
+    first = (
+        "The rate: The linearization error falls as m^(−1/2) under adversarial, and as m^(−3/4) under sphere,"
+    )
+    assert images[0]["alt"].startswith(first)
+    assert "Quantiles of the linearization error E against the width" in images[0]["alt"]
 
 
 def test_the_same_input_gives_the_same_bytes(page, claims, given):
@@ -453,7 +461,7 @@ def with_training(given, learned):
         figures = {
             f"{name}-{figure}": f"<svg id='{name}-{figure}'/>"
             for name in names
-            for figure in TRAINING_FIGURES
+            for figure in training_drawable(trained.EXPERIMENTS[name].axes)
         }
         return {
             **given,
@@ -480,7 +488,7 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
     assert "Interval, 99 % (undecided: 4 runs a cell; at least 24 are needed)" in text
     assert f"is {times(found.position['adversarial'])} that of the worst displacement," in text
     assert f"{times(found.position['sphere'])} that of a random one, all of the same radius." in text
-    assert "in theory tends to 0.75. All 12 runs took 8 steps." in text
+    assert "in theory it tends to −0.75. All 12 runs took 8 steps." in text
     cells = re.findall(r'<td class="n">(.*?)</td>', page)
     shown = ("test_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons")
     measured = (found.radius, found.displacement, found.rate, found.constant)
@@ -488,7 +496,7 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
         assert cells[cells.index(str(value(Number("", estimate.value)))) + 1] == ""
     for exact in (found.ceiling, found.limit_ceiling, found.constant_limit, found.last_rate):
         assert str(number(exact)) in cells
-    images = [a["alt"].partition(".")[0] for tag, a in reader.tags if tag == "img"]
+    images = [a["alt"].partition(":")[0] for tag, a in reader.tags if tag == "img"]
     assert images[1:6] == [
         "The radius",
         "The rate of training",
@@ -520,7 +528,7 @@ def test_a_page_without_a_grid(claims, with_training, learned, names):
     assert reader.text["answer"].split()[:5] == ["The", "answer", "10", "of", "14"]
     assert 'id="rates-caption"' not in page
     assert "explore.html" not in page
-    assert len([tag for tag, _ in reader.tags if tag == "img"]) == 5 * len(names)
+    assert len([tag for tag, _ in reader.tags if tag == "img"]) == len(of_trained)
     ids = [a["id"] for _, a in reader.tags if "id" in a]
     assert len(ids) == len(set(ids))
     assert {a["href"][1:] for tag, a in reader.tags if tag == "a" and a["href"][0] == "#"} <= set(ids)

@@ -199,7 +199,7 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
         assert len(sizes) == 2 * len(FIGURES) + len(TRAINING_FIGURES)
         assert min(sizes) > 300
         page.click("tr:has(td:has-text('rate')) a[iconname=information-circle]")
-        page.wait_for_selector("text=the first two panels fall")
+        page.wait_for_selector("text=a panel for each displacement law")
         page.click("a[iconname=eye]")
         image = page.wait_for_selector("img[src*='theorem1-rate.svg']")
         page.wait_for_function("image => image.naturalWidth > 0", arg=image)

@@ -80,7 +80,7 @@ def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_pa
     figures = [f"results/figures/theorem1-{name}.svg" for name in FIGURES]
     (tmp_path / "out" / figures[0]).unlink()
     again = run_snakemake(tmp_path / "out", None, *figures)
-    assert again.jobs() == {"figures": 1}
+    assert again.jobs() == {"figures_theorem1": 1}
     assert again.digests("results/figures/theorem1-*") == drawn
 
 

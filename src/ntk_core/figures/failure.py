@@ -25,14 +25,14 @@ NEEDS: set[str] = set()
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a bound: exact failure probability over δ, at a few m and α."""
     delta = float(table["delta"].values.min())
+    labels = {rf"$m$ = {style.width_label(m)}, $\alpha$ = {alpha:g}": (m, alpha) for m, alpha in POINTS}
     colours = sns.color_palette("colorblind", len(POINTS))
     figure, axes = plt.subplots(1, 4, figsize=(12.4, 4.1), sharey=True, layout="constrained")
     for ax, (quantity, title) in zip(axes, PANELS.items(), strict=True):
         ax.axhspan(1.0, 3.0 / delta, color="0.93", zorder=0)
         ax.axhline(1.0, color="0.3", linewidth=1.0)
-        for (m, alpha), colour, dashes in zip(POINTS, colours, ("-", "--", "-.", ":"), strict=True):
-            ratio = failure_ratio(quantity, m, alpha, delta)
-            label = rf"$m$ = {style.width_label(m)}, $\alpha$ = {alpha:g}"
+        for label, colour, dashes in zip(labels, colours, ("-", "--", "-.", ":"), strict=True):
+            ratio = failure_ratio(quantity, *labels[label], delta)
             if np.isfinite(ratio).any():
                 ax.plot(NORMS, ratio, color=colour, linestyle=dashes, linewidth=1.6, label=label)
         ax.set(xscale="log", yscale="log", ylim=(MIN_RATIO, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
@@ -43,7 +43,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.minorticks_off()
     axes[0].set_ylabel(r"probability that the bound fails / $\delta$")
     axes[0].text(NORMS[0], 1.6, "fails too often", fontsize="small", color="0.3")
-    style.legend_of_all(axes)
+    style.legend_of_all(axes, list(labels))
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
         rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "

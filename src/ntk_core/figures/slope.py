@@ -38,7 +38,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         for statistic, colour in zip([typical_statistic(law), *levels], ["0.15", *colours], strict=True):
             row = law_rates.sel(statistic=statistic)
             value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
-            label = statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
+            label = _label(statistic)
             visible = np.isfinite(value) & (np.abs(value + k + 0.1) < REACH)
             if visible.any():
                 ax.errorbar(
@@ -56,7 +56,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.set_title(rf"{law}: {'limit' if finite else 'Theorem 1:'} $-{'3/4' if cancels(law) else '1/2'}$")
         if not ax.containers:
             ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", fontsize="small")
-    style.legend_of_all(axes[0])
+    style.legend_of_all(axes[0], ["mean", "rms", *map(_label, levels)])
     axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (
         "Slope of the logarithm of each statistic from the next smaller width to this one, at "
@@ -66,3 +66,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     )
     style.caption(figure, headline("slope", table, rates), text)
     return figure
+
+
+def _label(statistic: str) -> str:
+    return statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"

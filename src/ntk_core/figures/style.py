@@ -246,13 +246,15 @@ def value_ticks(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def legend_of_all(axes: Sequence[Axes]) -> None:
-    """A legend to the right of the last panel, with each label of any panel once."""
+def legend_of_all(axes: Sequence[Axes], first: Sequence[str] = ()) -> None:
+    """A legend to the right of the last panel, with each label of any panel once, those in `first` first."""
     handles: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    axes[-1].legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(1.0, 0.5))
+    labels = sorted(handles, key=lambda label: first.index(label) if label in first else len(first))
+    entries = [handles[label] for label in labels]
+    axes[-1].legend(entries, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def empty_panel(ax: Axes, text: str) -> None:

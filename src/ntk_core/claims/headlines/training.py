@@ -23,26 +23,22 @@ def diverged(table: xr.Dataset) -> str:
 
 
 def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """Whether one ball holds the weights at every width, or α̂ grows, by the interval of its slope."""
+    """Whether one ball holds the weights at every width, by the interval of α̂'s slope, or α̂ grows."""
     if said := diverged(table):
         return said
     a = answer(table, rates)
     slope = _slope(rates, a, "alpha_hat")
-    means = table["run_mean"].sel(variable="alpha_hat", steps=a.time).values
     below = f", below its ceiling {digits(a.ceiling, 3)}" if a.stayed else ""
-    if slope.lower <= 0.0 <= slope.upper and single_exponent(slope.lower, slope.upper, (0.0,)) == 0.0:
+    if single_exponent(slope.lower, slope.upper, (0.0,)) is not None:
         return (
             r"One ball holds the weights at every width: the slope of $\hat\alpha$ is 0 within its interval; "
             rf"$\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
         )
-    if slope.lower > 0.0 or slope.upper < 0.0:
-        change = "grows" if slope.lower > 0.0 else "falls"
-        m, reached = table["m"].values, np.isfinite(means)
-        first, last = (
-            rf"{digits(float(means[reached][i]), 3)} at $m={width(int(m[reached][i]))}$" for i in (0, -1)
-        )
-        return rf"$\hat\alpha$ {change} from {first} to {last}{below}"
-    return ""
+    first, last = _ends(table, a, "alpha_hat")
+    if (change := _change(first, last)) == 0:
+        return ""
+    ends = (rf"{digits(float(end['run_mean']), 3)} at $m={width(int(end['m']))}$" for end in (first, last))
+    return rf"$\hat\alpha$ {'grows' if change > 0 else 'falls'} from {' to '.join(ends)}{below}"
 
 
 def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -124,12 +120,26 @@ def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
     if said := diverged(table):
         return said
     a = answer(table, rates)
-    slopes = [_slope(rates, a, name) for name in ("flipped_fraction", "flipped_neurons")]
     if table["run_max"].sel(variable="flipped_neurons").max() == 0.0:
         return "No sign changes in any run"
-    if all(slope.upper < 0.0 for slope in slopes):
+    shares = ("flipped_fraction", "flipped_neurons")
+    if all(_change(*_ends(table, a, name)) < 0 for name in shares):
         return "The wider the network, the smaller the share of its signs that ever change"
     return ""
+
+
+def _ends(table: xr.Dataset, a: Answer, variable: str) -> tuple[xr.Dataset, xr.Dataset]:
+    """Least and largest width at which the mean over runs has an interval, at the last time; else at all."""
+    row = table.sel(variable=variable, steps=a.time)
+    usable = np.flatnonzero(np.isfinite(row["run_mean_upper"].values))
+    return row.isel(m=usable[0] if usable.size else 0), row.isel(m=usable[-1] if usable.size else -1)
+
+
+def _change(first: xr.Dataset, last: xr.Dataset) -> int:
+    """1 if a mean grows from the first to the last by both intervals, -1 if it falls, else 0."""
+    grows = last["run_mean_lower"].item() > first["run_mean_upper"].item()
+    falls = last["run_mean_upper"].item() < first["run_mean_lower"].item()
+    return int(grows) - int(falls)
 
 
 def _no_error(table: xr.Dataset) -> str:

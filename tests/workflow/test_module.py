@@ -69,7 +69,7 @@ def test_the_report_of_imported_rules_shows_the_figures_below_their_prefix(tmp_p
     assert done.code == 0, done.output
     assert done.jobs() == {"ntk_report": 1}
     report = importing / "elsewhere/results/report.html"
-    assert "elsewhere/results/figures/mine-rate.svg" in report.read_text(encoding="utf-8")
+    assert "elsewhere/results/figures/mine-failure.svg" in report.read_text(encoding="utf-8")
 
 
 def test_the_catalog_agrees_with_the_rules():

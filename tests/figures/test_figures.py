@@ -10,7 +10,9 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 
+from ntk_core.claims.headlines import NEUTRAL
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
@@ -20,7 +22,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.figures import FIGURES, drawable, save
+from ntk_core.figures import FIGURES, drawable, save, style
 from ntk_core.laws import CustomLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
@@ -102,10 +104,16 @@ def test_the_ladder_shows_measured_and_exact_ratios(tables):
     plt.close(drawn)
     at = {"quantity": "linearization_error", "alpha": 1.0, "d": 9, "delta": 0.01, "x_norm": 0.3}
     lines = [line.get_ydata() for line in drawn.axes[1].lines[1:]]
-    for name, exact, measured in zip(ladder.RUNGS, lines[::2], lines[1::2], strict=True):
+    for name, exact, measured in zip(ladder.RUNGS, lines[3:], lines[:3], strict=True):
         row = table.sel(at)
         assert np.allclose(exact, row[f"bound_{name}"] / row["bound_exact"])
         assert np.allclose(measured, row["bound_ratio"].sel(perturbation="adversarial", bound=name))
+    fine = {str(line.get_label()): line for line in drawn.axes[2].lines}
+    for name in ladder.RUNGS:
+        norms, ratio = fine[style.BOUND_STYLES[name]["label"]].get_data()
+        row = table.sel(at | {"m": 2**40, "x_norm": 5.0})
+        assert norms[-1] == pytest.approx(5.0)
+        assert ratio[-1] == pytest.approx(float(row[f"bound_{name}"] / row["bound_exact"]))
 
 
 def test_slopes_are_drawn_beside_the_exact_ones(tables):
@@ -191,3 +199,92 @@ def test_the_summary_says_where_nothing_is_known(tables):
     assert re.search(r"a_law-2 .* unknown +\d\.\d{5} +unknown\n", text)
     assert "a_law-2     its limit is unknown" in text
     assert "nan" not in text
+
+
+def heading(figure, table, rates) -> str:
+    """The heading of a figure at the α and d that it shows."""
+    drawn = importlib.import_module(f"ntk_core.figures.{figure}").draw(table, rates)
+    plt.close(drawn)
+    return drawn._suptitle.get_text().replace("\n", " ")
+
+
+def outside(drawn) -> list[str]:
+    """The texts of a figure that reach beyond its canvas by a pixel or more."""
+    drawn.draw_without_rendering()
+    texts = [drawn._suptitle, drawn._supxlabel]
+    for ax in drawn.axes:
+        texts += [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
+        texts += ax.get_legend().get_texts() if ax.get_legend() else []
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text()]
+    low, high = drawn.bbox.min - 1.0, drawn.bbox.max + 1.0
+    return [text for text, box in boxes if (box.min < low).any() or (box.max > high).any()]
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("figure", FIGURES)
+def test_headings_and_captions_lie_on_the_canvas(tables, grid, figure):
+    with style.context():
+        drawn = importlib.import_module(f"ntk_core.figures.{figure}").draw(*tables[grid])
+        assert outside(drawn) == []
+        drawn._suptitle.set_text("As long as a heading that was not wrapped. " * 8)
+        assert len(outside(drawn)) == 1
+        plt.close(drawn)
+
+
+@pytest.mark.parametrize("grid", ["single", "narrow", "few", "own"])
+def test_headings_state_no_finding_that_the_data_do_not_carry(tables, grid):
+    """One width, two widths, three runs, a law of one's own: no rate, no limit, no growth."""
+    for figure in ("rate", "collapse", "constant", "delta"):
+        assert heading(figure, *tables[grid]) == NEUTRAL[figure]
+    assert "sphere" not in heading("dimension", *tables["own"])
+    if grid == "own":
+        assert heading("slope", *tables[grid]) == NEUTRAL["slope"]  # no exact law
+
+
+def test_a_rate_is_stated_if_its_interval_holds_it_under_each_law(tables):
+    table, rates = (part.copy(deep=True) for part in tables["wide"])
+    for law, statistic, k in (("adversarial", "mean", 0.5), ("sphere", "rms", 0.75)):
+        row = {"quantity": "linearization_error", "perturbation": law, "statistic": statistic}
+        for name, value in (("slope_lower", -k - 0.01), ("slope_upper", -k + 0.01)):
+            rates[name].loc[row] = value
+    assert heading("rate", table, rates) == (
+        "The linearization error falls as $m^{-1/2}$ under adversarial, and as $m^{-3/4}$ under sphere"
+    )
+    for value in (-0.51, -0.2, np.nan):  # off, both exponents, no interval
+        other = rates.copy(deep=True)
+        lower = -0.8 if value == -0.2 else -0.6
+        other["slope_lower"].loc[{"perturbation": "adversarial"}] = lower
+        other["slope_upper"].loc[{"perturbation": "adversarial"}] = value
+        assert heading("rate", table, other) == NEUTRAL["rate"]
+
+
+def test_headings_follow_constants_quantiles_bounds_and_slopes(tables):
+    table, rates = (part.copy(deep=True) for part in tables["wide"])
+    rates["constant"].values[:] = 1.04 * rates["constant_limit"].values
+    assert (
+        heading("collapse", table, rates)
+        == "At $m=2^{40}$ each mean whose limit is known is within 5 % of it"
+    )
+    assert heading("constant", table, rates).endswith("within 5 % of theory at each radius")
+    rates["constant"].loc[{"quantity": ["linearization_error", "delta1"]}] *= 1.05
+    assert heading("collapse", table, rates) == NEUTRAL["collapse"]
+    assert heading("constant", table, rates) == NEUTRAL["constant"]
+    quantile = table["quantile"].sel(quantity="linearization_error", perturbation="adversarial")
+    at = {"quantity": "linearization_error", "perturbation": "adversarial"}
+    table["quantile"].loc[at] = quantile.max("delta") * xr.where(table["delta"] > 0.1, 0.97, 1.0)
+    assert heading("delta", table, rates) == NEUTRAL["delta"]  # as near at the smallest width
+    table["quantile"].loc[{**at, "m": 100, "delta": 0.5}] *= 0.5
+    assert "differ by at most 3.1 % under adversarial" in heading("delta", table, rates)
+    cells = table.sel(quantity="linearization_error", alpha=1.0, d=9)
+    least = float((cells["bound_printed"] / cells["bound_exact"]).min())
+    stated = re.search(r"at least ([\d.]+) times", heading("ladder", table, rates))
+    assert least - 0.1 < float(stated[1]) <= least
+    row = rates.sel(quantity="linearization_error", alpha=1.0, d=9)
+    hits = sum(
+        low <= exact <= high
+        for low, exact, high in zip(
+            *(row[n].values.ravel() for n in ("local_slope_lower", "exact_local_slope", "local_slope_upper")),
+            strict=True,
+        )
+    )
+    assert f"interval of {hits} of" in heading("slope", table, rates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ..storage.printable import printable
 from .plain_text import plain_text
@@ -40,3 +41,16 @@ def _number(number: Number) -> str:
     interval = f" [{number.lower:.6g}, {number.upper:.6g}]" if has_interval else ""
     value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
     return f"  {value:>12}{interval}  {number.what}"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as a list in a sentence: "a", "a and b", "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, rounded up to two digits."""
+    value = 100.0 * share
+    digits = max(0, 1 - math.floor(math.log10(value))) if value > 0.0 else 0
+    return f"{math.ceil(round(value * 10**digits, 6)) / 10**digits:g} %"

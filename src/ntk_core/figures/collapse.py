@@ -8,11 +8,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ..claims.headlines import headline
 from ..laws.moments import cancels
 from ..quantities import QUANTITIES
 from . import style
 
-CLAIM = r"Times $\sqrt{m}$, every quantity settles at its theoretical constant; random directions fall below"
 QUANTITIES_SHOWN = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 NEEDS = set(QUANTITIES_SHOWN)
 
@@ -64,5 +64,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         r"$\alpha^2/(2\sqrt{2\pi})$). "
         r"Dashed lines: limits of quantities that decay as $m^{-3/4}$. " + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("collapse", cells, rates.sel(alpha=alpha, d=d)), text)
     return figure

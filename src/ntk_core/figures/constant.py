@@ -8,14 +8,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from ..laws.moments import cancels, limit, typical_statistic
 from ..theory.bounds import bound
 from . import style
-
-CLAIM = (
-    r"The error grows as $\alpha^2\|x\|$ under every law along $x$; "
-    r"the printed bound is not homogeneous in $\|x\|$"
-)
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -34,7 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Right: the {1 - delta:.4g}-quantile at $\alpha$ = {alpha:g} "
         "against the bounds at the same level. " + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("constant", table.sel(d=d), rates.sel(d=d)), text)
     return figure
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from . import style
-
-CLAIM = r"As $m$ grows the quantiles forget $\delta$; the bounds with $\sqrt{\log(1/\delta)}$ in them do not"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -57,5 +56,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         r"The binomial bound tends to twice the adversarial quantile for every $\delta$. "
         + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("delta", table.sel(alpha=alpha, d=d), rates), text)
     return figure

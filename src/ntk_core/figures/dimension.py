@@ -7,10 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from ..laws.moments import cancels, limit, typical_statistic
 from . import style
-
-CLAIM = "The dimension does not matter along $x$; random directions miss $x$ as $d$ grows"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -51,5 +50,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         r"Points measured, lines from theory: $\sqrt{m}$-limits for the laws along $x$, "
         r"the $m^{3/4}$-limit of the sphere variance. " + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("dimension", table, rates.sel(alpha=alpha)), text)
     return figure

@@ -14,12 +14,12 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from ..laws.exact import exact_law
 from ..network import Array
 from ..theory.bounds import bound
 from . import style
 
-CLAIM = r"Away from $\|x\| = 1$ Lemma 4 and event $A_1$ fail as printed; Theorem 1 does not"
 PANELS = {
     "linearization_error": r"Theorem 1 ($E$)",
     "delta1": r"Lemma 4 ($|\Delta_1|$)",
@@ -61,7 +61,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "
         rf"No line: below {MIN_RATIO:g} at every $\|x\|$."
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("failure", table, rates), text)
     return figure
 
 

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.training_headlines import headline
 from . import style
 
-CLAIM = "The wider the network, the fewer of its signs ever change"
 PANELS = {
     "flipped_fraction": "of all pairs of neuron and training input",
     "flipped_neurons": "of neurons, at some training input",
@@ -42,5 +42,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "then on. Right: neurons with at least one such pair. Mean over the runs; bars: least and largest. "
         + style.trained_provenance(table)
     )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    style.caption(figure, headline("flips", table, rates), text)
     return figure

@@ -8,10 +8,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from ..network import Array
+from ..theory.bounds import bound
 from . import style
 
-CLAIM = "Theorem 1 is loose at every width; even with the exact law of the band a factor of two remains"
 RUNGS = ("printed", "sharp", "binomial")
 
 
@@ -27,11 +28,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         1, len(levels) + 1, figsize=(3.4 * len(levels) + 5.4, 4.3), sharey=True, layout="constrained"
     )
     for ax, level in zip(axes, levels, strict=False):
-        _panel(ax, m, error.sel(delta=level, x_norm=norm))
+        _measured(ax, m, error.sel(delta=level, x_norm=norm))
+        for name in RUNGS:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = (error[f"bound_{name}"] / error["bound_exact"]).sel(delta=level, x_norm=norm).values
+            finite = np.isfinite(ratio)
+            ax.plot(m[finite], ratio[finite], linewidth=1.4, **style.BOUND_STYLES[name])
         style.width_axis(ax, m)
         ax.set_title(rf"$\delta$ = {level:g}, $\|x\|$ = {norm:g}")
     widest = int(m.max())
-    _panel(axes[-1], norms, error.sel(delta=levels[-1], m=widest))
+    _against_norm(axes[-1], error.sel(delta=levels[-1], m=widest))
     axes[-1].set(xscale="log", xlabel=r"input norm $\|x\|$")
     axes[-1].set_xticks(norms, [f"{value:g}" for value in norms])
     axes[-1].minorticks_off()
@@ -43,27 +49,37 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes[0].set_yticks(visible_ticks, [f"{tick:g}" for tick in visible_ticks])
     axes[0].minorticks_off()
     axes[0].set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
-    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    handles = max((ax.get_legend_handles_labels()[0] for ax in axes), key=len)
+    if handles:
+        axes[-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = (
         rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum; "
         "circles: over the measured quantile of the adversarial law, which attains it. "
         "At 1 nothing is lost. " + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("ladder", table.sel(alpha=alpha, d=d), rates), text)
     return figure
 
 
-def _panel(ax: Axes, x: Array, error: xr.Dataset) -> None:
-    """Ratios of every rung against m or ‖x‖, exact as lines and measured as circles."""
+def _measured(ax: Axes, x: Array, error: xr.Dataset) -> None:
+    """Ratios of every rung to the measured quantile of the worst displacement, as circles."""
     ax.axhline(1.0, color="0.6", linewidth=1.0)
+    if "adversarial" not in error["perturbation"].values:
+        return
     for name in RUNGS:
-        line_style = style.BOUND_STYLES[name]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
-        finite = np.isfinite(ratio)
-        ax.plot(x[finite], ratio[finite], linewidth=1.4, **line_style)
-        if "adversarial" in error["perturbation"].values:
-            measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
-            ax.plot(
-                x, measured, linestyle="none", marker="o", color=line_style["color"], markerfacecolor="white"
-            )
+        measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
+        colour = style.BOUND_STYLES[name]["color"]
+        ax.plot(x, measured, linestyle="none", marker="o", color=colour, markerfacecolor="white")
+
+
+def _against_norm(ax: Axes, error: xr.Dataset) -> None:
+    """Ratios of every rung at one width against ‖x‖, to which the exact quantile is proportional."""
+    norms, m = error["x_norm"].values, int(error["m"])
+    _measured(ax, norms, error)
+    fine = np.geomspace(norms.min(), norms.max(), 60)
+    exact = float(error["bound_exact"][0]) / norms[0] * fine
+    if not exact[0] > 0.0:
+        return
+    for name in RUNGS:
+        value = bound(name, "linearization_error", m, float(error["alpha"]), float(error["delta"]), fine)
+        ax.plot(fine, value / exact, linewidth=1.4, **style.BOUND_STYLES[name])

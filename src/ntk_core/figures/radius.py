@@ -8,11 +8,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..claims.training_headlines import headline
 from . import style
-
-CLAIM = (
-    r"Trained weights move by $O(1/\sqrt{m})$: one ball of radius $\alpha/\sqrt{m}$ holds them at every width"
-)
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -67,5 +64,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"{ceiling:.3g} at every width after {style.steps_label(last)}. Right: lines are the limit, no fit; "
         "bars: 99% intervals. " + style.trained_provenance(table)
     )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    style.caption(figure, headline("radius", table, rates), text)
     return figure

@@ -8,10 +8,9 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from ..laws.moments import typical_statistic
 from . import style
-
-CLAIM = "The linearization error falls as $m^{-1/2}$ at worst, and as $m^{-3/4}$ in random directions"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -60,11 +59,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}. "
         rf"Black: Theorem 1 as printed (solid) and sharpened (dashed), at $\delta$ = {min_delta:g}. "
         "Colour: points measured, lines exact where the law is known, else joining the points. "
-        "Grey: slopes -1/2 and -3/4. "
-        "Slopes are fitted to the mean (for sphere, the root mean square) over all widths. "
-        + style.provenance(table)
+        "Grey: slopes −1/2 and −3/4. "
+        "Slopes are fitted over all widths to the mean, or to the root mean square where the neurons of a "
+        "pair cancel in the mean. " + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("rate", table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d)), text)
     return figure
 
 
@@ -73,5 +72,6 @@ def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:
     statistic = typical_statistic(law)
     row = rates.sel(quantity="linearization_error", perturbation=law, alpha=alpha, d=d, statistic=statistic)
     slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
-    interval = f" ± {half:.4f}" if np.isfinite(half) else ""
-    return f"slope {slope:.4f}{interval}" if np.isfinite(slope) else "one width: no slope"
+    if np.isfinite(slope):
+        return f"slope {slope:.4f}".replace("-", "−") + (f" ± {half:.4f}" if np.isfinite(half) else "")
+    return "no slope: " + ("one width" if rates["m"].size == 1 else "$E=0$ at most widths")

@@ -8,10 +8,9 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.headlines import headline
 from ..laws.moments import cancels, typical_statistic
 from . import style
-
-CLAIM = "Local slopes bend at small widths just as the exact law says, and tend to the theory's rate"
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -53,5 +52,5 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "Where both agree, what is left of a slope beside its limit is finite width, not another rate. "
         + style.provenance(table)
     )
-    style.caption(figure, CLAIM, text)
+    style.caption(figure, headline("slope", table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d)), text)
     return figure

@@ -9,14 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.training_headlines import headline
 from ..laws import LAWS
 from ..network import Array
 from . import style
-
-CLAIM = "Training is far from the worst displacement of its ball: its error falls like that of random ones"
-NEAR = "Training beside the displacement laws of the same radius"
-FAR = 0.5
-"""An error less than this times that of the worst displacement is far from it."""
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -46,8 +42,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Black: Theorem 1 at $\delta$ = {delta:g}, as printed and sharpened. "
         + style.trained_provenance(table)
     )
-    far = error["position"].sel(perturbation="adversarial", m=widest, steps=last).item() < FAR
-    style.caption(figure, style.trained_claim(CLAIM if far else NEAR, table), text)
+    style.caption(figure, headline("standing", table, rates), text)
     return figure
 
 

@@ -112,11 +112,14 @@ def error_bars(value: Array, lower: Array, upper: Array) -> Array:
     return np.stack([np.maximum(value - lower, 0.0), np.maximum(above, 0.0)])
 
 
-def caption(figure: Figure, claim: str, text: str) -> None:
-    """Write the claim as a heading, and below the axes how to read the figure."""
-    width = int(figure.get_size_inches()[0] * 15.5)
-    figure.suptitle(claim, x=0.01, ha="left", fontsize="large", fontweight="bold")
-    figure.supxlabel(textwrap.fill(text, width), x=0.01, ha="left", fontsize="small", color="0.25")
+def caption(figure: Figure, heading: str, text: str) -> None:
+    """Write a heading, and below the axes how to read the figure; both wrapped to its width."""
+    inches = figure.get_size_inches()[0]
+    heading = textwrap.fill(heading, int(inches * 9.0))
+    figure.suptitle(heading, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    figure.supxlabel(
+        textwrap.fill(text, int(inches * 15.5)), x=0.01, ha="left", fontsize="small", color="0.25"
+    )
 
 
 def provenance(table: xr.Dataset) -> str:
@@ -233,15 +236,6 @@ def bars(value: Array, low: Array, high: Array) -> Any:
     """Distances from a value to its limits, or to the least and the largest run, on a logarithmic axis."""
     below, above = error_bars(value, low, high)
     return np.stack([np.minimum(below, 0.95 * value), above])
-
-
-def trained_claim(claim: str, table: xr.Dataset) -> str:
-    """The heading of a figure of a trained experiment: the claim, or how many runs diverged."""
-    ends = table["run_status"]
-    diverged, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
-    if not diverged:
-        return claim
-    return f"{diverged:,} of {runs:,} runs diverged: this is what they did before"
 
 
 def trained_provenance(table: xr.Dataset) -> str:

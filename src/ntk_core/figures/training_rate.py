@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..claims.training_headlines import headline
 from . import style
 
-CLAIM = "At held-out inputs the error of training falls as $m^{-3/4}$, as in random directions"
 PANELS = {"linearization_error": "linearization error $E$", "sign_change_fraction": "sign changes $|S(x)|/m$"}
 
 
@@ -62,7 +62,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "Slopes are fitted over all widths: where small widths are off their line, so is the slope. "
         + style.trained_provenance(table)
     )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    style.caption(figure, headline("training_rate", table, rates), text)
     return figure
 
 

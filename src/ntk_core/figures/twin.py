@@ -11,9 +11,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..claims.training_headlines import headline
 from . import style
 
-CLAIM = "The network learns as its linear twin does, and the more alike the wider it is"
 WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0}
 THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
 LINE_STYLES: dict[str, dict[str, Any]] = {
@@ -74,7 +74,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "held-out inputs of network minus twin, mean over the runs; bars: 99% intervals. "
         + style.trained_provenance(table)
     )
-    style.caption(figure, style.trained_claim(CLAIM, table), text)
+    style.caption(figure, headline("twin", table, rates), text)
     return figure
 
 

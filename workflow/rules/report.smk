@@ -15,6 +15,7 @@ rule findings:
         figures=[path for path in RUN.figures if path.suffix == ".svg"],
         captions=[CHECKOUT / f"workflow/report/{figure}.rst" for figure in FIGURES + TRAINING_FIGURES],
         proofs=CHECKOUT / "docs/theory.md",
+        notes=CHECKOUT / "docs/notes.md",
     output:
         report(
             RUN.findings,

@@ -25,7 +25,12 @@ def width(m: int) -> str:
 
 def as_text(judged: Claim) -> str:
     """A statement with its verdict and evidence, for a terminal: formulas in Unicode characters."""
-    lines = [f"{judged.id}  {judged.title}: {judged.verdict.upper()}", f"  {judged.statement}", ""]
+    lines = [
+        f"{judged.id}  {judged.title}: {judged.verdict.upper()}",
+        f"  {judged.statement}",
+        f"  Source: {judged.source} (docs/notes.md, {judged.id})",
+        "",
+    ]
     lines += [_number(number) for number in judged.evidence]
     if judged.counterexample:
         point = ", ".join(f"{k} = {v:g}" for k, v in judged.counterexample.parameters.items())

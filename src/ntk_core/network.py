@@ -1,4 +1,4 @@
-"""The network of the notes and every definition on it, literally as in the notes.
+"""The network of the lecture notes (docs/notes.md) and every definition on it, literally as there.
 
 Shapes: inputs `x` are `(d,)`; weights `w`, initial weights `w0` and displacements `u` are
 `(..., m, d)`; output signs `c` are `(..., m)`. Leading axes are independent networks. All float64.

@@ -208,6 +208,18 @@ def check_schema(text: str, folder: Path) -> None:
     jsonschema.validate(yaml.safe_load(text), json.loads(found.read_text(encoding="utf-8")))
 
 
+def test_the_notes_have_every_statement_of_the_ledger_word_for_word_under_its_id():
+    from ntk_core.claims.statements import STATEMENTS
+
+    text = (ROOT / "docs/notes.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    parts = re.split(r"^#+ .*$", text, flags=re.M)[1:]
+    assert sorted(heading for heading in headings if heading in STATEMENTS) == sorted(STATEMENTS)
+    for heading, part in zip(headings, parts, strict=True):
+        boxes = [line.removeprefix("> ") for line in part.splitlines() if line.startswith(">")]
+        assert boxes == ([STATEMENTS[heading].statement] if heading in STATEMENTS else []), heading
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The site, built as `make docs` does, elsewhere."""
@@ -246,7 +258,7 @@ def test_the_site_loads_nothing_from_elsewhere(site):
 
 def test_formulas_are_no_latex(site):
     assert (site / "theory.html").read_text(encoding="utf-8").count("<math") > 300
-    for page in ("theory.html", "index.html", "tutorial.html", "design.html"):
+    for page in ("theory.html", "notes.html", "index.html", "tutorial.html", "design.html"):
         text = (site / page).read_text(encoding="utf-8")
         shown = re.sub(r"<(code|pre|script).*?</\1>", "", text, flags=re.S)
         assert not re.search(r"\$|\\[a-z]+\b|ntkformula", re.sub(r"<[^>]*>", "", shown)), page
@@ -336,6 +348,7 @@ def test_the_site_opens_from_disk_with_search_and_formulas(site):
             "index",
             "tutorial",
             "theory",
+            "notes",
             "reference/config",
             "reference/data",
             "reference/api/runs",

@@ -325,7 +325,7 @@ def test_article_and_summary_say_what_the_figures_say(tables, name):
     figures = {f"{name}-{figure}": f"<svg id='{figure}'/>" for figure in planned(pair[0])}
     captions = {figure: f"The {figure}. How to read it." for figure in TOPICS}
     grids_, trained = ([], [pair]) if name == "trained" else ([pair], [])
-    page = render([], grids_, figures, captions, "# Proofs", trained)
+    page = render([], grids_, figures, captions, "# Proofs", "# Notes", trained)
     said = [
         finding(figure, *pair)
         for figure in ("rate", "radius", "training_rate", "twin")

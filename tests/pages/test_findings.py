@@ -32,6 +32,7 @@ PLANNED = drawable({**EXPERIMENT.axes, "delta": DELTA, "x_norm": X_NORM}, QUANTI
 """The figures of the experiment on the page: it has one d, so none against d."""
 
 PROOFS = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
+NOTES = (ROOT / "docs/notes.md").read_text(encoding="utf-8")
 VOID = {"meta", "link", "img", "input", "br", "hr", "mspace"}
 
 
@@ -67,6 +68,7 @@ def given(analysed, tmp_path_factory):
         "figures": figures,
         "captions": {path.stem: path.read_text(encoding="utf-8") for path in reports},
         "proofs": PROOFS,
+        "notes": NOTES,
     }
 
 
@@ -195,6 +197,7 @@ def test_nothing_of_the_source_is_left_to_read(reader):
     math = sum(reader.formulas.values())
     assert math > 300
     assert reader.formulas["proofs"] >= formulas(PROOFS)
+    assert reader.formulas["notes"] >= formulas(NOTES)
 
 
 def test_every_link_within_the_page_has_its_target(reader):
@@ -416,6 +419,23 @@ def test_what_is_not_there_is_named(claims, given, change, message):
 @pytest.mark.parametrize("proof", ["The band", "the-band", "docs/theory.md#the-band", "#The band"])
 def test_proofs_are_named_by_heading_or_anchor(claims, given, proof):
     assert 'Proof: <a href="#proof-the-band">' in render([{**claims[0], "proof": proof}], **given)
+
+
+def test_every_claim_leads_to_its_place_in_the_notes(claims, page, reader):
+    ids = {a["id"] for _, a in reader.tags if "id" in a}
+    for claim in claims:
+        anchor = f"notes-{claim['id'].lower().replace('.', '-').replace('δ', 'delta')}"
+        assert anchor in ids
+        assert f'<a href="#{anchor}">as the notes have it</a>' in page
+    assert '<a href="#proof-the-band">the band</a>' in page  # from the notes
+    assert '<a href="#notes-h">H</a>' in page  # from the proofs
+    assert not re.search(r"href=.[^#>]*(theory|notes)\.md", page)
+
+
+@pytest.mark.parametrize("link", ["[x](notes.md#moon)", "[x](theory.md#moon)"])
+def test_a_link_to_a_heading_that_is_not_there_is_named(claims, given, link):
+    with pytest.raises(ValueError, match=r"\.md has no heading #moon"):
+        render(claims, **{**given, "proofs": f"{PROOFS}\n{link}\n"})
 
 
 def test_the_wheel_holds_the_page(tmp_path):

@@ -18,6 +18,7 @@ rule findings:
             for figure in dict.fromkeys(name for names in RUN.figure_names.values() for name in names)
         ],
         proofs=CHECKOUT / "docs/theory.md",
+        notes=CHECKOUT / "docs/notes.md",
     output:
         report(
             RUN.findings,

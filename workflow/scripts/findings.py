@@ -1,4 +1,4 @@
-"""Claims, datasets, figures and proofs in, the article out."""
+"""Claims, datasets, figures, proofs and notes in, the article out."""
 
 import logging
 from pathlib import Path
@@ -14,12 +14,12 @@ given = snakemake.input
 claims = from_json(Path(given.claims).read_text(encoding="utf-8"))
 experiments = load_pairs(given.quantiles, given.rates)
 trainings = load_pairs(given.trained_quantiles, given.trained_rates)
-proofs = Path(given.proofs).read_text(encoding="utf-8")
+proofs, notes = (Path(path).read_text(encoding="utf-8") for path in (given.proofs, given.notes))
 figures, captions = (
     {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
     for paths in (given.figures, given.captions)
 )
-page = render(claims, experiments, figures, captions, proofs, trainings)
+page = render(claims, experiments, figures, captions, proofs, notes, trainings)
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(page, encoding="utf-8")
 logging.info("%d claims, %d bytes", len(claims), len(page))

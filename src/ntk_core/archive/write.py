@@ -54,9 +54,10 @@ MEANINGS = {
     f"{MANIFEST}.sha256": "SHA-256 of the manifest, as `sha256sum` writes it.",
     "ro-crate-metadata.json": "What each file is and how it came about, for programs: RO-Crate 1.1, "
     "profile Workflow Run Crate 0.5.",
-    "claims.json": "Each statement of the notes with its verdict, the numbers it rests on, a counterexample "
-    "where it fails, and what holds instead.",
-    "findings.html": "The article: the question, the answer in one figure, then claim by claim.",
+    "claims.json": "Each statement of the lecture notes with its verdict, the numbers it rests on, a "
+    "counterexample where it fails, and what holds instead.",
+    "findings.html": "The article: the question, the answer in one figure, then claim by claim; proofs; the "
+    "lecture notes, restated.",
     "explore.html": "The same numbers to explore: choose law, width, radius and level.",
     "laws/*": "A displacement law of the archiver's own, named in the config.",
     "summary.txt": "The answer in some lines of text.",

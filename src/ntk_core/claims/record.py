@@ -21,10 +21,11 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement as the notes print it. Texts are Markdown with $math$.
+    """A statement as the lecture notes print it. Texts are Markdown with $math$.
 
-    `source` is its place in the notes, `corrected` a statement that is true or sharper, `proof` the heading
-    of docs/theory.md with the proof, `figures` the figures that show it.
+    `source` is its place in the notes, which docs/notes.md restates under the statement's id, `corrected` a
+    statement that is true or sharper, `proof` the heading of docs/theory.md with the proof, `figures` the
+    figures that show it.
     """
 
     title: str

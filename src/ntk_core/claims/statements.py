@@ -1,4 +1,7 @@
-"""The statements of the notes in their order, as printed, with what holds instead or is sharper."""
+"""The statements of the lecture notes, as printed, with what holds instead or is sharper.
+
+docs/notes.md restates the notes; each id here is a heading there, with the same words.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ STATEMENTS: dict[str, Statement] = {
         title=r"The scale $1/\sqrt m$",
         statement=(
             r"The factor $1/\sqrt m$ in $F=f/\sqrt m$ matters: if $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, "
-            r"the linearization error of $F$ is $O(1/\sqrt m)$."
+            r"the linearization error of $F$ is $O(1/\sqrt m)$ with high probability."
         ),
         source="remarks after Lemmas 2 and 3",
         proof="The worst displacement",

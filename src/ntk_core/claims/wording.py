@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ..storage.printable import printable
 from .plain_text import plain_text
@@ -24,7 +25,12 @@ def width(m: int) -> str:
 
 def as_text(judged: Claim) -> str:
     """A statement with its verdict and evidence, for a terminal: formulas in Unicode characters."""
-    lines = [f"{judged.id}  {judged.title}: {judged.verdict.upper()}", f"  {judged.statement}", ""]
+    lines = [
+        f"{judged.id}  {judged.title}: {judged.verdict.upper()}",
+        f"  {judged.statement}",
+        f"  Source: {judged.source} (docs/notes.md, {judged.id})",
+        "",
+    ]
     lines += [_number(number) for number in judged.evidence]
     if judged.counterexample:
         point = ", ".join(f"{k} = {v:g}" for k, v in judged.counterexample.parameters.items())
@@ -40,3 +46,9 @@ def _number(number: Number) -> str:
     interval = f" [{number.lower:.6g}, {number.upper:.6g}]" if has_interval else ""
     value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
     return f"  {value:>12}{interval}  {number.what}"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as a list in a sentence: "a", "a and b", "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

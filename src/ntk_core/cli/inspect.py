@@ -93,7 +93,7 @@ def claims(
     id: Annotated[list[str] | None, typer.Argument(help="statements, such as T1; all by default")] = None,
     json: Json = False,
 ) -> None:
-    """Show the archived verdict on each statement of the notes.
+    """Show the archived verdict on each statement of the lecture notes (docs/notes.md).
 
     With an id, the evidence too. `python -m ntk_core.claims` judges again, from the archived runs and the
     exact laws.

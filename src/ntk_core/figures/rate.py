@@ -9,7 +9,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import names, nearest_to_one, resolved
+from ..claims.headlines.words import nearest_to_one, resolved
+from ..claims.wording import joined
 from ..laws import LAWS
 from ..laws.moments import typical_statistic
 from . import style
@@ -65,7 +66,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     style.legend_of_all(axes[0])
     known, unknown = [law for law in laws if law in LAWS], [law for law in laws if law not in LAWS]
     lines = "exact" if known else "join the points"
-    lines += f" (joining the points for {names(unknown)})" if known and unknown else ""
+    lines += f" (joining the points for {joined(unknown)})" if known and unknown else ""
     text = (
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, "
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}. "

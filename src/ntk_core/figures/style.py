@@ -24,7 +24,7 @@ from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..claims.headlines.words import names
+from ..claims.wording import joined
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
@@ -158,7 +158,7 @@ def typical(laws: Sequence[str]) -> str:
     cancelling = [law for law in laws if cancels(law)]
     if len(cancelling) == len(laws):
         return "root mean square"
-    return f"mean ({names(cancelling)}: root mean square)" if cancelling else "mean"
+    return f"mean ({joined(cancelling)}: root mean square)" if cancelling else "mean"
 
 
 def slope_label(row: xr.Dataset, places: int) -> str:

@@ -59,7 +59,7 @@ def exact_quantile(
 
     `m` even, 2 to 2^40; `d` 1 to 2^20; `alpha` 1e-9 to 1e6; `delta` 1e-9 to 0.999. To about 1e-6 relative or
     better; NaN beyond α/√m = 8, where laws with a density are not computed. Raises `ValueError` for a value
-    out of range or an unknown name. Source: docs/theory.md, "Exact laws"; no run enters.
+    out of range or an unknown name. Source: docs/theory.md, "Exact law along x"; no run enters.
     """
     _check(0, law=law, quantity=quantity, m=m, d=d, alpha=alpha, delta=delta, x_norm=x_norm)
     value = exact.exact_quantile(law, quantity, int(m), int(d), float(alpha), float(delta))

@@ -1,4 +1,4 @@
-"""Bounds on every stored quantity at level 1-δ, as printed in the notes and sharpened.
+"""Bounds on every stored quantity at level 1-δ, as printed in the notes (docs/notes.md) and sharpened.
 
 All functions broadcast over `m`, `alpha`, `delta` and `x_norm` (‖x‖) and return float64 arrays.
 They hold uniformly over the ball max_i ‖u_i‖ ≤ α/√m, so the displacement may depend on w(0).

@@ -13,7 +13,7 @@ import xarray as xr
 from ...network import Array
 from ...theory.bounds import bound
 from ...theory.exact import full_step_law
-from .words import names
+from ..wording import joined
 
 PRINTED = {
     "linearization_error": "Theorem 1",
@@ -58,6 +58,6 @@ def failure(table: xr.Dataset, rates: xr.Dataset) -> str:
     holding = [name for name in PRINTED.values() if name not in failing]
     if not failing:
         return f"At $\\delta={delta:g}$ and these widths no printed bound fails more often than allowed"
-    text = f"{names(failing)} {'fails' if len(failing) == 1 else 'fail'} as printed"
-    text += f"; {names(holding)} {'does' if len(holding) == 1 else 'do'} not" if holding else ""
+    text = f"{joined(failing)} {'fails' if len(failing) == 1 else 'fail'} as printed"
+    text += f"; {joined(holding)} {'does' if len(holding) == 1 else 'do'} not" if holding else ""
     return f"At $\\delta={delta:g}$ and these widths {text}"

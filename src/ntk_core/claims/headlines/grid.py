@@ -9,15 +9,15 @@ from ...datasets.rates import FOLLOWS
 from ...datasets.statistics import log_slope
 from ...laws.moments import cancels, typical_statistic
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
-from ..wording import width
-from .words import FRACTIONS, NO_ERROR, digits, names, nearest_to_one, resolved, single_exponent, widths
+from ..wording import joined, width
+from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, nearest_to_one, resolved, single_exponent, widths
 
 COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 """Quantities whose mean is shown times √m."""
 
 
 def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """The exponents of E, if the interval of each law's slope singles out 1/2 or 3/4, as theory has it."""
+    """The exponents of E, if each law's interval, of three widths or more, singles out 1/2 or 3/4."""
     error, cells = _error(rates), _error(table)
     if not resolved(cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
         return NO_ERROR
@@ -26,6 +26,8 @@ def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
         row = error.sel(perturbation=law, statistic=typical_statistic(law))
         limits = -row["slope_upper"].item(), -row["slope_lower"].item()
         k = single_exponent(*limits, (EXPONENT, CANCELLING_EXPONENT))
+        if row["points"] < MIN_WIDTHS:
+            return ""
         contrary = np.isfinite(row["constant_limit"].item()) and k != row["exponent"].item()
         exponents[law] = None if contrary else k
     if None in exponents.values():
@@ -51,11 +53,11 @@ def collapse(table: xr.Dataset, rates: xr.Dataset) -> str:
     if near:
         m = width(int(rates["m"].max()))
         parts.append(
-            rf"Times $\sqrt{{m}}$, the means under {names(near)} are within {100 * FOLLOWS:g} % of their "
+            rf"Times $\sqrt{{m}}$, the means under {joined(near)} are within {100 * FOLLOWS:g} % of their "
             rf"limits at $m={m}$"
         )
     if faster:
-        what = f"what cancels on average under {names(faster)} falls faster than $m^{{-1/2}}$"
+        what = f"what cancels on average under {joined(faster)} falls faster than $m^{{-1/2}}$"
         parts.append(what if parts else what[0].upper() + what[1:])
     return "; ".join(parts)
 
@@ -105,7 +107,7 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
     if not together:
         return ""
     return (
-        rf"The quantiles at $\delta={least:g}$ and ${largest:g}$ draw together under {names(together)}, "
+        rf"The quantiles at $\delta={least:g}$ and ${largest:g}$ draw together under {joined(together)}, "
         rf"{widths(m)}; the printed and the sharp bound keep their $\sqrt{{\log(1/\delta)}}$"
     )
 
@@ -122,8 +124,8 @@ def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
             same.append(law)
         if (upper[1:] < lower[:-1]).all():
             falling.append(law)
-    parts = [f"is the same within {100 * FOLLOWS:g} % under {names(same)}"] if same else []
-    parts += [f"falls with $d$ under {names(falling)}"] if falling else []
+    parts = [f"is the same within {100 * FOLLOWS:g} % under {joined(same)}"] if same else []
+    parts += [f"falls with $d$ under {joined(falling)}"] if falling else []
     if not parts:
         return ""
     return f"From $d={d.min()}$ to ${d.max()}$ the error {', and '.join(parts)}"
@@ -186,5 +188,5 @@ def _under(exponents: dict[str, float | None], base: str, sign: str) -> str:
         assert k is not None
         groups.setdefault(k, []).append(law)
     return ", and ".join(
-        f"as ${base}^{{{sign}{FRACTIONS[k]}}}$ under {names(laws)}" for k, laws in sorted(groups.items())
+        f"as ${base}^{{{sign}{FRACTIONS[k]}}}$ under {joined(laws)}" for k, laws in sorted(groups.items())
     )

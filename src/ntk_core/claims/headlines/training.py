@@ -10,7 +10,7 @@ import xarray as xr
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..answer import Answer, Estimate, answer
 from ..wording import width
-from .words import FRACTIONS, NO_ERROR, digits, percent, resolved, single_exponent
+from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, percent, resolved, single_exponent
 
 EXPONENTS = (EXPONENT, CANCELLING_EXPONENT)
 
@@ -47,6 +47,8 @@ def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
         return said
     if zero := _no_error(table):
         return zero
+    if table.sizes["m"] < MIN_WIDTHS:
+        return ""
     a = answer(table, rates)
     row = rates.sel(quantity="linearization_error", statistic="rms", steps=a.time)
     parts = [
@@ -102,6 +104,8 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     """
     if said := diverged(table):
         return said
+    if table.sizes["m"] < MIN_WIDTHS:
+        return ""
     a = answer(table, rates)
     parts = []
     for name, kind in (("twin_distance", "held-out"), ("twin_training_distance", "training")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from ...network import Array
 from ...quantities import QUANTITIES
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..wording import width
+
+MIN_WIDTHS = 3
+"""Fewest widths from which a rate is named."""
 
 PRECISION = 0.05
 """Largest half-width of an interval that names an exponent."""
@@ -45,12 +48,6 @@ def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
     Also for a distance of outputs, and for a fraction, which is exact.
     """
     return value > NOISE * QUANTITIES["linearization_error"].unit(m, alpha)
-
-
-def names(items: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def digits(value: float, count: int = 2) -> str:

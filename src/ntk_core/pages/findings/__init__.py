@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,9 @@ SYMBOLS = {
 }
 """How parameters are written in formulas."""
 
+APPENDICES = {"theory.md": ("proofs", "proof"), "notes.md": ("notes", "notes")}
+"""Pages of docs/ that the article contains: the id of the section, and the prefix of its anchors."""
+
 
 def render(
     claims: Sequence[Claim],
@@ -50,19 +54,22 @@ def render(
     figures: Mapping[str, str],
     captions: Mapping[str, str],
     proofs: str,
+    notes: str,
     trainings: Sequence[tuple[xr.Dataset, xr.Dataset]] = (),
 ) -> str:
     """The page, the same bytes for the same input.
 
     `claims` are those of `claims.json`; `experiments` and `trainings` pairs of quantiles and rates of drawn
     and of trained experiments, at least one in all; `figures` SVG by `<experiment>-<name>`; `captions` plain
-    text by name of the figure; `proofs` the Markdown of docs/theory.md. Raises `FormulaError` or `TextError`
-    for text that cannot be shown, `ValueError` for a missing figure or proof.
+    text by name of the figure; `proofs` and `notes` the Markdown of docs/theory.md and docs/notes.md, which
+    may link to each other's headings. Raises `FormulaError` or `TextError` for text that cannot be shown,
+    `ValueError` for a missing figure, proof or heading.
     """
     tables = [made(table, rates) for table, rates in experiments]
     trained_tables = [trained(table, rates) for table, rates in trainings]
     main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
-    appendix = list(text.sections(proofs, "proof"))
+    anchors = _anchors({"theory.md": proofs, "notes.md": notes})
+    appendix = list(text.sections(_link(proofs, anchors), "proof"))
     grid_names = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
     pairs = {t.name: (t.table, t.rates) for t in tables} | {
         t.name: (t.table, t.rates) for t in trained_tables
@@ -84,10 +91,13 @@ def render(
         answer_figure=numbered.show("rate") if main and "rate" not in missing else None,
         answer_finding=finding("rate", main.table, main.rates) if main else "",
         trainings=[(t, [numbered.show(name, t.name) for name in planned[t.name]]) for t in trained_tables],
-        claims=[_Section(claim, numbered, missing, _proof(claim, appendix)) for claim in _unique(claims)],
+        claims=[
+            _Section(claim, numbered, missing, _proof(claim, appendix), anchors) for claim in _unique(claims)
+        ],
         counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
         verdicts=VERDICTS,
         proofs=appendix,
+        notes=list(text.sections(_link(notes, anchors), "notes")),
         made=tables,
         names=list(pairs),
         source=main or trained_tables[0],
@@ -139,13 +149,21 @@ class Figures:
 
 
 class _Section:
-    """A claim with the figures and the proof of its section."""
+    """A claim with the figures and the proof of its section; `notes` is the anchor in the notes, if any."""
 
-    def __init__(self, claim: Claim, figures: Figures, missing: Collection[str], proof: text.Heading) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        figures: Figures,
+        missing: Collection[str],
+        proof: text.Heading,
+        anchors: Mapping[str, str],
+    ) -> None:
         self.claim = claim
         self.anchor = f"claim-{text.slug(claim.id)}"
         self.figures = [figures.show(name) for name in claim.figures if name not in missing]
         self.proof = proof
+        self.notes = anchors.get(f"notes.md#{_letters(claim.id)}")
 
 
 def _axes(table: xr.Dataset) -> dict[str, Any]:
@@ -169,6 +187,30 @@ def _proof(claim: Claim, appendix: Sequence[tuple[text.Heading | None, Markup]])
             return heading
     names = "; ".join(heading.source for heading in headings)
     raise ValueError(f"claim {claim.id}: proof is {claim.proof!r}, but the headings are: {names}")
+
+
+def _anchors(appendices: Mapping[str, str]) -> dict[str, str]:
+    """The anchors within the article by file, and by file and letters of a heading."""
+    anchors = {}
+    for name, source in appendices.items():
+        section, prefix = APPENDICES[name]
+        anchors[name] = section
+        for heading, _ in text.sections(source, prefix):
+            if heading:
+                anchors[f"{name}#{_letters(heading.source)}"] = heading.anchor
+    return anchors
+
+
+def _link(source: str, anchors: Mapping[str, str]) -> str:
+    """The Markdown with links between the appendices turned into links within the article."""
+
+    def within(link: re.Match[str]) -> str:
+        target = f"{link['page']}#{_letters(link['heading'])}" if link["heading"] else link["page"]
+        if target not in anchors:
+            raise ValueError(f"{link['page']} has no heading #{link['heading']}")
+        return f"](#{anchors[target]})"
+
+    return re.sub(r"\]\((?P<page>theory\.md|notes\.md)(?:#(?P<heading>[^)]+))?\)", within, source)
 
 
 def _letters(name: str) -> str:

@@ -59,7 +59,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         visible = style.resolved(training, m, style.alpha_hat(cell))
         if visible.any():
             ax.plot(
-                m[visible], training[visible], marker="o", markerfacecolor="none", linestyle=":",
+                m[visible], training[visible], marker="o", markerfacecolor="white", linestyle=":",
                 linewidth=1.2, color=colours[int(time)],
             )  # fmt: skip
     if m.size > 1 and np.isfinite(lowest):

@@ -68,7 +68,7 @@ def find_planted(_: int) -> bool:
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_code_planted_in_the_shared_temporary_folder_is_not_run(directory, monkeypatch, kind):
-    """Another user makes Dask's folder there before the run does, and fills each folder that is open to all."""
+    """Another user makes Dask's folder there before the run, and fills each folder that is open to all."""
     shared = directory / "shared"
     scratch = shared / "dask-scratch-space"
     scratch.mkdir(parents=True)

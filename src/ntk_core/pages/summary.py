@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -110,18 +110,28 @@ def _rates(rates: xr.Dataset) -> list[str]:
                     quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
                 )
                 value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
-                limits = value["slope_lower"], value["slope_upper"]
-                interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else "undecided"
                 measured, limit = value["constant"], value["constant_limit"]
                 has_limit = np.isfinite(limit)  # a custom law has none
                 lines.append(
-                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{value['slope']:>9.4f}  {interval:<20}"
+                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{_slope(value, rates.sizes['m'])}"
                     + (f"{-value['exponent']:>7.2f}   " if has_limit else f"{'unknown':>7}   ")
                     + f"{measured:>10.5f}"
                     + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>10}")
                 )
     lines += _follows(rates)
     return lines
+
+
+def _slope(value: Mapping[str, float], widths: int) -> str:
+    """The fitted slope and its interval, or why there is none, in their columns."""
+    if not np.isfinite(value["slope"]):
+        why = (
+            "one width" if widths == 1 else "E = 0 at largest m" if value["constant"] == 0.0 else "few widths"
+        )
+        return f"{'none':>9}  {why:<20}"
+    limits = value["slope_lower"], value["slope_upper"]
+    interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else "undecided"
+    return f"{value['slope']:>9.4f}  {interval:<20}"
 
 
 def _follows(rates: xr.Dataset) -> list[str]:

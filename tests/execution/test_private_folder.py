@@ -68,10 +68,11 @@ def find_planted(_: int) -> bool:
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_code_planted_in_the_shared_temporary_folder_is_not_run(directory, monkeypatch, kind):
-    """Another user makes Dask's folder there before the run does, and fills all folders that appear in it."""
+    """Another user makes Dask's folder there before the run, and fills each folder that is open to all."""
     shared = directory / "shared"
     scratch = shared / "dask-scratch-space"
     scratch.mkdir(parents=True)
+    shared.chmod(0o777)
     scratch.chmod(0o777)
     monkeypatch.setenv("TMPDIR", str(shared))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -81,7 +82,8 @@ def test_code_planted_in_the_shared_temporary_folder_is_not_run(directory, monke
         while True:
             for folder in [shared, *(path for path in shared.rglob("*") if path.is_dir())]:
                 with contextlib.suppress(FileNotFoundError):  # the folder is gone already
-                    (folder / "planted_module.py").touch()
+                    if folder.stat().st_mode & stat.S_IWOTH:
+                        (folder / "planted_module.py").touch()
             if stop.wait(0.01):
                 return
 

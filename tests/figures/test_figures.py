@@ -178,7 +178,8 @@ def test_summaries_of_unusual_grids(tables, grid):
     text = summarise([tables[grid]])
     assert f"{grid}: {GRIDS[grid].runs:,} runs" in text
     assert "Too few runs a cell for an upper limit on the quantile at delta = 0.01" in text
-    assert not re.search(r"\bNone\b|Traceback", text)
+    assert not re.search(r"\bNone\b|\bnan\b|Traceback", text)
+    assert ("none  one width" in text) == (grid == "single")
 
 
 def test_means_of_few_runs_have_no_bars_and_the_texts_say_why(tables):

@@ -25,10 +25,10 @@ for EXPERIMENT, FIGURES in RUN.figure_names.items():
             ],
         log:
             f"logs/{EXPERIMENT}/figures.log",
-        conda:
-            "../../environment.yml"
         group:
             "tables"
+        conda:
+            "../../environment.yml"
         params:
             library=LIBRARY,
         message:

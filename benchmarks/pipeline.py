@@ -68,7 +68,9 @@ def measure(config: Path, cores: int, folder: Path) -> Pipeline:
         arguments = ["--configfile", str(config.resolve()), "--directory", where, "--cores", str(cores)]
         call = call_snakemake(ROOT, Path(sys.executable), *arguments)
         results = sum(path.stat().st_size for path in Path(where).glob("results/*/runs.nc"))
-    return Pipeline(runs, cores, kernels, raw_write, call.wall, results, call.peak, _rules(call.output))
+        (log,) = Path(where, ".snakemake/log").glob("*.snakemake.log")
+        rules = _rules(log.read_text(encoding="utf-8"))
+    return Pipeline(runs, cores, kernels, raw_write, call.wall, results, call.peak, rules)
 
 
 def record(measured: Pipeline) -> dict[str, Any]:
@@ -123,12 +125,12 @@ def _write(path: Path, size: int) -> float:
     return taken
 
 
-def _rules(output: str) -> dict[str, tuple[int, float]]:
-    """Jobs and seconds of each rule, from snakemake's own messages, which carry the second."""
+def _rules(log: str) -> dict[str, tuple[int, float]]:
+    """Jobs and seconds of each rule, from snakemake's log, which carries the second."""
     began: dict[str, datetime] = {}
     found: dict[str, tuple[int, float]] = {}
     now = datetime.min
-    for line in output.splitlines():
+    for line in log.splitlines():
         if stamp := re.fullmatch(r"\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]", line):
             now = datetime.strptime(stamp[1], "%a %b %d %H:%M:%S %Y")
         elif job := re.match(r"(?:Job |    jobid: )(\d+)", line):

@@ -66,9 +66,14 @@ class Run:
         }
 
     def jobs(self) -> dict[str, int]:
-        """Jobs of the run by rule, from snakemake's own table; empty if there was nothing to do."""
+        """Jobs of the run by rule, from snakemake's own table; empty if there was nothing to do.
+
+        A dry run prints it, any other has it in its log.
+        """
         counts: dict[str, int] = {}
-        lines = self.output.splitlines()
+        logs = sorted((self.directory / ".snakemake/log").glob("*.snakemake.log"))
+        dry = "This was a dry-run" in self.output or not logs
+        lines = (self.output if dry else logs[-1].read_text(encoding="utf-8")).splitlines()
         if "Job stats:" not in lines:
             return counts
         for line in lines[lines.index("Job stats:") + 3 :]:

@@ -1,5 +1,9 @@
 """Results, config and sources in, one archive out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 from pathlib import Path
 

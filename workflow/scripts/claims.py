@@ -1,5 +1,9 @@
 """All experiments in, the judged statements of the notes out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 from pathlib import Path
 

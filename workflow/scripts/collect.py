@@ -1,5 +1,9 @@
 """Shards in, one runs file out. A shard that is not as it was sealed is removed: the next call makes it."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 from pathlib import Path
 

@@ -1,5 +1,9 @@
 """Quantiles and runs of the grids in, the page on which a reader chooses a cell out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 
 import xarray as xr

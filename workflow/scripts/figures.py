@@ -1,5 +1,9 @@
 """Quantiles and rates of some experiments in, the figures asked for out, each in every format."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 from pathlib import Path
 

@@ -1,5 +1,9 @@
 """A runs file and what theory says of it in, its quantiles and their rates out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 
 import xarray as xr

@@ -1,5 +1,9 @@
 """An archive and what is asked of it in, quantiles and rates out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 
 from ntk_core.archive.reanalysis import parse_reanalysis

@@ -1,5 +1,9 @@
 """The config in, Snakemake's own report on the finished results out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,9 @@
 """Quantiles and rates of all experiments in, a page of text out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 from pathlib import Path
 

@@ -1,5 +1,9 @@
 """The config in, what theory says of an experiment's grid out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 
 from ntk_core.datasets.theory import theory_dataset

@@ -1,5 +1,9 @@
 """Trained runs in, their moments, bounds and rates out."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import logging
 
 import xarray as xr

@@ -1,5 +1,9 @@
 """An archive in, the digest of its manifest out, if every byte of it is as it was."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+
 import json
 import logging
 import sys

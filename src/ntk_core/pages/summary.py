@@ -26,29 +26,34 @@ def summarise(
 ) -> str:
     """The page for pairs of quantiles and rates, one pair for each drawn and each trained experiment.
 
-    It ends with a list of the other files in `folder`, which is of a run or of a reanalysis.
+    It begins with a paragraph of what each experiment showed, and ends with a list of the other files in
+    `folder`, which is of a run or of a reanalysis. Between them stand the numbers.
     """
+    experiments, trainings = list(experiments), list(trainings)
+    shown = [line for pair in experiments for line in _shown(("rate",), *pair, f"{_over(pair[0])}.")]
+    shown += [line for pair in trainings for line in _shown(TRAINED, *pair)]
     grids = [_experiment(table, rates) for table, rates in experiments]
-    trained = [_trained(answer(table, rates), _findings(TRAINED, table, rates)) for table, rates in trainings]
+    trained = [_trained(answer(table, rates)) for table, rates in trainings]
     files = {
         "<experiment>/{runs,quantiles,rates}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)",
+        "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim",
         "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",
         "report.html": "the report",
         "manifest.json": f"checksums, for: ntk-core verify {folder}",
     }
     if folder.name == "reanalysis":
-        files = {name: files[name] for name in ("figures/", "manifest.json")}
+        files = {name: files[name] for name in ("figures/", "summary.txt", "manifest.json")}
         files = {"<experiment>/{quantiles,rates}.nc": "the data", **files}
     contents = "\n".join(f"{f'{folder}/{name}':<47}  {what}" for name, what in files.items() if what)
-    return "\n\n".join([*grids, *trained, contents]) + "\n"
+    return "\n\n".join(["\n".join(shown), *grids, *trained, contents] if shown else [contents]) + "\n"
 
 
 def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     runs = int(table["runs"].sum())
     name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
-    lines = [f"{name}: {runs:,} runs, {sampler}", *_findings(("rate",), table, rates), ""]
+    lines = [f"{name}: {runs:,} runs, {sampler}", ""]
     lines += _rates(table, rates)
     lines += ["", *_bounds(table)]
     lines += _missing_limits(table)
@@ -59,19 +64,28 @@ TRAINED = ("radius", "training_rate", "twin")
 """Figures of a trained experiment whose findings the summary begins with."""
 
 
-def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset) -> list[str]:
-    """What these figures of an experiment show, in lines; each finding once."""
-    sentences = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
-    return [
-        line
-        for sentence in sentences
-        for line in wrap(f"{plain_text(sentence)}.", 106, initial_indent="  ", subsequent_indent="    ")
-    ]
+def _shown(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last: str = "") -> list[str]:
+    """The experiment's name and what these figures of it show, each finding once, in lines."""
+    findings = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
+    sentences = [*(f"{plain_text(text)}." for text in findings), *([last] if last else [])]
+    name = table.attrs["experiment"]
+    text = f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}"
+    return wrap(text, 108, subsequent_indent=" " * 2, break_on_hyphens=False)
 
 
-def _trained(a: Answer, findings: list[str]) -> str:
-    """What was found, whether training stays in the ball, and how far it is below the bound."""
-    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", *findings, "", f"  {a.ended}"]
+def _over(table: xr.Dataset) -> str:
+    """How many runs exceed the bound of Theorem 1 where it is lowest, as a clause."""
+    delta = float(table["delta"].max())
+    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
+    largest, runs = int(over.sum(["perturbation", "m", "d", "alpha"]).max()), int(table["runs"].sum())
+    return (
+        f"{largest:,} of {runs:,} runs exceed Theorem 1 as printed (at delta = {delta:g}, where it is lowest)"
+    )
+
+
+def _trained(a: Answer) -> str:
+    """Whether training stays in the ball, and how far it is below the bound."""
+    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
     if not a.trained:
         return "\n".join([*lines, "  No run was left after the first step recorded."])
     numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
@@ -183,16 +197,10 @@ def _width(m: float) -> str:
 
 
 def _bounds(table: xr.Dataset) -> list[str]:
-    """How often runs are over Theorem 1, and where they exceed a bound beyond chance."""
-    over, runs = table["exceedances"], table["runs"]
-    delta = float(table["delta"].max())
-    theorem = over.sel(bound="printed", quantity="linearization_error", delta=delta)
-    largest = int(theorem.sum(["perturbation", "m", "d", "alpha"]).max())
+    """How often runs exceed a bound beyond chance."""
     broken = beyond_chance(table["exceedances"], table["runs"], table["delta"])
     combinations = broken.isel(bound=0, quantity=0).size
     lines = [
-        f"  Theorem 1 as printed: at delta = {delta:g}, where it is lowest, {largest:,} of "
-        f"{int(runs.sum()):,} runs are over it.",
         f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
         f"  often than delta, beyond a chance of {CHANCE:g} for all {broken.size:,} comparisons together?",
         "  "

@@ -5,7 +5,9 @@ All that the workflow needs of the library while it plans is here, so that it re
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -17,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 from ..execution.workers import check as check_execution
 from ..experiments.config import parse_config
 from ..experiments.config_file import read_config_file, with_law_paths
-from ..experiments.cost import check_size, estimate
+from ..experiments.cost import check_size, estimate, expected_cost
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
 from ..figures import drawable, training_drawable
 from ..quantities import QUANTITIES
 from ..storage.checksums import MANIFEST, seal_path
 from .owner import OccupiedError, cancel_jobs, claim, sweep
-from .progress import Job, Monitor
+from .progress import Job
+from .terminal import Expected, Terminal
 
 if TYPE_CHECKING:
     from ..archive.reanalysis import Reanalysis
@@ -102,11 +105,11 @@ class Run:
         pages = [self.claims, self.summary, self.findings, *([self.explore] if config.drawn else [])]
         return [*datasets, *self.figures, *pages]
 
-    @property
-    def session(self) -> Session:
-        """What lasts while the jobs of this run do."""
+    def session(self, job_count: int) -> Session:
+        """What lasts while the jobs of this run do, so many at once."""
         jobs = [Job(self.plan.path(shard), shard.runs, shard.cost()) for shard in self.plan.all_shards]
-        return Session(self.summary, jobs)
+        cost = expected_cost(self.plan, job_count)
+        return Session(self.summary, jobs, Expected(cost.drawing, cost.seconds - cost.drawing))
 
 
 def plan_run(config: dict[str, Any], files: Sequence[str | Path]) -> Run:
@@ -128,24 +131,40 @@ def plan_reanalysis(config: dict[str, Any]) -> Reanalysis:
         return parse_reanalysis(config)
 
 
-def check_run(run: Run, cores: int, nodes: int | None) -> None:
+def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> None:
     """Refuse a run that cannot work, before any job starts, and tell a person what it will take.
 
-    `nodes` is how many jobs a cluster gets at once; None where all is done here. Raises `RunError`.
+    `nodes` is how many jobs a cluster gets at once; None where all is done here. A `dry` run says it at its
+    end. Raises `RunError`.
     """
     with _as_run_error("The config cannot be run"):
         check_execution(run.plan.config.execution)
         check_size(run.plan, local=nodes is None)
         run.plan.check_laws()
-    print(estimate(run.plan, nodes or cores), file=sys.stderr)
+    text = estimate(run.plan, nodes or cores)
+    if dry:
+        atexit.register(print, text, file=sys.stderr)
+    else:
+        print(text, file=sys.stderr)
 
 
 class Session:
-    """What lasts while jobs run in the working directory: one owner, and lines that say how far they are."""
+    """What lasts while jobs run in the working directory: one owner, and what a person sees of them."""
 
-    def __init__(self, summary: Path, jobs: Sequence[Job] = ()) -> None:
+    def __init__(self, summary: Path, jobs: Sequence[Job] = (), expected: Expected | None = None) -> None:
         self._summary = summary
-        self._monitor = Monitor(jobs)
+        self._terminal = Terminal(jobs, expected or Expected())
+
+    def listen(self, logger: logging.Logger, settings: Any) -> None:
+        """Show a person, of what Snakemake's handler for the terminal gets, what they need.
+
+        `settings` are Snakemake's of its output: in a dry run and with `--verbose` all is shown. Nothing
+        changes where another handler writes to the terminal, as a logger plugin of the user's.
+        """
+        for handler in () if settings.dryrun or settings.verbose else logger.handlers:
+            if handler.get_name() == "DefaultStreamHandler":
+                handler.addFilter(self._terminal)
+                self._terminal.quiet = bool(settings.quiet)
 
     def start(self) -> None:
         """Become the owner of the directory and remove what killed jobs left. Raises `RunError`."""
@@ -156,22 +175,25 @@ class Session:
         if jobs := cancel_jobs(Path(".snakemake")):
             print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
         sweep(self._summary.parent)
-        self._monitor.start()
+        self._terminal.start()
 
-    def stop(self) -> None:
-        """Say no more."""
-        self._monitor.stop()
+    def fail(self) -> None:
+        """Say what is kept of a run that did not come to its end."""
+        self._terminal.end(failed=True)
 
     def summarise(self, directory: str | Path | None) -> None:
-        """Say no more but the summary, its files named as from the call, whose `--directory` is given.
+        """Say what was found and where the files are, named as from the call, whose `--directory` is given.
 
-        A summary that is older than a table is not of these results, and not shown.
+        These are the first and the last paragraph of the summary. One that is older than a table is of other
+        results, and not shown.
         """
-        self.stop()
+        self._terminal.end(failed=False)
         tables = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/rates.nc")]
         if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(tables, default=0):
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
+            first, _, rest = text.partition("\n\n")
+            files = rest.rpartition("\n\n")[2]
             names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
-            text = re.sub(names, lambda _: str(Path(directory or ".") / folder), text)
+            files = re.sub(names, lambda _: str(Path(directory or ".") / folder), files)
             encoding = sys.stdout.encoding or "utf-8"
-            print(text.encode(encoding, "replace").decode(encoding))  # a terminal may have no √
+            print(f"\n{first}\n\n{files}".encode(encoding, "replace").decode(encoding))  # perhaps no √ there

@@ -1,0 +1,212 @@
+"""What a person sees of a run: one line that moves on a terminal, a line a phase in a log, and errors once.
+
+Snakemake reports each job in several lines. A filter on its handler for the terminal lets through what a
+person needs; the file below `.snakemake/log` keeps all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from ..experiments.units import clock
+from .progress import Job, runs_done
+
+INTERVAL, LOG_INTERVAL = 0.5, 600.0
+"""Seconds between two states of the line on a terminal, and between two lines on the runs in a log."""
+
+PREAMBLE = (
+    "Assuming ",
+    "Building DAG",
+    "Using shell",
+    "Provided ",
+    "Rules claiming",
+    "Conda env",
+    "Group jobs",
+)
+"""How Snakemake's messages begin that go before its table of jobs."""
+
+REPEATED = {"RuleException", "CalledProcessError"}
+"""Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
+
+PHASES = {"simulate": "runs", **dict.fromkeys(("theory", "collect", "quantiles", "training"), "tables")}
+"""The phase of a rule; figures have one each experiment, all other rules make pages."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Expected seconds of drawing the missing runs, and of all that follows."""
+
+    drawing: float = 0.0
+    following: float = 0.0
+
+
+class Terminal(logging.Filter):
+    """Follows Snakemake's messages, and tells a person how far the run is.
+
+    `jobs` are all shards, also those that exist. `console` is where lines go: standard error, unless given.
+    """
+
+    def __init__(self, jobs: Sequence[Job], expected: Expected, console: Console | None = None) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._expected = expected
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._jobs_begin = False
+        self._left: Counter[str] = Counter()
+        self._rules: dict[int, str] = {}
+        self._later = 0
+        self._before = self._runs()
+        self._began = time.monotonic()
+        self._line = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"),
+            console=self._console, transient=True, auto_refresh=False,
+        )  # fmt: skip
+        self._task: TaskID | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self.quiet = False
+        self.interrupted = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take notice of a message of Snakemake; whether it is shown."""
+        event, message = str(getattr(record, "event", "")), record.getMessage()
+        if event == "run_info":
+            self._jobs_begin = True
+            self._plan(record.__dict__.get("stats", {}))
+        elif event == "job_info":
+            self._rules[record.__dict__["jobid"]] = record.__dict__["rule_name"]
+        elif event == "job_finished":
+            self._finish(record.__dict__["job_id"])
+        elif event == "job_error" and not self.interrupted:
+            self._say(_error(record.__dict__["rule_name"], record.__dict__["log"]))
+        elif event == "group_error" and not self.interrupted:
+            for job in record.__dict__["job_error_info"]:
+                self._say(_error(job["rule_name"], job["log"]))
+        elif message.startswith("Terminating processes on user request"):
+            self.interrupted = True  # by a signal other than Ctrl-C's
+        elif self._is_shown(record, message):
+            self._say(message)
+        return False
+
+    def start(self) -> None:
+        """Begin: jobs are about to start."""
+        self._began = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            signal.signal(signal.SIGINT, lambda number, frame: self._interrupt(before, number, frame))
+        if self.quiet:
+            return
+        if self._console.is_terminal:
+            self._task = self._line.add_task("", total=1.0, state="")
+            self._line.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and take the moving line away."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._task is not None:
+            self._line.stop()
+            self._task = None
+
+    def end(self, failed: bool) -> None:
+        """End; of a run that did not come to its end, say what is kept."""
+        self.stop()
+        if failed:
+            kept = sum(job.path.exists() for job in self._jobs)
+            of_shards = f"{kept:,} of {len(self._jobs):,} shards are kept"
+            what = "Interrupted" if self.interrupted else "Stopped by the error above"
+            self._say(f"{what}; {of_shards}. Call again to go on." if self._jobs else f"{what}.")
+
+    def state(self, elapsed: float) -> tuple[str, float, str]:
+        """The phase, the part of the expected work that is done, and a text after `elapsed` seconds."""
+        runs, cost = self._runs()
+        all_runs, all_cost = sum(j.runs for j in self._jobs), sum(j.cost for j in self._jobs)
+        new_cost, missing = cost - self._before[1], all_cost - self._before[1]
+        drawn = new_cost / missing if missing > 0 else 1.0
+        later = sum(n for rule, n in self._left.items() if _phase(rule) != "runs")
+        done = self._expected.drawing * drawn
+        done += self._expected.following * (1.0 - later / self._later if self._later else 1.0)
+        total = self._expected.drawing + self._expected.following
+        part = done / total if total > 0 else 1.0
+        phase = next((_phase(rule) for rule in sorted(self._left, key=_order) if self._left[rule]), "pages")
+        if phase == "runs":
+            text = f"{runs:,} of {all_runs:,} runs, {(runs - self._before[0]) / elapsed:,.0f} runs/s"
+        else:
+            text = f"{later:,} of {self._later:,} jobs left"
+        left = total * (1.0 - part)
+        if part > 0.02:  # the pace so far, and not less than expected while little is done
+            pace = elapsed * (1.0 - part) / part
+            left = pace if part > 0.1 else max(left, pace)
+        return phase, part, f"{text}, about {clock(max(left, 1.0))} left for everything"
+
+    def _interrupt(self, before: Any, number: int, frame: FrameType | None) -> None:
+        """Note that it was Ctrl-C before the jobs fail of it, and go on as before."""
+        self.interrupted = True
+        if callable(before):
+            before(number, frame)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(INTERVAL if self._task is not None else LOG_INTERVAL):
+            phase, part, text = self.state(time.monotonic() - self._began)
+            if self._task is None:
+                self._say(f"[{phase}] {text}")
+            else:
+                self._line.update(self._task, description=phase, completed=part, state=text)
+                self._line.refresh()
+
+    def _plan(self, stats: dict[str, int]) -> None:
+        self._left = Counter({rule: n for rule, n in stats.items() if rule not in {"all", "total"}})
+        self._later = sum(n for rule, n in self._left.items() if _phase(rule) != "runs")
+
+    def _finish(self, job: int) -> None:
+        rule = self._rules.get(job, "")
+        if not self._left[rule]:
+            return
+        self._left[rule] -= 1
+        phase = _phase(rule)
+        if not self.quiet and not any(n for other, n in self._left.items() if _phase(other) == phase):
+            runs = f" all {sum(job.runs for job in self._jobs):,}" if phase == "runs" else ""
+            self._say(f"[{phase}]{runs} done after {clock(time.monotonic() - self._began)}")
+
+    def _runs(self) -> tuple[int, float]:
+        """Runs that are done, and their work."""
+        done = [runs_done(job) for job in self._jobs]
+        return sum(done), sum(job.cost * n / job.runs for job, n in zip(self._jobs, done, strict=True))
+
+    def _is_shown(self, record: logging.LogRecord, message: str) -> bool:
+        if record.levelno < logging.WARNING:
+            before = not self._jobs_begin and getattr(record, "event", None) is None
+            return before and not message.startswith(PREAMBLE)
+        repeated = getattr(record, "exception", "") in REPEATED or message.endswith(
+            "At least one job did not complete successfully."
+        )
+        return not (repeated or self.interrupted)
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+
+def _phase(rule: str) -> str:
+    return "figures" if rule.startswith("figures") else PHASES.get(rule, "pages")
+
+
+def _order(rule: str) -> int:
+    return ("runs", "tables", "figures", "pages").index(_phase(rule))
+
+
+def _error(rule: str, logs: Sequence[str]) -> str:
+    log = f"; its log: {', '.join(logs)}" if logs else ""
+    return f"Error in a job of rule {rule}{log}"

@@ -1,0 +1,158 @@
+"""What a person sees of a run, from Snakemake's messages and the notes beside the shards."""
+
+from __future__ import annotations
+
+import io
+import logging
+import signal
+
+import pytest
+from rich.console import Console
+
+from ntk_core.workdir import terminal
+from ntk_core.workdir.progress import Job
+from ntk_core.workdir.terminal import Expected, Terminal
+
+STATS = {"simulate": 2, "collect": 1, "figures_e": 1, "report": 1, "all": 1, "total": 6}
+EXPECTED = Expected(drawing=10.0, following=30.0)
+
+
+class Screen:
+    """A terminal, or the file of a log, and what stands there."""
+
+    def __init__(self, folder, live: bool = False) -> None:
+        self.jobs = [Job(folder / "a.nc", 100, 1.0), Job(folder / "b.nc", 100, 9.0)]
+        self.file = io.StringIO()
+        console = Console(file=self.file, force_terminal=live, width=120, highlight=False, soft_wrap=True)
+        self.terminal = Terminal(self.jobs, EXPECTED, console)
+
+    @property
+    def text(self) -> str:
+        return self.file.getvalue()
+
+    def say(self, message: str, level: int = logging.INFO, **extra: object) -> None:
+        record = logging.makeLogRecord({"msg": message, "levelno": level} | extra)
+        assert not self.terminal.filter(record)  # what is shown is written above the line, not by the handler
+
+    def run(self, *jobs: tuple[int, str]) -> None:
+        for number, rule in jobs:
+            self.say("", event="job_info", jobid=number, rule_name=rule)
+            self.say("", event="job_finished", job_id=number)
+
+
+@pytest.fixture
+def screen(tmp_path):
+    return Screen(tmp_path)
+
+
+def test_a_log_has_a_line_a_phase(screen):
+    screen.say("Building DAG of jobs...")
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    screen.say("Select jobs to execute...")
+    screen.run((1, "simulate"))
+    assert screen.text == ""
+    screen.run((2, "simulate"), (3, "collect"), (4, "figures_e"), (5, "report"), (0, "all"))
+    assert screen.text.splitlines() == [
+        "[runs] all 200 done after 0:00",
+        "[tables] done after 0:00",
+        "[figures] done after 0:00",
+        "[pages] done after 0:00",
+    ]
+
+
+def test_messages_of_calls_without_jobs_are_kept(screen):
+    screen.say("Building DAG of jobs...")
+    screen.say("Nothing to be done (all requested files are present and up to date).")
+    screen.say("Report created: report.html.")
+    assert screen.text.splitlines() == [
+        "Nothing to be done (all requested files are present and up to date).",
+        "Report created: report.html.",
+    ]
+
+
+def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen):
+    screen.jobs[0].path.write_text("done")
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    screen.say("...", logging.ERROR, event="job_error", rule_name="simulate", log=["logs/b.log"])
+    screen.say("RuleException: ...", logging.ERROR, event="error", exception="RuleException")
+    screen.say(
+        "WorkflowError:\nAt least one job did not complete successfully.", logging.ERROR, event="error"
+    )
+    screen.say("a disk is slow", logging.WARNING)
+    screen.terminal.end(failed=True)
+    assert screen.text.splitlines() == [
+        "Error in a job of rule simulate; its log: logs/b.log",
+        "a disk is slow",
+        "Stopped by the error above; 1 of 2 shards are kept. Call again to go on.",
+    ]
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "message"])
+def test_an_interrupt_is_no_error_of_its_jobs(screen, way):
+    heard: list[int] = []
+    outside = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        screen.terminal.start()
+        if way == "Ctrl-C":
+            signal.raise_signal(signal.SIGINT)
+            assert heard == [signal.SIGINT]  # Snakemake ends the run as ever
+    finally:
+        signal.signal(signal.SIGINT, outside)
+    if way == "message":
+        screen.say("Terminating processes on user request, this might take some time.")
+    screen.say("...", logging.ERROR, event="job_error", rule_name="simulate", log=["logs/b.log"])
+    screen.terminal.end(failed=True)
+    assert screen.text == "Interrupted; 0 of 2 shards are kept. Call again to go on.\n"
+
+
+def test_time_left_is_of_everything_and_by_the_pace(screen):
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    phase, part, text = screen.terminal.state(4.0)
+    assert (phase, part) == ("runs", 0.0)
+    assert text == "0 of 200 runs, 0 runs/s, about 0:40 left for everything"  # as expected before
+    screen.jobs[1].path.with_name("b.nc.progress").write_text("50")
+    phase, part, text = screen.terminal.state(9.0)
+    assert part == pytest.approx(0.45 * 10 / 40)  # of the work of runs, not of their number
+    assert text == "50 of 200 runs, 6 runs/s, about 1:11 left for everything"  # twice as slow as expected
+    for job in screen.jobs:
+        job.path.write_text("done")
+    screen.run((1, "simulate"), (2, "simulate"), (3, "collect"))
+    phase, part, text = screen.terminal.state(30.0)
+    assert phase == "figures"
+    assert part == pytest.approx((10 + 30 / 3) / 40)
+    assert text == "2 of 3 jobs left, about 0:30 left for everything"
+
+
+def test_runs_of_an_earlier_call_do_not_count_for_the_pace(tmp_path):
+    (tmp_path / "a.nc").write_text("done")
+    screen = Screen(tmp_path)
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    (tmp_path / "b.nc.progress").write_text("50")
+    _, part, text = screen.terminal.state(10.0)
+    assert part == pytest.approx(0.5 * 10 / 40)
+    assert text.startswith("150 of 200 runs, 5 runs/s, ")
+
+
+def test_a_terminal_has_one_line_that_goes_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(terminal, "INTERVAL", 0.001)
+    screen = Screen(tmp_path, live=True)
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    screen.terminal.start()
+    while "about 0:40 left for everything" not in screen.text:
+        assert screen.terminal._thread.is_alive()
+    screen.say("a disk is slow", logging.WARNING)
+    screen.terminal.end(failed=False)
+    assert "a disk is slow\n" in screen.text
+    assert screen.text.endswith("\x1b[2K")  # the line is erased
+    assert screen.text.count("\n") < 5
+
+
+def test_a_quiet_run_says_errors_alone(screen):
+    screen.terminal.quiet = True
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    screen.terminal.start()
+    screen.run((1, "simulate"), (2, "simulate"))
+    assert screen.text == ""
+    screen.say("a disk is slow", logging.WARNING)
+    assert screen.text == "a disk is slow\n"
+    screen.terminal.end(failed=False)

@@ -184,6 +184,37 @@ def test_where_there_is_no_archive_there_is_one_line(command, tmp_path):
     assert text.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verfy"], "ntk-core: there is no command verfy; allowed: export, merge, describe, claims, exact, "
+         "verify, replay; did you mean verify?; see: ntk-core --help"),
+        (["exact"], "ntk-core exact: missing option '--m'; see: ntk-core exact --help"),
+        (["exact", "--m", "x"], "ntk-core exact: invalid value for '--m': "),
+        (["exact", "--law"], "ntk-core exact: no such option: --law"),
+        (["describe", "/no/such"], "ntk-core describe: invalid value for 'path': dir '/no/such' does not"),
+        (["verify", "/no/such"], "ntk-core verify: invalid value for 'path': dir '/no/such' does not"),
+        (["merge", "/no/such", "/no", "--to", "/x"], "ntk-core merge: invalid value for 'first': dir "),
+        (["describe", ROOT / "README.md"], "ntk-core describe: invalid value for 'path': dir "),
+    ],
+)  # fmt: skip
+def test_a_call_that_cannot_be_read_gets_one_line(arguments, message):
+    code, text = call(*arguments)
+    assert code == 2
+    assert text.startswith(message)
+    assert text.count("\n") == 1
+
+
+def test_version_and_help_are_no_errors():
+    from ntk_core import __version__
+
+    assert call("--version") == (0, f"ntk-core {__version__}\n")
+    code, text = call()
+    assert code == 0
+    assert text == call("--help")[1]
+    assert "Commands:" in text
+
+
 def test_infinite_numbers_are_null_in_json():
     from ntk_core.cli.common import _plain
 

@@ -3,7 +3,6 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -17,11 +16,11 @@ from ntk_core.workdir.run import RunError, check_start
 
 
 def checked(function, *arguments):
-    """What a function of the library gives; its error as one of Snakemake's, without a traceback."""
+    """What a function of the library gives; its error ends the call, without a line on where it was found."""
     try:
         return function(*arguments)
     except RunError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(str(error))
 
 
 LIBRARY = library_digest()  # tables, figures and pages are remade when it changes

@@ -4,24 +4,63 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
+from typer.core import TyperGroup
 
+from .. import __version__
+from ..laws.queries import allowed_names
 from ..storage.printable import printable
 
+DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
+"""Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""
+
+Folder = typer.Argument(
+    help="the folder of an archive, or of the results of a run", exists=True, file_okay=False
+)
+Results = Annotated[Path, Folder]
+
+BAD_CALL: Any = typer.BadParameter.__mro__[1]
+"""Typer's error for any call that it cannot read: an unknown command or option, a missing or bad value."""
+
+
+class Commands(TyperGroup):
+    """The commands; a call that cannot be read ends like any other error, with one line and exit code 2."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run the command line; without arguments show the help."""
+        arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            code = super().main(arguments, *more, **options | {"standalone_mode": False})
+        except BAD_CALL as error:
+            command = error.ctx.command_path if error.ctx else "ntk-core"
+            message = error.format_message().rstrip(".")
+            say(f"{command}: {message[:1].lower()}{message[1:]}; see: {command} --help", err=True)
+            code = UNREADABLE
+        except typer.Abort:
+            say("ntk-core: interrupted", err=True)
+            code = INTERRUPTED
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called, by its name."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            ctx.fail(f"there is no command {args[0]}; {allowed_names(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
-    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    cls=Commands,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
-DIFFERENT, UNREADABLE = 1, 2
-"""Exit codes: the archive differs from its manifest or recomputed runs; it cannot be read, or a bad call."""
-
-Results = Annotated[
-    Path, typer.Argument(help="the folder of an archive, or of the results of a run", show_default=True)
-]
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 
@@ -54,8 +93,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"ntk-core {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version and exit")
+    ] = False,
+) -> None:
     """Describe an archive of results, verify it, and recompute any single run of it.
 
     Nothing is written into the archive.

@@ -37,8 +37,10 @@ def export(
 
 @app.command()
 def merge(
-    first: Annotated[Path, typer.Argument(help="the folder of an archive, or of the results of a run")],
-    second: Annotated[Path, typer.Argument(help="another, of the same experiments")],
+    first: Results,
+    second: Annotated[
+        Path, typer.Argument(help="another, of the same experiments", exists=True, file_okay=False)
+    ],
     to: Annotated[Path, typer.Option(help="the new folder of the merged archive")],
 ) -> None:
     """Merge two archives that are parts of one grid.

@@ -29,8 +29,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     colours = sns.color_palette("colorblind", len(POINTS))
     figure, axes = plt.subplots(1, 4, figsize=(12.4, 4.1), sharey=True, layout="constrained")
     for ax, (quantity, title) in zip(axes, PANELS.items(), strict=True):
-        ax.axhspan(1.0, 3.0 / delta, color="0.93", zorder=0)
-        ax.axhline(1.0, color="0.3", linewidth=1.0)
+        ax.axhspan(1.0, 3.0 / delta, color=style.SHADE, zorder=0)
+        ax.axhline(1.0, color=style.MUTED, linewidth=1.0)
         for label, colour, dashes in zip(labels, colours, ("-", "--", "-.", ":"), strict=True):
             ratio = failure_ratio(quantity, *labels[label], delta)
             if np.isfinite(ratio).any():
@@ -38,11 +38,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.set(xscale="log", yscale="log", ylim=(MIN_RATIO, 3.0 / delta), title=title, xlabel=r"$\|x\|$")
         ax.set_xlim(NORMS[0] / 2, NORMS[-1] * 2)
         if len(ax.lines) == 1:
-            ax.text(1.0, 3e-3, f"below {MIN_RATIO:g} everywhere", ha="center", fontsize="small", color="0.3")
+            ax.text(1.0, 3e-3, f"below {MIN_RATIO:g} everywhere", ha="center", fontsize="small", color=style.MUTED)
         ax.set_xticks([1e-4, 1e-2, 1, 1e2, 1e4])
         ax.minorticks_off()
     axes[0].set_ylabel(r"probability that the bound fails / $\delta$")
-    axes[0].text(NORMS[0], 1.6, "fails too often", fontsize="small", color="0.3")
+    axes[0].text(NORMS[0], 1.6, "fails too often", fontsize="small", color=style.MUTED)
     style.legend_of_all(axes, list(labels))
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "

@@ -63,7 +63,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array) -> None:
     """Ratios of every rung, to the exact quantile as lines over `x`, as measured as circles at `points`."""
-    ax.axhline(1.0, color="0.6", linewidth=1.0)
+    ax.axhline(1.0, color=style.MUTED, linewidth=1.0)
     for name in RUNGS:
         line_style = style.BOUND_STYLES[name]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -75,5 +75,5 @@ def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], poin
             measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
             ax.plot(
                 points, measured, linestyle="none", marker="o", color=line_style["color"],
-                markerfacecolor="white",
+                markerfacecolor=style.GROUND,
             )  # fmt: skip

@@ -12,8 +12,8 @@ from ..claims.headlines import headline
 from . import style
 
 _LEVELS = {
-    "--": Line2D([], [], color="0.4", linewidth=1.1, linestyle="--", label="ceiling for wide networks"),
-    "-": Line2D([], [], color="0.4", linewidth=1.1, label="limit of the mean"),
+    "--": Line2D([], [], color=style.MUTED, linewidth=1.1, linestyle="--", label="ceiling for wide networks"),
+    "-": Line2D([], [], color=style.MUTED, linewidth=1.1, label="limit of the mean"),
 }
 """Entries of the legend for the levels, by their dashes."""
 

@@ -34,8 +34,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     for ax, law in zip(axes[0], laws, strict=True):
         law_rates = error.sel(perturbation=law)
         k = float(law_rates["exponent"].values.flat[0])
-        ax.axhline(-k, color="0.6", linewidth=1.0)
-        for statistic, colour in zip([typical_statistic(law), *levels], ["0.15", *colours], strict=True):
+        ax.axhline(-k, color=style.MUTED, linewidth=1.0)
+        for statistic, colour in zip([typical_statistic(law), *levels], [style.INK, *colours], strict=True):
             row = law_rates.sel(statistic=statistic)
             value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
             label = _label(statistic)

@@ -81,6 +81,6 @@ def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
     visible = resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
     if visible.any():
         ax.errorbar(
-            x[visible], value[visible], bar[:, visible], marker="o", color="0.15",
+            x[visible], value[visible], bar[:, visible], marker="o", color=style.INK,
             markersize=5.5, linewidth=1.2, capsize=2, label="training",
         )  # fmt: skip

@@ -32,10 +32,28 @@ from ..network import Array
 from ..storage.atomic import replacing
 from ..theory.moments import CANCELLING_EXPONENT, EXPONENT
 
+INK = "#1b1f24"
+"""Neutral colour of text, axes and bounds, 16:1 on white."""
+
+MUTED = "#5c6470"
+"""Neutral colour of captions, reference lines and their names, 6:1 on white."""
+
+GRID = "#e3e6ea"
+"""Neutral colour of the grid."""
+
+SHADE = "#f1f3f5"
+"""Neutral colour of a shaded region."""
+
+GROUND = "#ffffff"
+"""Ground of PNG and PDF and filling of open markers; an SVG has none of its own."""
+
+NEUTRAL = {"ink": INK, "muted": MUTED, "grid": GRID, "shade": SHADE, "ground": GROUND}
+"""The colours that a page with another ground replaces in an SVG. All others have 3:1 on white and #121212."""
+
 BOUND_STYLES: dict[str, dict[str, Any]] = {
-    "printed": {"color": "0.15", "linestyle": "-", "label": "bound as printed"},
-    "sharp": {"color": "0.15", "linestyle": (0, (5, 2)), "label": "sharp bound"},
-    "binomial": {"color": "0.15", "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
+    "printed": {"color": INK, "linestyle": "-", "label": "bound as printed"},
+    "sharp": {"color": INK, "linestyle": (0, (5, 2)), "label": "sharp bound"},
+    "binomial": {"color": INK, "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
 }
 
 PNG_SCALE = 160 / 96
@@ -48,6 +66,9 @@ def context() -> Iterator[None]:
     mpl.use("agg")
     settings: Any = {
         "svg.hashsalt": "ntk-core",
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
         "figure.dpi": 100,
         "axes.titlesize": "medium",
         "axes.titley": 1.0,  # fixed: matplotlib need not measure it against the ticks at each drawing
@@ -56,17 +77,25 @@ def context() -> Iterator[None]:
         "lines.markersize": 4.5,
     }
     with (
-        sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92"}),
+        sns.axes_style("ticks", {"axes.grid": True, "grid.color": GRID}),
         sns.plotting_context("paper", font_scale=1.1),
         mpl.rc_context(settings),
     ):
         yield
 
 
+LAW_COLOURS = ("#0173b2", "#d55e00", "#029e73", "#c43a86", "#7a6cc5", "#8c6d1f", "#2b8a9e", "#a0592b")
+"""Colours of the laws, with 3:1 on white and on #121212, apart for the colour-blind where there are three."""
+
+
+def _palette(count: int) -> list[str]:
+    return [LAW_COLOURS[i % len(LAW_COLOURS)] for i in range(count)]
+
+
 def law_colours(laws: Sequence[str]) -> dict[str, Any]:
     """A colour for each displacement law, the same in every figure."""
     order = [*LAWS, *(law for law in laws if law not in LAWS)]
-    return dict(zip(order, sns.color_palette("colorblind", len(order)), strict=True))
+    return dict(zip(order, _palette(len(order)), strict=True))
 
 
 def law_marker(law: str) -> str:
@@ -79,7 +108,7 @@ def reference_slopes(ax: Axes, m: Array, anchor: float) -> None:
     ends = np.array([m.min(), m.max()], dtype=np.float64)
     for k, label, dashes in ((EXPONENT, "slope −1/2", "-"), (CANCELLING_EXPONENT, "slope −3/4", "-.")):
         line = anchor * (ends / ends[0]) ** -k
-        ax.plot(ends, line, color="0.6", linewidth=1.0, linestyle=dashes, zorder=1, label=label)
+        ax.plot(ends, line, color=MUTED, linewidth=1.0, linestyle=dashes, zorder=1, label=label)
 
 
 def width_axis(ax: Axes, m: Array) -> None:
@@ -110,7 +139,7 @@ def caption(figure: Figure, headline: str, text: str) -> None:
     """
     width, height = figure.get_size_inches()
     title = figure.suptitle(headline, x=0.01, ha="left", fontsize="large", fontweight="bold")
-    reading = figure.supxlabel(text, x=0.01, ha="left", fontsize="small", color="0.25")
+    reading = figure.supxlabel(text, x=0.01, ha="left", fontsize="small", color=MUTED)
     for label, usual in ((title, 1), (reading, 2)):
         lines = _wrapped(label, 0.98 * width)
         label.set_text("\n".join(lines))
@@ -259,7 +288,7 @@ def legend_of_all(axes: Sequence[Axes], first: Sequence[str] = ()) -> None:
 
 def empty_panel(ax: Axes, text: str) -> None:
     """Say why nothing is drawn, on an axis without numbers."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", fontsize="small", color=MUTED)
     ax.tick_params(axis="y", which="both", left=False, labelleft=False)
 
 
@@ -311,7 +340,7 @@ def trained_provenance(table: xr.Dataset) -> str:
 def write(figure: Figure, paths: Sequence[Path]) -> None:
     """Write the figure to each path, atomically, without dates or random identifiers; close it.
 
-    It is drawn once, as SVG. PDF and PNG are converted from that: to draw them takes five times as long.
+    It is drawn once, as SVG without a ground. PDF and PNG are converted from that on white: to draw them takes five times as long.
     """
     import vl_convert
 
@@ -321,11 +350,13 @@ def write(figure: Figure, paths: Sequence[Path]) -> None:
     figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     svg = drawing.getvalue()
+    ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'
+    opaque = svg.replace('<g id="figure_1">', f'{ground}<g id="figure_1">', 1)
     for path in paths:
         with replacing(path) as temporary_path:
             if path.suffix == ".pdf":
-                temporary_path.write_bytes(vl_convert.svg_to_pdf(svg))
+                temporary_path.write_bytes(vl_convert.svg_to_pdf(opaque))
             elif path.suffix == ".png":
-                temporary_path.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
+                temporary_path.write_bytes(vl_convert.svg_to_png(opaque, scale=PNG_SCALE))
             else:
                 temporary_path.write_text(svg, encoding="utf-8")

@@ -44,7 +44,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             training = cell["training_rms"].values
             seen = resolved(training, m, style.alpha_hat(table.sel(steps=time)))
             ax.plot(
-                m[seen], training[seen], marker="o", markerfacecolor="white", linestyle=":", linewidth=0.9,
+                m[seen], training[seen], marker="o", markerfacecolor=style.GROUND, linestyle=":", linewidth=0.9,
                 color=colour,
             )  # fmt: skip
             limit, k = rate["constant_limit"].item(), rate["exponent"].item()

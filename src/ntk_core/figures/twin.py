@@ -80,7 +80,7 @@ def _distances(ax: Axes, table: xr.Dataset) -> None:
         visible = resolved(training, m, style.alpha_hat(cell))
         if visible.any():
             ax.plot(
-                m[visible], training[visible], marker="o", markerfacecolor="white", linestyle=":",
+                m[visible], training[visible], marker="o", markerfacecolor=style.GROUND, linestyle=":",
                 linewidth=1.2, color=colours[int(time)],
             )  # fmt: skip
     if np.isfinite(lowest):

@@ -6,17 +6,12 @@ import re
 
 import pytest
 
-from ntk_core.pages.findings.colours import PAPER, contrast, dark_form, light_form, style_sheet
+from ntk_core.pages.findings.colours import DARK, LIGHT, NEUTRAL, contrast, on_ground, rgb, style_sheet
 from ntk_core.pages.findings.drawing import Drawings
+from ntk_core.pages.findings.embedding import asset
 from ntk_core.pages.findings.panels import Layout
 
 from .article import render
-
-
-def rgb(colour: str | int) -> tuple[float, float, float]:
-    text = colour if isinstance(colour, str) else f"{colour:06x}"
-    red, green, blue = (int(text[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    return red, green, blue
 
 
 def test_contrast_is_that_of_the_guidelines():
@@ -24,27 +19,35 @@ def test_contrast_is_that_of_the_guidelines():
     assert contrast(rgb("767676"), rgb("ffffff")) == pytest.approx(4.54, abs=0.005)
 
 
+@pytest.mark.parametrize("ground", [LIGHT, DARK])
 @pytest.mark.parametrize("colour", ["0173b2", "443983", "7a2e70", "d55e00", "029e73", "000080", "ff0000"])
-def test_a_dark_form_is_readable_and_of_the_same_hue(colour):
-    dark = rgb(dark_form(colour))
-    assert contrast(dark, rgb(PAPER[1])) >= 4.5
+def test_a_colour_is_readable_on_either_ground_and_keeps_its_hue(colour, ground):
+    form = rgb(on_ground(colour, ground))
+    assert contrast(form, rgb(ground)) >= 4.5
     order = sorted(range(3), key=lambda i: rgb(colour)[i])
-    assert sorted(dark) == [dark[i] for i in order]
+    assert sorted(form) == [form[i] for i in order]
+    if contrast(rgb(colour), rgb(ground)) >= 4.5:
+        assert on_ground(colour, ground) == colour
 
 
-def test_ink_and_ground_change_places_in_the_dark():
-    assert dark_form("262626") == "dddad3"
-    assert dark_form("ffffff") == f"{PAPER[1]:06x}"
-    assert light_form("ffffff") == f"{PAPER[0]:06x}"
-    assert contrast(rgb(dark_form("404040")), rgb(PAPER[1])) >= 4.5
-    assert 1.05 < contrast(rgb(dark_form("ebebeb")), rgb(PAPER[1])) < 2  # a grid stays faint
-    assert contrast(rgb(dark_form("d9eaf3")), rgb(PAPER[1])) < 2  # and so does a shaded area
+def test_a_shaded_area_stays_faint():
+    for ground in (LIGHT, DARK):
+        assert 1.0 < contrast(rgb(on_ground("d9eaf3", ground)), rgb(ground)) < 1.5
+
+
+def test_neutral_colours_of_figures_are_those_of_the_page():
+    from ntk_core.figures.style import NEUTRAL as DRAWN
+
+    names = {"ink": "ink", "muted": "soft", "grid": "line", "shade": "panel", "ground": "paper"}
+    assert {colour.removeprefix("#"): names[name] for name, colour in DRAWN.items()} == NEUTRAL
+    style = asset("ntk_core.pages.findings", "page.css")
+    assert re.findall(r"--paper: #(\w+);", style)[:2] == [LIGHT, DARK]
 
 
 def test_every_colour_of_a_page_is_defined_for_light_and_dark(page):
     used = set(re.findall(r"var\(--c-(\w+)\)", page))
     light, dark = page.split("@media screen and (prefers-color-scheme: dark)")[:2]
-    assert len(used) > 5
+    assert len(used) > 3
     assert used == set(re.findall(r"--c-(\w+):", light)) == set(re.findall(r"--c-(\w+):", dark))
     assert style_sheet(["0173b2"]).startswith(":root{--c-0173b2:#0173b2;}")
 
@@ -52,7 +55,7 @@ def test_every_colour_of_a_page_is_defined_for_light_and_dark(page):
 def test_drawings_need_no_right_to_styles_of_their_own(page):
     body = page.partition("<body")[2]
     assert not re.search(r"<style|\sstyle=|#[0-9a-f]{6}\b", body.partition("<script")[0])
-    assert 'fill="var(--c-262626)"' in body
+    assert 'fill="var(--ink)"' in body
 
 
 EVIL = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" onload="evil()">

@@ -55,17 +55,17 @@ def test_it_is_the_first_thing_on_the_page(says, reader):
 
 def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
     assert says(of_slope(-0.5001, -0.5008, -0.4994)) == (
-        "Confirmed: the linearization error falls as $m^{-1/2}$ (slope −0.5001 ± 0.0007 over "
-        rf"$m=2^{{6}}\ldots2^{{12}}$); {REST}"
+        "Confirmed: the linearization error falls as $m^{-1/2}$ (slope −0.5001 ± 0.0007 "
+        f"from $m=2^{{6}}$ to $2^{{12}}$); {REST}"
     )
 
 
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        ((-0.55, -0.7, -0.4), "slope −0.5500 ± 0.1500 over"),  # too wide
-        ((-0.6, -0.61, -0.59), "slope −0.6000 ± 0.0100 over"),  # neither power
-        ((-0.75, -0.76, -0.74), "slope −0.7500 ± 0.0100 over"),  # the other one
+        ((-0.55, -0.7, -0.4), "slope −0.5500 ± 0.1500 from"),  # too wide
+        ((-0.6, -0.61, -0.59), "slope −0.6000 ± 0.0100 from"),  # neither power
+        ((-0.75, -0.76, -0.74), "slope −0.7500 ± 0.0100 from"),  # the other one
         ((-0.5, np.nan, np.nan), "without an interval"),
         ((np.nan, np.nan, np.nan), "no slope from 3 widths"),
     ],

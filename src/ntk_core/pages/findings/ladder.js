@@ -56,7 +56,7 @@ const bounds = (() => {
     return value < 1e-4 ? `10${superscript(Math.round(Math.log10(value)))}` : String(value);
   };
   const digits = (value) => {
-    if (value >= 1e-3) return value.toPrecision(4);
+    if (value >= 1e-4) return value.toPrecision(4);
     const [mantissa, power] = value.toExponential(3).split("e");
     return `${mantissa} × 10${superscript(Number(power))}`;
   };

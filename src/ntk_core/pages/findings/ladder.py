@@ -69,7 +69,7 @@ def exact_quantiles() -> list[list[list[float]]]:
     grid = np.meshgrid(alpha, delta, m.astype(int), indexing="ij")
     values = bound("exact", "linearization_error", grid[2], grid[0], grid[1], 1.0)
     rounded: list[list[list[float]]] = [
-        [[float(f"{v:.12g}") for v in row] for row in by_delta] for by_delta in values
+        [[float(f"{v:.10g}") for v in row] for row in by_delta] for by_delta in values
     ]
     return rounded
 

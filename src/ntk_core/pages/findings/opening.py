@@ -65,7 +65,7 @@ def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
     slope = rate.slope
     if not np.isfinite(slope.value):
         return f"no slope from {'one width' if m.size == 1 else f'{m.size} widths'}", False
-    over = f"over {_widths(int(m.min()), int(m.max()))}"
+    over = _widths(int(m.min()), int(m.max()))
     if slope.lower is None or slope.upper is None:
         return f"slope {number(slope.value, PLACES)} {over}, {main.undecided or 'without an interval'}", False
     half = 0.5 * (slope.upper - slope.lower)
@@ -77,9 +77,9 @@ def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
 
 
 def _widths(least: int, largest: int) -> str:
-    """The range of the widths in one formula, powers of two as such."""
+    """The range of the widths, powers of two as such."""
     first, last = (f"2^{{{m.bit_length() - 1}}}" if m.bit_count() == 1 else str(m) for m in (least, largest))
-    return rf"$m={first}\ldots{last}$"
+    return f"from $m={first}$ to ${last}$"
 
 
 def _over(answer: Answer) -> str:

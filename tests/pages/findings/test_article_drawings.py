@@ -100,16 +100,16 @@ def test_ids_of_drawings_do_not_collide(page):
     assert targets <= set(ids)
 
 
-def axes(number: int, left: float, labelled: bool, legend: str = "") -> str:
+def axes(number: int, left: float, labelled: bool) -> str:
     label = '<g id="text_1"><g transform="translate(20 90) scale(0.1 -0.1)"/></g>' if labelled else ""
     frame = f"M {left} 100 L {left + 80} 100 L {left + 80} 30 L {left} 30 z"
     return f"""<g id="axes_{number}"><g id="patch_2"><path d="{frame}"/></g>
     <g id="matplotlib.axis_1"><g id="text_9"><g transform="translate({left} 115) scale(0.1 -0.1)"/></g></g>
-    <g id="matplotlib.axis_2">{label}</g>{legend}</g>"""
+    <g id="matplotlib.axis_2">{label}</g></g>"""
 
 
 WORDS = """<g id="text_7"><g transform="translate(2 12) scale(0.12 -0.12)"><!-- A title --></g></g>
-<g id="text_8"><!-- What is drawn, --><g transform="translate(2 140) scale(0.1 -0.1)"/><!-- $m=1$ --></g>"""
+<g id="text_8"><!-- What is drawn, --><g transform="translate(2 155) scale(0.1 -0.1)"/><!-- $m=1$ --></g>"""
 
 
 def layout(*parts: str) -> Layout:
@@ -128,13 +128,12 @@ def test_panels_that_share_labels_get_them_each():
     assert second == [(0.0, 25.0, 33.5, 98.5), (133.5, 25.0, 166.5, 98.5)]
 
 
-def test_a_legend_beside_the_panels_is_one_of_its_own():
-    legend = '<g id="legend_1"><g transform="translate(250 60) scale(0.1 -0.1)"/></g>'
-    *_, last, beside = layout(axes(1, 40, True), axes(2, 140, False, legend)).panels()
-    assert last[1][0] + last[1][2] == 245.0
-    assert beside == [(245.0, 45.0, 55.0, 20.0)]
+def test_panels_of_two_rows_are_cut_row_by_row():
+    lower = axes(2, 140, True).replace(" 100", " 130").replace(" 30 ", " 60 ").replace(" 115", " 145")
+    found = layout(axes(1, 40, True), lower)
+    assert [box[1] for (box,) in found.panels()] == [25.0, 55.0]
 
 
-def test_panels_of_several_rows_stay_together():
-    assert layout(axes(1, 40, True), axes(2, 140, False).replace("30", "31")).panels() == []
+def test_one_panel_stays_whole():
     assert layout(axes(1, 40, True)).panels() == []
+    assert layout().whole == "0 0.0 300 160.0"

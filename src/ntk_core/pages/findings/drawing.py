@@ -27,7 +27,7 @@ PAINT = {
 }  # fmt: skip
 """What a drawing may hold. Anything else is left out, so that nothing in it can load or run anything."""
 
-SCALE = 1.25
+SCALE = 1.5
 """Pixels of a narrow screen for each unit of a drawing, where a panel does not fill the line."""
 
 _LINK = "{http://www.w3.org/1999/xlink}href"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from xml.etree.ElementTree import Element
 
 Box = tuple[float, float, float, float]
@@ -22,76 +23,76 @@ _PLACE = re.compile(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)(.*?)scale\(([\d.]+)")
 
 @dataclass(frozen=True)
 class Panel:
-    """Axes of a drawing: the left end of what belongs to them and their left edge, whether they have ticks
-    with labels of their own, and left end, top and bottom of a legend to their right.
+    """Axes of a drawing: the left end of what belongs to them, their left edge, and whether they have ticks
+    with labels of their own.
     """
 
     left: float
     edge: float
     labelled: bool
-    legend: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Panels side by side, from left to right, between two heights."""
+
+    top: float
+    bottom: float
+    panels: list[Panel]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The part of a drawing that holds its panels, the panels from left to right, and its reading.
+    """The rows of panels of a drawing, its width and height, and its reading.
 
-    The reading is the text below the panels, which leaves the drawing, as does the headline above them.
+    The reading is the text below the panels. It leaves the drawing, as does the headline above them.
     """
 
-    top: float
-    bottom: float
     width: float
-    axes: list[Panel]
+    height: float
+    rows: list[Row]
     reading: str
 
     @classmethod
     def of(cls, root: Element) -> Layout:
         """The layout of a drawing, whose headline and reading are taken out of it."""
-        width, height = (_NUMBERS.findall(root.get("viewBox", "0 0 0 0")) + ["0"] * 4)[2:4]
+        width, height = map(float, (_NUMBERS.findall(root.get("viewBox", "")) + ["0"] * 4)[2:4])
         figure = next((child for child in root if tag(child) == "g"), root)
         framed = [(child, _frame(child)) for child in figure if child.get("id", "").startswith("axes_")]
         axes = {child: frame for child, frame in framed if frame}
-        frames = list(axes.values())
-        rows = {round(frame[1]) for frame in frames}
-        if len(rows) != 1:  # none, or several rows
-            return cls(0.0, float(height), float(width), [], "")
-        top, bottom = min(f[1] for f in frames), max(f[3] for f in frames)
-        reading = ""
-        for child in [child for child in figure if child.get("id", "").startswith("text_")]:
-            baselines = [y for _, y, _, _ in _lines(child)]
-            if baselines and (max(baselines) < top or min(baselines) > bottom):
-                reading = " ".join(_words(child)) if min(baselines) > bottom else reading
-                figure.remove(child)
-        lines = [line for child in figure for line in _lines(child)]
-        top = min([top, *(y - ASCENT * size for _, y, size, _ in lines)]) - MARGIN
-        bottom = max([bottom, *(y + DESCENT * size for _, y, size, _ in lines)]) + MARGIN
-        panels = [_panel(ax, frame) for ax, frame in axes.items()]
-        return cls(top, bottom, float(width), panels, reading)
+        if not axes:
+            return cls(width, height, [], "")
+        reading = _take_words(figure, axes)
+        rows = [
+            _row({ax: axes[ax] for ax in row})
+            for _, row in groupby(sorted(axes, key=lambda ax: axes[ax][1::-1]), lambda ax: round(axes[ax][1]))
+        ]
+        return cls(width, height, rows, reading)
 
     @property
     def whole(self) -> str:
         """The view box of all panels."""
-        return f"0 {self.top:.1f} {self.width:g} {self.bottom - self.top:.1f}"
+        top, bottom = (self.rows[0].top, self.rows[-1].bottom) if self.rows else (0.0, self.height)
+        return f"0 {top:.1f} {self.width:g} {bottom - top:.1f}"
 
     def panels(self) -> list[list[Box]]:
-        """For each panel its parts: the labels of the first one, if they are its own too, and itself."""
-        if len(self.axes) < 2:
-            return []
-        first, rows = self.axes[0], []
-        for panel, after in zip(self.axes, [*self.axes[1:], None], strict=True):
-            end = min(after.left, after.edge - TICK) if after else self.width
-            right = panel.legend[0] - MARGIN if panel.legend else end
-            labels = [] if panel.labelled else [self._part(0.0, first.edge - TICK)]
-            left = panel.left if panel.labelled else panel.edge - TICK
-            rows.append([*labels, self._part(0.0 if panel is first else left, right)])
-            if panel.legend:
-                left, top, bottom = panel.legend
-                rows.append([_box(left - MARGIN, top - MARGIN, end, bottom + MARGIN)])
-        return rows
+        """For each panel its parts: the labels of its row's first one, if they are its own too, and itself.
 
-    def _part(self, left: float, right: float) -> Box:
-        return _box(left, self.top, right, self.bottom)
+        None of a drawing with one panel.
+        """
+        if sum(len(row.panels) for row in self.rows) < 2:
+            return []
+        return [list(boxes) for row in self.rows for boxes in self._of(row)]
+
+    def _of(self, row: Row) -> Iterator[tuple[Box, ...]]:
+        first = row.panels[0]
+        for panel, after in zip(row.panels, [*row.panels[1:], None], strict=True):
+            right = min(after.left, after.edge - TICK) if after else self.width
+            if panel is first or panel.labelled:
+                yield (_box(0.0 if panel is first else panel.left, row.top, right, row.bottom),)
+            else:
+                labels = _box(0.0, row.top, first.edge - TICK, row.bottom)
+                yield labels, _box(panel.edge - TICK, row.top, right, row.bottom)
 
 
 def tag(element: Element) -> str:
@@ -99,21 +100,34 @@ def tag(element: Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-def _box(left: float, top: float, right: float, bottom: float) -> Box:
-    return round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1)
+def _take_words(figure: Element, axes: Mapping[Element, Box]) -> str:
+    """Take the texts above and below all axes out of the figure; returns what those below say."""
+    top, bottom = min(frame[1] for frame in axes.values()), max(frame[3] for frame in axes.values())
+    reading: list[str] = []
+    for child in [child for child in figure if child.get("id", "").startswith("text_")]:
+        baselines = [y for _, y, _, _ in _lines(child)]
+        if baselines and (max(baselines) < top or min(baselines) > bottom):
+            reading += _words(child) if min(baselines) > bottom else []
+            figure.remove(child)
+    return " ".join(reading)
+
+
+def _row(axes: Mapping[Element, Box]) -> Row:
+    lines = [line for ax in axes for line in _lines(ax)]
+    top = min([frame[1] for frame in axes.values()] + [y - ASCENT * size for _, y, size, _ in lines])
+    bottom = max([frame[3] for frame in axes.values()] + [y + DESCENT * size for _, y, size, _ in lines])
+    return Row(top - MARGIN, bottom + MARGIN, [_panel(ax, frame) for ax, frame in axes.items()])
 
 
 def _panel(ax: Element, frame: Box) -> Panel:
     vertical = [child for child in ax if child.get("id", "").startswith("matplotlib.axis_")][1:2]
     labels = [line for axis in vertical for line in _lines(axis)]
     left = min([frame[0], *(x - size * turned for x, _, size, turned in labels)])
-    corners = [
-        corner for child in ax if child.get("id", "").startswith("legend_") for corner in _corners(child)
-    ]
-    xs, ys = ([corner[i] for corner in corners] for i in (0, 1))
-    beside = bool(xs) and min(xs) > frame[2]
-    legend = (min(xs), min(ys), max(ys)) if beside else None
-    return Panel(left - MARGIN / 2, frame[0], bool(labels), legend)
+    return Panel(left - MARGIN / 2, frame[0], bool(labels))
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> Box:
+    return round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1)
 
 
 def _frame(ax: Element) -> Box | None:
@@ -124,16 +138,6 @@ def _frame(ax: Element) -> Box | None:
             x, y = numbers[::2], numbers[1::2]
             return (min(x), min(y), max(x), max(y)) if x and y else None
     return None
-
-
-def _corners(element: Element) -> Iterator[tuple[float, float]]:
-    """Places of the texts and lines of a legend."""
-    for x, y, size, _ in _lines(element):
-        yield from ((x, y - ASCENT * size), (x, y))
-    for path in element.iter():
-        if tag(path) == "path" and path.get("id") is None and path.get("d", "").startswith("M"):
-            numbers = [float(number) for number in _NUMBERS.findall(path.get("d", ""))]
-            yield min(numbers[::2]), min(numbers[1::2])
 
 
 def _lines(element: Element) -> Iterator[tuple[float, float, float, bool]]:

@@ -29,7 +29,7 @@ def test_the_first_screen_holds_the_answer_and_the_whole_first_figure(visit, sch
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 800
         assert box["x"] + box["width"] <= 1280
-    assert figure.bounding_box()["width"] > 800
+    assert figure.bounding_box()["width"] > 600
 
 
 @in_browser

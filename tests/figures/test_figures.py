@@ -194,7 +194,7 @@ def test_means_of_few_runs_have_no_bars_and_the_texts_say_why(tables):
         drawn = figure.draw(*tables["few"])
         plt.close(drawn)
         assert why in " ".join(drawn._supxlabel.get_text().split())
-        assert not re.search("nan|±", " ".join(ax.get_title() for ax in drawn.axes))
+        assert not re.search("nan|±", " ".join(ax.get_title("left") for ax in drawn.axes))
     bars = [bar for container in drawn.axes[0].containers for bar in container.lines[2][0].get_segments()]
     assert bars
     assert all(np.size(segment) == 0 for segment in bars)

@@ -182,7 +182,7 @@ def check_failure(text, table, rates):
         drawn = module("failure").draw(table, rates)
     plt.close(drawn)
     failing = {
-        ax.get_title().split(" (")[0] + ("" if "Lemma" not in ax.get_title() else ax.get_title()[-9:-2])
+        (title := ax.get_title("left")).split(" (")[0] + ("" if "Lemma" not in title else title[-9:-2])
         for ax in drawn.axes
         if any(np.nanmax(line.get_ydata()) > 1.0 for line in ax.lines[1:])
     }
@@ -350,6 +350,14 @@ def test_runs_that_diverged_are_said_instead_of_a_finding(tables):
     assert headline("training_rate", still, rates) == "$E=0$ in every run"
 
 
+def drawn_on(box, line) -> bool:
+    """Whether a line, as far as it is inside its panel, crosses the box of a text."""
+    path = line.get_transform().transform_path(line.get_path())
+    if line.get_clip_on():
+        path = path.clip_to_bbox(line.axes.bbox)
+    return bool(path.vertices.size) and path.intersects_bbox(box, filled=False)
+
+
 def texts_of(drawn) -> list[Text]:
     """All that is written; of tick labels those inside their axis, as others are not drawn."""
     ticks = {
@@ -390,6 +398,10 @@ def test_texts_lie_inside_the_canvas_and_apart_and_nothing_is_empty(tables, name
                 width = min(box.x1, beside.x1) - max(box.x0, beside.x0)
                 height = min(box.y1, beside.y1) - max(box.y0, beside.y0)
                 assert min(width, height) < 2.0, (figure, one.get_text(), other.get_text())
+        lines = [line for ax in drawn.axes for line in (*ax.lines, *ax.artists)]
+        for text, box in texts:
+            crossed = [line.get_label() for line in lines if drawn_on(box.padded(-1.0), line)]
+            assert not crossed, (figure, text.get_text(), crossed)
         for ax in drawn.axes:
             drawn_at = [line.get_xdata() for line in ax.lines if isinstance(line.get_xdata(), np.ndarray)]
             assert figure == "failure" or np.unique(np.concatenate(drawn_at)).size > 1, figure

@@ -65,11 +65,11 @@ def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path
         raise ValueError(
             f"figure {name!r} has nothing to show: there is one value of {' and '.join(AXES[name])}"
         )
-    from . import style  # seaborn takes a second to import
+    from . import files, style  # seaborn takes a second to import
 
     with style.context():
         figure = _module(name).draw(table, rates)
-        style.write(figure, [Path(path) for path in paths])
+        files.write(figure, [Path(path) for path in paths])
 
 
 def _module(name: str) -> ModuleType:

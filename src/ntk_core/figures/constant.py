@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +13,7 @@ from ..claims.headlines.words import nearest_to_one
 from ..laws.moments import cancels, limit, typical_statistic
 from ..theory.bounds import bound
 from . import style
+from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -25,26 +26,22 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     delta = float(table["delta"].values.min())
     laws = list(rates["perturbation"].values)
     several = rates.sizes["alpha"] > 1, table.sizes["x_norm"] > 1
-    figure, axes = plt.subplots(
-        1, sum(several), figsize=(4.7 * sum(several) + 1.8, 4.2), squeeze=False, layout="constrained"
-    )
+    panels = Panels(sum(several), columns=2, height=2.6)
     text = rf"At $m$ = {style.width_label(m)}, $d$ = {d}. "
     if several[0]:
-        _against_radius(axes[0, 0], rates.sel(quantity="linearization_error", d=d))
+        _against_radius(panels, panels.axes[0], rates.sel(quantity="linearization_error", d=d))
         lines = [words for law, words in _THEORY.items() if law in laws]
         text += f"Against the radius: {style.typical(laws)} of $E$ measured"
         text += f", lines from theory ({', '.join(lines)}). " if lines else ". "
     if several[1]:
-        _against_norm(
-            axes[0, -1], table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m, delta=delta)
-        )
+        cell = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m, delta=delta)
+        _against_norm(panels, panels.axes[-1], cell)
         text += (
-            rf"Against the norm: the {1 - delta:.4g}-quantile at $\alpha$ = {alpha:g}, measured at "
+            rf"Against the norm: the {style.level_label(delta)} at $\alpha$ = {alpha:g}, measured at "
             r"$\|x\|$ = 1, and the bounds at the same level. "
         )
     text += style.provenance(table, bars=several[0])
-    style.caption(figure, headline("constant", table, rates), text)
-    return figure
+    return panels.finish(headline("constant", table, rates), text)
 
 
 _THEORY = {
@@ -54,54 +51,43 @@ _THEORY = {
 }
 
 
-def _against_radius(ax: Axes, rates: xr.Dataset) -> None:
+def _against_radius(panels: Panels, ax: Axes, rates: xr.Dataset) -> None:
     """Constants in front of m^{-k} against α, with theory as lines."""
     alphas, d = rates["alpha"].values, int(rates["d"])
     laws = list(rates["perturbation"].values)
-    colours = style.law_colours(laws)
-    fine = np.geomspace(alphas.min() / 1.3, alphas.max() * 1.3, 60)
+    colours, markers = style.law_colours(laws), {law: style.law_marker(law) for law in laws}
+    labels = {law: f"{law}, $m^{{{'3/4' if cancels(law) else '1/2'}}}E$" for law in laws}
+    fine = np.geomspace(alphas.min() / 1.2, alphas.max() * 1.2, 60)
     for law in laws:
-        point = rates.sel(perturbation=law, statistic=typical_statistic(law))
-        value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
-        ax.errorbar(
-            alphas, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,
-            marker=style.law_marker(law), color=colours[law],
-            label=rf"{law}, $m^{{{'3/4' if cancels(law) else '1/2'}}}E$",
-        )  # fmt: skip
-        ax.plot(
-            fine,
-            [limit(law, "linearization_error", d, a, typical_statistic(law)) for a in fine],
-            color=colours[law],
-            linewidth=1.1,
-        )
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel=r"radius $\alpha$",
-        ylabel=rf"$m^k\cdot$ {style.typical(laws).replace('root mean square', 'rms')} of $E$",
-    )
-    style.value_ticks(ax)
-    ax.set_xticks(alphas, [f"{a:g}" for a in alphas])
-    ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
-    ax.legend()
+        statistic = typical_statistic(law)
+        point = rates.sel(perturbation=law, statistic=statistic)
+        points = point[["constant", "constant_lower", "constant_upper"]].to_dataframe().reset_index()
+        theory = [limit(law, "linearization_error", d, a, statistic) for a in fine]
+        line = pd.DataFrame({"alpha": fine, "constant": theory, "perturbation": law})
+        panels.curves(ax, line, "alpha", "constant", "perturbation", colours, labels, linewidth=1.2)
+        panels.points(ax, points, "alpha", "constant", "perturbation", colours, labels, markers)
+    ax.set(yscale="log", xlabel=r"radius $\alpha$")
+    ax.set_ylabel(rf"$m^k\cdot$ {style.typical(laws).replace('root mean square', 'rms')} of $E$")
+    style.at_values(ax, alphas)
+    panels.name_ends([ax])
 
 
-def _against_norm(ax: Axes, cell: xr.Dataset) -> None:
+def _against_norm(panels: Panels, ax: Axes, cell: xr.Dataset) -> None:
     """√m times quantile and bounds of a cell against ‖x‖."""
     x_norm, m = cell["x_norm"].values, int(cell["m"])
     laws = list(cell["perturbation"].values)
     colours = style.law_colours(laws)
+    measured = (np.sqrt(m) * cell["quantile"] * cell["x_norm"]).rename("value").to_dataframe().reset_index()
     for law in laws:
-        measured = np.sqrt(m) * x_norm * cell["quantile"].sel(perturbation=law).item()
-        ax.plot(x_norm, measured, linewidth=1.1, marker=style.law_marker(law), color=colours[law], label=law)
+        rows = measured[measured["perturbation"] == law]
+        panels.curves(
+            ax, rows, "x_norm", "value", "perturbation", colours, {law: law}, linewidth=1.2,
+            marker=style.law_marker(law), markeredgewidth=0.0,
+        )  # fmt: skip
     norms = np.geomspace(x_norm.min(), x_norm.max(), 60)
     for name, line_style in style.BOUND_STYLES.items():
         value = bound(name, "linearization_error", m, float(cell["alpha"]), float(cell["delta"]), norms)
-        ax.plot(norms, np.sqrt(m) * value, linewidth=1.4, **line_style)
-    ax.set(
-        xscale="log", yscale="log", xlabel=r"input norm $\|x\|$", ylabel=r"$\sqrt{m}\cdot$ quantile of $E$"
-    )
-    style.value_ticks(ax)
-    ax.set_xticks(x_norm, [f"{value:g}" for value in x_norm])
-    ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        ax.plot(norms, np.sqrt(m) * value, **line_style)
+    ax.set(yscale="log", xlabel=r"input norm $\|x\|$", ylabel=r"$\sqrt{m}\cdot$ quantile of $E$")
+    style.at_values(ax, x_norm)
+    panels.name_ends([ax])

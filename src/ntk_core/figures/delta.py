@@ -2,62 +2,46 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one, resolved
+from ..claims.headlines.words import nearest_to_one
 from . import style
+from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a width (least, middle, largest): √m·quantile and √m·bound against δ."""
     laws = list(table["perturbation"].values)
-    colours = style.law_colours(laws)
+    colours, markers = style.law_colours(laws), {law: style.law_marker(law) for law in laws}
     alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
-    widths = table["m"].values
+    widths, delta = table["m"].values, table["delta"].values
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
-    x_norm = table["x_norm"].values
-    norm = nearest_to_one(x_norm)
-    delta = table["delta"].values
-    figure, axes = plt.subplots(
-        1,
-        len(chosen),
-        figsize=(3.6 * len(chosen) + 0.8, 4.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, m in zip(axes[0], chosen, strict=True):
-        cell = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=m)
-        scale = np.sqrt(m)
+    norm = nearest_to_one(table["x_norm"].values)
+    cells = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=chosen)
+    quantiles = cells[["quantile", "quantile_lower", "quantile_upper"]] * norm * np.sqrt(cells["m"])
+    quantiles["quantile"] *= style.shown(cells["quantile"], cells["m"], alpha) > 0.0
+    data = quantiles.to_dataframe().reset_index()
+    panels = Panels(len(chosen), height=2.6, share_y=True)
+    for ax, m in zip(panels.axes, chosen, strict=True):
         for name, line_style in style.BOUND_STYLES.items():
-            bound = cell[f"bound_{name}"].sel(x_norm=norm).values
-            ax.plot(delta, scale * bound, linewidth=1.4, **line_style)
-        for law in laws:
-            value, lower, upper = (
-                scale * norm * cell[name].sel(perturbation=law).values
-                for name in ("quantile", "quantile_lower", "quantile_upper")
-            )
-            visible = resolved(value / scale / norm, m, alpha)
-            if visible.any():
-                ax.errorbar(
-                    delta[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
-                    capsize=2, marker=style.law_marker(law), color=colours[law], linewidth=1.1, label=law,
-                )  # fmt: skip
-        ax.set(xscale="log", yscale="log", xlabel=r"$\delta$")
-        ax.invert_xaxis()
+            ax.plot(delta, np.sqrt(m) * cells[f"bound_{name}"].sel(m=m, x_norm=norm), **line_style)
+        rows, labels = data[data["m"] == m], {law: law for law in laws}
+        panels.curves(ax, rows, "delta", "quantile", "perturbation", colours, labels, linewidth=1.2)
+        panels.points(ax, rows, "delta", "quantile", "perturbation", colours, labels, markers)
         ax.set_title(f"$m$ = {style.width_label(m)}")
-    style.value_ticks(axes[0, 0])
-    axes[0, 0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
-    style.legend_of_all(axes[0])
+    for ax in panels.axes:
+        ax.set(yscale="log", xlabel=r"$\delta$")
+        style.at_values(ax, delta)
+        ax.invert_xaxis()
+    panels.axes[0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
+    panels.name_ends(panels.axes)
     text = (
         rf"$\sqrt{{m}}$ times the measured $(1-\delta)$-quantiles and the bounds, "
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}; $\delta$ falls to the right. "
         r"As $m\to\infty$ the binomial bound tends to twice the quantile of the supremum, at every $\delta$. "
         + style.provenance(table)
     )
-    style.caption(figure, headline("delta", table, rates), text)
-    return figure
+    return panels.finish(headline("delta", table, rates), text)

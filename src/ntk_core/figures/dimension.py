@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -12,44 +12,38 @@ from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, limit, typical_statistic
 from . import style
+from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """m^k·mean of E at the largest width against d, with theory as lines; a panel an exponent."""
     laws = list(table["perturbation"].values)
-    colours = style.law_colours(laws)
-    alpha = nearest_to_one(table["alpha"].values)
-    d = table["d"].values
-    fine = np.unique(np.geomspace(1, 4 * max(d.max(), 4), 60).astype(int))
+    colours, markers = style.law_colours(laws), {law: style.law_marker(law) for law in laws}
+    alpha, d = nearest_to_one(table["alpha"].values), table["d"].values
+    fine = np.unique(np.geomspace(d.min(), d.max(), 60).round().astype(int))
     constants = rates.sel(quantity="linearization_error", alpha=alpha)
     groups = sorted({cancels(law) for law in laws})
-    figure, axes = plt.subplots(
-        1, len(groups), figsize=(4.6 * len(groups), 4.0), squeeze=False, layout="constrained"
-    )
-    for ax, cancelling in zip(axes[0], groups, strict=True):
+    panels = Panels(len(groups), columns=2, height=2.4)
+    for ax, cancelling in zip(panels.axes, groups, strict=True):
         for law in (law for law in laws if cancels(law) == cancelling):
-            point = constants.sel(perturbation=law, statistic=typical_statistic(law))
-            value, lower, upper = (point[n].values for n in ("constant", "constant_lower", "constant_upper"))
-            ax.errorbar(
-                d, value, style.error_bars(value, lower, upper), linestyle="none", capsize=2,
-                marker=style.law_marker(law), color=colours[law], label=law,
-            )  # fmt: skip
-            theory = [limit(law, "linearization_error", int(n), alpha, typical_statistic(law)) for n in fine]
-            ax.plot(fine, theory, color=colours[law], linewidth=1.1)
-        ax.set(xscale="log", yscale="log", xlabel="input dimension $d$")
+            statistic = typical_statistic(law)
+            point = constants.sel(perturbation=law, statistic=statistic)
+            points = point[["constant", "constant_lower", "constant_upper"]].to_dataframe().reset_index()
+            theory = [limit(law, "linearization_error", int(n), alpha, statistic) for n in fine]
+            line = pd.DataFrame({"d": fine, "constant": theory, "perturbation": law})
+            panels.curves(ax, line, "d", "constant", "perturbation", colours, {law: law}, linewidth=1.2)
+            panels.points(ax, points, "d", "constant", "perturbation", colours, {law: law}, markers)
+        ax.set(yscale="log", xlabel="input dimension $d$")
         ax.set_ylabel(r"$m^{3/4}\cdot$ rms of $E$" if cancelling else r"$m^{1/2}\cdot$ mean of $E$")
         if not cancelling:
             low, high = ax.get_ylim()
             ax.set_ylim(low / 2, high * 2)
-        style.value_ticks(ax)
-        ax.set_xticks(d, [f"{value}" for value in d])
-        ax.minorticks_off()
-        ax.legend()
+        style.at_values(ax, d)
+        panels.name_ends([ax])
     text = (
         f"The {style.typical(laws)} of $E$ at the largest width, times $m^k$, at "
         rf"$\alpha$ = {alpha:g}, $\|x\|$ = 1. Points measured"
         + (", lines: its limit in theory" if any(law in LAWS for law in laws) else "")
         + f". {style.provenance(table)}"
     )
-    style.caption(figure, headline("dimension", table, rates), text)
-    return figure
+    return panels.finish(headline("dimension", table, rates), text)

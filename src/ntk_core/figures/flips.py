@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from . import style
+from .panels import Panels
 
 PANELS = {
-    "flipped_fraction": "of all pairs of neuron and training input",
+    "flipped_fraction": "of pairs of neuron and training input",
     "flipped_neurons": "of neurons, at some training input",
 }
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Fraction of pairs (neuron, training input), and of neurons, that ever flipped, against time."""
-    widths = style.spread(table["m"].values, 6)
-    times = table["steps"].values[1:]
-    colours = style.width_colours(widths)
-    figure, axes = plt.subplots(1, 2, figsize=(10.2, 4.3), sharey=True, layout="constrained")
-    for ax, (name, title) in zip(axes, PANELS.items(), strict=True):
-        for m in widths:
-            cell = table.sel(variable=name, m=m, steps=times)
-            value, low, high = (cell[f"run_{n}"].values for n in ("mean", "min", "max"))
-            visible = style.positive(value)
-            if visible.any():
-                ax.errorbar(
-                    times[visible], value[visible], style.bars(value, low, high)[:, visible], marker="o",
-                    capsize=2, linewidth=1.2, color=colours[int(m)],
-                    label=f"$m$ = {style.width_label(int(m))}",
-                )  # fmt: skip
+    widths, times = style.spread(table["m"].values, 6), table["steps"].values[1:]
+    colours = style.ordered_colours(widths)
+    labels = {m: f"$m$ = {style.width_label(int(m))}" for m in widths}
+    cells = style.with_limits(table.sel(m=widths, steps=times), "run_mean", "run_min", "run_max")
+    panels = Panels(2, height=2.6, share_y=True)
+    for ax, (name, title) in zip(panels.axes, PANELS.items(), strict=True):
+        data = style.dodged(cells.sel(variable=name).to_dataframe().reset_index(), "steps", "m", 1.04)
+        panels.curves(ax, data, "steps", "value", "m", colours, labels, linewidth=1.2)
+        panels.points(ax, data, "steps", "value", "m", colours, labels)
+        ax.set_title(title)
+    for ax in panels.axes:
         style.time_axis(ax, times)
         style.log_axis(ax, table, "none ever flipped")
-        ax.set_title(title)
-    axes[0].set_ylabel("fraction that ever flipped")
-    style.legend_beside(axes[1])
+    panels.axes[0].set_ylabel("fraction that ever flipped")
+    panels.name_ends(panels.axes)
     text = (
         r"A pair flips when $1\{w_i{\cdot}x_k{\geq}0\}$ differs from its value at the start, and counts from "
         "then on. Right: neurons with at least one such pair. Mean over the runs; bars: least and largest. "
         + style.trained_provenance(table)
     )
-    style.caption(figure, headline("flips", table, rates), text)
-    return figure
+    return panels.finish(headline("flips", table, rates), text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -13,6 +12,7 @@ from ..claims.headlines.words import nearest_to_one
 from ..network import Array
 from ..theory.bounds import bound
 from . import style
+from .panels import Panels
 
 RUNGS = ("printed", "sharp", "binomial")
 
@@ -28,52 +28,46 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     error = table.sel(quantity="linearization_error", alpha=alpha, d=d)
     levels = sorted({float(delta.max()), least}, reverse=True) if m.size > 1 else []
     panels = len(levels) + (norms.size > 1)
-    figure, axes = plt.subplots(
-        1, panels, figsize=(3.4 * panels + 2.0, 4.3), sharey=True, squeeze=False, layout="constrained"
-    )
-    for ax, level in zip(axes[0], levels, strict=False):
+    sheet = Panels(panels, share_y=True, height=2.6)
+    for ax, level in zip(sheet.axes, levels, strict=False):
         cell = error.sel(delta=level, x_norm=norm)
         _panel(ax, cell, m, {name: cell[f"bound_{name}"].values for name in (*RUNGS, "exact")}, m)
-        style.width_axis(ax, m)
         ax.set_title(rf"$\delta$ = {level:g}, $\|x\|$ = {norm:g}")
     if norms.size > 1:
-        ax, fine = axes[0, -1], np.geomspace(norms.min(), norms.max(), 100)
+        ax, fine = sheet.axes[-1], np.geomspace(norms.min(), norms.max(), 100)
         bounds = {name: bound(name, "linearization_error", widest, alpha, least, fine) for name in RUNGS}
         exact = error["bound_exact"].sel(delta=least, m=widest, x_norm=norm).item() * fine / norm
         _panel(ax, error.sel(delta=least, m=widest), fine, bounds | {"exact": exact}, norms)
-        ax.set(xscale="log", xlabel=r"input norm $\|x\|$")
-        ax.set_xticks(norms, [f"{value:g}" for value in norms])
-        ax.minorticks_off()
         ax.set_title(rf"$\delta$ = {least:g}, $m$ = {style.width_label(widest)}")
-    first = axes[0, 0]
-    first.set_yscale("log")
-    low, high = first.get_ylim()
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= tick <= high]
-    first.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    first.minorticks_off()
-    first.set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
-    style.legend_of_all(axes[0])
+        ax.set_xlabel(r"input norm $\|x\|$")
+        style.at_values(ax, norms)
+    for ax in sheet.axes[: len(levels)]:
+        style.width_axis(ax, m)
+    sheet.axes[0].set_yscale("log")
+    sheet.axes[0].set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
+    sheet.name_ends(sheet.axes)
     text = rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum. "
     if "adversarial" in table["perturbation"].values:
         text += "Circles: over the measured quantile of the adversarial law, which attains it. "
-    text += "At 1 nothing is lost. " + style.provenance(table, bars=False)
-    style.caption(figure, headline("ladder", table, rates), text)
-    return figure
+    text += style.provenance(table, bars=False)
+    return sheet.finish(headline("ladder", table, rates), text)
 
 
-def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array) -> None:
+def _panel(
+    ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array
+) -> None:
     """Ratios of every rung, to the exact quantile as lines over `x`, as measured as circles at `points`."""
-    ax.axhline(1.0, color="0.6", linewidth=1.0)
+    ax.axhline(1.0, color=style.MUTED, linewidth=1.0, label="nothing is lost")
     for name in RUNGS:
         line_style = style.BOUND_STYLES[name]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = bounds[name] / bounds["exact"]
         finite = np.isfinite(ratio)
         if finite.any():
-            ax.plot(x[finite], ratio[finite], linewidth=1.4, **line_style)
+            ax.plot(x[finite], ratio[finite], **line_style)
         if "adversarial" in error["perturbation"].values:
             measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
             ax.plot(
                 points, measured, linestyle="none", marker="o", color=line_style["color"],
-                markerfacecolor="white",
+                markerfacecolor=style.GROUND,
             )  # fmt: skip

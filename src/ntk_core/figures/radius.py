@@ -2,71 +2,59 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ..claims.headlines import headline
 from . import style
-
-_LEVELS = {
-    "--": Line2D([], [], color="0.4", linewidth=1.1, linestyle="--", label="ceiling for wide networks"),
-    "-": Line2D([], [], color="0.4", linewidth=1.1, label="limit of the mean"),
-}
-"""Entries of the legend for the levels, by their dashes."""
+from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Left: α̂ against m at a few times, below the limit's ceiling. Right: √m·mean displacement and limit."""
     m = table["m"].values.astype(float)
     times = style.spread(style.times_with_runs(table), 3)
-    colours = style.time_colours(times)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.6, 4.4), sharey=True, layout="constrained")
-    largest, mean = table.sel(variable="alpha_hat"), table.sel(variable="mean_displacement")
-    handles = []
-    for time in reversed(times):
-        colour, point = colours[int(time)], {"steps": time}
-        value, low, high = (largest[f"run_{n}"].sel(point).values for n in ("mean", "min", "max"))
-        visible = style.positive(value)
-        if not visible.any():
-            continue
-        left.errorbar(
-            m[visible], value[visible], style.bars(value, low, high)[:, visible], marker="o", capsize=2,
-            color=colour, linewidth=1.2, label=style.steps_label(int(time)),
-        )  # fmt: skip
-        value = np.sqrt(m) * mean["run_mean"].sel(point).values
-        low, high = (np.sqrt(m) * mean[f"run_mean_{end}"].sel(point).values for end in ("lower", "upper"))
-        bar = style.bars(value, low, high)
-        visible = style.positive(value)
-        right.errorbar(
-            m[visible], value[visible], bar[:, visible], marker="o", linestyle="none", capsize=2,
-            color=colour, label=style.steps_label(int(time)),
-        )  # fmt: skip
-        for ax, name, dashes in ((left, "alpha_hat_limit_ceiling", "--"), (right, "displacement_limit", "-")):
-            level = rates[name].sel(point).item()
+    colours, labels = style.ordered_colours(times), {time: style.steps_label(int(time)) for time in times}
+    panels = Panels(2, height=2.7, share_y=True)
+    left, right = panels.axes
+    cut = table.sel(steps=times)
+    largest = style.with_limits(cut.sel(variable="alpha_hat"), "run_mean", "run_min", "run_max")
+    mean = cut.sel(variable="mean_displacement")
+    mean = np.sqrt(cut["m"]) * style.with_limits(mean, "run_mean", "run_mean_lower", "run_mean_upper")
+    frames = [(part.to_dataframe().reset_index() if times.size else None) for part in (largest, mean)]
+    if times.size:
+        panels.points(left, frames[0], "m", "value", "steps", colours, labels, linestyle="-", linewidth=1.2)
+        panels.points(right, frames[1], "m", "value", "steps", colours, labels)
+    for ax, name, dashes in ((left, "alpha_hat_limit_ceiling", (0, (4, 2))), (right, "displacement_limit", "-")):
+        levels = {time: rates[name].sel(steps=time).item() for time in times}
+        for time, level in levels.items():
             if np.isfinite(level):
-                ax.axhline(level, color=colour, linewidth=1.1, linestyle=dashes)
-                handles.append(_LEVELS[dashes])
+                ax.axhline(level, color=colours[time], linewidth=1.2, linestyle=dashes)
+    ceiling = rates["alpha_hat_limit_ceiling"].sel(steps=times)
+    ax.set_yscale("log")
+    if np.isfinite(ceiling).any():
+        left.annotate(
+            "ceilings as $m\\to\\infty$, dashed", (0.03, float(ceiling.max())),
+            xycoords=left.get_yaxis_transform(), xytext=(0, 4), textcoords="offset points",
+            fontsize=style.SMALL, color=style.MUTED,
+        )  # fmt: skip
+        left.set_ylim(top=1.8 * float(ceiling.max()))
     for ax, title in (
-        (left, r"largest over the neurons: $\hat\alpha=\sqrt{m}\,\mathrm{max}_i\,\|w_i-w_i(0)\|$"),
-        (right, r"mean over the neurons: $\sqrt{m}\,\mathrm{mean}_i\,\|w_i-w_i(0)\|$"),
+        (left, "largest over the neurons:\n" r"$\hat\alpha=\sqrt{m}\,\mathrm{max}_i\,\|w_i-w_i(0)\|$"),
+        (right, "mean over the neurons:\n" r"$\sqrt{m}\,\mathrm{mean}_i\,\|w_i-w_i(0)\|$"),
     ):
         style.width_axis(ax, m)
         style.log_axis(ax, table)
         ax.set_title(title)
     left.set_ylabel(r"$\sqrt{m}\cdot$ displacement")
-    handles = [*left.get_legend_handles_labels()[0], *dict.fromkeys(handles)]
-    if handles:
-        right.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    panels.name_ends(panels.axes)
     last = int(times[-1] if times.size else table["steps"].values[-1])
-    ceiling = table["alpha_ceiling"].sel(steps=last).item()
+    always = table["alpha_ceiling"].sel(steps=last).item()
     text = (
         r"Left: the radius $\hat\alpha$ that training reached, mean over the runs; bars: least and largest "
-        r"run. Dashed: what it stays below as $m\to\infty$; while the loss does not grow it is at most "
-        rf"{ceiling:.3g} at every width after {style.steps_label(last)}. Right: lines are the limit, no fit; "
+        r"run. While the loss does not grow it is at most "
+        rf"{always:.3g} at every width after {style.steps_label(last)}. Right: lines are the limit, no fit; "
         "bars: 99% intervals. " + style.trained_provenance(table)
     )
-    style.caption(figure, headline("radius", table, rates), text)
-    return figure
+    return panels.finish(headline("radius", table, rates), text)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
 from . import style
+from .panels import Panels
 
 REACH = 0.22
 """Distance from the middle of a panel to its edge; further off are runs with few sign changes."""
@@ -26,47 +26,41 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     alpha, d = nearest_to_one(rates["alpha"].values), int(rates["d"].values.max())
     error = rates.sel(quantity="linearization_error", alpha=alpha, d=d)
     m = rates["m"].values
-    figure, axes = plt.subplots(
-        1, len(laws), figsize=(3.1 * len(laws) + 2.2, 4.3), squeeze=False, layout="constrained"
-    )
+    names = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope")
+    data = error[list(names)].to_dataframe().reset_index()
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
-    colours = sns.color_palette("viridis", len(levels) + 1)[:-1]
-    for ax, law in zip(axes[0], laws, strict=True):
-        law_rates = error.sel(perturbation=law)
+    colours = {"mean": style.INK, "rms": style.INK} | style.ordered_colours(levels)
+    labels = {name: _label(name) for name in colours}
+    panels = Panels(len(laws), height=2.8)
+    for ax, law in zip(panels.axes, laws, strict=True):
+        law_rates, statistics = error.sel(perturbation=law), [typical_statistic(law), *levels]
         k = float(law_rates["exponent"].values.flat[0])
-        ax.axhline(-k, color="0.6", linewidth=1.0)
-        for statistic, colour in zip([typical_statistic(law), *levels], ["0.15", *colours], strict=True):
-            row = law_rates.sel(statistic=statistic)
-            value, lower, upper = (row[f"local_slope{suffix}"].values for suffix in ("", "_lower", "_upper"))
-            label = _label(statistic)
-            visible = np.isfinite(value) & (np.abs(value + k + 0.1) < REACH)
-            if visible.any():
-                ax.errorbar(
-                    m[visible], value[visible], style.error_bars(value, lower, upper)[:, visible],
-                    linestyle="none", marker="o", color=colour, capsize=1.5, label=label,
-                )  # fmt: skip
-            exact = row["exact_local_slope"].values
-            finite = np.isfinite(exact)
-            near = (np.abs(exact[finite] + k + 0.1) < REACH).any() and not visible.any()
-            ax.plot(m[finite], exact[finite], color=colour, linewidth=1.2, label=label if near else None)
+        rows = data[(data["perturbation"] == law) & data["statistic"].isin(statistics)]
+        near = {key: (np.abs(rows[key] + k + 0.1) < REACH) for key in ("local_slope", "exact_local_slope")}
+        ax.axhline(-k, color=style.MUTED, linewidth=1.0)
+        seen = rows[rows["statistic"].isin(rows["statistic"][near["exact_local_slope"]])]
+        look = {"linear": True, "linewidth": 1.2}
+        panels.curves(ax, seen, "m", "exact_local_slope", "statistic", colours, labels, **look)
+        at = style.dodged(rows, "m", "statistic", float(m[1] / m[0]) ** (1 / 12))[near["local_slope"]]
+        panels.points(ax, at, "m", "local_slope", "statistic", colours, labels, linear=True)
         style.width_axis(ax, m)
         ax.set_ylim(-k - 0.1 - REACH, -k - 0.1 + REACH)
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.2f}".replace("-", "−"))
+        ax.yaxis.set_major_locator(MultipleLocator(0.1))
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1f}".replace("-", "−"))
         finite = np.isfinite(law_rates["constant_limit"].values).any()
-        ax.set_title(rf"{law}: {'limit' if finite else 'Theorem 1:'} $-{'3/4' if cancels(law) else '1/2'}$")
+        ax.set_title(f"{law}\n{'limit' if finite else 'Theorem 1:'} −{'3/4' if cancels(law) else '1/2'}")
         if not ax.containers:
-            ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", fontsize="small")
-    style.legend_of_all(axes[0], ["mean", "rms", *map(_label, levels)])
-    axes[0, 0].set_ylabel(r"slope of $\log E$ against $\log m$")
+            ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", color=style.MUTED)
+    panels.name_ends(panels.axes)
+    panels.axes[0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (
         "Slope of the logarithm of each statistic from the next smaller width to this one, at "
         rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
         + ("; lines: from the exact law, no fit" if any(law in LAWS for law in laws) else "")
-        + f". Grey: {REFERENCE}. {style.provenance(table)}"
+        + f". Level line: {REFERENCE}. {style.provenance(table)}"
     )
-    style.caption(figure, headline("slope", table, rates), text)
-    return figure
+    return panels.finish(headline("slope", table, rates), text)
 
 
 def _label(statistic: str) -> str:
-    return statistic if statistic in ("mean", "rms") else f"{1 - float(statistic):.4g}-quantile"
+    return statistic if statistic in ("mean", "rms") else style.level_label(float(statistic))

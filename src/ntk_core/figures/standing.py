@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one, resolved
+from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
-from ..network import Array
 from . import style
+from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -29,58 +26,49 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     widths = m[table["runs"].sel(steps=last).values > 0]
     widest = int(widths[-1] if widths.size else m[-1])
     several = m.size > 1, table.sizes["steps"] > 2
-    figure, axes = plt.subplots(
-        1, sum(several), figsize=(4.5 * sum(several) + 2.0, 4.4), sharey=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
+    panels = Panels(sum(several), height=2.8, share_y=True)
+    axes = panels.axes
     if several[0]:
-        _curves(axes[0, 0], m.astype(float), error.sel(steps=last), x_norm)
-        style.width_axis(axes[0, 0], m.astype(float))
-        axes[0, 0].set_title(f"after {style.steps_label(last)}")
+        _curves(panels, axes[0], "m", error.sel(steps=last), x_norm)
+        axes[0].set_title(f"after {style.steps_label(last)}")
+    if several[1] and times.size:
+        _curves(panels, axes[-1], "steps", error.sel(m=widest, steps=times), x_norm)
+    if several[0]:
+        style.width_axis(axes[0], m.astype(float))
     if several[1]:
-        _curves(axes[0, -1], times.astype(float), error.sel(m=widest, steps=times), x_norm)
-        style.time_axis(axes[0, -1], times)
-        axes[0, -1].set_title(f"at width $m$ = {style.width_label(widest)}")
-    for ax in axes[0]:
+        style.time_axis(axes[-1], times)
+        axes[-1].set_title(f"at width $m$ = {style.width_label(widest)}")
+    for ax in axes:
         style.log_axis(ax, table)
-    axes[0, 0].set_ylabel("linearization error $E$")
-    style.legend_beside(axes[0, -1])
+    axes[0].set_ylabel("linearization error $E$")
+    panels.name_ends(axes)
     text = (
         rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: 99% intervals. Coloured "
         r"lines: exact values of the displacement laws at the radius $\hat\alpha$ that training reached: the "
         "worst displacement, one along each neuron's gradient, one in random directions. "
-        rf"Black: Theorem 1 at $\delta$ = {delta:g}, as printed and sharpened. "
-        + style.trained_provenance(table)
+        rf"Bounds: Theorem 1 at $\delta$ = {delta:g}. " + style.trained_provenance(table)
     )
-    style.caption(figure, headline("standing", table, rates), text)
-    return figure
+    return panels.finish(headline("standing", table, rates), text)
 
 
 _BOUNDS = ("printed", "sharp")
 
 
-def _curves(ax: Axes, x: Array, error: xr.Dataset, x_norm: float) -> None:
+def _curves(panels: Panels, ax: Axes, x: str, error: xr.Dataset, x_norm: float) -> None:
     """Bounds, laws and training against m or time, from top to bottom."""
     for name in _BOUNDS:
-        bound = error[f"bound_{name}"].values
-        visible = style.positive(bound)
-        if visible.any():
-            marker: dict[str, Any] = {"marker": style.single_point_marker(visible), "markersize": 14}
-            ax.plot(x[visible], bound[visible], linewidth=1.4, **marker, **style.BOUND_STYLES[name])
+        look = dict(style.BOUND_STYLES[name])
+        rows = error[f"bound_{name}"].reset_coords(drop=True).to_dataframe(name="value").assign(what=name)
+        names, inked = {name: look.pop("label")}, {name: look.pop("color")}
+        panels.curves(ax, rows.reset_index(), x, "value", "what", inked, names, **look)
+    laws = (x_norm * error["law_rms"].reset_coords(drop=True)).to_dataframe(name="value").reset_index()
     colours = style.law_colours(list(error["perturbation"].values))
     for law in error["perturbation"].values:
-        value = x_norm * error["law_rms"].sel(perturbation=law).values
-        visible = style.positive(value)
-        if visible.any():
-            ax.plot(
-                x[visible], value[visible], color=colours[law], linewidth=1.6, linestyle=LAWS[law].dashes,
-                label=LAWS[law].label, marker=style.single_point_marker(visible), markersize=14,
-            )  # fmt: skip
-    value = x_norm * error["rms"].values
-    bar = style.bars(value, *(x_norm * error[f"rms_{end}"].values for end in ("lower", "upper")))
-    visible = resolved(value / x_norm, error["m"].values, style.alpha_hat(error))
-    if visible.any():
-        ax.errorbar(
-            x[visible], value[visible], bar[:, visible], marker="o", color="0.15",
-            markersize=5.5, linewidth=1.2, capsize=2, label="training",
-        )  # fmt: skip
+        rows, names = laws[laws["perturbation"] == law], {law: LAWS[law].label}
+        panels.curves(ax, rows, x, "value", "perturbation", colours, names, linestyle=LAWS[law].dashes)
+    radius = error["run_mean"].sel(variable="alpha_hat")
+    trained = x_norm * style.with_limits(error, "rms", "rms_lower", "rms_upper")
+    trained["value"] = trained["value"].where(style.shown(error["rms"], error["m"], radius) > 0.0)
+    rows = trained.reset_coords(drop=True).to_dataframe().reset_index().assign(what="training")
+    named, inked = {"training": "training"}, {"training": style.INK}
+    panels.points(ax, rows, x, "value", "what", inked, named, linestyle="-", linewidth=1.2, markersize=5.0)

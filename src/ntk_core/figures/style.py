@@ -1,72 +1,109 @@
-"""What the figures have in common: colours, symbols, captions and files."""
+"""What the figures have in common: colours, sizes of text, axes and sentences of the captions."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.text import Text
-from matplotlib.textpath import TextToPath
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.colors import to_hex
+from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullLocator
 
+from ..claims.headlines.words import resolved
 from ..claims.wording import joined
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
 from ..network import Array
-from ..storage.atomic import replacing
-from ..theory.moments import CANCELLING_EXPONENT, EXPONENT
+
+INK = "#1b1f24"
+"""Neutral colour of text, axes and bounds, 16:1 on white."""
+
+MUTED = "#5c6470"
+"""Neutral colour of captions, reference lines and their names, 6:1 on white."""
+
+GRID = "#e3e6ea"
+"""Neutral colour of the grid."""
+
+SHADE = "#f1f3f5"
+"""Neutral colour of a shaded region."""
+
+GROUND = "#ffffff"
+"""Ground of PNG and PDF and filling of open markers; an SVG has none of its own."""
+
+NEUTRAL = {"ink": INK, "muted": MUTED, "grid": GRID, "shade": SHADE, "ground": GROUND}
+"""The colours that a page with another ground replaces in an SVG. All others have 3:1 on white and #121212."""
+
+LAW_COLOURS = ("#0173b2", "#d55e00", "#029e73", "#c43a86", "#7a6cc5", "#8c6d1f", "#2b8a9e", "#a0592b")
+"""Colours of the laws: the first three are those that the colour-blind tell apart best."""
+
+ORDERED_COLOURS = ("#b0327a", "#7a5ad0", "#2b86c9", "#1f9e6e")
+"""From these the colours of levels, times and widths are blended, as their order is one."""
+
+WIDTH = 7.0
+"""Inches across every figure, so that a text has the same size on the page in all."""
+
+TEXT, SMALL, HEADLINE = 9.5, 9.0, 12.0
+"""Points of names; of numbers, captions; of the headline."""
 
 BOUND_STYLES: dict[str, dict[str, Any]] = {
-    "printed": {"color": "0.15", "linestyle": "-", "label": "bound as printed"},
-    "sharp": {"color": "0.15", "linestyle": (0, (5, 2)), "label": "sharp bound"},
-    "binomial": {"color": "0.15", "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
+    "printed": {"color": INK, "linestyle": "-", "label": "bound as printed"},
+    "sharp": {"color": INK, "linestyle": (0, (5, 2)), "label": "sharp bound"},
+    "binomial": {"color": INK, "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
 }
-
-PNG_SCALE = 160 / 96
-"""Pixels of a PNG for each pixel of the SVG, which has 96 to the inch."""
 
 
 @contextlib.contextmanager
 def context() -> Iterator[None]:
     """The project's style, colour-blind safe, for figures drawn inside the context."""
     mpl.use("agg")
+    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    small = ("xtick.labelsize", "ytick.labelsize", "axes.titlesize")
     settings: Any = {
         "svg.hashsalt": "ntk-core",
         "figure.dpi": 100,
-        "axes.titlesize": "medium",
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        **dict.fromkeys(inked, INK),
+        **dict.fromkeys(small, SMALL),
+        **dict.fromkeys(("font.size", "axes.labelsize"), TEXT),
+        "axes.titlelocation": "left",
         "axes.titley": 1.0,  # fixed: matplotlib need not measure it against the ticks at each drawing
-        "legend.frameon": False,
-        "legend.fontsize": "small",
-        "lines.markersize": 4.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.8,
+        "grid.linewidth": 0.7,
+        "xtick.major.size": 3.0,
+        "ytick.major.size": 3.0,
+        "lines.linewidth": 1.4,
+        "lines.markersize": 4.0,
+        "errorbar.capsize": 0.0,
     }
     with (
-        sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92"}),
-        sns.plotting_context("paper", font_scale=1.1),
+        sns.axes_style("ticks", {"axes.grid": True, "grid.color": GRID}),
+        sns.plotting_context("paper"),
         mpl.rc_context(settings),
     ):
         yield
 
 
-def law_colours(laws: Sequence[str]) -> dict[str, Any]:
+def law_colours(laws: Sequence[str]) -> dict[str, str]:
     """A colour for each displacement law, the same in every figure."""
     order = [*LAWS, *(law for law in laws if law not in LAWS)]
-    return dict(zip(order, sns.color_palette("colorblind", len(order)), strict=True))
+    return {law: LAW_COLOURS[i % len(LAW_COLOURS)] for i, law in enumerate(order)}
+
+
+def ordered_colours(values: Any) -> dict[Any, str]:
+    """A colour for each of these levels, times or widths, in their order."""
+    colours = sns.blend_palette(ORDERED_COLOURS, len(values))
+    return {value: to_hex(colour) for value, colour in zip(values, colours, strict=True)}
 
 
 def law_marker(law: str) -> str:
@@ -74,22 +111,27 @@ def law_marker(law: str) -> str:
     return LAWS[law].marker if law in LAWS else DisplacementLaw.marker
 
 
-def reference_slopes(ax: Axes, m: Array, anchor: float) -> None:
-    """Thin grey lines of slope -1/2 and -3/4 from `anchor` at the least width, named in the legend."""
-    ends = np.array([m.min(), m.max()], dtype=np.float64)
-    for k, label, dashes in ((EXPONENT, "slope −1/2", "-"), (CANCELLING_EXPONENT, "slope −3/4", "-.")):
-        line = anchor * (ends / ends[0]) ** -k
-        ax.plot(ends, line, color="0.6", linewidth=1.0, linestyle=dashes, zorder=1, label=label)
-
-
-def width_axis(ax: Axes, m: Array) -> None:
+def width_axis(ax: Axes, m: Array, labels: int = 6) -> None:
     """Logarithmic width axis with ticks at powers of two."""
     ax.set_xscale("log", base=2)
     low, high = np.floor(np.log2(m.min())), np.ceil(np.log2(m.max()))
-    step = max(1, int(np.ceil((high - low) / 8)))
+    steps = [k for k in range(1, int(high - low) + 1) if (high - low) / k <= labels - 1]
+    step = next((k for k in steps if (high - low) % k == 0), 1)  # the last always fits
     ax.set_xticks(2.0 ** np.arange(low, high + 1, step))
     ax.minorticks_off()
     ax.set_xlabel("width $m$")
+
+
+def at_values(ax: Axes, values: Array) -> None:
+    """Logarithmic axis to the right with a tick at each of these values."""
+    ax.set_xscale("log")
+    ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.minorticks_off()
+
+
+def level_label(level: float) -> str:
+    """The name of the (1-δ)-quantile."""
+    return f"{1 - level:.4g}-quantile"
 
 
 def width_label(m: int) -> str:
@@ -97,51 +139,15 @@ def width_label(m: int) -> str:
     return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
 
 
+def shown(value: xr.DataArray, m: Any, alpha: Any) -> xr.DataArray:
+    """Values of E as a logarithmic axis shows them: 0 where they are rounding around an exact 0."""
+    return value.where(resolved(value, m, alpha) | value.isnull(), 0.0)
+
+
 def error_bars(value: Array, lower: Array, upper: Array) -> Array:
     """Distances for `errorbar`: no bar where a limit is NaN, and none above where the upper is infinite."""
     above = np.where(np.isinf(upper), 0.0, upper - value)
     return np.stack([np.maximum(value - lower, 0.0), np.maximum(above, 0.0)])
-
-
-def caption(figure: Figure, headline: str, text: str) -> None:
-    """Write the headline above the axes, and below them how to read the figure, both wrapped.
-
-    The figure grows by the lines that these take beyond one and two, so that the axes keep their size.
-    """
-    width, height = figure.get_size_inches()
-    title = figure.suptitle(headline, x=0.01, ha="left", fontsize="large", fontweight="bold")
-    reading = figure.supxlabel(text, x=0.01, ha="left", fontsize="small", color="0.25")
-    for label, usual in ((title, 1), (reading, 2)):
-        lines = _wrapped(label, 0.98 * width)
-        label.set_text("\n".join(lines))
-        height += max(len(lines) - usual, 0) * 1.3 * float(label.get_fontsize()) / 72
-    figure.set_size_inches(width, height)
-
-
-def _wrapped(label: Text, width: float) -> list[str]:
-    """The text of a label in lines of at most `width` inches; formulas are not broken."""
-    lines, length = [""], 0.0
-    for word in re.findall(r"(?:\$[^$]*\$|\S)+", label.get_text()):
-        size = _width(word + " ", float(label.get_fontsize()), label.get_fontweight())
-        if lines[-1] and length + size > width:
-            lines.append("")
-            length = 0.0
-        lines[-1] = f"{lines[-1]} {word}".strip()
-        length += size
-    return lines
-
-
-@cache
-def _width(text: str, size: float, weight: str) -> float:
-    """Inches that a text takes, its last space included."""
-    properties = FontProperties(size=size, weight=weight)
-    dot, dotted = (_outline(part, properties) for part in (".", f"{text}."))
-    return dotted - dot
-
-
-def _outline(text: str, properties: FontProperties) -> float:
-    width, _, _ = TextToPath().get_text_width_height_descent(text, properties, ismath="$" in text)
-    return float(width) / 72
 
 
 def provenance(table: xr.Dataset, bars: bool = True) -> str:
@@ -191,24 +197,12 @@ def alpha_hat(cell: xr.Dataset) -> Array:
     return cell["run_mean"].sel(variable="alpha_hat").values
 
 
-def time_colours(times: Array) -> dict[int, Any]:
-    """A colour for each time, darker the earlier."""
-    colours = sns.color_palette("viridis", len(times) + 1)[:-1]
-    return dict(zip(map(int, times), colours, strict=True))
-
-
-def width_colours(widths: Array) -> dict[int, Any]:
-    """A colour for each width, darker the wider."""
-    colours = sns.color_palette("flare", len(widths))
-    return dict(zip(map(int, widths), colours, strict=True))
-
-
 def steps_label(time: int) -> str:
     """A time as text."""
     return "1 step" if time == 1 else f"{time:,} steps"
 
 
-def time_axis(ax: Axes, times: Array) -> None:
+def time_axis(ax: Axes, times: Array, labels: int = 8) -> None:
     """Time axis, logarithmic from 1 on, with a tick at 0 if that is one of the times."""
     last = max(float(times.max(initial=1)), 1.0)
     ticks = [0.0] if (times == 0).any() else []
@@ -218,65 +212,37 @@ def time_axis(ax: Axes, times: Array) -> None:
         ax.set_xscale("log", base=2)
     ax.set_xlim(-0.15 if ticks else 0.85, last * 1.18)
     powers = np.arange(np.floor(np.log2(last)) + 1)
-    ticks += [2.0**power for power in powers[:: -(-powers.size // 8)]]
+    ticks += [2.0**power for power in powers[:: -(-powers.size // labels)]]
     ax.set_xticks(ticks, [f"{tick:.0f}" if tick < 1000 else f"$2^{{{np.log2(tick):.0f}}}$" for tick in ticks])
     ax.minorticks_off()
-    ax.set_xlabel("steps of gradient descent")
-
-
-def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> None:
-    """Logarithmic value axis, with more labels for a smaller range; `empty` is shown if nothing is drawn."""
-    ax.set_yscale("log")
-    if not ax.get_legend_handles_labels()[0]:
-        empty = empty if times_with_runs(table).size else "no run is left"
-        empty_panel(ax, empty)
-        return
-    value_ticks(ax)
+    ax.set_xlabel("steps of gradient descent" if labels > 4 else "steps")
 
 
 def value_ticks(ax: Axes) -> None:
-    """Labels of a logarithmic value axis: the more, the smaller its range is."""
+    """Logarithmic value axis, with ticks at powers of ten, or at 1, 2 and 5 times these for a smaller range."""
     low, high = ax.get_ylim()
-    if high < 1.02 * low:
+    if high < 1.5 * low:
         low, high = low / 1.5, high * 1.5
         ax.set_ylim(low, high)
-    if high < 50.0 * low:
-        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 5.0 * low else range(1, 10)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    plain = low >= 9e-4 and high <= 2e4
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,), numticks=7))
+    ax.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.6g}") if plain else LogFormatterMathtext()
+    )
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
-def legend_of_all(axes: Sequence[Axes], first: Sequence[str] = ()) -> None:
-    """A legend to the right of the last panel, with each label of any panel once, those in `first` first."""
-    handles: dict[str, Any] = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    labels = sorted(handles, key=lambda label: first.index(label) if label in first else len(first))
-    entries = [handles[label] for label in labels]
-    axes[-1].legend(entries, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
+def log_axis(ax: Axes, table: xr.Dataset, empty: str = "nothing above 0") -> None:
+    """Logarithmic value axis of a trained experiment; `empty` is shown if nothing is drawn."""
+    ax.set_yscale("log")
+    if not ax.get_legend_handles_labels()[0]:
+        empty_panel(ax, empty if times_with_runs(table).size else "no run is left")
 
 
 def empty_panel(ax: Axes, text: str) -> None:
     """Say why nothing is drawn, on an axis without numbers."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", fontsize="small", color="0.3")
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=MUTED)
     ax.tick_params(axis="y", which="both", left=False, labelleft=False)
-
-
-def legend_beside(ax: Axes, title: str | None = None) -> None:
-    """A legend to the right of the panel, in the order of the right ends of the curves; slopes last."""
-    handles, labels = ax.get_legend_handles_labels()
-    if handles:
-        order = sorted(range(len(handles)), key=lambda i: (labels[i].startswith("slope"), -_end(handles[i])))
-        ax.legend(
-            [handles[i] for i in order], [labels[i] for i in order], title=title, title_fontsize="small",
-            alignment="left", loc="center left", bbox_to_anchor=(1.0, 0.5),
-        )  # fmt: skip
-
-
-def _end(curve: Any) -> float:
-    line = curve.lines[0] if isinstance(curve, ErrorbarContainer) else curve
-    return float(np.asarray(line.get_ydata())[-1])
 
 
 def positive(value: Array) -> Any:
@@ -284,9 +250,17 @@ def positive(value: Array) -> Any:
     return np.isfinite(value) & (value > 0.0)
 
 
-def single_point_marker(visible: Any) -> str:
-    """The marker of a line: a dash if it has one visible point, as a line through it has no length."""
-    return "_" if np.count_nonzero(visible) == 1 else ""
+def dodged(data: pd.DataFrame, x: str, hue: str, factor: float) -> pd.DataFrame:
+    """The data with the x of each value of `hue` moved apart by this factor from the next."""
+    values = list(dict.fromkeys(data[hue]))
+    places = data[hue].map({value: i - (len(values) - 1) / 2 for i, value in enumerate(values)})
+    return data.assign(**{x: data[x] * factor ** places.astype(float)})
+
+
+def with_limits(cells: xr.Dataset, value: str, lower: str, upper: str) -> xr.Dataset:
+    """These three variables as `value`, `value_lower` and `value_upper`."""
+    names = {value: "value", lower: "value_lower", upper: "value_upper"}
+    return cells[list(names)].rename(names)
 
 
 def bars(value: Array, low: Array, high: Array) -> Any:
@@ -306,26 +280,3 @@ def trained_provenance(table: xr.Dataset) -> str:
         f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."
         + _without_bars(spec["seeds"])
     )
-
-
-def write(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write the figure to each path, atomically, without dates or random identifiers; close it.
-
-    It is drawn once, as SVG. PDF and PNG are converted from that: to draw them takes five times as long.
-    """
-    import vl_convert
-
-    drawing = io.StringIO()
-    figure.draw_without_rendering()
-    figure.set_layout_engine(None)  # the layout is computed once, not again by savefig
-    figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    svg = drawing.getvalue()
-    for path in paths:
-        with replacing(path) as temporary_path:
-            if path.suffix == ".pdf":
-                temporary_path.write_bytes(vl_convert.svg_to_pdf(svg))
-            elif path.suffix == ".png":
-                temporary_path.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
-            else:
-                temporary_path.write_text(svg, encoding="utf-8")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import FRACTIONS, resolved
+from ..claims.headlines.words import FRACTIONS
 from . import style
+from .panels import Panels
 
 PANELS = {"linearization_error": "linearization error $E$", "sign_change_fraction": "sign changes $|S(x)|/m$"}
 
@@ -17,54 +18,54 @@ PANELS = {"linearization_error": "linearization error $E$", "sign_change_fractio
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Root mean square of E and of |S|/m against m at a few times, with the limits' lines.
 
-    Filled circles are held-out inputs, open ones on dotted lines training inputs.
+    Filled circles are held-out inputs, open ones beside them training inputs.
     """
     m = table["m"].values.astype(float)
     times = style.spread(style.times_with_runs(table), 4)
-    colours = style.time_colours(times)
-    figure, axes = plt.subplots(1, 2, figsize=(13.0, 4.3), layout="constrained")
-    for ax, (quantity, title) in zip(axes, PANELS.items(), strict=True):
-        lowest = np.inf
-        for time in reversed(times):
-            colour = colours[int(time)]
-            cell, rate = table.sel(quantity=quantity, steps=time), rates.sel(quantity=quantity, steps=time)
-            rate = rate.sel(statistic="rms")
-            value = cell["rms"].values
-            bar = style.bars(value, cell["rms_lower"].values, cell["rms_upper"].values)
-            visible = resolved(value, m, style.alpha_hat(cell))
-            if not visible.any():
-                continue
-            slope = style.slope_label(rate, 3)
-            exact = not (style.positive(value) > visible).any()  # else the fit is one of rounding
-            ax.errorbar(
-                m[visible], value[visible], bar[:, visible], marker="o", linestyle="none", capsize=2,
-                color=colour, label=style.steps_label(int(time)) + (f": {slope}" if exact and slope else ""),
-            )  # fmt: skip
-            lowest = min(lowest, value[visible][0])
-            training = cell["training_rms"].values
-            seen = resolved(training, m, style.alpha_hat(table.sel(steps=time)))
-            ax.plot(
-                m[seen], training[seen], marker="o", markerfacecolor="white", linestyle=":", linewidth=0.9,
-                color=colour,
-            )  # fmt: skip
-            limit, k = rate["constant_limit"].item(), rate["exponent"].item()
-            if np.isfinite(limit) and limit > 0.0:
-                marker = {"marker": style.single_point_marker(m), "markersize": 14}
-                ax.plot(m, limit * m**-k, color=colour, linewidth=1.1, **marker)
-        if np.isfinite(lowest):
-            style.reference_slopes(ax, m, lowest / 2.5)
+    colours = style.ordered_colours(times)
+    panels = Panels(2, height=2.9)
+    for ax, (quantity, title) in zip(panels.axes, PANELS.items(), strict=True):
+        cells = table.sel(quantity=quantity, steps=times)
+        limits = rates.sel(quantity=quantity, steps=times, statistic="rms")
+        data = _frame(cells, limits)
+        labels = {time: _label(data, limits.sel(steps=time), time) for time in times}
+        panels.curves(ax, data, "m", "limit", "steps", colours, linewidth=1.2)
+        apart = 4.0**0.03 if m.size > 1 else 1.0
+        panels.points(ax, data.assign(m=data["m"] / apart), "m", "value", "steps", colours, labels)
+        panels.points(
+            ax, data.assign(m=data["m"] * apart), "m", "training_rms", "steps", colours,
+            markerfacecolor=style.GROUND,
+        )  # fmt: skip
+        k = rates["exponent"].sel(quantity=quantity).item()
+        panels.reference(ax, data, "m", "value", -k, f"slope −{FRACTIONS[k]}")
         style.width_axis(ax, m)
         style.log_axis(ax, table)
         ax.set_title(title)
-        style.legend_beside(ax, "fitted slopes")
-    axes[0].set_ylabel("root mean square")
+        panels.name_ends([ax])
+    panels.axes[0].set_ylabel("root mean square")
     text = (
         r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled: held-out inputs, with 99% intervals "
-        f"and slopes fitted over all widths; open: training inputs. {_lines(rates)}"
+        f"and slopes fitted over all widths; open, moved aside: training inputs. {_lines(rates)}"
         + style.trained_provenance(table)
     )
-    style.caption(figure, headline("training_rate", table, rates), text)
-    return figure
+    return panels.finish(headline("training_rate", table, rates), text)
+
+
+def _frame(cells: xr.Dataset, limits: xr.Dataset) -> pd.DataFrame:
+    """Root mean squares at held-out and training inputs, and the limit's line, along m and steps."""
+    radius = cells["run_mean"].sel(variable="alpha_hat")
+    frame = style.with_limits(cells, "rms", "rms_lower", "rms_upper")
+    frame["value"] = style.shown(frame["value"], cells["m"], radius)
+    frame["training_rms"] = style.shown(cells["training_rms"], cells["m"], radius)
+    frame["limit"] = limits["constant_limit"] * cells["m"] ** -limits["exponent"]
+    return frame.to_dataframe().reset_index()
+
+
+def _label(data: pd.DataFrame, limits: xr.Dataset, time: int) -> str:
+    """The time, with the fitted slope unless some of the values are rounding."""
+    fitted = not (data["value"][data["steps"] == time] == 0.0).any()
+    slope = style.slope_label(limits, 3) if fitted else ""
+    return style.steps_label(int(time)) + (f"\n{slope}" if slope else "")
 
 
 def _lines(rates: xr.Dataset) -> str:
@@ -74,6 +75,6 @@ def _lines(rates: xr.Dataset) -> str:
         return ""
     error, signs = (f"$m^{{-{FRACTIONS[row['exponent'].item()]}}}$" for row in rows)
     return (
-        f"Coloured lines: the limit at held-out inputs, a constant times {error}, for sign changes times "
+        f"Lines: the limit at held-out inputs, a constant times {error}, for sign changes times "
         f"{signs}; no fit. "
     )

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import resolved
+from ..claims.headlines.words import FRACTIONS
 from . import style
+from .panels import Panels
 
-WIDE: dict[str, Any] = {"linestyle": "-", "linewidth": 4.0}
-THIN: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.4, "marker": "o", "markersize": 2.5}
-LINE_STYLES: dict[str, dict[str, Any]] = {
-    "test_loss": {**WIDE, "label": "network, held-out inputs"},
-    "twin_test_loss": {**THIN, "label": "twin, held-out inputs"},
-    "training_loss": {**WIDE, "label": "network, training inputs"},
-    "twin_training_loss": {**THIN, "label": "twin, training inputs"},
+COLOURS = {"test_loss": style.LAW_COLOURS[1], "training_loss": style.LAW_COLOURS[0]}
+"""Of the losses at held-out and at training inputs."""
+
+LABELS = {
+    "test_loss": "network,\nheld-out",
+    "training_loss": "network,\ntraining",
+    "twin_test_loss": "twin,\nheld-out",
+    "twin_training_loss": "twin,\ntraining",
 }
+DASHES: dict[str, Any] = {"twin_test_loss": (0, (4, 2)), "twin_training_loss": (0, (1, 1.5))}
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
@@ -32,81 +33,70 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """
     m = table["m"].values
     ends = np.unique(m[[0, -1]])
-    figure, grid = plt.subplots(
-        1, 3 if m.size > 1 else 1, figsize=(13.8 if m.size > 1 else 6.0, 4.3), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    axes = list(grid[0])
-    for ax, width in zip(axes, ends, strict=False):
-        ax.sharey(axes[0])
-        _losses(ax, table.sel(m=width))
-        style.log_axis(ax, table)
+    panels = Panels(3 if m.size > 1 else 1, height=2.7)
+    losses = panels.axes[: len(ends)]
+    for ax, width in zip(losses, ends, strict=True):
+        ax.sharey(losses[0])
+        _losses(panels, ax, table.sel(m=width))
         ax.set_title(f"loss, $m$ = {style.width_label(int(width))}")
-    axes[0].legend(loc="lower left")
+    for ax in losses:
+        style.time_axis(ax, table["steps"].values, labels=4 if m.size > 1 else 8)
+        style.log_axis(ax, table)
+    losses[-1].tick_params(labelleft=len(losses) == 1)
+    panels.name_ends(losses)
     text = (
-        "Losses: mean over the runs; shaded: from the least to the largest run of the network. The twin is "
-        "the model linear in the weights, trained by the same steps. "
+        "Losses: mean over the runs; bars: least and largest run of the network. The twin is the model linear "
+        "in the weights, trained by the same steps. "
     )
     if m.size > 1:
-        _distances(axes[-1], table)
+        k = rates["exponent"].sel(quantity="linearization_error").item()
+        _distances(panels, panels.axes[-1], table, k)
         text += (
             "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled: "
-            "held-out inputs, with 99% intervals; open: training inputs. "
+            "held-out inputs, with 99% intervals; open, moved aside: training inputs. "
         )
     text += style.trained_provenance(table)
-    style.caption(figure, headline("twin", table, rates), text)
-    return figure
+    return panels.finish(headline("twin", table, rates), text)
 
 
-def _distances(ax: Axes, table: xr.Dataset) -> None:
+def _losses(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
+    """Wide lines of the network with bars, thin ones of its twin on them."""
+    cells = style.with_limits(table.sel(variable=list(LABELS)), "run_mean", "run_min", "run_max")
+    data = cells.reset_coords(drop=True).to_dataframe().reset_index()
+    panels.curves(ax, data, "steps", "value", "variable", COLOURS, LABELS, linewidth=3.5)
+    network = style.dodged(data[data["variable"].isin(list(COLOURS))], "steps", "variable", 1.15)
+    panels.points(ax, network, "steps", "value", "variable", COLOURS, marker="none")
+    for name, dashes in DASHES.items():
+        panels.curves(
+            ax, data, "steps", "value", "variable", {name: style.INK}, LABELS, linewidth=1.2, linestyle=dashes
+        )
+
+
+def _distances(panels: Panels, ax: Axes, table: xr.Dataset, k: float) -> None:
     """Distance of network and twin against m at a few times."""
-    m, times = table["m"].values, style.times_with_runs(table)
+    m, times = table["m"].values.astype(float), style.times_with_runs(table)
     chosen = style.spread(times, 4)
-    colours = style.time_colours(chosen)
-    lowest = np.inf
-    for time in reversed(chosen):
-        cell = table.sel(steps=time)
-        distance = cell.sel(variable="twin_distance")
-        value = distance["run_mean"].values
-        bar = style.bars(value, distance["run_mean_lower"].values, distance["run_mean_upper"].values)
-        visible = resolved(value, m, style.alpha_hat(cell))
-        if visible.any():
-            ax.errorbar(
-                m[visible], value[visible], bar[:, visible], marker="o", linewidth=1.2,
-                capsize=2, color=colours[int(time)], label=style.steps_label(int(time)),
-            )  # fmt: skip
-            lowest = min(lowest, value[visible][0])
-        training = cell["run_mean"].sel(variable="twin_training_distance").values
-        visible = resolved(training, m, style.alpha_hat(cell))
-        if visible.any():
-            ax.plot(
-                m[visible], training[visible], marker="o", markerfacecolor="white", linestyle=":",
-                linewidth=1.2, color=colours[int(time)],
-            )  # fmt: skip
-    if np.isfinite(lowest):
-        style.reference_slopes(ax, m.astype(float), lowest / 2.5)
-    style.width_axis(ax, m.astype(float))
+    colours, labels = style.ordered_colours(chosen), {time: style.steps_label(int(time)) for time in chosen}
+    cells = table.sel(steps=chosen)
+    radius = cells["run_mean"].sel(variable="alpha_hat")
+    frames = []
+    for name in ("twin_distance", "twin_training_distance"):
+        part = style.with_limits(
+            cells.sel(variable=name).reset_coords(drop=True), "run_mean", "run_mean_lower", "run_mean_upper"
+        )
+        part["value"] = style.shown(part["value"], cells["m"], radius.reset_coords(drop=True))
+        frames.append(part.to_dataframe().reset_index())
+    held_out, training = frames
+    training = training.drop(columns=["value_lower", "value_upper"])
+    panels.curves(ax, held_out, "m", "value", "steps", colours, labels, linewidth=1.2)
+    apart = 4.0**0.04
+    panels.points(ax, held_out.assign(m=held_out["m"] / apart), "m", "value", "steps", colours)
+    panels.points(
+        ax, training.assign(m=training["m"] * apart), "m", "value", "steps", colours,
+        markerfacecolor=style.GROUND,
+    )  # fmt: skip
+    panels.reference(ax, held_out, "m", "value", -k, f"slope −{FRACTIONS[k]}")
+    style.width_axis(ax, m, labels=4)
     style.log_axis(ax, table)
-    ax.set_title("distance of the two; open: training inputs")
-    style.legend_beside(ax)
-
-
-def _losses(ax: Axes, table: xr.Dataset) -> None:
-    blue, orange = sns.color_palette("colorblind", 2)
-    times = table["steps"].values.astype(float)
-    for name, line_style in LINE_STYLES.items():
-        colour = orange if "test" in name else blue
-        value, low, high = (table[f"run_{n}"].sel(variable=name).values for n in ("mean", "min", "max"))
-        visible = style.positive(value) & style.positive(low)
-        if not name.startswith("twin"):
-            ax.fill_between(
-                times[visible], low[visible], high[visible], color=_tint(colour, 0.15), linewidth=0
-            )
-            colour = _tint(colour, 0.4)
-        ax.plot(times[visible], value[visible], color=colour, **line_style)
-    style.time_axis(ax, table["steps"].values)
-
-
-def _tint(colour: Any, share: float) -> list[float]:
-    """A colour mixed with white: transparent ones reach a PDF in an order that changes from call to call."""
-    return [1.0 - share * (1.0 - part) for part in colour]
+    ax.set_title("distance of the two")
+    panels.name_ends([ax])

@@ -1,24 +1,26 @@
-"""The article: the question, the answer in one figure, then claim by claim. One file, no network."""
+"""The article: the answer in a sentence and a figure, the question, claim by claim. One file, no network."""
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from ...claims.headlines import finding, headline
-from ...claims.plain_text import plain_text
 from ...claims.record import Claim
 from ...figures import FIGURES, TRAINING_FIGURES, drawable, training_drawable
 from ...laws import LAWS
-from . import readable, text
+from . import ladder, readable, text
+from .colours import style_sheet
+from .drawing import Drawings
 from .embedding import asset, digest, templates
 from .experiments import answer, made
+from .figure import Figures
+from .opening import opening
+from .plain_words import PLAIN_WORDS
 from .training import trained
 
 if TYPE_CHECKING:
@@ -68,84 +70,59 @@ def render(
     tables = [made(table, rates) for table, rates in experiments]
     trained_tables = [trained(table, rates) for table, rates in trainings]
     main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
+    main_answer = answer(main) if main else None
     anchors = _anchors({"theory.md": proofs, "notes.md": notes})
     appendix = list(text.sections(_link(proofs, anchors), "proof"))
     grid_names = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)
     pairs = {t.name: (t.table, t.rates) for t in tables} | {
         t.name: (t.table, t.rates) for t in trained_tables
     }
-    names = [*grid_names, *(t.name for t in trained_tables)]
     planned = {t.name: drawable(_axes(t.table), t.table["quantity"].values) for t in tables}
     planned |= {t.name: training_drawable(_axes(t.table)) for t in trained_tables}
+    names = [*grid_names, *(t.name for t in trained_tables)]
     numbered = Figures({name: pairs[name] for name in names}, figures, captions)
     missing = set(FIGURES + TRAINING_FIGURES).difference(*planned.values())
-    template = _environment().get_template("page.html.jinja")
-    style, script = asset(__name__, "page.css"), asset(__name__, "page.js")
-    return template.render(
-        style=Markup(style),
-        script=Markup(script),
-        style_digest=digest(style),
-        script_digest=digest(script),
-        main=main,
-        answer=answer(main) if main else None,
-        answer_figure=numbered.show("rate") if main and "rate" not in missing else None,
-        answer_finding=finding("rate", main.table, main.rates) if main else "",
-        trainings=[(t, [numbered.show(name, t.name) for name in planned[t.name]]) for t in trained_tables],
-        claims=[
-            _Section(claim, numbered, missing, _proof(claim, appendix), anchors) for claim in _unique(claims)
-        ],
-        counts={verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
-        verdicts=VERDICTS,
-        proofs=appendix,
-        notes=list(text.sections(_link(notes, anchors), "notes")),
-        made=tables,
-        names=list(pairs),
-        source=main or trained_tables[0],
-    )
+    content: dict[str, Any] = {
+        "main": main,
+        "answer": main_answer,
+        "opening": opening(claims, main, main_answer),
+        "answer_figure": numbered.show("rate") if main and "rate" not in missing else None,
+        "ladder": {"labels": ladder.LABELS, "rungs": ladder.rungs(), "start": ladder.START},
+        "ladder_data": htmlsafe_json_dumps(ladder.content(), separators=(",", ":"), allow_nan=False),
+        "trainings": [(t, [numbered.show(name, t.name) for name in planned[t.name]]) for t in trained_tables],
+        "counts": {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
+        "verdicts": VERDICTS,
+        "proofs": text.chapters(appendix),
+        "notes": text.chapters(text.sections(_link(notes, anchors), "notes")),
+        "made": tables,
+        "names": list(pairs),
+        "source": main or trained_tables[0],
+    }
+    sections = [
+        _Section(claim, numbered, missing, _proof(claim, appendix), anchors) for claim in _unique(claims)
+    ]
+    of_ladder = (figure for section in sections for figure in section.figures if figure.name == "ladder")
+    content |= {"claims": sections, "ladder_figure": next(of_ladder, None)}
+    return _page(content, numbered.drawings)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure on the page; `source` is empty if an earlier section shows it."""
-
-    number: int
-    anchor: str
-    title: str
-    caption: str
-    source: str
-    alt: str
-
-
-@dataclass
-class Figures:
-    """Numbers figures in the order of the page; only the first use of one has its drawing.
-
-    `experiments` are quantiles and rates by name, in the order in which a figure is looked for.
-    """
-
-    experiments: Mapping[str, tuple[xr.Dataset, xr.Dataset]]
-    drawings: Mapping[str, str]
-    captions: Mapping[str, str]
-    _numbers: dict[str, int] = field(default_factory=dict)
-
-    def show(self, name: str, experiment: str | None = None) -> Figure:
-        """The figure called `name`, of the experiment, or of the first one that has it."""
-        experiments = self.experiments if experiment is None else [experiment]
-        owner = next((e for e in experiments if f"{e}-{name}" in self.drawings), None)
-        if owner is None:
-            names = ", ".join(sorted(self.drawings))
-            raise ValueError(f"no experiment has a figure {name!r}; allowed: {names}")
-        stem = f"{owner}-{name}"
-        title, _, rest = self.captions.get(name, f"{stem}.").strip().partition(".")
-        caption = " ".join(rest.split())
-        source = ""
-        if stem not in self._numbers:
-            source = "data:image/svg+xml;base64," + base64.b64encode(self.drawings[stem].encode()).decode()
-        number = self._numbers.setdefault(stem, len(self._numbers) + 1)
-        shown = plain_text(headline(name, *self.experiments[owner]))
-        return Figure(
-            number, f"figure-{number}", title, caption, source, f"{title}: {shown}. {caption}".strip()
+def _page(content: Mapping[str, Any], drawings: Drawings) -> str:
+    """The page with its style and its script, and their digests."""
+    style = "".join(asset(__name__, f"{name}.css") for name in ("page", "article"))
+    style += style_sheet(drawings.colours)
+    script = "".join(asset(__name__, f"{name}.js") for name in ("page", "ladder"))
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            **content,
+            letters=drawings.letters(),
+            style=Markup(style),
+            script=Markup(script),
+            style_digest=digest(style),
+            script_digest=digest(script),
         )
+    )
 
 
 class _Section:
@@ -164,6 +141,7 @@ class _Section:
         self.figures = [figures.show(name) for name in claim.figures if name not in missing]
         self.proof = proof
         self.notes = anchors.get(f"notes.md#{_letters(claim.id)}")
+        self.plain = PLAIN_WORDS.get(claim.id, "")
 
 
 def _axes(table: xr.Dataset) -> dict[str, Any]:
@@ -221,12 +199,15 @@ def _environment() -> Environment:
     environment = templates(__name__)
     environment.filters.update(
         markdown=text.block,
+        clause=text.clause,
         inline=text.inline,
+        reading=text.reading,
         number=readable.number,
         tex=readable.tex,
         value=readable.value,
         interval=readable.interval,
         times=readable.times,
+        short=readable.short,
     )
     environment.globals.update(
         parameter=_parameter, displacements={name: law.words for name, law in LAWS.items()}

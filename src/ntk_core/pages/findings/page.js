@@ -1,54 +1,33 @@
 "use strict";
 
-// The page is whole without this: it only adds sorting, filtering and copying.
+// The page is whole without this: it opens what a link leads to, marks the section in view and copies commands.
 (() => {
-  const table = document.getElementById("verdict-table");
-  const body = table.tBodies[0];
-  const rows = [...body.rows];
-  const tools = document.getElementById("tools");
-  const query = document.getElementById("query");
-  const buttons = [...tools.querySelectorAll("button[data-verdict]")];
-  const count = document.getElementById("count");
-  let chosen = "";
-
-  const filter = () => {
-    const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of rows) {
-      const text = row.dataset.text.toLowerCase();
-      const fits = (!chosen || row.dataset.verdict === chosen) && words.every((word) => text.includes(word));
-      row.hidden = !fits;
-      shown += fits;
-    }
-    count.textContent = `${shown} of ${rows.length} shown`;
-    document.getElementById("none").hidden = shown > 0;
+  const reveal = () => {
+    const target = document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    target.scrollIntoView();
   };
-  query.addEventListener("input", filter);
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      chosen = button.dataset.verdict;
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-      filter();
-    });
-  }
+  addEventListener("hashchange", reveal);
+  reveal();
 
-  const heads = [...table.tHead.rows[0].cells];
-  const compare = (a, b) => (isNaN(a) || isNaN(b) ? a.localeCompare(b, "en") : a - b);
-  heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      for (const other of heads) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const key = (row) => row.cells[column].dataset.key;
-      const sorted = [...rows].sort((a, b) => compare(key(a), key(b)));
-      if (down) sorted.reverse();
-      body.append(...sorted);
-    });
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of folded) fold.open = true;
   });
+  addEventListener("afterprint", () => {
+    for (const fold of folded) fold.open = false;
+  });
+
+  const links = [...document.querySelectorAll("nav a")];
+  const sections = links.map((link) => document.getElementById(link.hash.slice(1)));
+  const mark = () => {
+    const last = sections.findLastIndex((section) => section.getBoundingClientRect().top < innerHeight / 3);
+    links.forEach((link, i) => (i === Math.max(last, 0) ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
+  };
+  addEventListener("scroll", mark, { passive: true });
+  mark();
 
   for (const code of document.querySelectorAll("pre.command")) {
     const button = document.createElement("button");
@@ -69,7 +48,4 @@
     });
     code.after(button);
   }
-
-  filter();
-  tools.hidden = false;
 })();

@@ -36,10 +36,15 @@ def number(value: float, decimals: int | None = None) -> Markup:
     return _minus(f"{head}10<sup>{power}</sup>")
 
 
+def short(value: float) -> Markup:
+    """A ratio in two digits."""
+    return number(float(f"{value:.2g}"))
+
+
 def times(value: float) -> Markup:
     """A ratio in two digits, as `3 times` or, below 1, as `30 % of`."""
-    short = float(f"{value:.2g}")
-    return number(100.0 * short) + " % of" if short < 1.0 else number(short) + " times"
+    two = float(f"{value:.2g}")
+    return number(100.0 * two) + " % of" if two < 1.0 else short(two) + " times"
 
 
 def tex(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from markdown_it.token import Token
 from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from .formula import mathml
+from ...claims.plain_text import plain_text
+from .formula import FormulaError, mathml
 
 
 class TextError(ValueError):
@@ -59,6 +60,39 @@ def sections(source: str, prefix: str) -> Iterator[tuple[Heading | None, Markup]
             heading = Heading(anchor, _render([title]), int(token.tag[1]), title.content)
             start = at + 3
     yield heading, _render(tokens[start:])
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Sections from a heading of level 2 to the next; the first one of a text may have no title."""
+
+    title: Markup | None
+    sections: list[tuple[Heading | None, Markup]]
+
+
+def chapters(of: Iterable[tuple[Heading | None, Markup]]) -> list[Chapter]:
+    """Sections grouped by their headings of level 2."""
+    grouped: list[Chapter] = []
+    for heading, body in of:
+        starts = heading is not None and heading.level == 2
+        if starts or not grouped:
+            grouped.append(Chapter(heading.title if heading and starts else None, []))
+        grouped[-1].sections.append((heading, body))
+    return grouped
+
+
+def reading(source: str) -> Markup:
+    """The words of a figure, in which formulas that browsers cannot draw stand in Unicode characters."""
+    try:
+        return inline(source)
+    except (FormulaError, TextError):
+        return Markup.escape(plain_text(source))
+
+
+def clause(source: str) -> str:
+    """The first clause of a Markdown line: up to a comma, colon, semicolon or bracket outside formulas."""
+    match = re.match(r"(?:\$[^$]*\$|[^$])+?(?=[,:;] | \(|$)", source)
+    return match[0] if match else source
 
 
 def slug(text: str) -> str:

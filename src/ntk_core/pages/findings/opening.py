@@ -1,0 +1,100 @@
+"""The sentence with which the article opens: what the data carry, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, resolved, single_exponent
+from ...claims.record import FALSE, UNDECIDED, Claim
+from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from .experiments import Answer, Made
+from .readable import number
+
+WORST = "adversarial"
+"""The law whose rate Theorem 1 is about: it attains the supremum over the ball."""
+
+PLACES = 4
+"""Decimals of the slope, as in the figures."""
+
+COUNTS = (
+    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+)  # fmt: skip
+
+THEOREM, RATE = "T1", "T1.rate"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is concluded, in a word, and the sentence after it, Markdown without a full stop."""
+
+    word: str
+    sentence: str
+
+
+def opening(claims: Sequence[Claim], main: Made | None, answer: Answer | None) -> Opening:
+    """The answer from the verdicts, and from the main grid where there is one.
+
+    "Confirmed" needs a true theorem and a true rate, runs whose slope under the worst displacement
+    singles out -1/2, and none of them over the bound; "Refuted" a false theorem or rate.
+    """
+    verdicts = {claim.id: claim.verdict for claim in claims}
+    judged = [verdicts.get(name, UNDECIDED) for name in (THEOREM, RATE)]
+    if main is None or answer is None:
+        word, parts = ("Refuted" if FALSE in judged else "No grid was run"), []
+    else:
+        rate, singled = _rate(main, answer)
+        carried = singled and answer.over == 0 and UNDECIDED not in judged
+        word = "Refuted" if FALSE in judged else "Confirmed" if carried else "Undecided"
+        parts = [rate, _over(answer)]
+    return Opening(word, "; ".join([*parts, _false(claims)]))
+
+
+def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
+    """The slope under the worst displacement in words, and whether it singles out that of the theorem."""
+    m = main.table["m"].values
+    rate = next((rate for rate in answer.rates if rate.law == WORST), None)
+    if rate is None:
+        return "the worst displacement was not run", False
+    cut = {"quantity": "linearization_error", "perturbation": WORST, "alpha": answer.alpha, "d": answer.d}
+    if not resolved(main.table.sel(cut)["rms"].values, m, answer.alpha).any():
+        return NO_ERROR, False
+    slope = rate.slope
+    if not np.isfinite(slope.value):
+        return f"no slope from {'one width' if m.size == 1 else f'{m.size} widths'}", False
+    over = _widths(int(m.min()), int(m.max()))
+    if slope.lower is None or slope.upper is None:
+        return f"slope {number(slope.value, PLACES)} {over}, {main.undecided or 'without an interval'}", False
+    half = 0.5 * (slope.upper - slope.lower)
+    text = f"slope {number(slope.value, PLACES)} ± {number(half, PLACES)} {over}"
+    exponent = single_exponent(-slope.upper, -slope.lower, (EXPONENT, CANCELLING_EXPONENT))
+    if exponent != EXPONENT or m.size < MIN_WIDTHS:
+        return text, False
+    return f"the linearization error falls as $m^{{-1/2}}$ ({text})", True
+
+
+def _widths(least: int, largest: int) -> str:
+    """The range of the widths, powers of two as such."""
+    first, last = (f"2^{{{m.bit_length() - 1}}}" if m.bit_count() == 1 else str(m) for m in (least, largest))
+    return f"from $m={first}$ to ${last}$"
+
+
+def _over(answer: Answer) -> str:
+    runs = f"{answer.runs:,} {'run' if answer.runs == 1 else 'runs'}"
+    return f"{_count(answer.over)} of {runs} {'are' if answer.over > 1 else 'is'} above the bound"
+
+
+def _false(claims: Sequence[Claim]) -> str:
+    false = sum(claim.verdict == FALSE for claim in claims)
+    undecided = sum(claim.verdict == UNDECIDED for claim in claims)
+    statements = "statement" if len(claims) == 1 else "statements"
+    are = "are" if false > 1 else "is"
+    text = f"{_count(false)} of {_count(len(claims))} {statements} {are} false as printed"
+    return text + (f", {_count(undecided)} undecided" if undecided else "")
+
+
+def _count(count: int) -> str:
+    return COUNTS[count] if count < len(COUNTS) else f"{count:,}"

@@ -1,0 +1,22 @@
+"""Each statement of the notes in a sentence without formulas."""
+
+from __future__ import annotations
+
+PLAIN_WORDS = {
+    "L1.1": "The slope that is used at the kink of a neuron is a legitimate one.",
+    "L1.2": "The network equals its own gradient times its weights.",
+    "L2": "A network started in mirrored pairs has output zero.",
+    "L3": "What the network computes is its linearization and one remainder.",
+    "R1": "The scaling by the root of the width is what makes the error small.",
+    "T1": "While no weight moves far, the network stays within this distance of its linearization.",
+    "T1.rate": "Four times the width halves the error.",
+    "D": "The remainder is the sum of two parts.",
+    "S": "Only neurons near their kink can switch on or off.",
+    "L4.Δ1": "The first part of the remainder is at most this.",
+    "L4.Δ2": "The second part of the remainder is at most this.",
+    "A1": "Few neurons start near their kink.",
+    "AC": "A random weight is rarely almost orthogonal to the input.",
+    "H": "The share of neurons near their kink is close to what is expected.",
+    "LT": "Gradient descent keeps the weights in the ball that the theorem needs.",
+}
+"""By the id of the statement."""

@@ -1,0 +1,1 @@
+"""Tests of the article, `results/findings.html`, by what they protect."""

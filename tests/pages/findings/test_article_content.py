@@ -1,0 +1,224 @@
+"""The words, numbers and links of the article: every record whole, data escaped, errors named."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from conftest import ROOT
+from pydantic import ValidationError
+
+from ntk_core.claims import STATEMENTS
+from ntk_core.claims.record import Number
+from ntk_core.execution import versions
+from ntk_core.pages.findings.plain_words import PLAIN_WORDS
+from ntk_core.pages.findings.readable import interval, tex, value
+from ntk_core.pages.findings.text import inline
+
+from .article import NOTES, PROOFS, Reader, drawings, render
+
+
+def words(markdown: str) -> list[str]:
+    """The text of Markdown between its formulas and code, as it is typeset."""
+    parts = re.split(r"\$\$.+?\$\$|\$.+?\$|`.+?`", markdown, flags=re.S)
+    return [" ".join(part.replace("'", "’").split()) for part in parts if part.strip()]
+
+
+def formulas(markdown: str) -> int:
+    return len(re.findall(r"\$\$.+?\$\$|\$.+?\$", markdown, flags=re.S))
+
+
+def texts(claim: dict) -> list[str]:
+    """All Markdown of a record."""
+    counterexample = claim["counterexample"] or {"text": "", "evidence": []}
+    rows = claim["evidence"] + counterexample["evidence"]
+    parts = [claim["title"], claim["statement"], claim["source"], counterexample["text"]]
+    return [*parts, claim["corrected"] or "", *(row["what"] for row in rows)]
+
+
+ANCHORS = {"L1.1": "claim-l1-1", "L4.Δ1": "claim-l4-delta1", "T1.rate": "claim-t1-rate"}
+
+
+def test_every_word_formula_and_command_of_every_record_is_in_its_section(claims, reader):
+    places = [place for place in reader.text if place.startswith("claim-")]
+    assert len(places) == len(claims) == 14
+    summaries = " ".join(reader.text["claims"].split())
+    for claim, place in zip(claims, places, strict=True):
+        assert ANCHORS.get(claim["id"], place) == place
+        shown = " ".join(reader.text[place].split()) + summaries
+        for text in texts(claim):
+            for part in words(text):
+                assert part in shown
+        assert re.search(rf"{re.escape(claim['id'])} [^✓≪?✗]*[✓≪?✗] {claim['verdict']}", summaries)
+        assert claim["command"] in reader.code[place]
+        assert reader.formulas.get(place, 0) >= sum(map(formulas, texts(claim)[1:]))
+
+
+def test_every_number_of_every_record_is_on_the_page(claims, page):
+    for claim in claims:
+        counterexample = claim["counterexample"] or {"parameters": {}, "evidence": []}
+        for row in claim["evidence"] + counterexample["evidence"]:
+            evidence = Number(**row)
+            assert f'<td class="n">{value(evidence)}</td>' in page
+            if row["upper"] is not None:
+                assert f'<td class="n">{interval(evidence)}</td>' in page
+        for given_value in counterexample["parameters"].values():
+            assert f"{inline(f'${tex(given_value)}$')[18:-14]}" in page
+
+
+def test_nothing_of_the_source_is_left_to_read(reader):
+    for place, text in reader.text.items():
+        assert "$" not in text, place
+        assert not re.search(r"\\[A-Za-z]", text), place
+        assert "**" not in text, place
+    math = sum(reader.formulas.values())
+    assert math > 300
+    assert reader.formulas["proofs"] >= formulas(PROOFS)
+    assert reader.formulas["notes"] >= formulas(NOTES)
+
+
+def test_every_link_within_the_page_has_its_target(reader):
+    ids = [a["id"] for _, a in reader.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    targets = {a["href"][1:] for tag, a in reader.tags if tag == "a" and a["href"].startswith("#")}
+    assert targets <= set(ids)
+    assert {"proof-the-band", "proof-random-directions-m-3-4", "claim-t1"} <= targets
+    assert all(re.fullmatch("[a-z0-9-]+", name) for name in targets)
+
+
+def test_a_page_of_grids_leads_to_the_cells(reader):
+    assert [a["href"] for tag, a in reader.tags if tag == "a"].count("explore.html") == 2
+
+
+def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, shown):
+    words = [a["aria-label"] for a in drawings(reader)]
+    assert len(words) == len(set(words)) == len(shown)
+    assert all(a["role"] == "img" and len(a["aria-label"]) > 40 for a in drawings(reader))
+    assert reader.attributes("img") == []
+    first = (
+        "The rate: The linearization error falls as m^(−1/2) under adversarial, and as m^(−3/4) under sphere,"
+    )
+    assert words[0].startswith(first)
+    assert "Quantiles of the linearization error E against the width" in words[0]
+
+
+def test_the_same_input_gives_the_same_bytes(page, claims, given):
+    turned = {**given, "figures": dict(reversed(given["figures"].items()))}
+    assert render(copy.deepcopy(claims), **turned) == page
+    code = (
+        "import sys; from ntk_core.pages.findings.text import block; print(block(open(sys.argv[1]).read()))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-X", "utf8", "-c", code, str(ROOT / "docs/theory.md")],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_data_is_escaped(evil_page):
+    reader = Reader(evil_page)
+    assert [a.get("type") for a in reader.attributes("script")] == ["application/json", None]
+    assert reader.attributes("img") == []
+    assert not any(name.startswith("on") for _, a in reader.tags for name in a)
+    assert "javascript:" not in [a.get("href", "")[:11] for _, a in reader.tags]
+    assert "<script>document" in reader.text[next(p for p in reader.text if p.startswith("claim-"))]
+
+
+def test_records_of_another_shape_are_refused(claims, given):
+    for change in ({"verdict": "maybe"}, {"more": 1}, {"evidence": [{"what": "x"}]}):
+        with pytest.raises(ValidationError):
+            render([{**claims[0], **change}], **given)
+    with pytest.raises(ValidationError, match="command"):
+        render([{key: claims[0][key] for key in claims[0] if key != "command"}], **given)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"proof": "The moon"}, "L1.1: proof is 'The moon', but the headings are: .*The band"),
+        ({"figures": ["moon"]}, "no experiment has a figure 'moon'; allowed: .*e-rate"),
+        ({"id": "…"}, "id '…'"),
+    ],
+)
+def test_what_is_not_there_is_named(claims, given, change, message):
+    with pytest.raises(ValueError, match=message):
+        render([{**claims[0], **change}], **given)
+    with pytest.raises(ValueError, match=r"id 'L1-1'"):
+        render([{**claims[1], "id": "L1-1"}, claims[0]], **given)
+
+
+@pytest.mark.parametrize("proof", ["The band", "the-band", "docs/theory.md#the-band", "#The band"])
+def test_proofs_are_named_by_heading_or_anchor(claims, given, proof):
+    assert 'Proof: <a href="#proof-the-band">' in render([{**claims[0], "proof": proof}], **given)
+
+
+def test_every_claim_leads_to_its_place_in_the_notes(claims, page, reader):
+    ids = {a["id"] for _, a in reader.tags if "id" in a}
+    for claim in claims:
+        anchor = f"notes-{claim['id'].lower().replace('.', '-').replace('δ', 'delta')}"
+        assert anchor in ids
+        assert f'<a href="#{anchor}">as the notes have it</a>' in page
+    assert '<a href="#proof-the-band">the band</a>' in page  # from the notes
+    assert '<a href="#notes-h">H</a>' in page  # from the proofs
+    assert not re.search(r"href=.[^#>]*(theory|notes)\.md", page)
+
+
+@pytest.mark.parametrize("link", ["[x](notes.md#moon)", "[x](theory.md#moon)"])
+def test_a_link_to_a_heading_that_is_not_there_is_named(claims, given, link):
+    with pytest.raises(ValueError, match=r"\.md has no heading #moon"):
+        render(claims, **{**given, "proofs": f"{PROOFS}\n{link}\n"})
+
+
+@pytest.mark.parametrize("name", ["page.html.jinja", "article.css", "ladder.js", "text.py"])
+def test_a_change_of_the_page_changes_the_digest_of_the_library(name, tmp_path, monkeypatch):
+    folder = tmp_path / "findings"
+    shutil.copytree(
+        ROOT / "src/ntk_core/pages/findings", folder, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    monkeypatch.setattr(versions, "__file__", str(tmp_path / "execution" / "versions.py"))
+    before = versions.library_digest()
+    with (folder / name).open("a") as file:
+        file.write(" ")
+    assert versions.library_digest() != before
+
+
+def test_findings_import_neither_plots_nor_snakemake():
+    code = "import sys, ntk_core.pages.findings; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"snakemake", "seaborn", "matplotlib", "scipy.stats"}
+
+
+def test_every_statement_of_the_notes_is_in_plain_words_once(claims, reader):
+    assert PLAIN_WORDS.keys() == STATEMENTS.keys()
+    assert len(set(PLAIN_WORDS.values())) == len(PLAIN_WORDS)
+    text = " ".join(reader.text["verdicts"].split())
+    for claim in claims:
+        assert f"{PLAIN_WORDS[claim['id']]} " in text
+
+
+def test_the_verdicts_are_counted(reader):
+    text = " ".join(reader.text["verdicts"].split())
+    assert "10 of 14 statements hold as printed, 1 of them with room to spare. 3 are false as printed" in text
+    assert "1 is undecided." in text
+
+
+def test_headings_descend_by_one_and_landmarks_have_names(page, reader):
+    levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", page)]
+    assert levels[:2] == [1, 2]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    ids = {a["id"] for _, a in reader.tags if "id" in a}
+    named = [*reader.attributes("section"), *reader.attributes("nav"), *reader.attributes("article")]
+    assert all(a.get("aria-label") or a["aria-labelledby"] in ids for a in named)
+    assert [tag for tag, _ in reader.tags if tag in {"header", "nav", "main"}] == ["header", "nav", "main"]

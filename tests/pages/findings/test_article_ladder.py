@@ -1,0 +1,105 @@
+"""The sliders on the ladder of bounds: what the page computes is what Python computes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from browsing import in_browser
+
+from ntk_core.pages.findings.ladder import POSITIONS, RUNGS, START, exact_quantiles
+from ntk_core.theory.binomial import binomial_quantile
+from ntk_core.theory.bounds import bound
+
+SLIDE = """positions => {
+    for (const [name, at] of Object.entries(positions)) {
+        const input = document.getElementById("ladder-" + name);
+        input.value = at;
+        input.dispatchEvent(new Event("input"));
+    }
+    return [...document.querySelectorAll("[data-rung]")].map(row => {
+        const [value, ratio] = row.querySelectorAll("data");
+        return [row.dataset.rung, Number(value.value), Number(ratio.value)];
+    });
+}"""
+
+
+def of(name: str, given: dict[str, float]) -> float:
+    alpha, delta, x_norm = (given[key] for key in ("alpha", "delta", "x_norm"))
+    return float(bound(name, "linearization_error", int(given["m"]), alpha, delta, x_norm))
+
+
+@in_browser
+def test_every_position_of_the_sliders_has_the_bounds_of_python(visit):
+    tab = visit()
+    random = np.random.default_rng(5)
+    places = [{name: int(random.integers(len(v))) for name, v in POSITIONS.items()} for _ in range(60)]
+    for last in (0, -1):  # and the ends
+        places.append({name: range(len(v))[last] for name, v in POSITIONS.items()})
+    for place in places:
+        given = {name: POSITIONS[name][i] for name, i in place.items()}
+        shown = {rung: (value, ratio) for rung, value, ratio in tab.evaluate(SLIDE, place)}
+        assert list(shown) == list(RUNGS)
+        exact = of("exact", given)
+        for rung, (value, ratio) in shown.items():
+            assert value == pytest.approx(of(rung, given), rel=1e-9, abs=0), (rung, given)
+            assert ratio == pytest.approx(of(rung, given) / exact, rel=1e-9, abs=0)
+
+
+@in_browser
+def test_the_binomial_quantile_of_the_page_is_that_of_python(visit):
+    """Also where the sliders do not go: to the ends of the law, and to wide bands."""
+    tab = visit()
+    random = np.random.default_rng(6)
+    m = 2.0 ** random.integers(1, 31, 200)
+    alpha = np.minimum(10.0 ** random.uniform(-2, 1, 200), 2.0 * np.sqrt(m))
+    delta = 10.0 ** random.uniform(-9, -0.01, 200)
+    call = "rows => rows.map(([m, alpha, delta]) => bounds.binomial(m, alpha, delta, 1))"
+    given = bound("binomial", "linearization_error", m.astype(int), alpha, delta, 1.0)
+    assert tab.evaluate(call, np.stack([m, alpha, delta], axis=1).tolist()) == pytest.approx(given, rel=1e-9)
+    assert binomial_quantile(0.5, 4, 0.5) == 2
+
+
+def test_the_exact_quantiles_of_the_page_are_those_of_the_exact_law():
+    table = np.array(exact_quantiles())
+    assert table.shape == tuple(len(POSITIONS[name]) for name in ("alpha", "delta", "m"))
+    for i, j, k in [(0, 0, 0), (1, 3, 4), (5, 4, 8)]:
+        given = {
+            "alpha": POSITIONS["alpha"][i],
+            "delta": POSITIONS["delta"][j],
+            "m": POSITIONS["m"][k],
+            "x_norm": 1,
+        }
+        assert table[i, j, k] == pytest.approx(of("exact", given), rel=1e-9)
+
+
+def test_without_scripts_the_ladder_at_the_start_is_there(page):
+    part = page[page.index('<section id="ladder"') : page.index('<section id="verdicts"')]
+    cells = re.findall(r'data-rung="(\w+)".*?<data value="([^"]+)".*?<data value="([^"]+)"', part)
+    assert [rung for rung, *_ in cells] == list(RUNGS)
+    for rung, value, ratio in cells:
+        assert float(value) == pytest.approx(of(rung, START), rel=1e-12)
+        assert float(ratio) == pytest.approx(of(rung, START) / of("exact", START), rel=1e-12)
+    assert "<noscript>" in part
+    data = json.loads(page.partition('id="ladder-data">')[2].partition("</script>")[0])
+    assert {name: data["positions"][name][at] for name, at in data["start"].items()} == START
+
+
+@in_browser
+def test_sliders_are_named_and_say_their_values(visit):
+    tab = visit()
+    for name, words in (("alpha", "Weights may move"), ("delta", "Chance to fail"), ("m", "Width")):
+        slider = tab.get_by_role("slider", name=words)
+        assert slider.get_attribute("id") == f"ladder-{name}"
+    slider.focus()
+    tab.keyboard.press("Home")
+    assert slider.get_attribute("aria-valuetext") == "2⁶ = 64"
+    assert tab.locator("#ladder output").last.inner_text() == "2⁶ = 64"
+    chart = tab.locator("#ladder svg")
+    before = chart.get_attribute("aria-label")
+    assert "at m = 2⁶ = 64: printed" in before
+    tab.locator("#ladder-x_norm").focus()
+    tab.keyboard.press("ArrowRight")
+    assert chart.get_attribute("aria-label") != before

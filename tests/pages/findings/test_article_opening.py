@@ -1,0 +1,106 @@
+"""The sentence with which the article opens says what the data carry, and no more."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ntk_core.claims.record import from_json
+from ntk_core.pages.findings.experiments import answer, made
+from ntk_core.pages.findings.opening import opening
+
+from .article import Reader, render
+
+
+@pytest.fixture
+def says(claims, given):
+    """The opening of the band experiment after changes of its datasets, and of verdicts by id."""
+
+    def change(alter=lambda table, rates: (table, rates), **verdicts):
+        records = [{**c, "verdict": verdicts.get(c["id"].replace(".", "_"), c["verdict"])} for c in claims]
+        table, rates = (dataset.copy(deep=True) for dataset in given["experiments"][1])
+        grid = made(*alter(table, rates))
+        found = opening(from_json(json.dumps(records)), grid, answer(grid))
+        return f"{found.word}: {found.sentence}"
+
+    return change
+
+
+def slope(rates, law="adversarial"):
+    """Where the main slope stands in the rates."""
+    return {"quantity": "linearization_error", "perturbation": law, "alpha": 0.5, "statistic": "mean"}
+
+
+def of_slope(value, lower, upper):
+    def alter(table, rates):
+        for name, number in zip(("slope", "slope_lower", "slope_upper"), (value, lower, upper), strict=True):
+            rates[name].loc[slope(rates)] = number
+        return table, rates
+
+    return alter
+
+
+REST = (
+    "none of 18,000 runs is above the bound; three of fourteen statements are false as printed, one undecided"
+)
+
+
+def test_it_is_the_first_thing_on_the_page(says, reader):
+    text = " ".join(reader.text["answer"].split())
+    assert text.startswith("The answer Confirmed: the linearization error falls as (slope −0.49")
+    assert REST in text
+
+
+def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
+    assert says(of_slope(-0.5001, -0.5008, -0.4994)) == (
+        "Confirmed: the linearization error falls as $m^{-1/2}$ (slope −0.5001 ± 0.0007 "
+        f"from $m=2^{{6}}$ to $2^{{12}}$); {REST}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ((-0.55, -0.7, -0.4), "slope −0.5500 ± 0.1500 from"),  # too wide
+        ((-0.6, -0.61, -0.59), "slope −0.6000 ± 0.0100 from"),  # neither power
+        ((-0.75, -0.76, -0.74), "slope −0.7500 ± 0.0100 from"),  # the other one
+        ((-0.5, np.nan, np.nan), "without an interval"),
+        ((np.nan, np.nan, np.nan), "no slope from 3 widths"),
+    ],
+)
+def test_a_slope_that_singles_out_nothing_confirms_nothing(says, limits, words):
+    text = says(of_slope(*limits))
+    assert text.startswith("Undecided: ")
+    assert words in text
+    assert "falls as" not in text
+
+
+def test_runs_over_the_bound_are_counted_and_confirm_nothing(says):
+    def over(table, rates):
+        cell = {"bound": "printed", "quantity": "linearization_error", "delta": 0.5, "x_norm": 1.0}
+        table["exceedances"].loc[{**cell, "perturbation": "sphere", "m": 64, "alpha": 2.0}] = 3
+        return table, rates
+
+    text = says(over)
+    assert text.startswith("Undecided: ")
+    assert "three of 18,000 runs are above the bound" in text
+
+
+def test_verdicts_decide_the_word(says):
+    assert says(T1="false").startswith("Refuted: ")
+    assert "four of fourteen statements are false as printed" in says(T1="false")
+    assert says(T1_rate="false").startswith("Refuted: ")
+    assert says(T1="undecided").startswith("Undecided: ")
+
+
+def test_without_false_statements_it_says_none(claims, given):
+    sound = [claim for claim in claims if claim["verdict"].startswith("true")]
+    text = " ".join(Reader(render(sound, **given)).text["answer"].split())
+    assert "none of ten statements is false as printed." in text
+
+
+def test_without_the_worst_law_nothing_is_confirmed(says):
+    text = says(lambda table, rates: (table.sel(perturbation=["sphere"]), rates.sel(perturbation=["sphere"])))
+    assert text.startswith("Undecided: the worst displacement was not run; none of")

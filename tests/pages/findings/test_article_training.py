@@ -1,0 +1,99 @@
+"""Trained experiments in the article: every number, and no success where there was none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import trained
+
+from ntk_core.claims.answer import answer
+from ntk_core.claims.record import Number
+from ntk_core.pages.findings.readable import number, times, value
+
+from .article import Reader, drawings, render
+
+
+def test_training_has_its_section_with_every_number(claims, with_training, learned):
+    page = render(claims, **with_training("usual"))
+    reader = Reader(page)
+    text = " ".join(reader.text["training"].split())
+    found = answer(*learned["usual"])
+    assert "Does training stay in the ball? The theorem speaks of weights" in text
+    assert "usual: digit 3 against digit 8, squared loss Yes. At " in " ".join(
+        re.sub("<.*?>", "", page).split()
+    )
+    assert f"({number(found.least)} to {number(found.largest)} over the runs)" in text
+    assert f"it stays below {number(found.limit_ceiling)}" in text
+    assert "No run is over the bound of Theorem 1 at" in text
+    assert "times what it bounds" not in text  # four runs a width have no upper limit on a quantile
+    assert "Interval, 99 % (undecided: 4 runs a cell; at least 24 are needed)" in text
+    assert "Training in numbers, usual" in page
+    assert f"is {times(found.position['adversarial'])} that of the worst displacement," in text
+    assert f"{times(found.position['sphere'])} that of a random one, all of the same radius." in text
+    assert "in theory it tends to −0.75. All 12 runs took 8 steps." in text
+    cells = re.findall(r'<td class="n">(.*?)</td>', page)
+    shown = ("test_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons")
+    measured = (found.radius, found.displacement, found.rate, found.constant)
+    for estimate in (*measured, *(found.numbers[name] for name in shown)):
+        assert cells[cells.index(str(value(Number("", estimate.value)))) + 1] == ""
+    for exact in (found.ceiling, found.limit_ceiling, found.constant_limit, found.last_rate):
+        assert str(number(exact)) in cells
+    titles = [a["aria-label"].partition(":")[0] for a in drawings(reader)]
+    assert titles[1:6] == [
+        "The radius",
+        "The rate of training",
+        "Where training stands",
+        "The twin",
+        "The flips",
+    ]
+    links = [a["href"] for tag, a in reader.tags if tag == "a"]
+    assert "#training" in links
+    assert {f"usual/{kind}.nc" for kind in ("runs", "quantiles", "rates")} <= set(links)
+    assert "digits" in reader.text["made"]
+
+
+def test_without_training_the_section_is_absent(page):
+    assert 'id="training"' not in page
+    assert "#training" not in page
+    assert "Does training stay" not in page
+    assert "The trained experiments" not in page
+
+
+@pytest.mark.parametrize("names", [["usual"], list(trained.EXPERIMENTS)])
+def test_a_page_without_a_grid(claims, with_training, learned, names):
+    """Figures of grids that claims name are left out; all else is there."""
+    given = with_training(*names)
+    of_trained = {key: svg for key, svg in given["figures"].items() if key.rpartition("-")[0] in names}
+    page = render(claims, **{**given, "experiments": [], "figures": of_trained})
+    reader = Reader(page)
+    assert " ".join(reader.text["answer"].split()) == (
+        "The answer No grid was run: three of fourteen statements are false as printed, one undecided."
+    )
+    assert 'id="rates-caption"' not in page
+    assert "explore.html" not in page
+    assert len(drawings(reader)) == len(of_trained)
+    ids = [a["id"] for _, a in reader.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for tag, a in reader.tags if tag == "a" and a["href"][0] == "#"} <= set(ids)
+    for name in names:
+        assert answer(*learned[name]).ended in " ".join(reader.text["training"].split())
+        assert f'href="{name}/quantiles.nc"' in page
+    assert not re.search(r"\bnan\b|\bNone\b|—", reader.text["training"])
+
+
+def test_training_that_failed_is_not_called_a_success(claims, with_training, learned):
+    text = Reader(render(claims, **with_training("diverged", "at-once"))).text["training"]
+    assert "Yes." not in text
+    assert "Only while it does not diverge." in text
+    assert "No answer here: no run was left after the first step recorded." in text
+    table, rates = learned["usual"]
+    over = table["runs_exceeding"] + 1
+    given = {**with_training("usual"), "trainings": [(table.assign(runs_exceeding=over), rates)]}
+    assert "3 runs are over the bound of Theorem 1 at one" in Reader(render(claims, **given)).text["training"]
+
+
+def test_figures_of_training_that_claims_name_are_shown_where_there_are_any(claims, given, with_training):
+    claim = {**claims[0], "figures": ["standing"]}
+    assert "See <a" in render([claim], **with_training("usual"))
+    assert "Where training stands" not in render([claim], **given)

@@ -149,7 +149,7 @@ class Panels:
                 style.value_ticks(ax)
         if self._zeros:
             text = text.rstrip() + " A triangle on the axis: 0 there."
-        across = style.WIDTH - 2 * EDGE
+        across = style.WIDTH - 5 * EDGE  # some more at the right, as renderers differ
         above = self.figure.suptitle(
             "\n".join(_wrapped(headline, across, style.HEADLINE, "bold")), x=EDGE / style.WIDTH, ha="left",
             va="top", fontsize=style.HEADLINE, fontweight="bold",

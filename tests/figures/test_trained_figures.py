@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 
@@ -9,11 +10,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 from trained import EXPERIMENTS, made
 
 from ntk_core.claims.answer import answer
 from ntk_core.claims.headlines import TOPICS
-from ntk_core.figures import TRAINING_FIGURES, radius, save, standing, training_drawable, training_rate, twin
+from ntk_core.figures import (
+    TRAINING_FIGURES,
+    radius,
+    save,
+    standing,
+    style,
+    training_drawable,
+    training_rate,
+    twin,
+)
 from ntk_core.pages.summary import summarise
 
 
@@ -52,6 +64,30 @@ def test_they_are_drawn_alike(tables, tmp_path, figure):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
+@pytest.mark.parametrize("name", TRAINING_FIGURES)
+def test_all_figures_have_one_width_and_the_sizes_and_inks_of_the_style(tables, name):
+    with style.context():
+        drawn = importlib.import_module(f"ntk_core.figures.{name}").draw(*tables["usual"])
+    plt.close(drawn)
+    assert drawn.get_size_inches()[0] == style.WIDTH
+    texts = [text for text in drawn.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    assert {text.get_fontsize() for text in texts} <= {style.TEXT, style.SMALL, style.HEADLINE}
+    assert {to_hex(text.get_color()) for text in texts} <= {style.INK, style.MUTED}
+    assert not any(ax.get_legend() for ax in drawn.axes)
+
+
+def test_an_svg_has_no_ground_and_only_colours_of_the_style_and_a_png_is_white(tables, tmp_path):
+    paths = [tmp_path / f"a.{kind}" for kind in ("svg", "png")]
+    save("twin", *tables["usual"], paths)
+    svg = paths[0].read_text()
+    assert "<rect" not in svg.split("<clipPath")[0].split("</defs>")[-1]
+    known = {*style.NEUTRAL.values(), *style.LAW_COLOURS, *style.ordered_colours(range(4)).values()}
+    assert set(re.findall(r"#[0-9a-f]{6}\b", svg)) <= known
+    assert re.search(r'id="patch_1">\s*<path[^>]*style="fill: none', svg)
+    image = plt.imread(paths[1])
+    assert np.array_equal(image[0, 0], [1.0, 1.0, 1.0, 1.0])
+
+
 def test_figures_show_the_numbers_of_the_table(tables):
     table, rates = tables["usual"]
     last, m = table.isel(steps=-1), table["m"].values
@@ -81,7 +117,7 @@ def test_figures_show_the_numbers_of_the_table(tables):
 
     losses = drawn(twin, (table, rates)).axes
     test_loss = table["run_mean"].sel(variable="twin_test_loss", m=64)
-    assert np.array_equal(curve(losses[1], "twin, held-out").get_ydata(), test_loss)
+    assert np.array_equal(curve(losses[1], "twin,\nheld-out").get_ydata(), test_loss)
 
 
 def test_figures_say_what_is_not_there(tables):

@@ -53,9 +53,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     return sheet.finish(headline("ladder", table, rates), text)
 
 
-def _panel(
-    ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array
-) -> None:
+def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array) -> None:
     """Ratios of every rung, to the exact quantile as lines over `x`, as measured as circles at `points`."""
     ax.axhline(1.0, color=style.MUTED, linewidth=1.0, label="nothing is lost")
     for name in RUNGS:

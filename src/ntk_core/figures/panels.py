@@ -17,6 +17,8 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.text import Annotation
 from matplotlib.textpath import TextToPath
 from scipy.optimize import isotonic_regression
 
@@ -63,6 +65,7 @@ class Panels:
         self.columns, self.height = columns, height
         self._names: list[EndName] = []
         self._zeros: list[Zero] = []
+        self._references: list[tuple[Annotation, Array, Array]] = []
 
     def curves(
         self, ax: Axes, data: pd.DataFrame, x: str, y: str, hue: str, colours: dict[Any, str],
@@ -127,11 +130,23 @@ class Panels:
             return
         values = (data[y] / data[x] ** slope).min() / 2.5 * ends**slope
         ax.plot(ends, values, color=style.MUTED, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
-        place = ends[0] ** 0.2 * ends[1] ** 0.8, values[0] ** 0.2 * values[1] ** 0.8
-        ax.annotate(
-            name, place, xytext=(-2, -3), textcoords="offset points", ha="right", va="top",
+        name_text = ax.annotate(
+            name, (ends[1], values[1]), xytext=(-2, -3), textcoords="offset points", ha="right", va="top",
             color=style.MUTED, fontsize=style.SMALL,
         )  # fmt: skip
+        self._references.append((name_text, ends, values))
+
+    def _move_off_lines_to_zero(self, text: Annotation, x: Array, y: Array) -> None:
+        """Put the name of a reference below it, at a place where no line down to the axis crosses it."""
+        lines = [
+            zero.ax.transData.transform([zero.point, (zero.x, zero.ax.get_ylim()[0])])
+            for zero in self._zeros if zero.ax is text.axes
+        ]  # fmt: skip
+        for share in (0.8, 0.55, 0.95):
+            text.xy = tuple(float(np.exp(np.log(v) @ [1 - share, share])) for v in (x, y))
+            box = text.get_window_extent().padded(3.0)
+            if not any(Path(line).intersects_bbox(box, filled=False) for line in lines):
+                return
 
     def name_ends(self, axes: Sequence[Axes], first: Sequence[str] = ()) -> None:
         """Name each labelled line once, to the right of the last of these panels, where it ends in that."""
@@ -149,7 +164,7 @@ class Panels:
                 style.value_ticks(ax)
         if self._zeros:
             text = text.rstrip() + " A triangle on the axis: 0 there."
-        across = style.WIDTH - 2 * EDGE
+        across = style.WIDTH - 5 * EDGE  # some more at the right, as renderers differ
         above = self.figure.suptitle(
             "\n".join(_wrapped(headline, across, style.HEADLINE, "bold")), x=EDGE / style.WIDTH, ha="left",
             va="top", fontsize=style.HEADLINE, fontweight="bold",
@@ -162,6 +177,8 @@ class Panels:
         height = self._place(top + 3 * EDGE, bottom + 3 * EDGE)
         above.set_y(1 - EDGE / height)
         below.set_y(EDGE / height)
+        for reference in self._references:
+            self._move_off_lines_to_zero(*reference)
         for zero in self._zeros:
             _draw_zero(zero)
         for ax in self.axes:

@@ -26,7 +26,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     if times.size:
         panels.points(left, frames[0], "m", "value", "steps", colours, labels, linestyle="-", linewidth=1.2)
         panels.points(right, frames[1], "m", "value", "steps", colours, labels)
-    for ax, name, dashes in ((left, "alpha_hat_limit_ceiling", (0, (4, 2))), (right, "displacement_limit", "-")):
+    for ax, name, dashes in (
+        (left, "alpha_hat_limit_ceiling", (0, (4, 2))),
+        (right, "displacement_limit", "-"),
+    ):
         levels = {time: rates[name].sel(steps=time).item() for time in times}
         for time, level in levels.items():
             if np.isfinite(level):

@@ -39,7 +39,7 @@ GROUND = "#ffffff"
 """Ground of PNG and PDF and filling of open markers; an SVG has none of its own."""
 
 NEUTRAL = {"ink": INK, "muted": MUTED, "grid": GRID, "shade": SHADE, "ground": GROUND}
-"""The colours that a page with another ground replaces in an SVG. All others have 3:1 on white and #121212."""
+"""What a page with another ground replaces in an SVG. All other colours have 3:1 on white and on #121212."""
 
 LAW_COLOURS = ("#0173b2", "#d55e00", "#029e73", "#c43a86", "#7a6cc5", "#8c6d1f", "#2b8a9e", "#a0592b")
 """Colours of the laws: the first three are those that the colour-blind tell apart best."""
@@ -139,8 +139,8 @@ def width_label(m: int) -> str:
     return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
 
 
-def shown(value: xr.DataArray, m: Any, alpha: Any) -> xr.DataArray:
-    """Values of E as a logarithmic axis shows them: 0 where they are rounding around an exact 0."""
+def shown(value: Any, m: Any, alpha: Any) -> Any:
+    """A labelled array of E as a logarithmic axis shows it: 0 where it is rounding around an exact 0."""
     return value.where(resolved(value, m, alpha) | value.isnull(), 0.0)
 
 
@@ -219,7 +219,7 @@ def time_axis(ax: Axes, times: Array, labels: int = 8) -> None:
 
 
 def value_ticks(ax: Axes) -> None:
-    """Logarithmic value axis, with ticks at powers of ten, or at 1, 2 and 5 times these for a smaller range."""
+    """Logarithmic value axis, with ticks at powers of ten, for a smaller range at 1, 2 and 5 times these."""
     low, high = ax.get_ylim()
     if high < 1.5 * low:
         low, high = low / 1.5, high * 1.5

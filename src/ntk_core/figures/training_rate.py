@@ -30,7 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         data = _frame(cells, limits)
         labels = {time: _label(data, limits.sel(steps=time), time) for time in times}
         panels.curves(ax, data, "m", "limit", "steps", colours, linewidth=1.2)
-        apart = 4.0**0.03 if m.size > 1 else 1.0
+        apart = 4.0**0.07 if m.size > 1 else 1.0
         panels.points(ax, data.assign(m=data["m"] / apart), "m", "value", "steps", colours, labels)
         panels.points(
             ax, data.assign(m=data["m"] * apart), "m", "training_rms", "steps", colours,

@@ -45,8 +45,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     losses[-1].tick_params(labelleft=len(losses) == 1)
     panels.name_ends(losses)
     text = (
-        "Losses: mean over the runs; bars: least and largest run of the network. The twin is the model linear "
-        "in the weights, trained by the same steps. "
+        "Losses: mean over the runs; bars: least and largest run of the network. The twin is the model "
+        "linear in the weights, trained by the same steps. "
     )
     if m.size > 1:
         k = rates["exponent"].sel(quantity="linearization_error").item()
@@ -89,7 +89,7 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset, k: float) -> None:
     held_out, training = frames
     training = training.drop(columns=["value_lower", "value_upper"])
     panels.curves(ax, held_out, "m", "value", "steps", colours, labels, linewidth=1.2)
-    apart = 4.0**0.04
+    apart = 4.0**0.07
     panels.points(ax, held_out.assign(m=held_out["m"] / apart), "m", "value", "steps", colours)
     panels.points(
         ax, training.assign(m=training["m"] * apart), "m", "value", "steps", colours,

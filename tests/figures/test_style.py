@@ -1,0 +1,102 @@
+"""What all figures share: colours with contrast on light and dark ground, sizes of text, names of lines."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from ntk_core.figures import style
+from ntk_core.figures.panels import Panels, _apart
+
+DARK = "#121212"
+"""Ground of a dark page."""
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of WCAG 2.2 of two colours."""
+    light = []
+    for colour in (one, other):
+        parts = np.array(to_rgb(colour))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        light.append(float(linear @ [0.2126, 0.7152, 0.0722]) + 0.05)
+    return max(light) / min(light)
+
+
+def test_text_has_contrast_and_data_have_it_on_light_and_dark_ground():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21.0)
+    for ink in (style.INK, style.MUTED):
+        assert min(contrast(ink, ground) for ground in (style.GROUND, style.SHADE)) >= 4.5
+    ordered = {colour for n in range(1, 13) for colour in style.ordered_colours(range(n)).values()}
+    for colour in {*style.LAW_COLOURS, *ordered}:
+        assert contrast(colour, style.GROUND) >= 3.0
+        assert contrast(colour, DARK) >= 3.0
+    assert not set(style.NEUTRAL.values()) & {*style.LAW_COLOURS, *ordered}
+
+
+def finished(values: list[float]):
+    """A figure with one line through these values at 1, 2, 4, …"""
+    data = pd.DataFrame({"x": 2.0 ** np.arange(len(values)), "y": values, "law": "sphere"})
+    with style.context():
+        panels = Panels(1)
+        ax = panels.axes[0]
+        panels.curves(ax, data, "x", "y", "law", {"sphere": "#029e73"}, {"sphere": "sphere"})
+        ax.set(xscale="log", yscale="log")
+        panels.name_ends([ax])
+        figure = panels.finish("Headline", "How to read it.")
+    plt.close(figure)
+    return figure, ax
+
+
+def test_a_line_that_comes_to_zero_is_drawn_to_the_axis_and_the_text_says_so():
+    figure, ax = finished([0.0, 0.5, 0.25])
+    bottom = ax.get_ylim()[0]
+    assert any(np.array_equal(line.get_xydata(), [[2.0, 0.5], [1.0, bottom]]) for line in ax.lines)
+    assert "0 there" in figure._supxlabel.get_text()
+    figure, ax = finished([1.0, 0.5, 0.25])
+    assert not [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert "0 there" not in figure._supxlabel.get_text()
+
+
+def test_a_line_is_named_where_it_ends():
+    _, ax = finished([1.0, 0.5, 0.25])
+    (name,) = (text for text in ax.texts if text.get_text() == "sphere")
+    end = ax.transData.transform((4.0, 0.25))
+    box = name.get_window_extent()
+    assert box.x0 > end[0]
+    assert (box.y0 + box.y1) / 2 == pytest.approx(end[1], abs=2.0)
+
+
+@pytest.mark.parametrize("heights", [(0.5, 0.5, 0.5), (0.0, 0.02, 0.9), (0.97, 0.99, 1.0), (0.1, 0.5, 0.8)])
+def test_names_keep_apart_and_stay_where_they_may(heights):
+    size = np.full(3, 0.1)
+    places = _apart(np.array(heights), size)
+    assert (np.diff(places) >= 0.1 - 1e-12).all()
+    assert places[0] >= -1e-12
+    assert places[-1] <= 1 + 1e-12
+    if min(np.diff(heights)) >= 0.1:
+        assert np.allclose(places, heights)
+
+
+def test_points_of_one_width_are_moved_apart():
+    data = pd.DataFrame({"m": [64.0, 64.0, 64.0], "law": ["a", "b", "c"]})
+    moved = style.dodged(data, "m", "law", 1.1)["m"].to_numpy()
+    assert np.allclose(moved, 64.0 * 1.1 ** np.array([-1.0, 0.0, 1.0]))
+
+
+def test_the_name_of_a_reference_is_not_on_a_line_down_to_the_axis():
+    data = pd.DataFrame({"x": [64.0, 256.0, 1024.0], "y": [0.0, 0.0, 3e-5], "law": "sphere"})
+    with style.context():
+        panels = Panels(1)
+        (ax,) = panels.axes
+        ax.plot(data["x"], [1.0, 0.5, 0.2])
+        panels.curves(ax, data, "x", "y", "law", {"sphere": "#029e73"})
+        panels.reference(ax, data, "x", "y", -0.75, "slope −3/4")
+        ax.set(xscale="log", yscale="log")
+        plt.close(panels.finish("Headline", "How to read it."))
+    (name,) = (text for text in ax.texts if text.get_text() == "slope −3/4")
+    (down,) = (line for line in ax.lines if line.get_linestyle() == ":")
+    path = down.get_transform().transform_path(down.get_path())
+    assert not path.intersects_bbox(name.get_window_extent(), filled=False)

@@ -58,7 +58,7 @@ class Block:
     def file(self) -> str | None:
         """The file it is the text of, if its first line says so."""
         found = re.match(r"# ([\w.-]+)$", self.text.split("\n", 1)[0])
-        return found[1] if found and self.language == "yaml" else None
+        return found[1] if found and self.language in {"yaml", "python"} else None
 
 
 _FENCE = re.compile(

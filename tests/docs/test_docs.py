@@ -241,9 +241,39 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
+def plain(text: str) -> str:
+    """HTML without tags, with single spaces."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text)).strip()
+
+
 def words(site: Path, page: str) -> str:
-    text = (site / page).read_text(encoding="utf-8")
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text))
+    return plain((site / page).read_text(encoding="utf-8"))
+
+
+def leaves(nav: list | dict | str) -> list[str]:
+    """The pages of the navigation or of a part of it."""
+    if isinstance(nav, str):
+        return [nav]
+    return [page for part in (nav.values() if isinstance(nav, dict) else nav) for page in leaves(part)]
+
+
+def test_the_navigation_has_every_page_under_its_own_title(site):
+    text = re.sub(r"!!python\S*", "", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    pages = leaves(yaml.safe_load(text)["nav"])
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert written < set(pages)
+    html_of = {page: page.replace("README.md", "index.md").replace(".md", ".html") for page in pages}
+    start = (site / "index.html").read_text(encoding="utf-8")
+    sidebar = start[start.index("md-sidebar--primary") : start.index("md-sidebar--secondary")]
+    named = {
+        href: plain(name)
+        for href, name in re.findall(
+            r"<a href=\"([^\"#]*)\" class=\"md-nav__link[^\"]*\">(.*?)</a>", sidebar, re.S
+        )
+    }
+    for page in written | {"index.md", "config/README.md", "CONTRIBUTING.md"}:
+        title = re.search(r"<h1.*?>(.*?)<a", (site / html_of[page]).read_text("utf-8"), re.S)
+        assert named[html_of[page]] == plain(title[1]), page
 
 
 def test_the_site_loads_nothing_from_elsewhere(site):

@@ -57,8 +57,9 @@ def test_what_is_said_of_trained_networks_is_what_the_default_run_has(results):
         xr.open_dataset(results / "lazy/quantiles.nc"), xr.open_dataset(results / "lazy/rates.nc")
     )
     assert (training.delta, training.x_norm, training.over) == (0.5, 1.0, 0)
-    said = f"{training.runs} networks trained on images obey the theorem, and the bound is "
-    assert f"{said}{training.loose.value:,.0f} times their median error" in TEXT
+    assert f"{training.runs} networks trained on images obey the theorem." in TEXT
+    said = f"With {training.m:,} neurons the bound is {training.loose.value:,.0f} times their median error."
+    assert said in TEXT
 
 
 def test_its_python_draws_runs_on_the_exact_law_below_the_bound(tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ _MATH = re.compile(
     _CODE + r"|\$\$(?P<display>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$(?P<after>[,.;:!?)\]]*)", re.M | re.S
 )
 _LINK = re.compile(_CODE + r"|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)", re.M | re.S)
-_HEADING = re.compile(r"^#+ (.*\$.*)$", re.M)
+_HEADING = re.compile(_CODE + r"|^#+ (?P<heading>[^\n]*\$[^\n]*)$", re.M | re.S)
 _TOKEN = "ntkformula{}x"
 
 
@@ -102,9 +102,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     here = page.file.src_uri
     source = {uri: path for path, uri in elsewhere.items()}.get(here, f"docs/{here}")
     markdown = _LINK.sub(_linker(source, here, elsewhere), markdown)
-    markdown = _HEADING.sub(
-        lambda found: f"{found[0]} {{#{slugify(case='lower')(_plain(found[1]), '-')}}}", markdown
-    )
+    markdown = _HEADING.sub(_anchored, markdown)
     formulas: list[str] = []
     page.meta["formulas"] = formulas
 
@@ -115,6 +113,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return _TOKEN.format(len(formulas) - 1)
 
     return _MATH.sub(token, markdown)
+
+
+def _anchored(found: re.Match[str]) -> str:
+    """A heading with formulas, with the anchor that a code host gives it."""
+    if found["code"]:
+        return found[0]
+    return f"{found[0]} {{#{slugify(case='lower')(_plain(found['heading']), '-')}}}"
 
 
 def _plain(heading: str) -> str:

@@ -286,6 +286,13 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert not re.search(r"""url\(["']?(?:https?:)?//|@import""", path.read_text(encoding="utf-8")), path
 
 
+def test_code_is_shown_as_it_is_in_the_sources(site):
+    for page, name in (("config/README.md", "config/index"), ("docs/own-law.md", "own-law")):
+        shown = html.unescape(re.sub(r"<[^>]*>", "", (site / f"{name}.html").read_text(encoding="utf-8")))
+        for block in ALL[page]:
+            assert block.text.strip() in shown, block
+
+
 def test_formulas_are_no_latex(site):
     assert (site / "theory.html").read_text(encoding="utf-8").count("<math") > 300
     for page in ("theory.html", "notes.html", "index.html", "tutorial.html", "design.html"):

@@ -62,6 +62,17 @@ def test_what_is_said_of_trained_networks_is_what_the_default_run_has(results):
     assert said in TEXT
 
 
+def test_the_tutorial_counts_the_networks_of_the_default_run(results):
+    tutorial = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    for name in ("theorem1", "definitions"):
+        runs = int(xr.open_dataset(results / name / "quantiles.nc")["runs"].sum())
+        assert f"- `{name}`: {runs:,} networks" in tutorial
+    cell = int(xr.open_dataset(results / "theorem1/quantiles.nc")["runs"].max())
+    assert f"quantiles of the error over {cell:,} networks each" in tutorial
+    lazy = int(xr.open_dataset(results / "lazy/quantiles.nc")["run_status"].sum())
+    assert f"- `lazy`: {lazy} networks" in tutorial
+
+
 def test_its_python_draws_runs_on_the_exact_law_below_the_bound(tmp_path, monkeypatch):
     """A true quantile is called false with probability 2e-9 at each width."""
     import matplotlib.pyplot as plt

@@ -37,10 +37,10 @@ def test_what_was_found_is_what_the_default_run_has(results):
     false = [claim for claim in claims if claim["verdict"] == "false"]
     assert int(table["m"].max()) == 2**30
     assert f"{int(table['runs'].sum()):,} random networks of {LARGEST}" in TEXT
-    assert f"the error falls with slope {slope(rates, 'adversarial', 'mean')} in log" in TEXT
-    assert f"In random directions the slope is {slope(rates, 'sphere', 'rms')}." in TEXT
+    assert f"the error falls as *m* to the power {slope(rates, 'adversarial', 'mean')}." in TEXT
+    assert f"In random directions the power is {slope(rates, 'sphere', 'rms')}." in TEXT
     assert (
-        f"it is {float(worst['bound_printed'] / worst['exact_quantile']):.0f} times the exact quantile"
+        f"it is {float(worst['bound_printed'] / worst['exact_quantile']):.0f} times the exact 0.999-quantile"
         in TEXT
     )
     assert f"Of the {len(claims)} statements in the notes, {len(false)} are false as printed." in TEXT
@@ -85,7 +85,7 @@ def test_its_python_draws_runs_on_the_exact_law_below_the_bound(tmp_path, monkey
     lines = {line.get_label(): line.get_ydata() for line in plt.gca().lines}
     plt.close()
     exact, bound = lines["exact 0.9-quantile"], lines["bound of the theorem"]
-    measured = lines["0.9-quantile of 2,000 networks"]
+    measured = lines["0.9-quantile of 2,000 runs"]
     below = (names["runs"].values <= np.asarray(exact)[:, None] * (1 + 1e-5)).sum(axis=1)
     assert (below >= binom.ppf(1e-9, 2000, 0.9)).all()
     assert (below <= binom.isf(1e-9, 2000, 0.9)).all()

@@ -316,7 +316,9 @@ def test_the_config_reference_has_every_key(site):
     ):
         for key in section.model_fields:
             assert f" {prefix}{key} " in text, key
-    assert "2^40" in text
+    assert "first_seed whole number 0 to 2^40 0 " in text
+    assert "execution.threads whole number 1 to 4,096 1 " in text
+    assert "execution.dashboard true or false – false " in text
 
 
 def cells(row: str) -> tuple[str, list[str]]:

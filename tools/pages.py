@@ -1,8 +1,8 @@
 """What `mkdocs` does not do by itself: pages beside docs/, links to them, and formulas as MathML.
 
 A hook of mkdocs.yml. The sources are Markdown as a code host shows it: links go from file to file of the
-repository, formulas are LaTeX between dollars. On the site docs/ is the root, and files beside it have the
-path they have in the repository.
+repository, formulas are LaTeX between dollars. On the site docs/ is the root, files beside it have the path
+they have in the repository, and the README is the first page.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from ntk_core.pages.findings.formula import mathml
 
 ROOT = Path(__file__).parents[1]
 
+START = {"README.md": "index.md"}
+"""The page of the repository that the site begins with."""
+
 BESIDE = (
     "config/README.md",
     "CONTRIBUTING.md",
@@ -40,7 +43,7 @@ SHOWN = ("config/*.yaml", "config/examples/*.yaml", "profiles/*/config.yaml")
 NAMED = {"requirements.lock"}
 """Files that are linked, and only named on the site."""
 
-COMING = {"reanalysis.md", "own-law.md"}
+COMING = {"reproducing.md"}
 """Pages that are in the navigation as soon as they exist."""
 
 _CODE = r"(?P<code>^(?P<fence>```+|~~~+).*?^(?P=fence)|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"
@@ -48,7 +51,7 @@ _MATH = re.compile(
     _CODE + r"|\$\$(?P<display>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$(?P<after>[,.;:!?)\]]*)", re.M | re.S
 )
 _LINK = re.compile(_CODE + r"|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)", re.M | re.S)
-_HEADING = re.compile(r"^#+ (.*\$.*)$", re.M)
+_HEADING = re.compile(_CODE + r"|^#+ (?P<heading>[^\n]*\$[^\n]*)$", re.M | re.S)
 _TOKEN = "ntkformula{}x"
 
 
@@ -74,7 +77,7 @@ def _values(item: Any) -> Iterator[str]:
 
 def beside() -> dict[str, str]:
     """Where on the site the files are that lie outside docs/, by their path in the repository."""
-    found = {path: path for pattern in BESIDE for path in _paths(pattern)}
+    found = START | {path: path for pattern in BESIDE for path in _paths(pattern)}
     return found | {path: f"{path}.md" for pattern in SHOWN for path in _paths(pattern)}
 
 
@@ -85,11 +88,11 @@ def _paths(pattern: str) -> Iterator[str]:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what lies beside docs/."""
     for path, uri in beside().items():
-        if path == uri:
-            files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
-        else:
+        if uri == f"{path}.md":
             text = (ROOT / path).read_text(encoding="utf-8")
             files.append(File.generated(config, uri, content=f"# {path}\n\n```yaml\n{text}```\n"))
+        else:
+            files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
     return files
 
 
@@ -97,11 +100,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Turn links between files of the repository into links of the site, and formulas into tokens."""
     elsewhere = beside()
     here = page.file.src_uri
-    source = here if here in elsewhere else f"docs/{here}"
+    source = {uri: path for path, uri in elsewhere.items()}.get(here, f"docs/{here}")
     markdown = _LINK.sub(_linker(source, here, elsewhere), markdown)
-    markdown = _HEADING.sub(
-        lambda found: f"{found[0]} {{#{slugify(case='lower')(_plain(found[1]), '-')}}}", markdown
-    )
+    markdown = _HEADING.sub(_anchored, markdown)
     formulas: list[str] = []
     page.meta["formulas"] = formulas
 
@@ -112,6 +113,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return _TOKEN.format(len(formulas) - 1)
 
     return _MATH.sub(token, markdown)
+
+
+def _anchored(found: re.Match[str]) -> str:
+    """A heading with formulas, with the anchor that a code host gives it."""
+    if found["code"]:
+        return found[0]
+    return f"{found[0]} {{#{slugify(case='lower')(_plain(found['heading']), '-')}}}"
 
 
 def _plain(heading: str) -> str:

@@ -6,6 +6,7 @@ A hook of mkdocs.yml. A page asks for a table by a line `<!-- generated: NAME --
 from __future__ import annotations
 
 import html
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -145,10 +146,9 @@ def _default(value: dict[str, Any]) -> str:
     default = value.get("default")
     if isinstance(default, dict):
         return "the defaults below"
-    words = {None: "null", True: "true", False: "false", "": "empty"}
     if isinstance(default, list):
         return "`" + (", ".join(map(str, default)) or "[]") + "`"
-    return f"`{words.get(default, default)}`"
+    return f"`{default or 'empty' if isinstance(default, str) else json.dumps(default)}`"
 
 
 # The data, from files of the smallest experiments, made anew.

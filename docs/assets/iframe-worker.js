@@ -23,7 +23,9 @@ if (location.protocol === "file:") {
       });
     }
     tell(target, data) {
-      target.dispatchEvent(new MessageEvent("message", { data }));
+      const event = new MessageEvent("message", { data: structuredClone(data) });
+      target.dispatchEvent(event);
+      if (target === this) this.onmessage?.(event);
     }
     postMessage(data) {
       this.ready.then(() => this.tell(this.inside, data));

@@ -58,7 +58,7 @@ class Block:
     def file(self) -> str | None:
         """The file it is the text of, if its first line says so."""
         found = re.match(r"# ([\w.-]+)$", self.text.split("\n", 1)[0])
-        return found[1] if found and self.language == "yaml" else None
+        return found[1] if found and self.language in {"yaml", "python"} else None
 
 
 _FENCE = re.compile(
@@ -241,9 +241,39 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
+def plain(text: str) -> str:
+    """HTML without tags, with single spaces."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text)).strip()
+
+
 def words(site: Path, page: str) -> str:
-    text = (site / page).read_text(encoding="utf-8")
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text))
+    return plain((site / page).read_text(encoding="utf-8"))
+
+
+def leaves(nav: list | dict | str) -> list[str]:
+    """The pages of the navigation or of a part of it."""
+    if isinstance(nav, str):
+        return [nav]
+    return [page for part in (nav.values() if isinstance(nav, dict) else nav) for page in leaves(part)]
+
+
+def test_the_navigation_has_every_page_under_its_own_title(site):
+    text = re.sub(r"!!python\S*", "", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    pages = leaves(yaml.safe_load(text)["nav"])
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert written < set(pages)
+    html_of = {page: page.replace("README.md", "index.md").replace(".md", ".html") for page in pages}
+    start = (site / "index.html").read_text(encoding="utf-8")
+    sidebar = start[start.index("md-sidebar--primary") : start.index("md-sidebar--secondary")]
+    named = {
+        href: plain(name)
+        for href, name in re.findall(
+            r"<a href=\"([^\"#]*)\" class=\"md-nav__link[^\"]*\">(.*?)</a>", sidebar, re.S
+        )
+    }
+    for page in written | {"index.md", "config/README.md", "CONTRIBUTING.md"}:
+        title = re.search(r"<h1.*?>(.*?)<a", (site / html_of[page]).read_text("utf-8"), re.S)
+        assert named[html_of[page]] == plain(title[1]), page
 
 
 def test_the_site_loads_nothing_from_elsewhere(site):
@@ -254,6 +284,13 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         ), path
     for path in site.rglob("*.css"):
         assert not re.search(r"""url\(["']?(?:https?:)?//|@import""", path.read_text(encoding="utf-8")), path
+
+
+def test_code_is_shown_as_it_is_in_the_sources(site):
+    for page, name in (("config/README.md", "config/index"), ("docs/own-law.md", "own-law")):
+        shown = html.unescape(re.sub(r"<[^>]*>", "", (site / f"{name}.html").read_text(encoding="utf-8")))
+        for block in ALL[page]:
+            assert block.text.strip() in shown, block
 
 
 def test_formulas_are_no_latex(site):
@@ -279,7 +316,9 @@ def test_the_config_reference_has_every_key(site):
     ):
         for key in section.model_fields:
             assert f" {prefix}{key} " in text, key
-    assert "2^40" in text
+    assert "first_seed whole number 0 to 2^40 0 " in text
+    assert "execution.threads whole number 1 to 4,096 1 " in text
+    assert "execution.dashboard true or false – false " in text
 
 
 def cells(row: str) -> tuple[str, list[str]]:

@@ -10,7 +10,6 @@ from conftest import ROOT
 
 from ntk_core.experiments.config import parse_config, schema
 from ntk_core.experiments.config_file import with_law_paths
-from ntk_core.experiments.execution_model import JobqueueModel, TlsModel
 from ntk_core.experiments.section import ConfigError
 
 GOOD = {
@@ -198,11 +197,3 @@ def test_default_grid_spans_what_the_theorem_is_shown_on():
     assert band.d == (2, 64)
     assert set(band.perturbation) == {"adversarial", "aligned", "sphere"}
     assert any(experiment.sampler == "dense" for experiment in experiments)
-
-
-def test_every_key_is_explained():
-    text = (ROOT / "config/README.md").read_text()
-    for key in ("entropy", "sampler", "perturbation", "alpha", "seeds", "delta", "x_norm", "shard_seeds",
-                "laws", "threads", "workers", "scheduler", "dashboard", *JobqueueModel.model_fields,
-                *TlsModel.model_fields):  # fmt: skip
-        assert key in text

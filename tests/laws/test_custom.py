@@ -562,7 +562,6 @@ def test_the_workflow_makes_anew_only_what_an_edit_changes_and_refuses_before_an
     assert not (tmp_path / "fresh" / "logs").exists()
 
 
-def test_the_tutorial_shows_the_files_that_are_there():
+def test_the_page_shows_the_file_that_is_there():
     text = (ROOT / "docs/own-law.md").read_text()
     assert f"```python\n{EXAMPLE.read_text()}```" in text
-    assert f"```yaml\n{(ROOT / 'config/examples/own_law.yaml').read_text()}```" in text

@@ -338,7 +338,7 @@ def whole(value: Any, least: int, most: int) -> bool:
 
 
 def is_valid(raw: Any) -> bool:
-    """The table of config/README.md once more, by other means than the model's."""
+    """The ranges of a drawn experiment once more, by other means than the model's."""
     if not isinstance(raw, dict) or not {"entropy", "experiments"} <= set(raw):
         return False
     if set(raw) - {"entropy", "experiments", "analysis", "execution"}:
@@ -377,7 +377,7 @@ def is_valid(raw: Any) -> bool:
 
 
 def trained_axes(e: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """The second table of config/README.md; an empty axis, which nothing fits, for what is all wrong."""
+    """The same of a trained experiment; an empty axis, which nothing fits, for what is all wrong."""
     needed = {"kind", "data", "training_inputs", "held_out_inputs", "loss", "steps", "m", "seeds"}
     digits = e.get("data") == "digits"
     ours = "classes" if digits else "d"

@@ -34,7 +34,7 @@ def measure(cores: int, folder: Path) -> dict[str, dict[str, Any]]:
         found[RUN] = _used(
             call_snakemake(ROOT, Path(sys.executable), "--directory", where, "--cores", str(cores))
         )
-        archived = {claim.id: as_text(claim) for claim in open_archive(Path(where) / "results").claims}
+        archived = _archived(Path(where) / "results")
         for name in STATEMENTS:
             command = [sys.executable, "-m", "ntk_core.claims", name]
             call = measured_call(command, Path(where), f"{name} is not judged")
@@ -44,7 +44,7 @@ def measure(cores: int, folder: Path) -> dict[str, dict[str, Any]]:
 
 def markdown(found: dict[str, dict[str, Any]], command: str, machine: str) -> str:
     """The table a person reads."""
-    rows = [["what", "seconds", "CPU seconds", "MB of the largest process", "as archived"]]
+    rows = [["what", "seconds", "CPU seconds", "MB, at most", "as archived"]]
     for name, record in found.items():
         numbers = [f"{record['wall']:.0f}", f"{record['cpu']:.0f}", f"{record['peak'] / 1e6:.0f}"]
         rows.append([f"`{name}`", *numbers, {True: "yes", False: "NO", None: ""}[record.get("same")]])
@@ -53,11 +53,17 @@ def markdown(found: dict[str, dict[str, Any]], command: str, machine: str) -> st
         "",
         f"{machine}. Made by `{command}`. A statement is judged by `python -m ntk_core.claims ID` from the "
         "results of the run; *as archived*: every digit that it prints is in the `claims.json` of the run. "
-        "CPU seconds are of all processes of a call.",
+        "CPU seconds are of all processes of a call. Memory is that of the largest process, where a process "
+        "counts at least as much as the benchmark from which it is started.",
         "",
         *table(rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _archived(results: Path) -> dict[str, str]:
+    """The archived judgement on each statement, as it is printed."""
+    return {claim.id: as_text(claim) for claim in open_archive(results).claims}
 
 
 def _used(call: Call) -> dict[str, Any]:

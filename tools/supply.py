@@ -106,9 +106,9 @@ libraries of GCC in NumPy's and SciPy's (GPL with the run-time exception, LGPL),
 in PuLP's the solver CBC (EPL-1.0), a program apart. Whoever passes on an environment or an image passes these
 on too.
 
-`library`: needed to read, check and replay archives; `workflow`, `cluster`, `zarr`, `notebook`: by these extras of
-pyproject.toml only; `docs`, `tests`: by its dependency groups, which are for developers. A condition behind a version
-says which platforms get it.
+`library`: needed to read, check and replay archives; `workflow`, `cluster`, `zarr`, `notebook`: by these
+extras of pyproject.toml only; `docs`, `tests`: by its dependency groups, which are for developers. A
+condition behind a version says which platforms get it.
 
 | package | version | licence | for | needed by |
 | --- | --- | --- | --- | --- |

@@ -60,7 +60,7 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 	$(BIN)/zizmor --offline --quiet .github
-	$(BIN)/python -m repo_review .
+	$(BIN)/python -m repo_review --show err .
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

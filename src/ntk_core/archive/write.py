@@ -263,5 +263,6 @@ def _pack(folder: Path, target: Path) -> None:
         for path in _contents(folder):
             entry = zipfile.ZipInfo(f"{NAME}/{path.relative_to(folder).as_posix()}")
             entry.external_attr = 0o644 << 16
-            with path.open("rb") as source, packed.open(entry, "w", force_zip64=True) as inside:
+            entry.file_size = path.stat().st_size  # decides whether the entry is a large one, as ZIP64 has it
+            with path.open("rb") as source, packed.open(entry, "w") as inside:
                 shutil.copyfileobj(source, inside, 1 << 20)

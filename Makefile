@@ -59,13 +59,15 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/python -m repo_review --show err .
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
 
-EXTRAS := --extra workflow --extra cluster --extra zarr --extra docs --extra test
+EXTRAS := --extra workflow --extra cluster --extra zarr --extra notebook --group pyproject.toml:dev
 
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
 # With UPGRADE= the versions stay as they are where they fit.
@@ -94,11 +96,11 @@ bench-lock: $(READY)
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
 
-# The versions of requirements.lock, and beside them what the extra `autodiff` needs but PyTorch, whose lock is above.
+# The versions of requirements.lock, and beside them what the group `autodiff` needs but PyTorch, whose lock is above.
 autodiff-lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate $(UPGRADE) --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
-		--extra workflow --extra autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
+		--extra workflow --group pyproject.toml:autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
 
 # The licences of what requirements.lock installs, as a page; and all of it as a CycloneDX bill of materials, sbom.json.
 licences: $(READY)

@@ -1,6 +1,6 @@
 """`python -m benchmarks` with one of:
 
-race, compare, chance, pipeline, cpu, estimate, kills, scaling, packing, startup.
+race, compare, chance, pipeline, cpu, estimate, kills, scaling, packing, startup, reproduce.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from . import (
     pipeline,
     plot,
     report,
+    reproduce,
     scaling,
     startup,
 )
@@ -69,12 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
+    reproduce_parser = commands.add_parser("reproduce", help="each statement judged again, from a whole run")
+    reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser,
+        startup_parser, reproduce_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
-    for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser):
+    for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser):
         one.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
         one.add_argument("--rounds", type=int, default=5)
@@ -108,6 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
     if chosen.command == "packing":
         return _store(chosen.output, "packing", "packing", packing.measure(), packing.markdown)
+    if chosen.command == "reproduce":
+        taken = reproduce.measure(chosen.cores, chosen.folder)
+        command = f"reproduce --cores {chosen.cores}"
+        return _store(chosen.output, "reproduce", command, taken, reproduce.markdown)
     if chosen.command == "startup":
         return _store(chosen.output, "startup", "startup", startup.measure(), startup.markdown)
     with Workers(chosen.cores) as workers:

@@ -1,4 +1,4 @@
-"""One call of Snakemake in a checkout, and what its processes used together."""
+"""One call of Snakemake, or of another command, and what its processes used together."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ class Call:
 
 def call_snakemake(checkout: Path, python: Path, *arguments: str) -> Call:
     """Call the workflow of a checkout by that Python; RuntimeError with the end of its output if it fails."""
+    command = [str(python), "-m", "snakemake", "--snakefile", str(checkout / "Snakefile"), *arguments]
+    return measured_call(command, checkout, f"Snakemake failed in {checkout}")
+
+
+def measured_call(command: list[str], folder: Path, failure: str) -> Call:
+    """Run a command in a folder; RuntimeError with `failure` and the end of its output if it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [str(python), "-m", "snakemake", "--snakefile", str(checkout / "Snakefile"), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=checkout,
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
     )
     assert process.stdout is not None
     with process.stdout:
@@ -43,5 +45,5 @@ def call_snakemake(checkout: Path, python: Path, *arguments: str) -> Call:
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"Snakemake failed in {checkout}:\n{output[-2000:]}")
+        raise RuntimeError(f"{failure}:\n{output[-2000:]}")
     return Call(output, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * _RSS_UNIT)

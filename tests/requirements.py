@@ -16,6 +16,12 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+def groups() -> dict[str, list[str]]:
+    """The dependency groups, without those that include others."""
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    return {name: texts for name, texts in found.items() if all(isinstance(text, str) for text in texts)}
+
+
 def required(requirements: list[str]) -> dict[str, SpecifierSet]:
     found = {}
     for text in requirements:

@@ -106,8 +106,9 @@ libraries of GCC in NumPy's and SciPy's (GPL with the run-time exception, LGPL),
 in PuLP's the solver CBC (EPL-1.0), a program apart. Whoever passes on an environment or an image passes these
 on too.
 
-`library`: needed to read, check and replay archives; `workflow`, `cluster`, `zarr`, `docs`, `tests`: by these
-extras of pyproject.toml only. A condition behind a version says which platforms get it.
+`library`: needed to read, check and replay archives; `workflow`, `cluster`, `zarr`, `notebook`: by these
+extras of pyproject.toml only; `docs`, `tests`: by its dependency groups, which are for developers. A
+condition behind a version says which platforms get it.
 
 | package | version | licence | for | needed by |
 | --- | --- | --- | --- | --- |
@@ -204,12 +205,13 @@ def licences() -> str:
 
 def _uses() -> dict[str, str]:
     """What each package of the lock is for; if this platform lacks it, what those that want it are for."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, developing = pyproject["project"], pyproject["dependency-groups"]
     extras = project["optional-dependencies"]
     groups = {"library": _needed(project["dependencies"])}
     groups["workflow"] = _needed(extras["workflow"] + extras["figures"])
-    groups |= {name: _needed(extras[name]) for name in ("cluster", "zarr", "docs")}
-    groups["tests"] = _needed(extras["test"])
+    groups |= {name: _needed(extras[name]) for name in ("cluster", "zarr", "notebook")}
+    groups |= {"docs": _needed(developing["docs"]), "tests": _needed(developing["test"])}
     wanted_by = {pin.name: pin.wanted_by for pin in pins()}
 
     def use(name: str) -> str:

@@ -18,12 +18,13 @@ from conftest import ROOT
 from packaging.utils import canonicalize_name
 from requirements import locked, project, required
 
-from benchmarks import chance, compare, cpu, equality, pipeline, report, snakemake_call, worker
+from benchmarks import chance, compare, cpu, equality, pipeline, report, reproduce, snakemake_call, worker
 from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
 from benchmarks.point import QUANTITIES, Point
 from benchmarks.race import FLOORS, OURS, Entry, Panel, Process, panels, time_panel
 from ntk_core import network, quantities
+from ntk_core.claims import STATEMENTS
 from ntk_core.laws import LAWS
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -409,6 +410,27 @@ def test_checkouts_take_turns_and_are_compared_in_units_of_the_workload(checkout
     (checkout / ".venv/bin/python").unlink()
     with pytest.raises(SystemExit, match="does not exist; call `make"):
         cpu.measure(["dry"], 1, 2, checkout)
+
+
+def test_a_statement_that_comes_out_otherwise_than_archived_is_said_so(tmp_path, monkeypatch):
+    """The fake run takes a minute, and the fake judge prints L2 in other words than those archived."""
+    texts = {name: f"{name}, in the words archived" for name in STATEMENTS}
+
+    def judge(command, folder, failure):
+        text = "other words" if command[-1] == "L2" else texts[command[-1]]
+        return snakemake_call.Call(f"Archived experiments: e\n\n{text}\n", 2.0, 3.0, 10**8)
+
+    run = snakemake_call.Call("", 9.0, 60.0, 3 * 10**8)
+    monkeypatch.setattr(reproduce, "call_snakemake", lambda *_: run)
+    monkeypatch.setattr(reproduce, "measured_call", judge)
+    monkeypatch.setattr(reproduce, "_archived", lambda results: texts)
+    measured = reproduce.measure(2, tmp_path)
+    assert list(measured) == [reproduce.RUN, *STATEMENTS]
+    assert [name for name in STATEMENTS if not measured[name]["same"]] == ["L2"]
+    text = reproduce.markdown(measured, "python -m benchmarks reproduce", "A machine")
+    assert re.search(r"\| `make run` +\| +9 \| +60 \| +300 \| +\|", text)
+    assert re.search(r"\| `L2` +\| +2 \| +3 \| +100 \| +NO \|", text)
+    assert re.search(r"\| `T1` +\| +2 \| +3 \| +100 \| +yes \|", text)
 
 
 def test_the_chance_of_a_wrong_interval_is_that_of_the_samples():

@@ -13,7 +13,7 @@ from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from requirements import locked, project, required
+from requirements import groups, locked, project, required
 
 CONDA_NAMES = {"snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 
@@ -41,7 +41,8 @@ def test_conda_environment_names_the_same_packages_and_versions():
 
 
 def test_lock_satisfies_pyproject():
-    check_lock(locked("requirements.lock"), asked("workflow", "cluster", "zarr", "docs", "test"))
+    extras = asked("workflow", "cluster", "zarr", "notebook")
+    check_lock(locked("requirements.lock"), extras + groups()["docs"] + groups()["test"])
 
 
 def check_lock(lock: dict[str, list[Version]], requirements: list[str]) -> None:
@@ -51,7 +52,7 @@ def check_lock(lock: dict[str, list[Version]], requirements: list[str]) -> None:
 
 
 def test_autodiff_lock_satisfies_pyproject_and_adds_to_the_lock_of_all_else():
-    extra = project()["optional-dependencies"]["autodiff"]
+    extra = groups()["autodiff"]
     added = locked("tests/autodiff.lock")
     check_lock(added | locked("benchmarks/torch.lock"), project()["dependencies"] + extra)
     lock = locked("requirements.lock")

@@ -38,10 +38,11 @@ WORKFLOW = "code/workflow/Snakefile"
 
 SOURCES = (
     "Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock", "environment.yml",
-    "README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "SECURITY.md", "config/**/*", "docs/**/*",
-    "profiles/**/*", "src/ntk_core/**/*", "workflow/**/*",
+    "README.md", "CHANGELOG.md", "LICENSE", "LICENSES/*.txt", "REUSE.toml", "CITATION.cff", "SECURITY.md",
+    "codecheck.yml", "config/**/*", "docs/**/*", "notebooks/*.ipynb", "profiles/**/*", "src/ntk_core/**/*",
+    "workflow/**/*",
 )  # fmt: skip
-"""What of the checkout goes into `code/`: enough to run the workflow again."""
+"""What of the checkout goes into `code/`: enough to run the workflow again, and the notebook."""
 
 MEANINGS = {
     "README.md": "This page.",
@@ -66,7 +67,7 @@ MEANINGS = {
     "*/theory.nc": "What is known without a run: exact quantiles and moments, bounds.",
     "*/quantiles.nc": "Quantiles with distribution-free intervals, moments, bounds, runs beyond them.",
     "*/rates.nc": "Slopes against the width with intervals, and the constants in front.",
-    "code/*": "The sources these results were made with.",
+    "code/*": "The sources these results were made with, their documentation, and a notebook.",
 }
 """What a file is, by pattern of its path; the first that fits."""
 
@@ -262,5 +263,6 @@ def _pack(folder: Path, target: Path) -> None:
         for path in _contents(folder):
             entry = zipfile.ZipInfo(f"{NAME}/{path.relative_to(folder).as_posix()}")
             entry.external_attr = 0o644 << 16
-            with path.open("rb") as source, packed.open(entry, "w", force_zip64=True) as inside:
+            entry.file_size = path.stat().st_size  # decides whether the entry is a large one, as ZIP64 has it
+            with path.open("rb") as source, packed.open(entry, "w") as inside:
                 shutil.copyfileobj(source, inside, 1 << 20)

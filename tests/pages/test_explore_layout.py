@@ -37,7 +37,7 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
             control.labels.length !== 1 || control.labels[0].textContent.trim().length < 5).map(c => c.id)"""
     )
     assert unnamed == []
-    assert tab.locator("select:visible, input:visible").count() == 8
+    assert tab.locator("select:visible, input:visible").count() == 14
     assert not tab.is_visible("#still")
     assert tab.get_attribute("#told", "aria-live") == "polite"
     for name in ("beside", "close", "widths"):
@@ -65,7 +65,11 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
         focused = tab.locator(":focus")
         assert focused.evaluate(outline) == "solid2px"
         reached.append(focused.get_attribute("id"))
-    assert [name for name in reached if name] == ["experiment", *[c for c in CONTROLS if c != "d"]]
+    assert [name for name in reached if name] == [
+        "experiment",
+        *[control for control in CONTROLS if control != "d"],
+        *[f"{name}-{kind}" for name in ("beside", "close") for kind in ("csv", "svg")],
+    ]
     tab.locator("summary").first.press("Enter")
     assert tab.is_visible("#bins")
 

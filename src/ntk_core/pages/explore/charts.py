@@ -134,7 +134,9 @@ def _widths() -> dict[str, Any]:
         x=x, y=y, detail="name:N", strokeWidth=alt.StrokeWidth("size:Q", scale=None), **_line_style()
     )
     target = lines.mark_point(size=160, opacity=0, filled=True, aria=False).encode(x=x, y=y, tooltip=tip)
-    measured = points.mark_circle(opacity=1, aria=False).encode(x=x, y=y, color=colour, size=size, tooltip=tip)
+    measured = points.mark_circle(opacity=1, aria=False).encode(
+        x=x, y=y, color=colour, size=size, tooltip=tip
+    )
     chart = alt.layer(
         chosen.encode(x=x, color=colour),
         slopes.encode(x=x, y=y, detail="name:N", color=colour),

@@ -139,19 +139,21 @@ const exactLaws = (() => {
     // Values of X and the mass at each times e^{σ(X - largest)}, with room for oscillations up to a frequency.
     nodes(tilt = 0, frequency = 0) {
       const values = [], masses = [], largest = Math.sin(this.edges[this.edges.length - 1]);
-      for (const part of this.parts) {
-        const pieces = Math.max(1, Math.ceil((2 * frequency * part.half) / PHASE));
-        const tilted = part.values.map((value, j) => value * Math.exp(tilt * (Math.sin(part.angles[j]) - largest)));
-        const coefficients = pieces > 1 && toSeries(tilted);
+      const tilts = this.parts.map(({ angles, values: at, half }) =>
+        at.map((value, j) => half * WEIGHTS[j] * value * Math.exp(tilt * (Math.sin(angles[j]) - largest))));
+      const weight = tilts.map((part) => sum(ORDER, (j) => part[j]));
+      const least = 1e-19 * sum(weight.length, (i) => weight[i]); // of a panel whose oscillations matter
+      this.parts.forEach(({ middle, half }, i) => {
+        const pieces = weight[i] < least ? 1 : Math.max(1, Math.ceil((2 * frequency * half) / PHASE));
+        const coefficients = pieces > 1 && toSeries(tilts[i].map((mass, j) => mass / WEIGHTS[j]));
         for (let piece = 0; piece < pieces; piece++) {
           NODES.forEach((node, j) => {
             const x = pieces === 1 ? node : (2 * piece + 1 + node) / pieces - 1;
-            const value = pieces === 1 ? tilted[j] : series(coefficients, x);
-            values.push(Math.sin(part.middle + part.half * x));
-            masses.push((part.half / pieces) * WEIGHTS[j] * value);
+            values.push(Math.sin(middle + half * x));
+            masses.push(pieces === 1 ? tilts[i][j] : (WEIGHTS[j] * series(coefficients, x)) / pieces);
           });
         }
-      }
+      });
       return { values: Float64Array.from(values), masses: Float64Array.from(masses) };
     }
   }
@@ -467,11 +469,12 @@ const exactLaws = (() => {
       let share = delta / this.sides;
       // P(Y > 0) is known: the error of the series at 0 is taken off near δ = 1.
       if (this.sides === 2 && delta > 0.75 && this.n > 1) share += this.tail(0, series) - some / 2;
-      const trusted = this.n === 1 ? 0 : (series.logMoment - Math.log(share) - LOG_EXCESS) / series.tilt;
-      const excess = (y) => (y < trusted ? LOG_EXCESS : Math.log(Math.max(this.tail(y, series), 1e-300) / share));
+      const excess = (y) => Math.log(Math.max(this.tail(y, series), 1e-300) / share);
       let top = Math.min(this.largest, this.mean(series.tilt));
-      if (excess(top) > 0) top = Math.min(this.largest, this.n === 1 ? 1 / 0 : series.end);
-      const low = excess(trusted) > 0 ? Math.max(trusted, 0) : 0;
+      if (excess(top) > 0) top = Math.min(this.largest, this.n === 1 ? 1 / this.scale : series.end);
+      // Far below the tilted mean only the sign is sure, where the quantile is above.
+      const trusted = this.n === 1 ? 0 : (series.logMoment - Math.log(share) - LOG_EXCESS) / series.tilt;
+      const low = trusted > 0 && excess(trusted) > 0 ? trusted : 0;
       const y = root(excess, low, top);
       const step = 1e-5 * y;
       const slope = (this.tail(y - step, series) - this.tail(y, series)) / step;

@@ -66,7 +66,8 @@ def visit(browser, page, tmp_path):
 
     with visits(browser, page, tmp_path / "explore.html", requests) as visit:
         yield open_
-    assert requests == [(tmp_path / "explore.html").as_uri()] * len(opened)
+    assert len(requests) >= len(opened)
+    assert {request.partition("#")[0] for request in requests} <= {(tmp_path / "explore.html").as_uri()}
 
 
 def drawn(tab):

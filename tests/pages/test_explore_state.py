@@ -136,7 +136,7 @@ def test_charts_are_saved_as_csv_and_svg(visit, given):
 @in_browser
 def test_lines_are_named_at_their_ends_and_say_their_values_under_the_pointer(visit):
     tab = visit(viewport={"width": 1200, "height": 900})
-    texts = tab.locator("#widths .mark-text text").all_inner_texts()
+    texts = tab.locator("#widths .mark-text.role-mark text").all_text_contents()
     assert texts == ["printed", "sharp", "binomial", "exact = supremum", "slope −1/2", "slope −3/4"]
     slopes = tab.locator("#widths .mark-line path").evaluate_all(
         """lines => lines.map(line => line.getAttribute("d").match(/-?[\\d.]+/g).map(Number))

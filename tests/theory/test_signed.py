@@ -256,3 +256,17 @@ def test_fourier_sums_agree_with_their_definition(count, period):
     expected = np.exp(2j * np.pi / period * np.outer(np.arange(count), positions)) @ masses
     got = fourier_sums(positions, masses, period, count)
     assert np.abs(got - expected).max() < 3e-14 * np.abs(masses).sum()
+
+
+def test_few_flips_among_very_many_pairs_by_a_real_characteristic_function():
+    """Δ₁ in d = 1, where E[cos(ωX)] - 1 is real: no complex logarithm of a number next to 1."""
+    m, alpha, delta = 2**38, 0.05, 0.5
+    radius = alpha / math.sqrt(m)
+    y = exact_quantile("sphere", "delta1", m, 1, alpha, delta) * m / alpha
+    chance = 0.5 * radius * norm.pdf(radius * NODES) * WEIGHTS  # of X in ds, either sign
+    deviation = math.sqrt(m * float(np.sum(chance * NODES**2)))
+    omega = np.linspace(0.0, 9.0 / deviation, 4001)[1:]
+    term = -4.0 * np.sin(0.5 * np.multiply.outer(omega, NODES)) ** 2 @ chance
+    waves = np.sin(omega * y) / omega * np.exp(m // 2 * np.log1p(term))
+    below = 2.0 / math.pi * omega[0] * (0.5 * y + float(np.sum(waves)))
+    assert below == pytest.approx(1.0 - delta, rel=1e-8)

@@ -108,15 +108,17 @@ class CompoundBinomial:
 
     def _quantile(self, delta: float, series: _Series) -> Quantile:
         def excess(y: float) -> float:
-            if self.n > 1 and series.log_moment - series.tilt * y > math.log(delta) + LOG_EXCESS:
-                return 1.0  # only the sign is known this far below the quantile
             return math.log(max(self._tail(y, series)[0], 1e-300)) - math.log(delta)
 
         top = min(float(self.n), self._mean_at(series.tilt) * (1.0 + 1e-9) + 1e-9)
         if excess(top) > 0.0:
             top = float(self.n)
+        # Far below the tilted mean rounding outweighs the tail; the quantile is there in thin bands alone.
+        bottom = max((series.log_moment - math.log(delta) - LOG_EXCESS) / series.tilt, 0.0)
+        if self.n == 1 or excess(bottom) <= 0.0:
+            bottom = 0.0
 
-        y = root(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14)
+        y = root(excess, bottom, top, xtol=1e-14 * top, rtol=1e-14)
         tail, error = self._tail(y, series)
         step = 1e-5 * y
         slope = (self._tail(y - step, series)[0] - tail) / step

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..network import Array
 from .binomial import binomial_quantile, binomial_tail
-from .tilt import LOG_EXCESS, Quantile, chernoff_tilt, falling_zero
+from .tilt import LOG_EXCESS, Quantile, chernoff_tilt, falling_zero, log1p
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,11 @@ class CountSum:
         low = max(-self.n * self._largest if self._sides == 2 else 0, math.floor(mean - reach))
         counts = np.arange(low, min(self.n * self._largest, int(mean + reach)) + 1)
         size = 1 << (counts.size - 1).bit_length()
-        z = tilt - 2j * math.pi / size * np.arange(size // 2 + 1)
-        log_ratio = self.n * np.log1p(sum(p * np.expm1(value * z) for value, p in self.chances))
+        turn = -2j * math.pi / size * np.arange(size // 2 + 1)
         log_moment = self._log_moment(tilt)
-        tilted = np.fft.irfft(np.exp(log_ratio - log_moment), size)[counts % size]
+        total = math.exp(log_moment / self.n)
+        shares = ((value, p * math.exp(value * tilt) / total) for value, p in self.chances)
+        log_ratio = self.n * log1p(sum((p * np.expm1(value * turn) for value, p in shares), 0j))
+        tilted = np.fft.irfft(np.exp(log_ratio), size)[counts % size]
         masses = np.maximum(tilted, 0.0) * np.exp(np.minimum(log_moment - tilt * counts, LOG_EXCESS))
         return low, np.append(np.cumsum(masses[::-1])[-2::-1], 0.0)

@@ -52,9 +52,17 @@ def falling_zero(function: Callable[[float], float]) -> float:
     return high
 
 
+def log1p(z: Complex) -> Complex:
+    """log(1 + z) for |1 + z| ≤ 1 to full accuracy: `numpy.log1p` of a complex z rounds 1 + z first."""
+    square = z.real * (2.0 + z.real) + z.imag**2
+    near = square > -0.5
+    modulus = np.where(near, 0.5 * np.log1p(np.where(near, square, 0.0)), np.log(np.abs(1.0 + z)))
+    return np.asarray(modulus + 1j * np.arctan2(z.imag, 1.0 + z.real))
+
+
 def moment_of_two_or_more(n: int, share: float, ratio: Complex) -> Complex:
     """E[ratio^K; K ≥ 2] for K ~ Binomial(n, share), |ratio| ≤ 1, without cancellation for large n."""
-    full = np.exp(n * np.log1p(share * (ratio - 1.0)))
+    full = np.exp(n * log1p(share * (ratio - 1.0)))
     if share == 1.0:
         return full - (ratio if n == 1 else 0.0)
     no_pairs = math.exp(n * math.log1p(-share))

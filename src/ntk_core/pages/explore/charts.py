@@ -67,7 +67,8 @@ def charts() -> dict[str, dict[str, Any]]:
     """The specs by the name of their place on the page. They name their data `bars`, `rules`, and so on.
 
     `beside`: the runs on an axis that starts at 0 and holds every bound. `close`: the runs by themselves.
-    `widths`: quantiles and bounds against m.
+    `widths`: quantiles and bounds against m, beside lines of slope -1/2 and -3/4. `tip` is what a mark says
+    under the pointer.
     """
     return {
         "beside": _histogram(alt.Scale(zero=True, nice=False, padding=4)),
@@ -91,6 +92,7 @@ def _histogram(scale: alt.Scale) -> dict[str, Any]:
     interval = alt.Chart(alt.NamedData("interval")).mark_rect(opacity=0.28, aria=False)
     bars = alt.Chart(alt.NamedData("bars")).mark_rect(opacity=0.5, strokeWidth=0.6, aria=False)
     rules = alt.Chart(alt.NamedData("rules")).mark_rule(aria=False)
+    tip = alt.Tooltip("tip:N")
     colour = alt.Color("colour:N", scale=None)
     chart = alt.layer(
         interval.encode(x=x, x2="to:Q", color=colour),
@@ -101,8 +103,9 @@ def _histogram(scale: alt.Scale) -> dict[str, Any]:
             y2=alt.datum(0),
             color=colour,
             stroke=alt.Stroke("colour:N", scale=None),
+            tooltip=tip,
         ),
-        rules.encode(x=x, strokeWidth=alt.StrokeWidth("size:Q", scale=None), **_line_style()),
+        rules.encode(x=x, strokeWidth=alt.StrokeWidth("size:Q", scale=None), tooltip=tip, **_line_style()),
     )
     return _spec(chart, 210)
 
@@ -120,15 +123,28 @@ def _widths() -> dict[str, Any]:
         axis=alt.Axis(title=None, values=alt.expr("levels"), labelExpr=_VALUE),
     )
     colour = alt.Color("colour:N", scale=None)
+    tip = alt.Tooltip("tip:N")
     chosen = alt.Chart(alt.NamedData("chosen")).mark_rule(strokeWidth=10, opacity=0.13, aria=False)
-    lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeWidth=1.8, aria=False)
+    slopes = alt.Chart(alt.NamedData("slopes")).mark_line(strokeWidth=1.2, aria=False)
+    lines = alt.Chart(alt.NamedData("lines"))
     points = alt.Chart(alt.NamedData("points"))
+    names = alt.Chart(alt.NamedData("names")).mark_text(align="left", dx=9, fontSize=11.5, aria=False)
     size = alt.Size("size:Q", scale=None)
+    line = lines.mark_line(aria=False).encode(
+        x=x, y=y, detail="name:N", strokeWidth=alt.StrokeWidth("size:Q", scale=None), **_line_style()
+    )
+    target = lines.mark_point(size=160, opacity=0, filled=True, aria=False).encode(x=x, y=y, tooltip=tip)
+    measured = points.mark_circle(opacity=1, aria=False).encode(
+        x=x, y=y, color=colour, size=size, tooltip=tip
+    )
     chart = alt.layer(
-        chosen.encode(x=x),
-        lines.encode(x=x, y=y, detail="name:N", **_line_style()),
+        chosen.encode(x=x, color=colour),
+        slopes.encode(x=x, y=y, detail="name:N", color=colour),
+        line,
+        target,
         points.mark_rule(strokeWidth=2, aria=False).encode(x=x, y="lower:Q", y2="upper:Q", color=colour),
-        points.mark_circle(opacity=1, aria=False).encode(x=x, y=y, color=colour, size=size),
+        measured.properties(name="measured"),
+        names.encode(x=x, y=y, text="text:N", color=colour),
     ).add_params(ticks, levels)
     return _spec(chart, 300)
 

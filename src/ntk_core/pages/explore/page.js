@@ -5,25 +5,8 @@
   const page = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const RANGES = ["m", "d", "alpha", "delta", "x_norm"];
-  const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+  const { power, whole, number, given, short } = numbers;
 
-  const power = (base, exponent) => base + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
-  const whole = (value) => value.toLocaleString("en-US");
-  const number = (value, digits) => {
-    if (value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6)) {
-      return value === 0 ? "0" : value.toPrecision(digits);
-    }
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-    return `${mantissa} × ${power("10", Number(exponent))}`;
-  };
-  const short = (value) => number(value, 4);
-  const given = (value) => {
-    if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7)) {
-      const [mantissa, exponent] = value.toExponential().split("e");
-      return (mantissa === "1" ? "" : `${mantissa} × `) + power("10", Number(exponent));
-    }
-    return whole(value) === "0" ? String(value) : value.toLocaleString("en-US", { maximumFractionDigits: 15 });
-  };
   const width = (m) => {
     const exponent = Math.log2(m);
     return m > 100 && Number.isInteger(exponent) ? `${power("2", exponent)} = ${whole(m)}` : whole(m);
@@ -139,10 +122,27 @@
 
   const views = {};
   const shown = {};
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const ink = () => (dark.matches ? "#dddad3" : page.colours.ink);
+  const grey = () => (dark.matches ? "#8f8b84" : "#8a8a8a");
+
+  // Names beside the right ends of lines, moved apart on an axis from `low` to `high`; lines that coincide share one.
+  const endNames = (lines, low, high) => {
+    const apart = (high / low) ** 0.06;
+    const placed = [];
+    for (const end of lines.sort((a, b) => b.value - a.value)) {
+      const last = placed[placed.length - 1];
+      if (last && last.line === end.value) last.text += end.text && ` = ${end.text}`;
+      else placed.push({ ...end, line: end.value, value: last ? Math.min(end.value, last.value / apart) : end.value });
+    }
+    return placed;
+  };
+  const NAMES = { printed: "printed", sharp: "sharp", binomial: "binomial", exact: "supremum", exact_quantile: "exact" };
+
   const draw = (here, all) => {
-    const { ink, laws, exact_quantile: violet } = page.colours;
+    const { laws, exact_quantile: violet } = page.colours;
     const law = laws[value("perturbation")];
-    const colour = (name) => (name === "quantile" ? law : name === "exact_quantile" ? violet : ink);
+    const colour = (name) => (name === "quantile" ? law : name === "exact_quantile" ? violet : ink());
     for (const mark of document.querySelectorAll(".of-law")) {
       mark.setAttribute(mark.classList.contains("fill") ? "fill" : "stroke", law);
     }
@@ -150,9 +150,15 @@
     // The measured quantile is wide and comes first, so that what lies on it is seen.
     const names = Object.keys(here.lines).filter((name) => here.lines[name] !== null).reverse();
     const rules = names.map((name) => ({
-      name, from: here.lines[name], colour: colour(name), size: name === "quantile" ? 5 : 2,
+      name,
+      from: here.lines[name],
+      colour: colour(name),
+      size: { quantile: 9, exact_quantile: 5 }[name] ?? 1.8,
+      tip: `${page.lines[name]}\n${number(here.lines[name], 7)}`,
     }));
-    const bars = here.bars.map((bar) => ({ ...bar, colour: law }));
+    const bars = here.bars.map((bar) => ({
+      ...bar, colour: law, tip: `${whole(bar.runs)} runs\nfrom ${short(bar.from)} to ${short(bar.to)}`,
+    }));
     const quantiles = rules.filter(({ name }) => name.endsWith("quantile")).map((rule) => rule.from);
     const low = Math.min(bars[0].from, ...quantiles, here.lower);
     const high = Math.max(bars[bars.length - 1].to, ...quantiles, here.upper ?? here.lower);
@@ -165,7 +171,10 @@
       Object.entries(c.lines)
         .reverse()
         .filter(([, v]) => v > 0)
-        .map(([name, v]) => ({ name, m: m[i], value: v, colour: colour(name), lower: c.lower, upper: c.upper, chosen: i === chosen.m })),
+        .map(([name, v]) => ({
+          name, m: m[i], value: v, colour: colour(name), size: name === "exact_quantile" ? 5.5 : 1.8,
+          tip: `${page.lines[name]}\nm = ${width(m[i])}\n${number(v, 7)}`, lower: c.lower, upper: c.upper, chosen: i === chosen.m,
+        })),
     );
     const points = drawn.filter(({ name }) => name === "quantile").map((point) => ({
       ...point,
@@ -178,7 +187,23 @@
     const lines = ends.flatMap((end) =>
       drawn.filter(({ name }) => name !== "quantile").map((point) => ({ ...point, m: point.m * end })),
     );
-    const widths = show("widths", { lines, points, chosen: [{ m: m[chosen.m] }] }, { ticks: m, levels: levels(drawn.map((point) => point.value)) });
+    // Slopes for the eye, over the last two thirds of the widths, from a point below all lines.
+    const start = m[Math.floor(m.length / 3)], last = m[m.length - 1];
+    const lowest = Math.min(...drawn.filter((point) => point.m === start).map((point) => point.value));
+    const slopes = [["−1/2", 0.5], ["−3/4", 0.75]].flatMap(([text, k]) =>
+      [start, last].map((at) => ({
+        name: text, text: `slope ${text}`, m: at, value: 0.4 * lowest * (at / start) ** -k, colour: grey(),
+      })),
+    );
+    const every = [...drawn, ...slopes].map((point) => point.value);
+    const right = [...lines.filter((point) => point.m >= last), ...slopes.filter((_, i) => i % 2)];
+    const wide = at("widths").clientWidth > 560;
+    const labels = endNames(
+      right.map((end) => ({ ...end, text: wide ? end.text ?? NAMES[end.name] : "" })), Math.min(...every), Math.max(...every),
+    );
+    const widths = show(
+      "widths", { slopes, lines, points, names: labels, chosen: [{ m: m[chosen.m], colour: ink() }] }, { ticks: m, levels: levels(every) },
+    );
     return Promise.all([beside, close, widths]);
   };
   const show = (name, data, signals = {}) => {
@@ -235,33 +260,102 @@
   };
   const values = () => Object.fromEntries(["perturbation", ...RANGES].map((name) => [name, value(name)]));
 
-  options(at("quantity"), page.quantities.map(([symbol, words]) => `${symbol}: ${words}`), 0);
-  const middle = axis("m")[axis("m").length >> 1];
-  fill({ perturbation: "adversarial", m: middle, d: axis("d")[0], alpha: 1, delta: 0.01, x_norm: 1 });
-  if (at("experiment")) {
-    options(at("experiment"), page.experiments.map((e) => e.name), chosen.experiment);
-    at("experiment").addEventListener("change", (event) => {
+  // A state of the page is its address: names and values behind the #.
+  const KEYS = { experiment: () => experiment().name, quantity: () => page.quantities[chosen.quantity][2] };
+  const state = () => {
+    const own = Object.fromEntries(Object.entries(KEYS).map(([name, of]) => [name, of()]));
+    return { ...own, ...values(), ...calculator.state() };
+  };
+  const remember = () => {
+    const address = `#${new URLSearchParams(state())}`;
+    if (address !== location.hash) history.pushState(null, "", address);
+  };
+  const restore = () => {
+    if (location.hash && !location.hash.includes("=") && at("m").max) return; // a place on the page
+    const wanted = new URLSearchParams(location.hash.slice(1));
+    const named = page.experiments.findIndex((e) => e.name === wanted.get("experiment"));
+    chosen.experiment = named < 0 ? page.first : named;
+    const quantity = page.quantities.findIndex(([, , name]) => name === wanted.get("quantity"));
+    chosen.quantity = Math.max(0, quantity);
+    options(at("quantity"), page.quantities.map(([symbol, words]) => `${symbol}: ${words}`), chosen.quantity);
+    if (at("experiment")) options(at("experiment"), page.experiments.map((e) => e.name), chosen.experiment);
+    const start = { m: axis("m")[axis("m").length >> 1], d: axis("d")[0], alpha: 1, delta: 0.01, x_norm: 1 };
+    const number = (name) => (Number(wanted.get(name)) > 0 ? Number(wanted.get(name)) : start[name]);
+    fill({
+      perturbation: wanted.get("perturbation") ?? "adversarial",
+      ...Object.fromEntries(RANGES.map((name) => [name, number(name)])),
+    });
+    calculator.restore(wanted);
+    update();
+  };
+
+  // What a chart shows, as a file.
+  const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? ""));
+  const csv = (name) => {
+    const cell_of = { ...Object.fromEntries(Object.entries(KEYS).map(([key, of]) => [key, of()])), ...values() };
+    const rows = [];
+    if (name === "widths") {
+      delete cell_of.m;
+      axis("m").forEach((m, i) => {
+        const { lines, lower, upper } = cell(i);
+        rows.push({ ...cell_of, m, ...lines, quantile_lower: lower, quantile_upper: upper });
+      });
+    } else {
+      const { lines, bars } = cell(chosen.m);
+      for (const { from, to, runs } of bars) rows.push({ ...cell_of, shows: "runs", from, to, runs });
+      for (const [line, at] of Object.entries(lines)) rows.push({ ...cell_of, shows: line, from: at, to: at, runs: "" });
+    }
+    return [Object.keys(rows[0]), ...rows.map((row) => Object.values(row))]
+      .map((texts) => texts.map(quoted).join(",")).join("\n") + "\n";
+  };
+  const save = (name, kind, text) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: kind === "csv" ? "text/csv" : "image/svg+xml" }));
+    link.download = `${experiment().name}-${page.quantities[chosen.quantity][2]}-${name}.${kind}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  for (const name of Object.keys(page.charts)) {
+    at(`${name}-csv`).addEventListener("click", () => save(name, "csv", csv(name)));
+    at(`${name}-svg`).addEventListener("click", async () => save(name, "svg", await views[name].toSVG()));
+  }
+
+  for (const name of ["experiment", "perturbation", "quantity", ...RANGES]) {
+    at(name)?.addEventListener("input", (event) => {
       const before = values();
-      chosen.experiment = Number(event.target.value);
-      fill(before);
-      update();
-    });
-  }
-  for (const name of ["perturbation", "quantity", ...RANGES]) {
-    at(name).addEventListener("input", (event) => {
       chosen[name] = Number(event.target.value);
-      if (RANGES.includes(name)) tell(name);
+      if (name === "experiment") fill(before);
+      else if (RANGES.includes(name)) tell(name);
       update();
     });
+    at(name)?.addEventListener("change", remember);
   }
+  calculator.listen(remember);
+  addEventListener("popstate", restore);
   at("still").hidden = true;
   for (const part of [document.forms[0], at("charts"), at("tables")]) part.hidden = false;
-  update();
+  restore();
 
+  // The text of the mark under the pointer.
+  const tooltip = (_, event, __, text) => {
+    at("tip").hidden = !text;
+    at("tip").textContent = text ?? "";
+    at("tip").style.left = `${Math.max(0, Math.min(event.clientX + 14, innerWidth - at("tip").offsetWidth - 6))}px`;
+    at("tip").style.top = `${event.clientY + 16}px`;
+  };
   // Expressions are interpreted, so that the page needs no right to make code from text.
-  const look = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip: false };
-  const drawing = Object.entries(page.charts).map(async ([name, spec]) => {
-    views[name] = (await vegaEmbed(at(name).firstElementChild, { ...spec, datasets: shown[name] }, look)).view;
+  const embed = () => Object.entries(page.charts).map(async ([name, spec]) => {
+    const axis = { ...spec.config.axis, labelColor: ink(), titleColor: ink(), domainColor: grey(), tickColor: grey() };
+    if (dark.matches) axis.gridColor = "#3a3b3e";
+    const config = { ...spec.config, axis };
+    const look = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip };
+    const drawn = await vegaEmbed(at(name).firstElementChild, { ...spec, config, datasets: shown[name] }, look);
+    views[name]?.finalize();
+    views[name] = drawn.view;
   });
-  Promise.all(drawing).then(update);
+  const redraw = () => Promise.all(embed()).then(update);
+  dark.addEventListener("change", redraw);
+  const wide = matchMedia("(min-width: 40rem)");
+  wide.addEventListener("change", update);
+  redraw();
 })();

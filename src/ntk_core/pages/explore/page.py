@@ -12,6 +12,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from ...laws import LAWS
+from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
 from ..findings.embedding import asset, digest, templates
@@ -43,12 +44,13 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
     laws = sorted({law for experiment in data for law in experiment["axes"]["perturbation"]})
     runtime = _runtime()
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
-    script = asset(__package__, "page.js")
+    scripts = [runtime, *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "page"))]
     first = next((i for i, experiment in enumerate(data) if experiment["sampler"] == "band"), 0)
     content: dict[str, Any] = {
         "experiments": data,
         "first": first,
-        "quantities": [(quantity.text, quantity.words) for quantity in QUANTITIES.values()],
+        "quantities": [(q.text, q.words, q.name) for q in QUANTITIES.values()],
+        "ranges": {name: list(limits) for name, limits in RANGES.items()},
         "displacements": {name: law.words for name, law in LAWS.items()},
         "bounds": BOUNDS,
         "lines": LINES,
@@ -60,17 +62,15 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
         .get_template("page.html.jinja")
         .render(
             style=Markup(style),
-            runtime=Markup(runtime),
-            script=Markup(script),
+            scripts=[Markup(script) for script in scripts],
             style_digest=digest(style),
-            script_digests=[digest(runtime), digest(script)],
+            script_digests=[digest(script) for script in scripts],
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
             names=[experiment["name"] for experiment in data],
             lines=LINES,
-            bounds=BOUNDS,
+            laws=[name for name, law in LAWS.items() if law.words],
             dashes=DASHES,
             exact=EXACT,
-            ink=INK,
         )
     )
 

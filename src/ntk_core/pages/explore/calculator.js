@@ -1,0 +1,108 @@
+"use strict";
+
+// How numbers are written on the page.
+const numbers = (() => {
+  const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+  const power = (base, exponent) => base + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
+  const whole = (value) => value.toLocaleString("en-US");
+  // To some significant digits.
+  const number = (value, digits) => {
+    if (value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6)) {
+      return value === 0 ? "0" : value.toPrecision(digits);
+    }
+    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+    return `${mantissa} × ${power("10", Number(exponent))}`;
+  };
+  // As it was given.
+  const given = (value) => {
+    if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7)) {
+      const [mantissa, exponent] = value.toExponential().split("e");
+      return (mantissa === "1" ? "" : `${mantissa} × `) + power("10", Number(exponent));
+    }
+    return whole(value) === "0" ? String(value) : value.toLocaleString("en-US", { maximumFractionDigits: 15 });
+  };
+  return { power, whole, number, given, short: (value) => number(value, 4) };
+})();
+
+// The calculator: a form, and what exact.js answers for each quantity.
+const calculator = (() => {
+  const { quantities, ranges } = JSON.parse(document.getElementById("data").textContent);
+  const at = (id) => document.getElementById(`exact_${id}`);
+  const told = document.getElementById("exact-told");
+  const trouble = document.getElementById("exact-error");
+  const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
+  const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
+  const COLUMNS = ["exact_quantile", "printed", "sharp", "binomial", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
+
+  // The number of a field, or what is wrong with it.
+  const parse = (name) => {
+    const text = at(name).value.trim(), power = /^2\^(\d+)$/.exec(text);
+    const value = power ? 2 ** Number(power[1]) : Number(text || NaN);
+    const [low, high, words] = ranges[name];
+    const fits = value >= low && value <= high && (name === "m" ? value % 2 === 0 : name !== "d" || Number.isInteger(value));
+    at(name).setAttribute("aria-invalid", String(!fits));
+    return fits ? { value } : { error: `${SYMBOLS[name]} is ${text || "empty"}; allowed: ${words.replace("2^40", "2⁴⁰").replace("2^20", "2²⁰")}.` };
+  };
+
+  const cell = (column, result, radius) => {
+    const value = result[column];
+    if (column === "exponent") return value === 0.5 ? "m^(−1/2)" : "m^(−3/4)";
+    if (value !== null) return numbers.number(value, 7);
+    return column === "mean" ? "—" : radius > exactLaws.maxRadius ? "not computed" : "not to 10⁻⁶";
+  };
+
+  let questions = 0;
+  const ask = async () => {
+    const mine = ++questions;
+    const parsed = FIELDS.map((name) => [name, parse(name)]);
+    const errors = parsed.map(([, { error }]) => error).filter(Boolean);
+    trouble.textContent = errors.join(" ");
+    told.textContent = "";
+    const body = document.getElementById("exact-values").tBodies[0];
+    body.replaceChildren();
+    if (errors.length) return;
+    const question = { law: at("law").value, ...Object.fromEntries(parsed.map(([name, { value }]) => [name, value])) };
+    const radius = question.alpha / Math.sqrt(question.m);
+    body.setAttribute("aria-busy", "true");
+    for (const [symbol, words, quantity] of quantities) {
+      await new Promise((resolve) => setTimeout(resolve)); // keys and clicks in between
+      if (mine !== questions) return;
+      const result = exactLaws.answer({ ...question, quantity });
+      const row = body.insertRow();
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.textContent = symbol;
+      head.title = words;
+      row.append(head);
+      for (const column of COLUMNS) Object.assign(row.insertCell(), { className: "n", textContent: cell(column, result, radius) });
+      if (quantity === "linearization_error") {
+        const level = numbers.given(Number((1 - question.delta).toPrecision(12)));
+        const exact = result.exact_quantile;
+        told.textContent = `With probability ${level} the linearization error ${symbol} is at most `
+          + `${exact === null ? cell("exact_quantile", result, radius) : numbers.short(exact)} under the ${question.law} law; `
+          + `Theorem 1 has ${numbers.short(result.printed)}.`;
+      }
+    }
+    body.setAttribute("aria-busy", "false");
+  };
+
+  const state = () => Object.fromEntries(["law", ...FIELDS].map((name) => [`exact_${name}`, at(name).value]));
+  const restore = (wanted) => {
+    for (const name of ["law", ...FIELDS]) {
+      const value = wanted.get(`exact_${name}`) ?? at(name).defaultValue ?? at(name).options[0].value;
+      if (name !== "law" || [...at(name).options].some((option) => option.value === value)) at(name).value = value;
+    }
+    ask();
+  };
+  const listen = (changed) => {
+    for (const name of ["law", ...FIELDS]) {
+      at(name).addEventListener("input", ask);
+      at(name).addEventListener("change", changed);
+    }
+    const form = document.getElementById("exact-form");
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.hidden = false;
+    document.getElementById("exact-table").hidden = false;
+  };
+  return { state, restore, listen };
+})();

@@ -1,0 +1,95 @@
+"""Two small experiments, their explorable page, and a browser that opens it."""
+
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+from browsing import visits
+from conftest import DELTA, EXPERIMENT, X_NORM
+
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.experiments.shards import Shard
+from ntk_core.pages.explore.histograms import histograms
+from ntk_core.pages.explore.page import render
+
+DENSE = DrawnExperiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3), (1.0,), 200)
+"""By the definitions, so that zeros come with rounding; too few runs for every upper limit."""
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """A folder with the runs and quantiles of a dense experiment."""
+    folder = tmp_path_factory.mktemp("dense")
+    with workers(ExecutionModel(), 1) as client:
+        shards = [folder / f"{m}.nc" for m in DENSE.m]
+        for m, path in zip(DENSE.m, shards, strict=True):
+            simulate_shard(Shard(DENSE, 1, m, 0, DENSE.seeds), path, client, lambda _: None)
+        collect(DENSE, 1, shards, folder / "runs.nc")
+        theory = theory_dataset(DENSE, 1, DELTA, X_NORM, client)
+        quantile_dataset(folder / "runs.nc", theory, DENSE, 1, client).to_netcdf(folder / "quantiles.nc")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def given(archived, checked):
+    """What the page is made from, the dense experiment first."""
+    with workers(ExecutionModel(), 2) as client:
+        return [
+            (xr.load_dataset(folder / "quantiles.nc"), histograms(folder / "runs.nc", experiment, client))
+            for folder, experiment in ((checked, DENSE), (archived, EXPERIMENT))
+        ]
+
+
+@pytest.fixture(scope="module")
+def page(given):
+    return render(given)
+
+
+@pytest.fixture
+def visit(browser, page, tmp_path):
+    """Opens a page from disk with no network; at the end nothing must have gone wrong or been asked for."""
+    requests: list[str] = []
+    opened = []
+
+    def open_(*content, **options):
+        tab = visit(*content, **options)
+        opened.append(tab)
+        if options.get("java_script_enabled", True):
+            drawn(tab)
+        return tab
+
+    with visits(browser, page, tmp_path / "explore.html", requests) as visit:
+        yield open_
+    assert len(requests) >= len(opened)
+    assert {request.partition("#")[0] for request in requests} <= {(tmp_path / "explore.html").as_uri()}
+
+
+def drawn(tab):
+    tab.wait_for_selector("#charts[aria-busy=false]")
+
+
+def parsed(text):
+    """The number that a reader sees."""
+    digits = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+    mantissa, _, power = text.replace(",", "").partition(" × 10")
+    return float(mantissa) * 10.0 ** int(power.translate(digits) or 0)
+
+
+def rows(tab, table):
+    """Texts of the rows of a table, hidden or not."""
+    script = "table => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.textContent))"
+    return tab.locator(f"#{table}").evaluate(script)
+
+
+CONTROLS = ("perturbation", "quantity", "m", "d", "alpha", "delta", "x_norm")
+
+
+def state(tab):
+    """Places of the chosen values in their lists, by control."""
+    return {name: int(tab.locator(f"#{name}").input_value()) for name in CONTROLS}

@@ -1,0 +1,184 @@
+"""The calculator of the explorable page: its JavaScript beside Python's exact laws and beside definitions."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+from dataclasses import asdict
+
+import explorable
+import numpy as np
+import pytest
+from browsing import in_browser
+from scipy.integrate import quad
+from scipy.special import erf, erfinv
+from scipy.stats import binom, norm
+
+from ntk_core.laws import LAWS
+from ntk_core.laws.exact import exact_law
+from ntk_core.laws.queries import RANGES, bound, exact_quantile, moments
+from ntk_core.pages.findings.embedding import asset
+from ntk_core.quantities import QUANTITIES
+from ntk_core.theory.bounds import BOUNDS
+
+checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+
+TARGET = 1e-6
+
+
+@pytest.fixture(scope="module")
+def answers(browser):
+    """The answers of exact.js to questions, in a page of its own."""
+    context = browser.new_context(offline=True)
+    tab = context.new_page()
+    tab.add_script_tag(content=asset("ntk_core.pages.explore", "exact.js"))
+    yield lambda questions: tab.evaluate("all => all.map(one => exactLaws.answer(one))", questions)
+    context.close()
+
+
+def questions():
+    """Every law and quantity at values from end to end of what may be asked, in an order without pattern."""
+    rng = random.Random(20)
+    choices = {
+        "m": [2, 4, 6, 10, 64, 1024, 2 * 10**6, 2**30, 2**38, 2**40],
+        "d": [1, 2, 3, 4, 64, 1000, 10**6, 2**20],
+        "alpha": [1e-9, 1e-3, 0.05, 0.5, 1.0, 2.0, 20.0, 100.0, 1e6],
+        "delta": [1e-9, 1e-6, 0.001, 0.01, 0.1, 0.5, 0.74, 0.9, 0.999],
+        "x_norm": [1e-12, 0.1, 1.0, 30.0, 1e12],
+    }
+    for law, quantity in itertools.product(("adversarial", "aligned", "sphere"), QUANTITIES):
+        for _ in range(6):
+            yield {"law": law, "quantity": quantity} | {
+                name: rng.choice(list(of)) for name, of in choices.items()
+            }
+
+
+def known(question):
+    """The same numbers by Python."""
+    scale = float(QUANTITIES[question["quantity"]].at_norm(np.array(question["x_norm"])))
+    place = {name: question[name] for name in ("m", "alpha", "delta", "x_norm")}
+    law = {name: question[name] for name in ("law", "m", "d", "alpha")}
+    exact = asdict(moments(question["quantity"], **law))
+    return (
+        {"exact_quantile": exact_quantile(**question)}
+        | {name: float(bound(name, question["quantity"], **place)) for name in BOUNDS}
+        | {name: value if name == "exponent" else scale * value for name, value in exact.items()}
+    )
+
+
+@in_browser
+def test_every_answer_is_that_of_the_exact_laws(answers):
+    asked = list(questions())
+    compared = 0
+    for question, answer in zip(asked, answers(asked), strict=True):
+        expected = known(question)
+        assert set(answer) == set(expected)
+        for name, value in expected.items():
+            if not math.isfinite(value):
+                assert answer[name] is None, (name, question)
+            elif answer[name] is None:  # where Python is no better
+                law = exact_law(*(question[key] for key in ("law", "quantity", "m", "d", "alpha")))
+                assert name in {"exact_quantile", "exact"}
+                assert law.quantile(question["delta"]).error > 0.1 * TARGET, (name, question)
+            else:
+                assert answer[name] == pytest.approx(value, rel=TARGET, abs=0.0), (name, question)
+                compared += 1
+    assert compared > 0.9 * len(asked) * 9
+
+
+@in_browser
+def test_answers_follow_from_definitions(answers):
+    """No function of the library: binomial laws, one pair, two pairs by an integral, directions in d = 3."""
+
+    def one(**question):
+        return answers([{"law": "adversarial", "d": 3, "x_norm": 1.0, "delta": 0.01} | question])[0]
+
+    m, alpha = 1000, 1.5
+    chance = erf(alpha / math.sqrt(2 * m))
+    for delta in (1e-9, 0.01, 0.5, 0.999):
+        band = one(quantity="band_fraction", m=m, alpha=alpha, delta=delta)
+        assert band["exact_quantile"] == pytest.approx(2 / m * binom.isf(delta, m // 2, chance))
+        half = one(quantity="sign_change_fraction", law="aligned", m=m, alpha=alpha, delta=delta)
+        assert half["exact_quantile"] == pytest.approx(binom.isf(delta, m // 2, chance / 2) / m)
+
+    single = one(quantity="linearization_error", m=2, alpha=1.0, delta=0.2, x_norm=3.0)
+    radius = 1.0 / math.sqrt(2)
+    assert single["exact_quantile"] == pytest.approx(
+        1.5 * (1 - math.sqrt(2) * erfinv(0.2) / radius), rel=1e-9
+    )
+    assert single["printed"] == pytest.approx(1 / math.sqrt(2) * 4 * (3 + math.sqrt(math.log(5))), rel=1e-12)
+
+    radius = 0.5
+    inside = erf(radius / math.sqrt(2))
+    delta = 0.01
+    y = one(quantity="delta1", m=4, alpha=1.0, delta=delta)["exact_quantile"] * 4
+
+    def above(s):
+        return inside - erf(radius / math.sqrt(2) * min(max(s, 0.0), 1.0))
+
+    both = quad(
+        lambda s: 2 * radius * norm.pdf(radius * s) * above(y - s), 0, 1, points=[y - 1.0 if y > 1 else y]
+    )
+    assert 2 * (1 - inside) * above(y) + both[0] == pytest.approx(delta, rel=1e-6)
+
+    limit = one(quantity="linearization_error", law="sphere", m=2**20, alpha=2.0)["rms_limit"]
+    assert limit**2 == pytest.approx(8 * 7 / 120 / math.sqrt(2 * math.pi), rel=1e-9)
+    width = 2**40
+    wide = one(quantity="linearization_error", law="sphere", m=width, alpha=2.0, delta=0.05)
+    assert wide["exact_quantile"] == pytest.approx(norm.isf(0.025) * wide["rms"], rel=1e-4)
+
+
+@in_browser
+def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
+    tab = visit()
+
+    def ask(**fields):
+        for name, value in fields.items():
+            tab.fill(f"#exact_{name}", value)
+        tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+
+    tab.select_option("#exact_law", "sphere")
+    ask(m="2^30", d="64", alpha="2", delta="0.1", x_norm="10")
+    tab.wait_for_function("document.querySelectorAll('#exact-values tbody tr').length === 5")
+    ask()
+    table = explorable.rows(tab, "exact-values")
+    for row, (name, quantity) in zip(table, QUANTITIES.items(), strict=True):
+        expected = known(
+            {
+                "law": "sphere",
+                "quantity": name,
+                "m": 2**30,
+                "d": 64,
+                "alpha": 2.0,
+                "delta": 0.1,
+                "x_norm": 10.0,
+            }
+        )
+        assert row[0] == quantity.text
+        shown = dict(zip(expected, row[1:], strict=True))
+        for column in ("exact_quantile", *BOUNDS, "rms", "rms_limit"):
+            assert explorable.parsed(shown[column]) == pytest.approx(expected[column], rel=1e-6)
+        assert (shown["mean"] == "—") == math.isnan(expected["mean"])
+        assert shown["exponent"] == ("m^(−3/4)" if expected["exponent"] == 0.75 else "m^(−1/2)")
+    told = tab.inner_text("#exact-told")
+    assert told.startswith("With probability 0.9 the linearization error E is at most ")
+
+    ask(m="2", alpha="100")
+    tab.wait_for_function("document.querySelector('#exact-values tbody td')?.textContent === 'not computed'")
+    for name, text in (("m", "7"), ("d", "1.5"), ("alpha", "-1"), ("delta", "0.9999"), ("x_norm", "")):
+        ask(**{name: text})
+        words = RANGES[name].words.replace("2^40", "2⁴⁰").replace("2^20", "2²⁰")
+        assert f"is {text or 'empty'}; allowed: {words}." in tab.inner_text("#exact-error")
+        assert tab.get_attribute(f"#exact_{name}", "aria-invalid") == "true"
+        assert tab.locator("#exact-values tbody tr").count() == 0
+        ask(**{name: "1" if name != "m" and name != "delta" else {"m": "4", "delta": "0.5"}[name]})
+        assert tab.inner_text("#exact-error") == ""
+
+
+def test_the_calculator_offers_the_laws_that_theory_has(page):
+    offered = page.split('id="exact_law"')[1].split("</select>")[0]
+    assert [law for law in LAWS if f"<option>{law}</option>" in offered] == list(LAWS)
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert data["ranges"] == {name: list(limits) for name, limits in RANGES.items()}

@@ -1,0 +1,101 @@
+"""The explorable page for every reader: names, focus, narrow screens, no JavaScript."""
+
+from __future__ import annotations
+
+import explorable
+import pytest
+from browsing import in_browser
+from explorable import CONTROLS, drawn
+
+checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+
+
+@in_browser
+def test_every_number_on_an_axis_is_inside_its_chart(visit):
+    tab = visit()
+    for quantity in ("0", "1"):
+        tab.select_option("#quantity", quantity)
+        drawn(tab)
+        outside = tab.evaluate(
+            """() => ["beside", "close", "widths"].flatMap(name => {
+                const chart = document.querySelector(`#${name} svg`);
+                const box = chart.getBoundingClientRect();
+                const texts = [...chart.querySelectorAll(".role-axis-label text")];
+                const shown = texts.filter(text => getComputedStyle(text).opacity > 0 && text.textContent);
+                const out = shown.filter(text => text.getBoundingClientRect().left < box.left - 1);
+                return [[name, shown.length > 3, out.map(text => text.textContent)]];
+            })"""
+        )
+        assert outside == [[name, True, []] for name in ("beside", "close", "widths")]
+
+
+@in_browser
+def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
+    tab = visit()
+    unnamed = tab.evaluate(
+        """() => [...document.querySelectorAll("select, input")].filter(control =>
+            control.labels.length !== 1 || control.labels[0].textContent.trim().length < 5).map(c => c.id)"""
+    )
+    assert unnamed == []
+    assert tab.locator("select:visible, input:visible").count() == 14
+    assert not tab.is_visible("#still")
+    assert tab.get_attribute("#told", "aria-live") == "polite"
+    for name in ("beside", "close", "widths"):
+        assert tab.get_attribute(f"#{name}", "role") == "img"
+        before = tab.get_attribute(f"#{name}", "aria-label")
+        assert len(before) > 80
+        tab.select_option("#quantity", "2")
+        drawn(tab)
+        assert tab.get_attribute(f"#{name}", "aria-label") != before
+        tab.select_option("#quantity", "0")
+        drawn(tab)
+    assert tab.locator("[aria-labelledby]").count() > 4
+    lost = tab.evaluate(
+        """() => [...document.querySelectorAll("[aria-labelledby]")].filter(element =>
+            !document.getElementById(element.getAttribute("aria-labelledby"))?.textContent.trim()).length"""
+    )
+    assert lost == 0
+    ids = tab.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+    outline = "element => getComputedStyle(element).outlineStyle + getComputedStyle(element).outlineWidth"
+    reached = []
+    tab.evaluate("document.activeElement.blur()")
+    for _ in range(16):
+        tab.keyboard.press("Tab")
+        focused = tab.locator(":focus")
+        assert focused.evaluate(outline) == "solid2px"
+        reached.append(focused.get_attribute("id"))
+    assert [name for name in reached if name] == [
+        "experiment",
+        *[control for control in CONTROLS if control != "d"],
+        *[f"{name}-{kind}" for name in ("beside", "close") for kind in ("csv", "svg")],
+    ]
+    tab.locator("summary").first.press("Enter")
+    assert tab.is_visible("#bins")
+
+
+@in_browser
+@pytest.mark.parametrize("width", [320, 360, 1200, 1600])
+def test_no_page_is_wider_than_the_screen(visit, width):
+    tab = visit(viewport={"width": 1200, "height": 800})
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.wait_for_function(
+        """() => ["beside", "close", "widths"].every(name => {
+            const svg = document.querySelector(`#${name} svg`).getBoundingClientRect();
+            return Math.abs(svg.width - document.getElementById(name).clientWidth) < 2 && svg.width > 200;
+        })"""
+    )
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate("document.body.scrollWidth") <= width
+    controls = tab.locator("select, input").evaluate_all(
+        "all => all.map(c => c.getBoundingClientRect().right)"
+    )
+    assert max(controls) <= width
+
+
+@in_browser
+def test_without_javascript_the_page_says_so(visit):
+    tab = visit(java_script_enabled=False)
+    assert tab.is_visible("#still")
+    assert tab.locator("form, figure, table").locator("visible=true").count() == 0
+    assert tab.locator("a[href='e/quantiles.nc']").is_visible()

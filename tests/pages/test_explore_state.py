@@ -1,0 +1,175 @@
+"""The explorable page: an address for each state, files of its charts, what marks say under the pointer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import explorable
+import numpy as np
+import pytest
+from browsing import in_browser
+from explorable import drawn
+
+checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+
+STATE = {
+    "experiment": "e",
+    "quantity": "delta1",
+    "perturbation": "sphere",
+    "m": "256",
+    "d": "2",
+    "alpha": "2",
+    "delta": "0.001",
+    "x_norm": "20",
+    "exact_law": "aligned",
+    "exact_m": "2^20",
+    "exact_d": "7",
+    "exact_alpha": "0.5",
+    "exact_delta": "1e-6",
+    "exact_x_norm": "3",
+}
+CHOICE = {
+    "experiment": "1",
+    "quantity": "2",
+    "perturbation": "1",
+    "m": "1",
+    "alpha": "1",
+    "delta": "0",
+    "x_norm": "2",
+}
+
+
+def controls(tab):
+    return {name: tab.input_value(f"#{name}") for name in CHOICE} | {
+        name: tab.input_value(f"#{name}") for name in STATE if name.startswith("exact_")
+    }
+
+
+def address(tab):
+    return dict(tab.evaluate("[...new URLSearchParams(location.hash.slice(1))]"))
+
+
+@in_browser
+def test_an_address_brings_back_the_state_and_back_leads_to_the_one_before(visit):
+    tab = visit()
+    first = controls(tab)
+    fragment = "&".join(f"{name}={value}" for name, value in STATE.items())
+    tab.evaluate("fragment => { location.hash = fragment; }", fragment)
+    tab.wait_for_function("document.getElementById('x_norm').value === '2'")
+    drawn(tab)
+    expected = CHOICE | {name: value for name, value in STATE.items() if name.startswith("exact_")}
+    assert controls(tab) == expected
+    told = tab.inner_text("#told").replace("\u00a0", " ")
+    assert "|Δ₁| under the sphere law, m = 2⁸ = 256, d = 2, α = 2, δ = 0.001, ‖x‖ = 20" in told
+
+    tab.reload()
+    drawn(tab)
+    assert controls(tab) == expected
+
+    tab.select_option("#perturbation", "0")
+    drawn(tab)
+    assert address(tab) == STATE | {"perturbation": "adversarial"}
+    tab.fill("#exact_alpha", "0.25")
+    tab.locator("#exact_alpha").blur()
+    assert address(tab) == STATE | {"perturbation": "adversarial", "exact_alpha": "0.25"}
+
+    for before in (expected | {"perturbation": "0"}, expected, first):
+        tab.go_back()
+        tab.wait_for_function(
+            "law => document.getElementById('perturbation').value === law", arg=before["perturbation"]
+        )
+        drawn(tab)
+        assert controls(tab) == before
+    tab.go_forward()
+    tab.wait_for_function("document.getElementById('x_norm').value === '2'")
+    assert controls(tab) == expected
+
+
+@in_browser
+def test_an_address_with_unknown_values_opens_the_nearest_state(visit):
+    tab = visit()
+    tab.evaluate(
+        "location.hash = 'experiment=none&quantity=x&perturbation=%3Cb%3E&m=-1&alpha=1.9&delta=y&exact_law=z'"
+    )
+    tab.wait_for_function("document.getElementById('alpha').value === '1'")
+    drawn(tab)
+    assert controls(tab)["experiment"] == "1"
+    assert controls(tab)["quantity"] == controls(tab)["perturbation"] == "0"
+    assert controls(tab)["exact_law"] == "adversarial"
+
+
+def saved(tab, button):
+    with tab.expect_download() as download:
+        tab.click(f"#{button}")
+    return download.value.suggested_filename, Path(download.value.path()).read_text(encoding="utf-8")
+
+
+@in_browser
+def test_charts_are_saved_as_csv_and_svg(visit, given):
+    band = given[1][0]
+    tab = visit()
+    tab.locator("#delta").fill("1")
+    drawn(tab)
+    name, text = saved(tab, "widths-csv")
+    assert name == "e-linearization_error-widths.csv"
+    rows = list(csv.DictReader(io.StringIO(text)))
+    cell = band.sel(quantity="linearization_error", perturbation="adversarial", d=2, delta=0.1)
+    for row, m in zip(rows, band["m"].values, strict=True):
+        at = cell.sel(m=m, alpha=float(row["alpha"]))
+        assert (row["experiment"], row["perturbation"], int(row["m"])) == ("e", "adversarial", int(m))
+        assert float(row["quantile"]) == pytest.approx(float(at["quantile"]), rel=1e-6)
+        assert float(row["printed"]) == pytest.approx(float(at["bound_printed"].sel(x_norm=1.0)), rel=1e-6)
+    for chart in ("beside", "close"):
+        _, text = saved(tab, f"{chart}-csv")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert sum(int(row["runs"]) for row in rows if row["shows"] == "runs") == 1500
+        assert {row["shows"] for row in rows} > {"printed", "exact", "quantile"}
+    for chart in ("beside", "close", "widths"):
+        name, text = saved(tab, f"{chart}-svg")
+        assert name.endswith(f"{chart}.svg")
+        assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@in_browser
+def test_lines_are_named_at_their_ends_and_say_their_values_under_the_pointer(visit):
+    tab = visit(viewport={"width": 1200, "height": 900})
+    texts = tab.locator("#widths .mark-text.role-mark text").all_text_contents()
+    assert texts == ["printed", "sharp", "binomial", "exact = supremum", "slope −1/2", "slope −3/4"]
+    slopes = tab.locator("#widths .mark-line path").evaluate_all(
+        """lines => lines.map(line => line.getAttribute("d").match(/-?[\\d.]+/g).map(Number))
+            .filter(points => points.length === 4).map(([x, y, end, low]) => (low - y) / (end - x))"""
+    )
+    assert slopes[1] / slopes[0] == pytest.approx(1.5, rel=1e-3)
+    tab.locator("#widths .measured_marks path").first.hover()
+    assert tab.inner_text("#tip").split("\n")[:2] == ["measured quantile", "m = 64"]
+    tab.locator("#close .mark-rect.layer_1_marks path").nth(20).hover(force=True)
+    assert "runs" in tab.inner_text("#tip")
+    widths = tab.locator("#close .mark-rule.role-mark line").evaluate_all(
+        "lines => lines.map(line => Number(line.getAttribute('stroke-width')))"
+    )
+    assert len(set(np.round(widths, 2))) >= 3  # measured, exact, bounds
+
+
+@in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_of_charts_is_readable_on_light_and_on_dark(visit, scheme):
+    tab = visit(color_scheme=scheme)
+    ratios = tab.evaluate(
+        """() => {
+            const light = (colour) => colour.match(/[\\d.]+/g).slice(0, 3)
+                .map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+                .reduce((total, c, i) => total + c * [0.2126, 0.7152, 0.0722][i], 0);
+            const ground = light(getComputedStyle(document.querySelector(".card")).backgroundColor);
+            const texts = document.querySelectorAll("#charts svg .role-axis-label text, .card h3, .card li");
+            return [...texts].map((text) => {
+                const style = getComputedStyle(text);
+                const ink = light(text.closest("svg") ? style.fill : style.color);
+                return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+            });
+        }"""
+    )
+    assert len(ratios) > 15
+    assert min(ratios) > 4.5

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ntk_core.figures import style
+from ntk_core.figures.files import write as write_figure
+from ntk_core.figures.panels import wrapped
 
 from .contenders import CONTENDERS
 from .report import Result, duration, label, ratio
@@ -22,7 +24,7 @@ from .report import Result, duration, label, ratio
 def write(result: Result, paths: Sequence[Path]) -> None:
     """Draw and write to each path."""
     with style.context():
-        style.write(draw(result), paths)
+        write_figure(draw(result), paths)
 
 
 def draw(result: Result) -> Figure:
@@ -42,15 +44,17 @@ def draw(result: Result) -> Figure:
         _panel(ax, panel)
     axes[-1, 0].set_xlabel("wall-clock time of one run")
     machine = result["machine"]
-    style.caption(
-        figure,
-        "What one linearization-error run takes",
+    text = (
         "Every contender returns E, |S(x)|/m, |Δ₁|, |Δ₂| and |B|/m of networks with fresh weights; all draw "
         "from the same law. Blue: ours; orange: the tools people use; grey: the floor. "
         f"Points: median over {result['rounds']} interleaved rounds; bars: least and most; beside them: "
         "multiples of the floor (drawing, and throwing away, a uniform number for every neuron of the band; "
-        f"half floor: for every pair). {machine['processor']}, one core unless it says otherwise.",
+        f"half floor: for every pair). {machine['processor']}, one core unless it says otherwise."
     )
+    headline = "What one linearization-error run takes"
+    figure.suptitle(headline, x=0.01, ha="left", fontsize=style.HEADLINE, fontweight="bold")
+    lines = wrapped(text, 0.95 * figure.get_figwidth(), style.SMALL)
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=style.SMALL, color=style.MUTED)
     return figure
 
 

@@ -88,7 +88,7 @@ class Panels:
         ax.set(xlabel="", ylabel="")
         for key, drawn in zip(order, ax.lines[before:], strict=True):
             drawn.set_label((labels or {}).get(key, "_"))
-            if drawn.get_xydata().shape[0] == 1 and drawn.get_marker() in ("", "None", None):
+            if np.size(drawn.get_xdata()) == 1 and drawn.get_marker() in ("", "None", None):
                 drawn.set(marker="_", markersize=14.0)  # as a line through one point has no length
             if not linear:
                 self._meet_the_axis(ax, data[data[hue] == key], x, y, colours[key])
@@ -143,14 +143,15 @@ class Panels:
             for zero in self._zeros if zero.ax is text.axes
         ]  # fmt: skip
         for share in (0.8, 0.55, 0.95):
-            text.xy = tuple(float(np.exp(np.log(v) @ [1 - share, share])) for v in (x, y))
+            at, height = (float(np.exp(np.log(ends) @ [1 - share, share])) for ends in (x, y))
+            text.xy = (at, height)
             box = text.get_window_extent().padded(3.0)
             if not any(Path(line).intersects_bbox(box, filled=False) for line in lines):
                 return
 
-    def name_ends(self, axes: Sequence[Axes], first: Sequence[str] = ()) -> None:
+    def name_ends(self, axes: Sequence[Axes]) -> None:
         """Name each labelled line once, to the right of the last of these panels, where it ends in that."""
-        lines: dict[str, Line2D] = {}
+        lines: dict[str, Any] = {}
         for ax in reversed(axes):
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
                 line = handle.lines[0] if isinstance(handle, ErrorbarContainer) else handle
@@ -166,11 +167,11 @@ class Panels:
             text = text.rstrip() + " A triangle on the axis: 0 there."
         across = style.WIDTH - 5 * EDGE  # some more at the right, as renderers differ
         above = self.figure.suptitle(
-            "\n".join(_wrapped(headline, across, style.HEADLINE, "bold")), x=EDGE / style.WIDTH, ha="left",
+            "\n".join(wrapped(headline, across, style.HEADLINE, "bold")), x=EDGE / style.WIDTH, ha="left",
             va="top", fontsize=style.HEADLINE, fontweight="bold",
         )  # fmt: skip
         below = self.figure.supxlabel(
-            "\n".join(_wrapped(text, across, style.SMALL)), x=EDGE / style.WIDTH, ha="left", va="bottom",
+            "\n".join(wrapped(text, across, style.SMALL)), x=EDGE / style.WIDTH, ha="left", va="bottom",
             fontsize=style.SMALL, color=style.MUTED,
         )  # fmt: skip
         top, bottom = (label.get_window_extent().height / self.figure.dpi for label in (above, below))
@@ -271,7 +272,8 @@ def _draw_zero(zero: Zero) -> None:
 
 def _extent(ax: Axes, axis: str) -> float:
     """Inches that the ticks and the name of an axis take."""
-    box = getattr(ax, f"{axis}axis").get_tightbbox(ax.figure.canvas.get_renderer())
+    canvas: Any = ax.figure.canvas
+    box = getattr(ax, f"{axis}axis").get_tightbbox(canvas.get_renderer())
     if box is None:
         return 0.0
     inside = ax.get_window_extent()
@@ -284,7 +286,7 @@ def _title_height(ax: Axes) -> float:
     return (title.count("\n") + 1) * style.SMALL * LINE_HEIGHT / 72 + 0.1 if title else 0.05
 
 
-def _wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
+def wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
     """The text in lines of at most `width` inches; formulas are not broken."""
     lines, length = [""], 0.0
     for word in re.findall(r"(?:\$[^$]*\$|\S)+", text):

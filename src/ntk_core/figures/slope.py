@@ -39,8 +39,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         near = {key: (np.abs(rows[key] + k + 0.1) < REACH) for key in ("local_slope", "exact_local_slope")}
         ax.axhline(-k, color=style.MUTED, linewidth=1.0)
         seen = rows[rows["statistic"].isin(rows["statistic"][near["exact_local_slope"]])]
-        look = {"linear": True, "linewidth": 1.2}
-        panels.curves(ax, seen, "m", "exact_local_slope", "statistic", colours, labels, **look)
+        panels.curves(
+            ax, seen, "m", "exact_local_slope", "statistic", colours, labels, linear=True, linewidth=1.2
+        )
         at = style.dodged(rows, "m", "statistic", float(m[1] / m[0]) ** (1 / 12))[near["local_slope"]]
         panels.points(ax, at, "m", "local_slope", "statistic", colours, labels, linear=True)
         style.width_axis(ax, m)

@@ -282,3 +282,11 @@ def test_a_million_seeds_agree_and_a_constant_half_a_per_cent_off_does_not():
             assert low <= value <= high, (law, m)
             found.append(not low <= 1.005 * value <= high)
     assert sum(found) >= 8
+
+
+def test_in_a_thin_band_a_quantile_is_that_of_one_pair():
+    """P(K ≥ 2) is 1e-9 of P(K = 1) here, so P(E > y) is P(K = 1) times (1 - y): the band is flat."""
+    m, alpha, delta = 10, 1e-9, 1e-9
+    single = m // 2 * alpha / math.sqrt(m) * math.sqrt(2.0 / math.pi)
+    quantile = exact_quantile("adversarial", "linearization_error", m, 2, alpha, delta)
+    assert quantile * m / alpha == pytest.approx(1.0 - delta / single, rel=1e-6)

@@ -107,18 +107,21 @@ class CompoundBinomial:
         return Quantile(self.unit * (n - t), square * t**3 / (2 * n * (n - t)) + 1e-13)
 
     def _quantile(self, delta: float, series: _Series) -> Quantile:
+        # Far below the tilted mean only the sign is known, except in thin bands, whose moments are small.
+        trusted = (series.log_moment - math.log(delta) - LOG_EXCESS) / series.tilt if self.n > 1 else 0.0
+
         def excess(y: float) -> float:
+            if y < trusted:
+                return 1.0
             return math.log(max(self._tail(y, series)[0], 1e-300)) - math.log(delta)
 
+        if trusted > 0.0 and self.n * self.p < 1.0 and excess(trusted) <= 0.0:
+            trusted = 0.0
         top = min(float(self.n), self._mean_at(series.tilt) * (1.0 + 1e-9) + 1e-9)
         if excess(top) > 0.0:
             top = float(self.n)
-        # Far below the tilted mean rounding outweighs the tail; the quantile is there in thin bands alone.
-        bottom = max((series.log_moment - math.log(delta) - LOG_EXCESS) / series.tilt, 0.0)
-        if self.n == 1 or excess(bottom) <= 0.0:
-            bottom = 0.0
 
-        y = root(excess, bottom, top, xtol=1e-14 * top, rtol=1e-14)
+        y = root(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-14)
         tail, error = self._tail(y, series)
         step = 1e-5 * y
         slope = (self._tail(y - step, series)[0] - tail) / step

@@ -11,7 +11,6 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -43,9 +42,6 @@ SHOWN = ("config/*.yaml", "config/examples/*.yaml", "profiles/*/config.yaml")
 NAMED = {"requirements.lock"}
 """Files that are linked, and only named on the site."""
 
-COMING = {"reproducing.md"}
-"""Pages that are in the navigation as soon as they exist."""
-
 _CODE = r"(?P<code>^(?P<fence>```+|~~~+).*?^(?P=fence)|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"
 _MATH = re.compile(
     _CODE + r"|\$\$(?P<display>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$(?P<after>[,.;:!?)\]]*)", re.M | re.S
@@ -53,26 +49,6 @@ _MATH = re.compile(
 _LINK = re.compile(_CODE + r"|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)", re.M | re.S)
 _HEADING = re.compile(_CODE + r"|^#+ (?P<heading>[^\n]*\$[^\n]*)$", re.M | re.S)
 _TOKEN = "ntkformula{}x"
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave out of the navigation what does not exist yet."""
-    there = {page for page in COMING if (Path(config.docs_dir) / page).exists()}
-    config.nav = _without(config.nav, COMING - there)
-    return config
-
-
-def _without(nav: Any, missing: set[str]) -> Any:
-    if isinstance(nav, list):
-        return [_without(item, missing) for item in nav if not (set(_values(item)) & missing)]
-    if isinstance(nav, dict):
-        return {name: _without(item, missing) for name, item in nav.items()}
-    return nav
-
-
-def _values(item: Any) -> Iterator[str]:
-    values = item.values() if isinstance(item, dict) else [item]
-    return (value for value in values if isinstance(value, str))
 
 
 def beside() -> dict[str, str]:

@@ -97,7 +97,8 @@ class Layout:
 
 def tag(element: Element) -> str:
     """The name of an element without its namespace; empty for a comment."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    name: object = element.tag
+    return name.rpartition("}")[2] if isinstance(name, str) else ""
 
 
 def _take_words(figure: Element, axes: Mapping[Element, Box]) -> str:

@@ -89,8 +89,9 @@ class CountSum:
         turn = -2j * math.pi / size * np.arange(size // 2 + 1)
         log_moment = self._log_moment(tilt)
         total = math.exp(log_moment / self.n)
-        shares = ((value, p * math.exp(value * tilt) / total) for value, p in self.chances)
-        log_ratio = self.n * log1p(sum((p * np.expm1(value * turn) for value, p in shares), 0j * turn))
+        shares = [(value, p * math.exp(value * tilt) / total) for value, p in self.chances]
+        rise = np.sum([p * np.expm1(value * turn) for value, p in shares], axis=0)
+        log_ratio = self.n * log1p(rise)
         tilted = np.fft.irfft(np.exp(log_ratio), size)[counts % size]
         masses = np.maximum(tilted, 0.0) * np.exp(np.minimum(log_moment - tilt * counts, LOG_EXCESS))
         return low, np.append(np.cumsum(masses[::-1])[-2::-1], 0.0)

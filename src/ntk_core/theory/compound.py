@@ -5,6 +5,8 @@ s for |Δ₁|, s = |z|/r for z ~ N(0, 1) given |z| < r). The survival function c
 K = 0 and K = 1 are closed forms; the rest has a continuous density, whose Fourier series on
 an interval that holds it is summed under an exponential tilt e^{σY}, so that the relative
 accuracy is the same in the tail (δ = 1e-9) as in the bulk. Every quantile comes with an error bound.
+Beyond `MANY` pairs the series would need too many terms, and the expansion of Cornish and Fisher is exact
+to more digits than a number has.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, hyp1f1, wofz
+from scipy.special import erf, hyp1f1, ndtri, wofz
 
 from .gaussian import PHI0, band_probability
 from .tilt import (
@@ -31,6 +33,9 @@ from .tilt import (
     moment_of_two_or_more,
     root,
 )
+
+MANY = 1e8
+"""Contributing pairs on average beyond which a quantile follows from four cumulants."""
 
 _MAX_TERMS = 1 << 18
 _REMAINDERS = (1e-6, 1e-8, 1e-10)
@@ -71,6 +76,8 @@ class CompoundBinomial:
         """
         if -math.expm1(self.n * math.log1p(-self.p) if self.p < 1.0 else -math.inf) <= delta:
             return Quantile(0.0, 0.0)
+        if self.n * self.p > MANY:
+            return self._quantile_of_many(delta)
         if delta > NEAR_ONE:
             tilt = -falling_zero(lambda t: self._log_moment(-t) + t * self._mean_at(-t) - math.log1p(-delta))
             invert = self._lower_quantile
@@ -84,6 +91,21 @@ class CompoundBinomial:
             if quantile.error <= TARGET:
                 break
         return quantile
+
+    def _quantile_of_many(self, delta: float) -> Quantile:
+        """The quantile by Cornish and Fisher, Rev. Inst. Int. Stat. 5 (1938); its error by the last term."""
+        nodes = 0.5 * (_NODES + 1.0)
+        density = 0.5 * _WEIGHTS * self._share * np.exp(-0.5 * (self.radius * nodes) ** 2)
+        x = 1.0 - nodes if self.falling else nodes
+        a, b, c, d = (self.p * float(density @ x**k) for k in (1, 2, 3, 4))
+        mean, variance = self.n * a, self.n * (b - a * a)
+        third = self.n * (c - 3.0 * a * b + 2.0 * a**3)
+        fourth = self.n * (d - 4.0 * a * c - 3.0 * b * b + 12.0 * a * a * b - 6.0 * a**4)
+        z, deviation = float(-ndtri(delta)), math.sqrt(variance)
+        last = (z**3 - 3.0 * z) * fourth / (24.0 * deviation**3)
+        last -= (2.0 * z**3 - 5.0 * z) * third**2 / (36.0 * deviation**5)
+        y = mean + z * deviation + (z * z - 1.0) * third / (6.0 * variance) + last
+        return Quantile(self.unit * y, abs(last) / y + 1e-13)
 
     def _last_quantile(self, delta: float) -> Quantile:
         """The quantile near the end of the support, where all n pairs contribute and every X is nearly 1.

@@ -105,7 +105,7 @@ class CompoundBinomial:
         last = (z**3 - 3.0 * z) * fourth / (24.0 * deviation**3)
         last -= (2.0 * z**3 - 5.0 * z) * third**2 / (36.0 * deviation**5)
         y = mean + z * deviation + (z * z - 1.0) * third / (6.0 * variance) + last
-        return Quantile(self.unit * y, abs(last) / y + 1e-13)
+        return Quantile(self.unit * y, abs(last) / y + 1e-10)
 
     def _last_quantile(self, delta: float) -> Quantile:
         """The quantile near the end of the support, where all n pairs contribute and every X is nearly 1.

@@ -44,12 +44,15 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.axes[0].set_ylabel("linearization error $E$")
     panels.name_ends(panels.axes)
     known, unknown = [law for law in laws if law in LAWS], [law for law in laws if law not in LAWS]
-    joining = "exact" if known else "join the points"
+    moves = "; ".join(f"{law}, {LAWS[law].words}" for law in known)
+    joining = "from the exact law" if known else "join the points"
     joining += f" (joining the points for {joined(unknown)})" if known and unknown else ""
-    text = (
+    text = f"How the weights move: {moves}. " if known else ""
+    text += (
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, at $\alpha$ = {alpha:g}, "
         rf"$d$ = {d}, $\|x\|$ = {norm:g}: points measured, lines {joining}. Bounds: Theorem 1 at $\delta$ = "
-        f"{delta.min():g}. Slopes: of the {style.typical(laws)} over all widths. " + style.provenance(table)
+        f"{delta.min():g}. Slopes: of the {style.typical(laws)} over all widths, ± half an interval. "
+        + style.provenance(table)
     )
     return panels.finish(headline("rate", table, rates), text)
 

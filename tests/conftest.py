@@ -68,12 +68,12 @@ class Run:
     def jobs(self) -> dict[str, int]:
         """Jobs of the run by rule, from snakemake's own table; empty if there was nothing to do.
 
-        A dry run prints it, any other has it in its log.
+        A dry run and an importing workflow print it, any other has it in its log.
         """
         counts: dict[str, int] = {}
         logs = sorted((self.directory / ".snakemake/log").glob("*.snakemake.log"))
-        dry = "This was a dry-run" in self.output or not logs
-        lines = (self.output if dry else logs[-1].read_text(encoding="utf-8")).splitlines()
+        told = "Job stats:" in self.output or not logs
+        lines = (self.output if told else logs[-1].read_text(encoding="utf-8")).splitlines()
         if "Job stats:" not in lines:
             return counts
         for line in lines[lines.index("Job stats:") + 3 :]:

@@ -175,7 +175,10 @@ def test_what_is_no_manifest_is_refused_with_one_line(results, text):
 def test_where_there_is_no_archive(tmp_path):
     code, output = call("verify", tmp_path / "nowhere")
     assert code == 2
-    assert "cannot be read: No such file" in output
+    assert "nowhere' does not exist" in output
+    code, output = call("verify", tmp_path)
+    assert code == 2
+    assert "manifest.json cannot be read: No such file" in output
 
 
 def tamper(path: Path, quantity: str = "delta1", seed: int = 7) -> None:

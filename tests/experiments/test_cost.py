@@ -74,7 +74,7 @@ def test_more_work_takes_longer_and_more_at_once_shorter(small, tmp_path):
 def test_a_dry_run_says_it_and_so_does_a_run(continued, snakemake, small):
     dry = snakemake(small, "--dry-run", to="new").output
     assert "Job stats:" in dry
-    last = dry[dry.rindex("This was a dry-run") :].splitlines()[2:]
+    last = [line for line in dry[dry.rindex("This was a dry-run") :].splitlines()[1:] if line]
     assert last[0] == "[plan] 10,070 runs in 3 shards; 0 shards exist"
     assert all(line.startswith("[plan] ") for line in last)
     assert continued.output.index("[plan] time: about ") < continued.output.index("[runs] all 10,070 done")

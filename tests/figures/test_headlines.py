@@ -337,8 +337,8 @@ def test_article_and_summary_say_what_the_figures_say(tables, name):
         assert f"{plain_text(text)}." in summary
     for number, figure in enumerate(planned(pair[0]) if trained else []):
         alt = f"The {figure}: {plain_text(headline(figure, *pair))}. How to read it."
-        assert f'alt="{html.escape(alt)}"' in page, number
-    assert ('alt="The rate:' in page) == (name == "own-laws")
+        assert f'aria-label="{html.escape(alt)}"' in page, number
+    assert ('aria-label="The rate:' in page) == (name == "own-laws")
     assert any(said) == (name != "one-width")
 
 

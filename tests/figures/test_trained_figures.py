@@ -197,7 +197,8 @@ def test_summaries_of_trained_experiments(tables, name):
     table, rates = tables[name]
     text = summarise([], [(table, rates)])
     found = answer(table, rates)
-    assert text.startswith(f"{name}: {found.task}")
+    assert text.startswith(f"{name}: ")
+    assert f"\n\n{name}: {found.task}" in text
     assert found.ended in text
     assert not re.search(r"\bNone\b|\bnan\b|Traceback", text)
     assert max(map(len, text.splitlines())) <= 110

@@ -27,13 +27,17 @@ def write(figure: Figure, paths: Sequence[Path]) -> None:
     figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     svg = drawing.getvalue()
-    ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'
-    on_white = svg.replace('<g id="figure_1">', f'{ground}<g id="figure_1">', 1)
     for path in paths:
         with replacing(path) as temporary_path:
             if path.suffix == ".pdf":
-                temporary_path.write_bytes(vl_convert.svg_to_pdf(on_white))
+                temporary_path.write_bytes(vl_convert.svg_to_pdf(on_white(svg)))
             elif path.suffix == ".png":
-                temporary_path.write_bytes(vl_convert.svg_to_png(on_white, scale=PNG_SCALE))
+                temporary_path.write_bytes(vl_convert.svg_to_png(on_white(svg), scale=PNG_SCALE))
             else:
                 temporary_path.write_text(svg, encoding="utf-8")
+
+
+def on_white(svg: str) -> str:
+    """The drawing with a white ground below it."""
+    ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'
+    return svg.replace('<g id="figure_1">', f'{ground}<g id="figure_1">', 1)

@@ -102,8 +102,10 @@ class Terminal(logging.Filter):
     def start(self) -> None:
         """Begin: jobs are about to start."""
         self._began = time.monotonic()
+        before: Any = None  # only the main thread may ask
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
+        if before not in (None, signal.SIG_IGN):
             signal.signal(signal.SIGINT, lambda number, frame: self._interrupt(before, number, frame))
         if self.quiet:
             return
@@ -155,8 +157,9 @@ class Terminal(logging.Filter):
     def _interrupt(self, before: Any, number: int, frame: FrameType | None) -> None:
         """Note that it was Ctrl-C before the jobs fail of it, and go on as before."""
         self.interrupted = True
-        if callable(before):
-            before(number, frame)
+        if not callable(before):
+            raise KeyboardInterrupt
+        before(number, frame)
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL if self._task is not None else LOG_INTERVAL):

@@ -68,7 +68,7 @@ def measure(config: Path, cores: int, folder: Path) -> Pipeline:
         arguments = ["--configfile", str(config.resolve()), "--directory", where, "--cores", str(cores)]
         call = call_snakemake(ROOT, Path(sys.executable), *arguments)
         results = sum(path.stat().st_size for path in Path(where).glob("results/*/runs.nc"))
-        (log,) = Path(where, ".snakemake/log").glob("*.snakemake.log")
+        log = min(Path(where, ".snakemake/log").glob("*.snakemake.log"))  # the report's own call is later
         rules = _rules(log.read_text(encoding="utf-8"))
     return Pipeline(runs, cores, kernels, raw_write, call.wall, results, call.peak, rules)
 

@@ -82,7 +82,7 @@ def test_names_keep_apart_and_stay_where_they_may(heights):
 
 def test_points_of_one_width_are_moved_apart():
     data = pd.DataFrame({"m": [64.0, 64.0, 64.0], "law": ["a", "b", "c"]})
-    moved = style.dodged(data, "m", "law", 1.1)["m"].to_numpy()
+    moved = style.dodge(data, "m", "law", 1.1)["m"].to_numpy()
     assert np.allclose(moved, 64.0 * 1.1 ** np.array([-1.0, 0.0, 1.0]))
 
 

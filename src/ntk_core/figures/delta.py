@@ -15,14 +15,14 @@ from .panels import Panels
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a width (least, middle, largest): √m·quantile and √m·bound against δ."""
     laws = list(table["perturbation"].values)
-    colours, markers = style.law_colours(laws), {law: style.law_marker(law) for law in laws}
+    colours, markers = style.law_colours(laws), style.law_markers(laws)
     alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     widths, delta = table["m"].values, table["delta"].values
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
     norm = nearest_to_one(table["x_norm"].values)
     cells = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=chosen)
     quantiles = cells[["quantile", "quantile_lower", "quantile_upper"]] * norm * np.sqrt(cells["m"])
-    quantiles["quantile"] *= style.shown(cells["quantile"], cells["m"], alpha) > 0.0
+    quantiles["quantile"] *= style.without_rounding(cells["quantile"], cells["m"], alpha) > 0.0
     data = quantiles.to_dataframe().reset_index()
     panels = Panels(len(chosen), height=2.6, share_y=True)
     for ax, m in zip(panels.axes, chosen, strict=True):

@@ -23,7 +23,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     cells = style.with_limits(table.sel(m=widths, steps=times), "run_mean", "run_min", "run_max")
     panels = Panels(2, height=2.6, share_y=True)
     for ax, (name, title) in zip(panels.axes, PANELS.items(), strict=True):
-        data = style.dodged(cells.sel(variable=name).to_dataframe().reset_index(), "steps", "m", 1.04)
+        data = style.dodge(cells.sel(variable=name).to_dataframe().reset_index(), "steps", "m", 1.04)
         panels.curves(ax, data, "steps", "value", "m", colours, labels, linewidth=1.2)
         panels.points(ax, data, "steps", "value", "m", colours, labels)
         ax.set_title(title)

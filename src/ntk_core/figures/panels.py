@@ -122,6 +122,15 @@ class Panels:
                 **{"linestyle": "none", "marker": (markers or {}).get(key, "o")} | line,
             )  # fmt: skip
 
+    def held_out_and_training(
+        self, ax: Axes, data: pd.DataFrame, colours: dict[Any, str], labels: dict[Any, str] | None = None
+    ) -> None:
+        """Filled points of the column `value` against m, and to their right open ones of `training`."""
+        apart = 4.0**0.07 if data["m"].nunique() > 1 else 1.0
+        left, right = data.assign(m=data["m"] / apart), data.assign(m=data["m"] * apart)
+        self.points(ax, left, "m", "value", "steps", colours, labels)
+        self.points(ax, right, "m", "training", "steps", colours, markerfacecolor=style.GROUND)
+
     def reference(self, ax: Axes, data: pd.DataFrame, x: str, y: str, slope: float, name: str) -> None:
         """A grey line of this slope below all points of y against x, with its name below it."""
         ends = np.array([data[x].min(), data[x].max()], dtype=np.float64)

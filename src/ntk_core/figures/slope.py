@@ -42,7 +42,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         panels.curves(
             ax, seen, "m", "exact_local_slope", "statistic", colours, labels, linear=True, linewidth=1.2
         )
-        at = style.dodged(rows, "m", "statistic", float(m[1] / m[0]) ** (1 / 12))[near["local_slope"]]
+        at = style.dodge(rows, "m", "statistic", float(m[1] / m[0]) ** (1 / 12))[near["local_slope"]]
         panels.points(ax, at, "m", "local_slope", "statistic", colours, labels, linear=True)
         style.width_axis(ax, m)
         ax.set_ylim(-k - 0.1 - REACH, -k - 0.1 + REACH)

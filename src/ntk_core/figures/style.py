@@ -106,9 +106,9 @@ def ordered_colours(values: Any) -> dict[Any, str]:
     return {value: to_hex(colour) for value, colour in zip(values, colours, strict=True)}
 
 
-def law_marker(law: str) -> str:
-    """The marker of a law's points; custom laws share one."""
-    return LAWS[law].marker if law in LAWS else DisplacementLaw.marker
+def law_markers(laws: Sequence[str]) -> dict[str, str]:
+    """The marker of each law's points; custom laws share one."""
+    return {law: LAWS[law].marker if law in LAWS else DisplacementLaw.marker for law in laws}
 
 
 def width_axis(ax: Axes, m: Array, labels: int = 6) -> None:
@@ -139,7 +139,7 @@ def width_label(m: int) -> str:
     return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
 
 
-def shown(value: Any, m: Any, alpha: Any) -> Any:
+def without_rounding(value: Any, m: Any, alpha: Any) -> Any:
     """A labelled array of E as a logarithmic axis shows it: 0 where it is rounding around an exact 0."""
     return value.where(resolved(value, m, alpha) | value.isnull(), 0.0)
 
@@ -250,7 +250,7 @@ def positive(value: Array) -> Any:
     return np.isfinite(value) & (value > 0.0)
 
 
-def dodged(data: pd.DataFrame, x: str, hue: str, factor: float) -> pd.DataFrame:
+def dodge(data: pd.DataFrame, x: str, hue: str, factor: float) -> pd.DataFrame:
     """The data with the x of each value of `hue` moved apart by this factor from the next."""
     values = list(dict.fromkeys(data[hue]))
     places = data[hue].map({value: i - (len(values) - 1) / 2 for i, value in enumerate(values)})

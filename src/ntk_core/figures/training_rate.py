@@ -30,12 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         data = _frame(cells, limits)
         labels = {time: _label(data, limits.sel(steps=time), time) for time in times}
         panels.curves(ax, data, "m", "limit", "steps", colours, linewidth=1.2)
-        apart = 4.0**0.07 if m.size > 1 else 1.0
-        panels.points(ax, data.assign(m=data["m"] / apart), "m", "value", "steps", colours, labels)
-        panels.points(
-            ax, data.assign(m=data["m"] * apart), "m", "training_rms", "steps", colours,
-            markerfacecolor=style.GROUND,
-        )  # fmt: skip
+        panels.held_out_and_training(ax, data, colours, labels)
         k = rates["exponent"].sel(quantity=quantity).item()
         panels.reference(ax, data, "m", "value", -k, f"slope −{FRACTIONS[k]}")
         style.width_axis(ax, m)
@@ -55,8 +50,8 @@ def _frame(cells: xr.Dataset, limits: xr.Dataset) -> pd.DataFrame:
     """Root mean squares at held-out and training inputs, and the limit's line, along m and steps."""
     radius = cells["run_mean"].sel(variable="alpha_hat")
     frame = style.with_limits(cells, "rms", "rms_lower", "rms_upper")
-    frame["value"] = style.shown(frame["value"], cells["m"], radius)
-    frame["training_rms"] = style.shown(cells["training_rms"], cells["m"], radius)
+    frame["value"] = style.without_rounding(frame["value"], cells["m"], radius)
+    frame["training"] = style.without_rounding(cells["training_rms"], cells["m"], radius)
     frame["limit"] = limits["constant_limit"] * cells["m"] ** -limits["exponent"]
     return frame.to_dataframe().reset_index()
 

@@ -64,7 +64,7 @@ def _losses(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
     cells = style.with_limits(table.sel(variable=list(LABELS)), "run_mean", "run_min", "run_max")
     data = cells.reset_coords(drop=True).to_dataframe().reset_index()
     panels.curves(ax, data, "steps", "value", "variable", COLOURS, LABELS, linewidth=3.5)
-    network = style.dodged(data[data["variable"].isin(list(COLOURS))], "steps", "variable", 1.15)
+    network = style.dodge(data[data["variable"].isin(list(COLOURS))], "steps", "variable", 1.15)
     panels.points(ax, network, "steps", "value", "variable", COLOURS, marker="none")
     for name, dashes in DASHES.items():
         panels.curves(
@@ -78,24 +78,18 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset, k: float) -> None:
     chosen = style.spread(times, 4)
     colours, labels = style.ordered_colours(chosen), {time: style.steps_label(int(time)) for time in chosen}
     cells = table.sel(steps=chosen)
-    radius = cells["run_mean"].sel(variable="alpha_hat")
-    frames = []
-    for name in ("twin_distance", "twin_training_distance"):
-        part = style.with_limits(
-            cells.sel(variable=name).reset_coords(drop=True), "run_mean", "run_mean_lower", "run_mean_upper"
-        )
-        part["value"] = style.shown(part["value"], cells["m"], radius.reset_coords(drop=True))
-        frames.append(part.to_dataframe().reset_index())
-    held_out, training = frames
-    training = training.drop(columns=["value_lower", "value_upper"])
-    panels.curves(ax, held_out, "m", "value", "steps", colours, labels, linewidth=1.2)
-    apart = 4.0**0.07
-    panels.points(ax, held_out.assign(m=held_out["m"] / apart), "m", "value", "steps", colours)
-    panels.points(
-        ax, training.assign(m=training["m"] * apart), "m", "value", "steps", colours,
-        markerfacecolor=style.GROUND,
-    )  # fmt: skip
-    panels.reference(ax, held_out, "m", "value", -k, f"slope −{FRACTIONS[k]}")
+    radius = cells["run_mean"].sel(variable="alpha_hat", drop=True)
+    twin = cells.reset_coords(drop=True)
+    frame = style.with_limits(
+        twin.sel(variable="twin_distance", drop=True), "run_mean", "run_mean_lower", "run_mean_upper"
+    )
+    frame["value"] = style.without_rounding(frame["value"], cells["m"], radius)
+    training = twin["run_mean"].sel(variable="twin_training_distance", drop=True)
+    frame["training"] = style.without_rounding(training, cells["m"], radius)
+    data = frame.to_dataframe().reset_index()
+    panels.curves(ax, data, "m", "value", "steps", colours, labels, linewidth=1.2)
+    panels.held_out_and_training(ax, data, colours)
+    panels.reference(ax, data, "m", "value", -k, f"slope −{FRACTIONS[k]}")
     style.width_axis(ax, m, labels=4)
     style.log_axis(ax, table)
     ax.set_title("distance of the two")

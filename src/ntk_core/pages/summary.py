@@ -30,8 +30,8 @@ def summarise(
     `folder`, which is of a run or of a reanalysis. Between them stand the numbers.
     """
     experiments, trainings = list(experiments), list(trainings)
-    shown = [line for pair in experiments for line in _shown(("rate",), *pair, f"{_over(pair[0])}.")]
-    shown += [line for pair in trainings for line in _shown(TRAINED, *pair)]
+    shown = [line for pair in experiments for line in _findings(("rate",), *pair, f"{_over(pair[0])}.")]
+    shown += [line for pair in trainings for line in _findings(TRAINED, *pair)]
     grids = [_experiment(table, rates) for table, rates in experiments]
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
     files = {
@@ -64,7 +64,7 @@ TRAINED = ("radius", "training_rate", "twin")
 """Figures of a trained experiment whose findings the summary begins with."""
 
 
-def _shown(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last: str = "") -> list[str]:
+def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last: str = "") -> list[str]:
     """The experiment's name and what these figures of it show, each finding once, in lines."""
     findings = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
     sentences = [*(f"{plain_text(text)}." for text in findings), *([last] if last else [])]

@@ -41,7 +41,7 @@ def large(small, tmp_path) -> Plan:
 
 def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
     plan = make(small, tmp_path)
-    runs, time, disk, memory = estimate(plan, 2).splitlines()
+    runs, time, disk, memory = estimate(plan, expected_cost(plan, 2)).splitlines()
     assert runs == "[plan] 10,070 runs in 3 shards; 0 shards exist"
     assert time.endswith("with 2 jobs at once")
     assert disk.startswith("[plan] disk: at most 23.9 MB; ")
@@ -53,10 +53,10 @@ def test_what_is_there_is_not_counted_again(small, tmp_path):
     plan = make(small, tmp_path)
     before = expected_cost(plan, 1)
     for done, shard in enumerate(plan.all_shards):
-        assert f"; {done} shards exist" in estimate(plan, 2).splitlines()[0]
+        assert f"; {done} shards exist" in estimate(plan, expected_cost(plan, 2)).splitlines()[0]
         plan.path(shard).parent.mkdir(parents=True, exist_ok=True)
         plan.path(shard).touch()
-    assert estimate(plan, 2) == "[plan] 10,070 runs in 3 shards; 3 shards exist"
+    assert estimate(plan, expected_cost(plan, 2)) == "[plan] 10,070 runs in 3 shards; 3 shards exist"
     after = expected_cost(plan, 1)
     assert after.drawing == 0.0 < before.drawing
     assert after.disk == before.disk - RUN_BYTES * 10_070

@@ -9,12 +9,12 @@ PLAN, EXECUTION = RUN.plan, RUN.plan.config.execution
 EXPERIMENTS = list(PLAN.config.experiments)
 # Jobs at once on this machine, and on a cluster.
 CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings.nodes
+# A job's own process makes one file, and has no session.
 if workflow.is_main_process:
-    checked(check_run, RUN, CORES, NODES, workflow.output_settings.dryrun)
+    SESSION = checked(check_run, RUN, CORES, NODES, workflow.output_settings.dryrun)
 # Names of experiments as patterns for wildcards; the last pattern matches nothing.
 DRAWN = "|".join(PLAN.config.drawn) or "(?!)"
 TRAINED = "|".join(PLAN.config.trained) or "(?!)"
-SESSION = RUN.session(NODES or CORES)
 
 
 include: "simulate.smk"

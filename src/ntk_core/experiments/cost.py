@@ -78,8 +78,11 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """All and existing shards; seconds of drawing and of all remaining work; bytes of disk and of a job."""
+    """Jobs at once; all and existing shards; seconds of drawing and of all remaining work; bytes of disk and
+    of a job.
+    """
 
+    job_count: int
     shards: int
     existing: int
     drawing: float
@@ -101,12 +104,11 @@ def expected_cost(plan: Plan, job_count: int) -> Estimate:
     job_bytes += [analysis_bytes(plan, [name], plan.sorting_threads(name, job_count)) for name in names]
     seconds = drawing + tables / min(job_count, len(names)) + PAGE_SECONDS
     existing = len(shards) - len(missing)
-    return Estimate(len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
+    return Estimate(job_count, len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
 
 
-def estimate(plan: Plan, job_count: int) -> str:
+def estimate(plan: Plan, cost: Estimate) -> str:
     """The expected time, disk and memory as lines for a person."""
-    cost = expected_cost(plan, job_count)
     runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards exist"
     if cost.existing == cost.shards:
         return runs
@@ -114,7 +116,7 @@ def estimate(plan: Plan, job_count: int) -> str:
         [
             runs,
             f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
-            f"with {job_count} jobs at once",
+            f"with {cost.job_count} jobs at once",
             f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free",
             f"[plan] memory: {size_text(cost.memory)} for the largest job; "
             f"this machine has {size_text(_memory_of_this_machine())}",

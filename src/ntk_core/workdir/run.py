@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..execution.workers import check as check_execution
 from ..experiments.config import parse_config
 from ..experiments.config_file import read_config_file, with_law_paths
-from ..experiments.cost import check_size, estimate, expected_cost
+from ..experiments.cost import Estimate, check_size, estimate, expected_cost
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
 from ..figures import drawable, training_drawable
@@ -105,10 +105,9 @@ class Run:
         pages = [self.claims, self.summary, self.findings, *([self.explore] if config.drawn else [])]
         return [*datasets, *self.figures, *pages]
 
-    def session(self, job_count: int) -> Session:
-        """What lasts while the jobs of this run do, so many at once."""
+    def session(self, cost: Estimate) -> Session:
+        """What lasts while the jobs of this run do, which is expected to cost so much."""
         jobs = [Job(self.plan.path(shard), shard.runs, shard.cost()) for shard in self.plan.all_shards]
-        cost = expected_cost(self.plan, job_count)
         return Session(self.summary, jobs, Expected(cost.drawing, cost.seconds - cost.drawing))
 
 
@@ -131,21 +130,23 @@ def plan_reanalysis(config: dict[str, Any]) -> Reanalysis:
         return parse_reanalysis(config)
 
 
-def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> None:
+def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
     """Refuse a run that cannot work, before any job starts, and tell a person what it will take.
 
     `nodes` is how many jobs a cluster gets at once; None where all is done here. A `dry` run says it at its
-    end. Raises `RunError`.
+    end. Returns what lasts while the jobs do. Raises `RunError`.
     """
     with _as_run_error("The config cannot be run"):
         check_execution(run.plan.config.execution)
         check_size(run.plan, local=nodes is None)
         run.plan.check_laws()
-    text = estimate(run.plan, nodes or cores)
+    cost = expected_cost(run.plan, nodes or cores)
+    text = estimate(run.plan, cost)
     if dry:
         atexit.register(print, text, file=sys.stderr)
     else:
         print(text, file=sys.stderr)
+    return run.session(cost)
 
 
 class Session:

@@ -114,18 +114,14 @@ class Terminal(logging.Filter):
             self._line.start()
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, and take the moving line away."""
+    def end(self, failed: bool) -> None:
+        """End, and take the moving line away; of a run that did not come to its end, say what is kept."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         if self._task is not None:
             self._line.stop()
             self._task = None
-
-    def end(self, failed: bool) -> None:
-        """End; of a run that did not come to its end, say what is kept."""
-        self.stop()
         if failed:
             kept = sum(job.path.exists() for job in self._jobs)
             of_shards = f"{kept:,} of {len(self._jobs):,} shards are kept"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ntk_core.archive.results import open_archive
-from ntk_core.claims import STATEMENTS
+from ntk_core.claims import LEDGER
 from ntk_core.claims.wording import as_text
 
 from .race import ROOT
@@ -35,7 +35,7 @@ def measure(cores: int, folder: Path) -> dict[str, dict[str, Any]]:
             call_snakemake(ROOT, Path(sys.executable), "--directory", where, "--cores", str(cores))
         )
         archived = _archived(Path(where) / "results")
-        for name in STATEMENTS:
+        for name in LEDGER:
             command = [sys.executable, "-m", "ntk_core.claims", name]
             call = measured_call(command, Path(where), f"{name} is not judged")
             found[name] = _used(call) | {"same": call.output.endswith(f"\n\n{archived[name]}\n")}

@@ -24,7 +24,7 @@ from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, nt
 from benchmarks.point import QUANTITIES, Point
 from benchmarks.race import FLOORS, OURS, Entry, Panel, Process, panels, time_panel
 from ntk_core import network, quantities
-from ntk_core.claims import STATEMENTS
+from ntk_core.claims import LEDGER
 from ntk_core.laws import LAWS
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -414,7 +414,7 @@ def test_checkouts_take_turns_and_are_compared_in_units_of_the_workload(checkout
 
 def test_a_statement_that_comes_out_otherwise_than_archived_is_said_so(tmp_path, monkeypatch):
     """The fake run takes a minute, and the fake judge prints L2 in other words than those archived."""
-    texts = {name: f"{name}, in the words archived" for name in STATEMENTS}
+    texts = {name: f"{name}, in the words archived" for name in LEDGER}
 
     def judge(command, folder, failure):
         text = "other words" if command[-1] == "L2" else texts[command[-1]]
@@ -425,8 +425,8 @@ def test_a_statement_that_comes_out_otherwise_than_archived_is_said_so(tmp_path,
     monkeypatch.setattr(reproduce, "measured_call", judge)
     monkeypatch.setattr(reproduce, "_archived", lambda results: texts)
     measured = reproduce.measure(2, tmp_path)
-    assert list(measured) == [reproduce.RUN, *STATEMENTS]
-    assert [name for name in STATEMENTS if not measured[name]["same"]] == ["L2"]
+    assert list(measured) == [reproduce.RUN, *LEDGER]
+    assert [name for name in LEDGER if not measured[name]["same"]] == ["L2"]
     text = reproduce.markdown(measured, "python -m benchmarks reproduce", "A machine")
     assert re.search(r"\| `make run` +\| +9 \| +60 \| +300 \| +\|", text)
     assert re.search(r"\| `L2` +\| +2 \| +3 \| +100 \| +NO \|", text)

@@ -14,9 +14,9 @@ import xarray as xr
 from conftest import EXPERIMENT, archive_results
 
 from ntk_core import network
-from ntk_core.claims import JUDGES, STATEMENTS, Results, claim, open_results, to_json
+from ntk_core.claims import JUDGES, LEDGER, STATEMENTS, Results, claim, open_results, to_json
 from ntk_core.claims.__main__ import main
-from ntk_core.claims.record import FALSE, LOOSE, SLACK, TRUE, UNDECIDED, judge_factor
+from ntk_core.claims.record import FALSE, LOOSE, SLACK, THIS_PROJECT, TRUE, UNDECIDED, judge_factor
 from ntk_core.claims.results import DrawnTables
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
@@ -50,7 +50,8 @@ def test_the_ledger_is_complete():
     ledger = ["L1.1", "L1.2", "L2", "L3", "R1", "T1", "T1.rate", "D", "S"]
     ledger += ["L4.Δ1", "L4.Δ2", "A1", "AC", "H", "LT"]
     assert list(STATEMENTS) == ledger
-    assert list(JUDGES) == ledger
+    assert list(LEDGER) == list(JUDGES) == [*ledger, "N6"]
+    assert all((LEDGER[name].source == THIS_PROJECT) == (name not in ledger) for name in LEDGER)
 
 
 @pytest.mark.parametrize("name", ["L1.1", "L1.2", "L2", "L3", "D"])

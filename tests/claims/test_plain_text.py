@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from ntk_core.claims import JUDGES, STATEMENTS
+from ntk_core.claims import JUDGES, LEDGER
 from ntk_core.claims.plain_text import formula, plain_text
 from ntk_core.claims.results import Results
 
@@ -43,7 +43,7 @@ def test_no_statement_and_no_evidence_shows_latex():
     """Every command of theirs has a character: what is left of one would be its name or its braces."""
     without_runs = Results((), None)
     texts = []
-    for name, statement in STATEMENTS.items():
+    for name, statement in LEDGER.items():
         texts += [value for value in dataclasses.astuple(statement) if isinstance(value, str)]
         texts += (
             [n.what for n in JUDGES[name](without_runs).evidence] if name in {"R1", "AC", "H", "D"} else []

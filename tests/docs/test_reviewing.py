@@ -15,7 +15,7 @@ import yaml
 from conftest import ROOT
 
 from benchmarks import reproduce
-from ntk_core.claims import STATEMENTS
+from ntk_core.claims import LEDGER
 
 PAGE = ROOT / "docs/reproducing.md"
 
@@ -36,7 +36,7 @@ def rows() -> list[Row]:
     text = PAGE.read_text(encoding="utf-8")
     lines = re.findall(r"^\| (\S+ \| .*) \|$", text, re.M)
     cells = [line.split(" | ") for line in lines]
-    return [Row(*row) for row in cells if row[0] in STATEMENTS]
+    return [Row(*row) for row in cells if row[0] in LEDGER]
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def measured() -> dict:
 
 
 def test_every_statement_has_a_row_with_the_command_that_judges_it():
-    assert [row.statement for row in rows()] == list(STATEMENTS)
+    assert [row.statement for row in rows()] == list(LEDGER)
     for row in rows():
         assert row.command == f"`python -m ntk_core.claims {row.statement}`"
 
 
 def test_seconds_and_memory_of_a_row_are_those_that_were_measured(measured):
-    assert list(measured) == [reproduce.RUN, *STATEMENTS]
+    assert list(measured) == [reproduce.RUN, *LEDGER]
     for row in rows():
         record = measured[row.statement]
         expected = (f"{record['cpu']:.0f}", f"{record['peak'] / 1e6:.0f}")
@@ -63,7 +63,7 @@ def test_seconds_and_memory_of_a_row_are_those_that_were_measured(measured):
 
 
 def test_each_statement_came_out_as_archived_when_it_was_measured(measured):
-    assert [measured[name]["same"] for name in STATEMENTS] == [True] * len(STATEMENTS)
+    assert [measured[name]["same"] for name in LEDGER] == [True] * len(LEDGER)
 
 
 def test_what_a_row_names_is_in_the_results_of_the_default_run(default_run):
@@ -92,7 +92,7 @@ def test_codecheck_lists_what_the_default_run_makes_and_every_figure_of_a_claim(
     assert len(set(files)) == len(files)
     assert all(re.match(r"results/[\w/.-]+$", file) for file in files)
     assert [file for file in files if not (directory / file).is_file()] == []
-    figures = {figure for statement in STATEMENTS.values() for figure in statement.figures}
+    figures = {figure for statement in LEDGER.values() for figure in statement.figures}
     listed = {re.sub(r".*-|\.svg$", "", file) for file in files if file.endswith(".svg")}
     assert figures <= listed
     tables = {path.relative_to(directory).as_posix() for path in directory.glob("results/*/*.nc")}

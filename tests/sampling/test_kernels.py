@@ -16,9 +16,9 @@ from scipy.integrate import quad
 from scipy.special import betainc, ndtr
 from scipy.stats import kstest, truncnorm
 
-from ntk_core import network
+from ntk_core import compiling, network
 from ntk_core.quantities import flip_sums
-from ntk_core.sampling.kernels import compiling, direction, flips, neurons, position, words, ziggurat
+from ntk_core.sampling.kernels import direction, flips, neurons, position, words, ziggurat
 
 RADII = (1e-9, 1e-4, 0.01, 0.2, position.SERIES_RADIUS)
 DIMENSIONS = (1, 2, 3, 4, 5, 9, 64, 10**6)
@@ -288,13 +288,18 @@ def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkey
     assert compiling.kernel(double)(21) == 42
 
 
-def test_compiled_code_is_not_used_after_a_change_of_any_kernel(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("file", "constant"),
+    [("sampling/kernels/words.py", "CHUNK = 512"), ("theory/crossing.py", "DRAWS = 1 << 11")],
+)
+def test_compiled_code_is_not_used_after_a_change_of_any_kernel(file, constant, monkeypatch, tmp_path):
     """Constants of one file are compiled into the functions of others."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    source = shutil.copytree(ROOT / "src/ntk_core/sampling/kernels", tmp_path / "kernels")
+    source = shutil.copytree(ROOT / "src/ntk_core", tmp_path / "ntk_core")
     monkeypatch.setattr(compiling, "__file__", str(source / "compiling.py"))
     before = compiling.folder()
     assert compiling.folder() == before
-    words_source = source / "words.py"
-    words_source.write_text(words_source.read_text().replace("CHUNK = 512", "CHUNK = 1024"))
+    text = (source / file).read_text()
+    assert constant in text
+    (source / file).write_text(text.replace(constant, f"{constant[:-1]}3"))
     assert compiling.folder() != before

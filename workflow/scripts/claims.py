@@ -1,4 +1,4 @@
-"""All experiments in, the judged statements of the notes out."""
+"""All experiments in, the judged statements out."""
 
 import signal
 
@@ -7,7 +7,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stac
 import logging
 from pathlib import Path
 
-from ntk_core.claims import STATEMENTS, claim, open_results, to_json
+from ntk_core.claims import LEDGER, claim, open_results, to_json
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.storage.atomic import replacing
@@ -19,7 +19,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     folders = [Path(path).parent for path in snakemake.input.rates]
     with workers(execution, snakemake.threads) as executors:
         results = open_results(folders, executors)
-        claims = [claim(name, results) for name in STATEMENTS]
+        claims = [claim(name, results) for name in LEDGER]
     with replacing(snakemake.output[0]) as beside:
         beside.write_text(to_json(claims), encoding="utf-8")
     for judged in claims:

@@ -1,4 +1,4 @@
-"""Every statement of the notes, and the function that judges it.
+"""Every statement of the notes and of this project, and the function that judges it.
 
 In: archived runs, quantiles and rates, and the exact laws. Out: for each statement a record with its verdict,
 the numbers behind it, a counterexample where it fails, and the corrected statement. A judge is a function
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from . import beyond
 from .concentration import anti_concentration, hoeffding
 from .decomposition import delta_split, sign_changes_in_band
 from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
@@ -35,17 +36,22 @@ JUDGES: dict[str, Callable[..., Judgement]] = {
     "AC": anti_concentration,
     "H": hoeffding,
     "LT": lazy_training,
+    **beyond.JUDGES,
 }
 """The judge of each statement."""
 
+LEDGER = STATEMENTS | beyond.STATEMENTS
+"""The statements of the notes, then those of this project."""
+
 
 def claim(name: str, results: Results, factor: float = 1.0) -> Claim:
-    """The statement with the given id, judged. Raises `KeyError` for an id not in `STATEMENTS`."""
-    return Claim.of(name, STATEMENTS[name], JUDGES[name](results, factor))
+    """The statement with the given id, judged. Raises `KeyError` for an id not in `LEDGER`."""
+    return Claim.of(name, LEDGER[name], JUDGES[name](results, factor))
 
 
 __all__ = [
     "JUDGES",
+    "LEDGER",
     "STATEMENTS",
     "VERDICTS",
     "Claim",

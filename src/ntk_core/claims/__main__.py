@@ -9,14 +9,14 @@ from pathlib import Path
 from ..datasets.validation import ResultsError
 from ..laws.queries import allowed_names
 from ..storage.printable import printable
-from . import STATEMENTS, claim, open_results
+from . import LEDGER, claim, open_results
 from .wording import as_text
 
 
 def parser() -> argparse.ArgumentParser:
     """The arguments of the command."""
     command = argparse.ArgumentParser(prog="python -m ntk_core.claims", description=__doc__)
-    command.add_argument("id", nargs="*", help="one of " + ", ".join(STATEMENTS) + "; all by default")
+    command.add_argument("id", nargs="*", help="one of " + ", ".join(LEDGER) + "; all by default")
     command.add_argument("--results", type=Path, default=Path("results"), help="the archived results")
     return command
 
@@ -25,11 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the judgement on each named statement, or on all; 2 for an unknown one, or unreadable results."""
     command = parser()
     options = command.parse_args(arguments)
-    unknown = [name for name in options.id if name not in STATEMENTS]
+    unknown = [name for name in options.id if name not in LEDGER]
     if unknown:
-        command.error(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], STATEMENTS)}")
+        command.error(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], LEDGER)}")
     try:
-        _judge(options.id or list(STATEMENTS), options.results)
+        _judge(options.id or list(LEDGER), options.results)
     except ResultsError as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2

@@ -29,10 +29,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiling import kernel as compiled
 from ..network import Array
 from .gaussian import PHI0
 from .training_limit import arc_cosine_kernel, loss_derivatives
@@ -153,7 +153,7 @@ def _arcs(z: Array, tangent: Array) -> tuple[NDArray[np.bool_], Array]:
     return np.einsum("ip,jp->ij", w, flat) >= 0.0, arcs / (2.0 * math.pi)
 
 
-@numba.njit(nogil=True)
+@compiled
 def _averages(
     below: Array, above: Array, along: Array, active: NDArray[np.bool_], weights: Array
 ) -> tuple[Array, Array, Array, Array]:
@@ -194,7 +194,7 @@ def _averages(
     return error, up, down, change
 
 
-@numba.njit(nogil=True)
+@compiled
 def _follow(left: Array, right: Array, jumps: Array, out: Array) -> None:
     """∫ [σ(z_t) - 1{z_0 ≥ 0} z_t] dz_0, and the measures of z_0 < 0 ≤ z_t (up) and of z_t < 0 ≤ z_0 (down).
 

@@ -47,7 +47,7 @@ def test_a_fold_opens_where_its_anchor_is_the_target(visit, scripts):
     tab = visit(java_script_enabled=scripts)
     article = tab.locator("#claim-l4-delta1")
     assert not article.is_visible()
-    tab.click("#verdict-table a[href='#claim-l4-delta1']")
+    tab.click("#verdicts table a[href='#claim-l4-delta1']")
     article.wait_for(state="visible")
     box = article.bounding_box()
     assert 0 <= box["y"] < 200
@@ -117,7 +117,7 @@ def test_on_a_phone_panels_are_stacked_and_rows_are_cards(visit):
     assert all(box["width"] <= 360 for box in boxes)
     assert max(box["width"] for box in boxes) > 250
     assert tab.locator("#figure-1 .whole-drawing").bounding_box()["height"] == 0
-    cells = tab.locator("#verdict-table tbody tr").first.locator("th, td")
+    cells = tab.locator("#verdicts table tbody tr").first.locator("th, td")
     tops = [cell.bounding_box()["y"] for cell in cells.all()]
     assert tops == sorted(set(tops))
 
@@ -217,7 +217,7 @@ def test_it_prints_with_every_fold_open(visit, shown, claims):
 @in_browser
 def test_without_javascript_all_is_there_and_no_dead_controls(visit, claims):
     tab = visit(java_script_enabled=False)
-    assert tab.locator("#verdict-table tbody tr:visible").count() == len(claims)
+    assert tab.locator("#verdicts table tbody tr:visible").count() == len(claims)
     assert tab.locator("button:visible, input:visible").count() == 0
     tab.locator(".claim summary").first.click()
     assert tab.locator("article:visible").count() == 1

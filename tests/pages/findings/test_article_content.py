@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 from pydantic import ValidationError
 
-from ntk_core.claims import STATEMENTS
+from ntk_core.claims import LEDGER
 from ntk_core.claims.record import Number
 from ntk_core.execution import versions
 from ntk_core.pages.findings.plain_words import PLAIN_WORDS
@@ -199,8 +199,8 @@ def test_findings_import_neither_plots_nor_snakemake():
     assert not set(done.stdout.split()) & {"snakemake", "seaborn", "matplotlib", "scipy.stats"}
 
 
-def test_every_statement_of_the_notes_is_in_plain_words_once(claims, reader):
-    assert PLAIN_WORDS.keys() == STATEMENTS.keys()
+def test_every_statement_is_in_plain_words_once(claims, reader):
+    assert PLAIN_WORDS.keys() == LEDGER.keys()
     assert len(set(PLAIN_WORDS.values())) == len(PLAIN_WORDS)
     text = " ".join(reader.text["verdicts"].split())
     for claim in claims:
@@ -222,3 +222,18 @@ def test_headings_descend_by_one_and_landmarks_have_names(page, reader):
     named = [*reader.attributes("section"), *reader.attributes("nav"), *reader.attributes("article")]
     assert all(a.get("aria-label") or a["aria-labelledby"] in ids for a in named)
     assert [tag for tag, _ in reader.tags if tag in {"header", "nav", "main"}] == ["header", "nav", "main"]
+
+
+def test_statements_of_this_project_have_a_section_and_do_not_count_as_the_notes(claims, given, reader):
+    """The opening and the verdicts on the notes are the same with and without them."""
+    own = {**claims[0], "id": "N0", "source": "this project", "verdict": "supported", "counterexample": None}
+    page = Reader(render([*claims, own], **given))
+    assert page.text["answer"] == reader.text["answer"]
+    assert page.text["verdicts"] == reader.text["verdicts"]
+    assert "beyond" not in reader.text
+    text = " ".join(page.text["beyond"].split())
+    assert "N0" in text
+    assert "≈ supported" in text
+    assert {"href": "#claim-n0"} in page.attributes("a")
+    assert "this project" in page.text["claim-n0"]
+    assert "as the notes have it" not in page.text["claim-n0"]

@@ -33,6 +33,9 @@ VERDICTS = {
     "true, loose": ("≪", "loose", "holds, but what it bounds stays far below"),
     "undecided": ("?", "undecided", "neither shown nor refuted here"),
     "false": ("✗", "false", "fails as printed"),
+    "proved": ("✓", "true", "proved below, and numbers agree"),
+    "supported": ("≈", "loose", "an argument below that is no full proof, and numbers that agree"),
+    "conjectured": ("?", "undecided", "numbers that agree, and no proof"),
 }
 """Symbol, name in the style sheet and meaning of each verdict."""
 
@@ -85,12 +88,11 @@ def render(
     content: dict[str, Any] = {
         "main": main,
         "answer": main_answer,
-        "opening": opening(claims, main, main_answer),
+        "opening": opening([claim for claim in claims if not claim.own], main, main_answer),
         "answer_figure": numbered.show("rate") if main and "rate" not in missing else None,
         "ladder": {"labels": ladder.LABELS, "rungs": ladder.rungs(), "start": ladder.START},
         "ladder_data": htmlsafe_json_dumps(ladder.content(), separators=(",", ":"), allow_nan=False),
         "trainings": [(t, [numbered.show(name, t.name) for name in planned[t.name]]) for t in trained_tables],
-        "counts": {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS},
         "verdicts": VERDICTS,
         "proofs": text.chapters(appendix),
         "notes": text.chapters(text.sections(_link(notes, anchors), "notes")),
@@ -102,7 +104,11 @@ def render(
         _Section(claim, numbered, missing, _proof(claim, appendix), anchors) for claim in _unique(claims)
     ]
     of_ladder = (figure for section in sections for figure in section.figures if figure.name == "ladder")
-    content |= {"claims": sections, "ladder_figure": next(of_ladder, None)}
+    content["ladder_figure"] = next(of_ladder, None)
+    for name, own in (("claims", False), ("own", True)):
+        chosen = [section for section in sections if section.claim.own == own]
+        counts = {verdict: sum(s.claim.verdict == verdict for s in chosen) for verdict in VERDICTS}
+        content |= {name: chosen, f"{name}_counts": counts}
     return _page(content, numbered.drawings)
 
 

@@ -1,4 +1,4 @@
-"""Each statement of the notes in a sentence without formulas."""
+"""Each statement in a sentence without formulas."""
 
 from __future__ import annotations
 
@@ -18,5 +18,6 @@ PLAIN_WORDS = {
     "AC": "A random weight is rarely almost orthogonal to the input.",
     "H": "The share of neurons near their kink is close to what is expected.",
     "LT": "Gradient descent keeps the weights in the ball that the theorem needs.",
+    "N6": "Training moves a network away from its linearization at the rate of the theorem, and this fast.",
 }
 """By the id of the statement."""

@@ -2,7 +2,6 @@
 
 | file | input | output |
 | --- | --- | --- |
-| `compiling.py` | a function | the function, compiled |
 | `words.py` | a seed | a stream of 64-bit words |
 | `ziggurat.py` | words | standard normals, and coordinates of random unit vectors in d ≥ 4 |
 | `position.py` | words, radius | where in the band pre-activations lie |
@@ -11,7 +10,7 @@
 | `descent.py` | inputs, targets, weights | the weights after steps of gradient descent, and sums over them |
 | `neurons.py` | weights, displacements, signs | the definitions, neuron by neuron, in one pass |
 
-They are separate from the mathematics because Numba compiles them (cached on disk) and because only drawing
-should wait for their import. No kernel reorders floating-point operations, so the same words give the same
-bits on any vector units.
+They are separate from the mathematics because Numba compiles them (`ntk_core.compiling`, cached on disk) and
+because only drawing should wait for their import. No kernel reorders floating-point operations, so the same
+words give the same bits on any vector units.
 """

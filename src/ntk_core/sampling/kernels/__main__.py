@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from ...laws import LAWS
+from ...theory.crossing import deviation
 from ..cell import Cell
 from ..data import load
 from ..descent import train
@@ -11,12 +16,14 @@ from ..training import Training
 
 
 def main() -> None:
-    """Draw one run of every sampler and law, and train one."""
+    """Draw one run of every sampler and law, train one, and take its limits."""
     for sampler in ("band", "dense"):
         for law in LAWS:
             simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
     smallest = Training("teacher", (), 1, 1, 1, "squared", 1.0, 1, None)
-    train(smallest, load(smallest, 0), 0, 2, 0)
+    data = load(smallest, 0)
+    train(smallest, data, 0, 2, 0)
+    deviation(data.x, data.y, "squared", 1.0, (1,), -math.inf, data.held_x, np.random.default_rng(0))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiling import inlined, kernel
 from ...network import Array
-from .compiling import inlined, kernel
 
 NOW, FIRST, EVER = np.uint8(1), np.uint8(2), np.uint8(4)
 """Bits of a neuron and an input: the sign indicator now and at the start, and whether it ever differed."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from ...compiling import kernel
 from ...network import Array
-from .compiling import kernel
 from .words import Stream, chunk, units
 from .ziggurat import Ziggurat, draw, ziggurat
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiling import kernel
 from ...network import Array
-from .compiling import kernel
 from .direction import Directions, draw_directions
 from .position import Positions, draw_positions
 from .words import CHUNK, Stream

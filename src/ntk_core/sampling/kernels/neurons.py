@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...compiling import inlined, kernel
 from ...network import Array
-from .compiling import inlined, kernel
 from .words import Stream, next_words
 from .ziggurat import Ziggurat, draw
 

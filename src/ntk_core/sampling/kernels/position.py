@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...compiling import kernel
 from ...network import Array
-from .compiling import kernel
 from .words import Stream, chunk, units
 from .ziggurat import Ziggurat, draw, ziggurat
 

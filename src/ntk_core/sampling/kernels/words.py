@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiling import inlined, kernel
 from ...network import Array
-from .compiling import inlined, kernel
 
 Words = NDArray[np.uint64]
 

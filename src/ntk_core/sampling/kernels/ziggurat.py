@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...compiling import kernel
 from ...network import Array
-from .compiling import kernel
 from .words import Stream, Words, next_word, signed_unit, unit
 
 LAYERS = 1024

@@ -1,4 +1,4 @@
-"""Kernels are compiled once for a machine and cached on disk. They run without Python's lock."""
+"""Inner loops are compiled once for a machine and cached on disk. They run without Python's lock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numba
+
+COMPILED = ("compiling.py", "sampling/kernels/*.py", "theory/crossing.py")
+"""The files of the package with compiled functions."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,11 +46,12 @@ def _compiled(function: Any, inlined: bool) -> Any:
 def folder() -> Path | None:
     """The cache folder of compiled code; None, with a warning, where none is writable.
 
-    Its name has a digest of all kernels: Numba compares only the file of a function, and would use stale code
-    after a change of a constant or function of another file.
+    Its name has a digest of all files with compiled functions: Numba compares only the file of a function,
+    and would use stale code after a change of a constant or function of another file.
     """
     source = Path(__file__).parent
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(source.glob("*.py"))))
+    files = sorted(file for pattern in COMPILED for file in source.glob(pattern))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     name = f"ntk-core-{digest.hexdigest()[:16]}"
     setting = os.environ.get("NUMBA_CACHE_DIR")
     user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()

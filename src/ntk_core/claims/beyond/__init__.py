@@ -1,0 +1,25 @@
+"""Statements that are not in the notes: of this project, each with its proof or evidence in docs/theory.md.
+
+One module a statement: `STATEMENT`, and `judge(results, factor=1.0)` as in `ntk_core.claims`. Its verdict is
+what the statement stands on, or "false" where a number contradicts it:
+
+- "proved": docs/theory.md has the proof, and every number agrees;
+- "supported": an argument that is no full proof, with exact computations or runs that agree;
+- "conjectured": no argument but evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..record import Judgement, Statement
+from . import training_inputs
+
+MODULES = {"N6": training_inputs}
+"""The module of each statement, by its id."""
+
+STATEMENTS: dict[str, Statement] = {name: module.STATEMENT for name, module in MODULES.items()}
+"""The statements by id."""
+
+JUDGES: dict[str, Callable[..., Judgement]] = {name: module.judge for name, module in MODULES.items()}
+"""The judge of each statement."""

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from scipy.integrate import quad
 from scipy.stats import binom, multivariate_normal
 
@@ -148,3 +149,14 @@ def test_one_sided_laws_are_binomial():
     law = KernelChange(50, 0.1, 0.0)
     for k in (0, 3, 9):
         assert law.survival(k / 50) == pytest.approx(binom.sf(k, 50, 0.1), rel=1e-9)
+
+
+def test_the_table_of_the_page_is_what_the_law_says():
+    page = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
+    angles = {"0": 0.0, r"\pi/3": math.pi / 3, r"\pi/2": math.pi / 2, r"5\pi/6": 5 * math.pi / 6}
+    for name, angle in angles.items():
+        values = [8.0 * entry_probability(angle, 0.125), 8.0 * exit_probability(angle, 0.125)]
+        values += [
+            math.sqrt(m) * kernel_change(m, 1.0, angle).mean() for m in (4, 64, 1 << 10, 1 << 22, 1 << 40)
+        ]
+        assert f"| ${name}$ | " + " | ".join(f"{value:.4f}" for value in values) + " |" in page

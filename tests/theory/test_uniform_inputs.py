@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from ntk_core import network
 from ntk_core.network import symmetric_initialization
@@ -143,3 +145,20 @@ def test_differences_of_neighbouring_inputs_have_the_variance_of_the_proof(mesh)
     a, b = np.abs(w @ x), np.abs(w @ z)
     square = np.mean((np.maximum(radius - a, 0.0) - np.maximum(radius - b, 0.0)) ** 2)
     assert 0.2 < square / (4.0 * PHI0 * radius * mesh**2) < 1.0
+
+
+def test_the_table_of_the_page_is_the_benchmark_and_its_formulas():
+    """Rows of docs/theory.md against benchmarks/results/inputs.json; levels computed again."""
+    page = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks/results/inputs.json").read_text(encoding="utf-8"))["found"]
+    for row in found:
+        d, m = row["d"], row["m"]
+        assert row["asymptote"] == pytest.approx(float(asymptote(m, d, 1.0)), rel=1e-9)
+        assert row["bound"] == pytest.approx(sphere_bound(m, d, 1.0, 0.1), rel=1e-9)
+        levels = "– | {asymptote:.4f} | {bound:.4f} | –"
+        if d == 2:
+            assert row["rice_median"] == pytest.approx(circle_level_by_tilt(m, 1.0, math.log(2)), rel=1e-9)
+            assert row["rice_bound"] == pytest.approx(circle_level_by_tilt(m, 1.0, 0.1), rel=1e-9)
+            levels = "{rice_median:.4f} | {asymptote:.4f} | {bound:.4f} | {rice_bound:.4f}"
+        head = f"| {d} | $2^{{{m.bit_length() - 1}}}$ | {row['runs']} | "
+        assert head + ("{mean:.4f} ± {error:.4f} | {median:.4f} | " + levels + " |").format(**row) in page

@@ -161,7 +161,7 @@ def circle_levels(m: int, alpha: float) -> tuple[Array, Array, Array]:
         law, weighted = law * term + masses[count], weighted * term + masses[count] * math.sqrt(count)
     law_masses, weighted_masses = np.fft.irfft(law, size), np.fft.irfft(weighted, size)
     above = np.cumsum(law_masses[::-1])[::-1] - 0.5 * law_masses
-    levels = radius / CELLS * np.arange(size)
+    levels = radius / CELLS * np.arange(size, dtype=np.float64)
     upcrossings = math.sqrt(0.5 * math.pi) / radius * CELLS * weighted_masses
     return levels, np.asarray(above, dtype=np.float64), upcrossings
 

@@ -27,7 +27,7 @@ STATEMENT = Statement(
         r"$N_\pm\sim\operatorname{Binomial}(\frac m2,p_\pm)$, the numbers of pairs that can enter and leave "
         r"$\{w^\top x\ge0,\,w^\top x'\ge0\}$: "
         r"$p_+=\frac{p_r}2+\frac\theta{2\pi}(1-e^{-r^2/2})$, "
-        r"$p_-=\frac{p_r}2-\frac1\pi\int_0^{\theta/2}(1-e^{-r^2/(2\cos^2\psi)})\,d\psi$. "
+        r"$p_-=\mathbb P(0\le\min(w^\top\hat x,w^\top\hat x')<r)$. "
         r"So $\sqrt m\sup_u|K_w-K_{w(0)}|\to\alpha\varphi(0)\,|x^\top x'|$ in probability, at every "
         r"$\theta<\pi$."
     ),

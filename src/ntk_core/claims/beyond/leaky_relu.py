@@ -48,13 +48,17 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
             exceptions,
         ),
         Number(
-            f"networks tried, in turn with $\\lambda=$ {', '.join(f'{slope:g}' for slope in SLOPES)}, "
+            f"networks tried, in turn with $\\lambda=$ {', '.join(_signed(slope) for slope in SLOPES)}, "
             "weights moved by $10^{-6}$ to $100$ a coordinate",
             count() // NETWORKS * SHARE,
         ),
         Number("largest relative difference", worst),
     )
     return Judgement(judge_agreement(PROVED, exceptions == 0), evidence)
+
+
+def _signed(slope: float) -> str:
+    return f"{slope:g}".replace("-", "−")
 
 
 def leaky_quantities(x: Array, w0: Array, c: Array, u: Array, slope: float) -> Array:

@@ -51,8 +51,8 @@ class Draws(NamedTuple):
     runs: int
 
 
-CIRCLE = (Draws(1 << 10, 2, 300), Draws(1 << 13, 2, 60))
-SPHERE = Draws(1 << 7, 3, 10)
+CIRCLE = (Draws(1 << 10, 2, 300), Draws(1 << 13, 2, 40))
+SPHERE = Draws(1 << 6, 3, 24)
 
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:
@@ -71,10 +71,9 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         on_circle = draws.d == 2
         limit = circle_bound(draws.m, 1.0, DELTA) if on_circle else sphere_bound(draws.m, draws.d, 1.0, DELTA)
         at = rf"$m={draws.m}$, $d={draws.d}$, {draws.runs} networks"
-        mean = sample_mean(values)
-        evidence.append(Number(rf"mean of $\sqrt m\sup_x\sup_uE$ ({at})", mean.value, mean.lower, mean.upper))
-        evidence.append(Number("its asymptote there", float(asymptote(draws.m, draws.d, 1.0))))
-        evidence.append(Number(rf"bound at $\delta={DELTA:g}$ there", limit))
+        evidence.append(_mean(rf"mean of $\sqrt m\sup_x\sup_uE$ ({at})", values))
+        evidence.append(Number("asymptote of the same", float(asymptote(draws.m, draws.d, 1.0))))
+        evidence.append(Number(rf"bound on the same, at $\delta={DELTA:g}$", limit))
         shares = [("over that bound", limit, DELTA, False)]
         if on_circle:
             shares.append(("over the median by Rice's formula", circle_median(draws.m, 1.0), 0.5, True))
@@ -93,6 +92,13 @@ def draw(draws: Draws) -> Array:
     radius = 1.0 / math.sqrt(draws.m)
     shape = (draws.m // 2, draws.d)
     return np.array([largest_error(rng.standard_normal(shape), radius) for _ in range(draws.runs)])
+
+
+def _mean(what: str, values: Array) -> Number:
+    """The mean, with limits where the values are enough for them."""
+    mean = sample_mean(values)
+    limits = (mean.lower, mean.upper) if math.isfinite(mean.lower) else (None, None)
+    return Number(what, mean.value, *limits)
 
 
 def _slope() -> float:

@@ -1,6 +1,6 @@
 """`python -m benchmarks` with one of:
 
-race, compare, chance, pipeline, cpu, estimate, kills, scaling, packing, startup, reproduce.
+race, compare, chance, pipeline, cpu, estimate, kills, scaling, packing, startup, reproduce, inputs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from . import (
     cpu,
     equality,
     estimate,
+    inputs,
     kills,
     machine,
     packing,
@@ -70,11 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
+    inputs_parser = commands.add_parser("inputs", help="the worst input of the sphere, at large widths")
     reproduce_parser = commands.add_parser("reproduce", help="each statement judged again, from a whole run")
     reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser, reproduce_parser,
+        startup_parser, reproduce_parser, inputs_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser):
@@ -115,6 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         taken = reproduce.measure(chosen.cores, chosen.folder)
         command = f"reproduce --cores {chosen.cores}"
         return _store(chosen.output, "reproduce", command, taken, reproduce.markdown)
+    if chosen.command == "inputs":
+        return _store(chosen.output, "inputs", "inputs", inputs.measure(), inputs.markdown)
     if chosen.command == "startup":
         return _store(chosen.output, "startup", "startup", startup.measure(), startup.markdown)
     with Workers(chosen.cores) as workers:

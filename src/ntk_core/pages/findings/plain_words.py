@@ -19,5 +19,8 @@ PLAIN_WORDS = {
     "H": "The share of neurons near their kink is close to what is expected.",
     "LT": "Gradient descent keeps the weights in the ball that the theorem needs.",
     "N6": "Training moves a network away from its linearization at the rate of the theorem, and this fast.",
+    "N7": "The tangent kernel changes by one over the root of the width, with a constant, at any angle.",
+    "N8": "A leaky activation makes every error smaller by the same factor.",
+    "N9": "The theorem holds for all inputs at once, with the same limit.",
 }
 """By the id of the statement."""

@@ -132,7 +132,7 @@ def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 
 def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """How many times the exact quantile of the supremum the printed and the binomial bound are, at δ and ‖x‖
+    """How many times the exact quantile of the supremum the printed and Bernstein's bound are, at δ and ‖x‖
     of the figure: numbers of theory, at every width of the grid.
     """
     norm = nearest_to_one(table["x_norm"].values)
@@ -140,7 +140,7 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
         x_norm=norm, delta=sorted({table["delta"].values.min(), table["delta"].values.max()})
     )
     ranges = {}
-    for name in ("printed", "binomial"):
+    for name in ("printed", "bernstein"):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
         ratio = ratio[np.isfinite(ratio)]
@@ -148,8 +148,8 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
             return ""
         ranges[name] = f"{digits(ratio.min())} to {digits(ratio.max())}"
     return (
-        rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; with the "
-        f"exact law of the band it would be {ranges['binomial']} times"
+        rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; the "
+        f"corrected theorem is {ranges['bernstein']} times"
     )
 
 

@@ -36,6 +36,11 @@ const bounds = (() => {
       fromBand((Math.sqrt(2 / Math.PI) * alpha + level(delta)) / Math.sqrt(m), alpha, norm),
     binomial: (m, alpha, delta, norm) =>
       fromBand(binomialQuantile(delta, m / 2, erf(alpha / Math.sqrt(2 * m))) / (m / 2), alpha, norm),
+    bernstein: (m, alpha, delta, norm) => {
+      const expected = (alpha * Math.sqrt(m)) / Math.sqrt(2 * Math.PI); // pairs in the band
+      const sum = expected / 2 + Math.sqrt((2 * expected) / 3) * level(delta) + level(delta) ** 2 / 3;
+      return (alpha * norm * sum) / m;
+    },
   };
 })();
 

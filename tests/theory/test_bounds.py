@@ -143,6 +143,9 @@ def test_bernsteins_bound_is_below_the_binomial_one_once_the_band_has_pairs():
             )
             last = pairs[low > high][-1]
             assert 0.985 * start < last <= start
+    m = np.arange(2, 4000, 2)
+    low, high = (bounds.bound(n, "linearization_error", m, 1.0, 0.01, 1.0) for n in ("bernstein", "binomial"))
+    assert m[low > high][-1] == 26
 
 
 @pytest.mark.parametrize("m", [2, 64, 4096, 2**30, 2**40])

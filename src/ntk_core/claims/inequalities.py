@@ -108,7 +108,7 @@ def _judge(results: Results, quantity: str, factor: float, corrected: str = "sha
     needed = _needed(quantity, points, "printed", factor) / factor
     worst = points[int(np.nanargmax(needed))]
     largest = float(np.nanmax(needed))
-    violations, counts = _archived(results, quantity) if factor == 1.0 else (0, ())
+    violations, counts = archived_exceedances(results, quantity, "printed") if factor == 1.0 else (0, ())
     broken = [p for p, need in zip(points, needed, strict=True) if judge_factor(need) == FALSE]
     evidence = (
         Number(
@@ -273,12 +273,12 @@ def _excess(chance: float, point: Point) -> float:
     return float(f"{chance / point.delta:.3g}")
 
 
-def _archived(results: Results, quantity: str) -> tuple[int, tuple[Number, ...]]:
-    """Cells, levels and norms where runs exceed the printed bound beyond chance, and the counts.
+def archived_exceedances(results: Results, quantity: str, name: str) -> tuple[int, tuple[Number, ...]]:
+    """Cells, levels and norms where runs exceed the bound called `name` beyond chance, and the counts.
 
     The family of comparisons: all of them, in all experiments.
     """
-    tables = [item.table.sel(bound="printed", quantity=quantity) for item in results.experiments]
+    tables = [item.table.sel(bound=name, quantity=quantity) for item in results.experiments]
     family = sum(table["exceedances"].size for table in tables)
     if not family:
         return 0, ()

@@ -1,4 +1,4 @@
-"""N1 and N3: proved where every number agrees, and false with another constant or runs that contradict them."""
+"""N1, N2 and N3: proved where every number agrees; false with another constant, or runs against them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from ntk_core.claims import Results, open_results
-from ntk_core.claims.beyond import optimal_constant, second_order
+from ntk_core.claims.beyond import all_radii, optimal_constant, second_order
 from ntk_core.claims.record import FALSE, PROVED
 from ntk_core.theory import bounds
 
@@ -15,7 +15,9 @@ NOTHING = Results((), None)
 """No archive: the judges' own computations decide."""
 
 
-@pytest.mark.parametrize(("module", "off"), [(optimal_constant, 0.01), (second_order, 0.002)])
+@pytest.mark.parametrize(
+    ("module", "off"), [(optimal_constant, 0.01), (all_radii, 0.02), (second_order, 0.002)]
+)
 def test_the_constants_are_proved_and_any_other_is_false(module, off):
     assert module.judge(NOTHING).verdict == PROVED
     for factor in (1 - off, 1 + off):

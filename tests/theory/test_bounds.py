@@ -65,7 +65,7 @@ def test_the_moments_of_a_pair_are_below_their_limits(step):
 
 
 def test_each_line_of_the_proof_of_bernsteins_inequality():
-    """On grids: the exponential below its square bound, its series, the tilt that gives e^-t, at both ends."""
+    """On grids: the exponential below its square bound, its series, the tilt that gives e^-t."""
     tilt = np.linspace(1e-3, 2.999, 400)[:, None]
     y = np.linspace(0.0, 1.0, 201)
     series = tilt**2 / (2 * (1 - tilt / 3))
@@ -133,13 +133,14 @@ def test_bernsteins_bound_is_below_the_sharp_one_wherever_that_says_anything():
 
 
 def test_bernsteins_bound_is_below_the_binomial_one_once_the_band_has_pairs():
-    """The table of the theory page: A = φ₀α√m from which on E's bound is the smaller, at m = 2^20 and 2^30."""
+    """The table of the theory page: A = φ₀α√m from which on E's bound is the smaller."""
     for delta, start in ((0.9, 10.6), (0.5, 4.7), (0.1, 1.75), (0.01, 1.28), (1e-3, 1.11), (1e-9, 1.02)):
         for m in (2**20, 2**30):
             pairs = np.append(np.geomspace(0.5, 12, 1500), np.geomspace(12, 0.9 * m, 200))  # up to r = 2.26
             alpha = pairs / (norm.pdf(0) * math.sqrt(m))
             low, high = (
-                bounds.bound(n, "linearization_error", m, alpha, delta, 1.0) for n in ("bernstein", "binomial")
+                bounds.bound(n, "linearization_error", m, alpha, delta, 1.0)
+                for n in ("bernstein", "binomial")
             )
             last = pairs[low > high][-1]
             assert 0.985 * start < last <= start

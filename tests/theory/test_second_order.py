@@ -23,8 +23,7 @@ def test_it_is_the_formula_of_the_theory_page():
     m, alpha, delta, x = 4096, 2.0, 0.05, 3.0
     phi0 = norm.pdf(0)
     expected = x * (
-        alpha**2 * phi0 / (2 * math.sqrt(m))
-        + norm.isf(delta) * math.sqrt(phi0 / 3) * alpha**1.5 * m**-0.75
+        alpha**2 * phi0 / (2 * math.sqrt(m)) + norm.isf(delta) * math.sqrt(phi0 / 3) * alpha**1.5 * m**-0.75
     )
     for quantity in ("linearization_error", "delta1"):
         assert second_order_quantile(quantity, m, alpha, delta, x) == pytest.approx(expected)
@@ -37,7 +36,7 @@ def test_it_is_the_formula_of_the_theory_page():
 @pytest.mark.parametrize("delta", [0.9, 0.1, 0.01, 1e-6])
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 4.0])
 def test_the_error_is_of_order_one_over_m_with_the_next_term(alpha, delta):
-    """E and |Δ₁|: m times the error tends to α(z²-1)/8. A per cent of the constant is a hundred times that."""
+    """E and |Δ₁|: m times the error tends to α(z²-1)/8; a per cent of the constant is more than that."""
     term = alpha * (norm.isf(delta) ** 2 - 1) / 8
     for quantity in ("linearization_error", "delta1"):
         errors = [
@@ -57,7 +56,9 @@ def test_the_exact_quantile_is_inside_the_interval():
                     lower, upper = quantile_interval(quantity, m, alpha, delta)
                     assert lower <= exact(quantity, m, alpha, delta) * (1 + 1e-9)
                     assert upper >= exact(quantity, m, alpha, delta) * (1 - 1e-9)
-    narrow = [np.subtract(*quantile_interval("linearization_error", m, 1.0, 0.1)[::-1]) * m for m in (2**20, 2**40)]
+    narrow = [
+        np.subtract(*quantile_interval("linearization_error", m, 1.0, 0.1)[::-1]) * m for m in (2**20, 2**40)
+    ]
     assert narrow[1] == pytest.approx(narrow[0], rel=0.05)  # of order 1/m, as is proved
 
 

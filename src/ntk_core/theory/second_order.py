@@ -1,8 +1,8 @@
 """The (1-δ)-quantile of the suprema over the ball to second order in the width, and a proved interval for it.
 
-The supremum is (α‖x‖/m) S, or (2/m) S for a fraction, with S the sum over the m/2 independent pairs of terms in
-[0, 1]. S has mean I₁A and variance I₂A up to O(1), A = φ(0)α√m, where I₁ and I₂ are the integrals of the term
-and its square over the band (`Step.moments`). Source: docs/theory.md, "The quantile to second order".
+The supremum is (α‖x‖/m) S, or (2/m) S for a fraction, with S the sum over the m/2 independent pairs of terms
+in [0, 1]. S has mean I₁A and variance I₂A up to O(1), A = φ(0)α√m, where I₁ and I₂ are the integrals of the
+term and its square over the band (`Step.moments`). Source: docs/theory.md, "The quantile to second order".
 """
 
 from __future__ import annotations

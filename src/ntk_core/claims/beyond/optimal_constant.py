@@ -55,7 +55,9 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
                 share / factor,
             )
         )
-    over, counts = archived_exceedances(results, "linearization_error", "bernstein") if factor == 1.0 else (0, ())
+    over, counts = (
+        archived_exceedances(results, "linearization_error", "bernstein") if factor == 1.0 else (0, ())
+    )
     agrees = not over and all(CLOSE <= share <= 1.0 + TIE for share in shares)
     return Judgement(judge_agreement(PROVED, agrees), (*evidence, *_ratios(factor), *counts))
 
@@ -63,7 +65,9 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
 def _largest_share(quantity: str) -> tuple[float, str]:
     """The largest exact quantile over the bound, and where."""
     m, alpha, delta = (axis.ravel() for axis in np.meshgrid(*GRID, indexing="ij"))
-    exact, limit = (bound(name, quantity, m.astype(int), alpha, delta, 1.0) for name in ("exact", "bernstein"))
+    exact, limit = (
+        bound(name, quantity, m.astype(int), alpha, delta, 1.0) for name in ("exact", "bernstein")
+    )
     worst = int(np.argmax(exact / limit))
     at = rf"$m={width(int(m[worst]))}$, $\alpha={alpha[worst]:g}$, $\delta={power_of_ten(delta[worst])}$"
     return float(exact[worst] / limit[worst]), at

@@ -23,8 +23,8 @@ from ..results import Results
 STATEMENT = Statement(
     title="The quantile to second order",
     statement=(
-        r"The exact $(1-\delta)$-quantile of $\sup_uE$, and that of $\sup_u|\Delta_1|$, is for fixed $\alpha$ "
-        r"and $\delta$ $$\|x\|\left[\frac{\varphi(0)\alpha^2}2\,m^{-1/2}"
+        r"The exact $(1-\delta)$-quantile of $\sup_uE$, and that of $\sup_u|\Delta_1|$, is for fixed "
+        r"$\alpha$ and $\delta$ $$\|x\|\left[\frac{\varphi(0)\alpha^2}2\,m^{-1/2}"
         r"+z_{1-\delta}\sqrt{\frac{\varphi(0)}3}\,\alpha^{3/2}m^{-3/4}+O(m^{-1})\right],$$ "
         r"where $z_{1-\delta}$ is the $(1-\delta)$-quantile of the standard normal law."
     ),
@@ -51,7 +51,8 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     agrees = not missed and all(abs(value - 1.0) < TOLERANCE for *_, value in constants)
     evidence = [
         Number(
-            r"exact quantile less its first order, over $z_{1-\delta}\sqrt{\varphi(0)/3}\,\alpha^{3/2}m^{-3/4}$, "
+            r"exact quantile less its first order, over "
+            r"$z_{1-\delta}\sqrt{\varphi(0)/3}\,\alpha^{3/2}m^{-3/4}$, "
             rf"extrapolated from $m=2^{{36}}$ and $2^{{40}}$: ${QUANTITIES[quantity].symbol}$, "
             rf"$\alpha=2$, $\delta={delta:g}$",
             value,
@@ -97,12 +98,13 @@ def _outside() -> tuple[int, int]:
 def _error(power: int) -> Number:
     """m times what is left of the exact quantile, beside the next order, which is argued and not proved."""
     m, delta = 2**power, 0.01
+    term = (ndtri(1.0 - delta) ** 2 - 1.0) / 8.0
     left = exact("linearization_error", m, 1.0, delta, 1.0) - second_order_quantile(
         "linearization_error", m, 1.0, delta, 1.0
     )
     return Number(
-        rf"$m$ times the error at $m=2^{{{power}}}$, $\alpha=1$, $\delta=0.01$; the next order of a Cornish–Fisher "
-        rf"expansion, $(z_{{1-\delta}}^2-1)/8$, is {(ndtri(1.0 - delta) ** 2 - 1.0) / 8.0:.4f}",
+        rf"$m$ times the error at $m=2^{{{power}}}$, $\alpha=1$, $\delta=0.01$; the next order of a "
+        rf"Cornish–Fisher expansion, $(z_{{1-\delta}}^2-1)/8$, is {term:.4f}",
         float(m * left),
     )
 
@@ -116,7 +118,8 @@ def _simulated() -> tuple[Number, ...]:
     lower, upper = proportion_interval(over, RUNS)
     return (
         Number(
-            rf"share of {RUNS:,} simulated runs above the formula at $m=2^{{20}}$, $\alpha=1$, $z_{{1-\delta}}=1$",
+            rf"share of {RUNS:,} simulated runs above the formula at $m=2^{{20}}$, $\alpha=1$, "
+            r"$z_{1-\delta}=1$",
             over / RUNS,
             lower,
             upper,

@@ -62,9 +62,9 @@ STATEMENTS: dict[str, Statement] = {
             r"+\frac{\alpha\log(1/\delta)}3\,m^{-1}\right].$$ "
             r"The first term has the best possible constant: for $m\to\infty$ the supremum of $\sqrt m\,E$ "
             r"tends to $\frac{\alpha^2\|x\|}{2\sqrt{2\pi}}$ at every $\delta$, so no bound with a smaller "
-            r"one holds. The chance to fail, $\delta$, enters only in the other two terms, which fall faster. "
-            r"Each neuron near its kink is charged with what it adds on average, by Bernstein's inequality, "
-            r"and not with the whole radius. Over all $m,\alpha,\delta,\|x\|$ the printed bound "
+            r"one holds. The chance to fail, $\delta$, enters only in the other two terms, which fall "
+            r"faster. Each neuron near its kink is charged with what it adds on average, by Bernstein's "
+            r"inequality, and not with the whole radius. Over all $m,\alpha,\delta,\|x\|$ the printed bound "
             r"is at least 4.47 times the exact $(1-\delta)$-quantile of the supremum, and comes as close to "
             "that as one likes."
         ),

@@ -43,7 +43,9 @@ def quantile_interval(
     """
     record, n, radius = QUANTITIES[quantity], m // 2, alpha / math.sqrt(m)
     step = _step(record)
-    first, second, third = (band_integral(lambda s, k=k: step(s) ** k, radius) for k in (1, 2, 3))
+    first = band_integral(step, radius)
+    second = band_integral(lambda s: step(s) ** 2, radius)
+    third = band_integral(lambda s: step(s) ** 3, radius)
     deviation = math.sqrt(n * (second - first**2))
     # |X - EX| ≤ max(X, EX), so its third moment is at most E X³ + (E X)³.
     error = BERRY_ESSEEN * n * (third + first**3) / deviation**3

@@ -140,13 +140,13 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
         x_norm=norm, delta=sorted({table["delta"].values.min(), table["delta"].values.max()})
     )
     ranges = {}
-    for name in ("printed", "bernstein"):
+    for name, count in (("printed", 2), ("bernstein", 3)):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
         ratio = ratio[np.isfinite(ratio)]
         if not ratio.size:
             return ""
-        ranges[name] = f"{digits(ratio.min())} to {digits(ratio.max())}"
+        ranges[name] = f"{digits(ratio.min(), count)} to {digits(ratio.max(), count)}"
     return (
         rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; the "
         f"corrected theorem is {ranges['bernstein']} times"

@@ -24,9 +24,11 @@ STATEMENT = Statement(
     statement=(
         r"Fix $\alpha_0>0$. With probability at least $1-\delta$, for all $\alpha>0$ at once and uniformly "
         r"over each ball, with $b$ the bound of N1 on $E$ at $\alpha_0$ and level $\delta/2$, "
-        r"$$E\le\frac\alpha{\alpha_0}\,b\ \ (\alpha\le\alpha_0),\qquad E\le b+(1+\eta)\,\frac{\varphi(0)\|x\|}"
-        r"{2\sqrt m}\,\big(\alpha^2-\alpha_0^2\big)\ \ (\alpha>\alpha_0),$$ where $\eta=\sqrt{2\log(2/\delta)/K}"
-        r"+\log(2/\delta)/(3K)$ and $K$ is the expected number of pairs in the band of $\alpha_0$. So it "
+        r"$$E\le\frac\alpha{\alpha_0}\,b\ \ (\alpha\le\alpha_0),\qquad "
+        r"E\le b+(1+\eta)\,\frac{\varphi(0)\|x\|}{2\sqrt m}"
+        r"\,\big(\alpha^2-\alpha_0^2\big)\ \ (\alpha>\alpha_0),$$ "
+        r"where $\eta=\sqrt{2\log(2/\delta)/K}+\log(2/\delta)/(3K)$ and $K$ is the expected number of pairs "
+        r"in the band of $\alpha_0$. So it "
         r"holds at a radius $\hat\alpha$ that depends on $w(0)$, and from $\alpha_0$ on with the optimal "
         r"constant."
     ),

@@ -74,3 +74,12 @@ def test_they_are_above_the_exact_quantile_and_tend_to_it_from_the_reference_on(
         assert wide == pytest.approx(alpha**2 / (2 * math.sqrt(2 * math.pi)), rel=1e-6)
     small = error_at_all_radii(2.0**120, 1e-3, 0.01, 1.0, reference=2.0**-30) * 2.0**60
     assert small == pytest.approx(1e-6 / (2 * math.sqrt(2 * math.pi)), rel=1e-3)
+
+
+def test_the_costs_of_the_theory_page():
+    for power, over_one_radius, below_sharp in ((12, 1.04, 3.9), (20, 1.01, 6.2)):
+        place = (2**power, 1.0, 0.01, 1.0)
+        limit = error_at_all_radii(*place)
+        one, sharp = (bounds.bound(n, "linearization_error", *place) for n in ("bernstein", "sharp"))
+        assert limit / one == pytest.approx(over_one_radius, abs=0.006)
+        assert sharp / limit == pytest.approx(below_sharp, abs=0.06)

@@ -153,7 +153,7 @@ def check_ladder(text, table, rates):
     stated = [number(value) for value in re.findall(r"(\S+) to (\S+) times", text) for value in value]
     error = table.sel(quantity="linearization_error", alpha=1.0, x_norm=1.0).isel(delta=[0, -1])
     expected = []
-    for name in ("printed", "binomial"):
+    for name in ("printed", "bernstein"):
         ratio = error[f"bound_{name}"] / error["bound_exact"]
         expected += [float(ratio.min()), float(ratio.max())]
     assert np.allclose(stated, expected, rtol=0.05)

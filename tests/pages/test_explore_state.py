@@ -137,7 +137,15 @@ def test_charts_are_saved_as_csv_and_svg(visit, given):
 def test_lines_are_named_at_their_ends_and_say_their_values_under_the_pointer(visit):
     tab = visit(viewport={"width": 1200, "height": 900})
     texts = tab.locator("#widths .mark-text.role-mark text").all_text_contents()
-    assert texts == ["printed", "sharp", "binomial", "exact = supremum", "slope −1/2", "slope −3/4"]
+    assert texts == [
+        "printed",
+        "sharp",
+        "binomial",
+        "Bernstein",
+        "exact = supremum",
+        "slope −1/2",
+        "slope −3/4",
+    ]
     slopes = tab.locator("#widths .mark-line path").evaluate_all(
         """lines => lines.map(line => line.getAttribute("d").match(/-?[\\d.]+/g).map(Number))
             .filter(points => points.length === 4).map(([x, y, end, low]) => (low - y) / (end - x))"""

@@ -144,7 +144,7 @@ def exact(
 ) -> None:
     """Exact quantiles and bounds; needs no archive and no run.
 
-    Every quantity, and the four bounds above it; `nan` where no exact law is known.
+    Every quantity, and the five bounds above it; `nan` where no exact law is known.
 
     \b
     Examples:

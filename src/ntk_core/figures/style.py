@@ -57,6 +57,7 @@ BOUND_STYLES: dict[str, dict[str, Any]] = {
     "printed": {"color": INK, "linestyle": "-", "label": "bound as printed"},
     "sharp": {"color": INK, "linestyle": (0, (5, 2)), "label": "sharp bound"},
     "binomial": {"color": INK, "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
+    "bernstein": {"color": INK, "linestyle": (0, (4, 1.5, 1, 1.5, 1, 1.5)), "label": "Bernstein's bound"},
 }
 
 

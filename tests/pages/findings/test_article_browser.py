@@ -221,7 +221,7 @@ def test_without_javascript_all_is_there_and_no_dead_controls(visit, claims):
     assert tab.locator("button:visible, input:visible").count() == 0
     tab.locator(".claim summary").first.click()
     assert tab.locator("article:visible").count() == 1
-    assert tab.locator("#ladder [data-rung]:visible").count() == 4
+    assert tab.locator("#ladder [data-rung]:visible").count() == 5
 
 
 @in_browser

@@ -32,7 +32,7 @@ const calculator = (() => {
   const trouble = document.getElementById("exact-error");
   const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
   const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
-  const COLUMNS = ["exact_quantile", "printed", "sharp", "binomial", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
+  const COLUMNS = ["exact_quantile", "printed", "sharp", "binomial", "bernstein", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
 
   // The number of a field, or what is wrong with it.
   const parse = (name) => {

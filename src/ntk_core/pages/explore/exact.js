@@ -553,9 +553,9 @@ const exactLaws = (() => {
   // What each quantity is, as in quantities.py: whether it counts neurons, the term of a pair in which one neuron
   // crosses by the full radius, the quantity whose supremum over the ball is its own, and the printed factor.
   const QUANTITIES = {
-    linearization_error: { step: (s) => 1 - s, supremum: "linearization_error", printed: (alpha, x) => alpha * (1 + x) },
+    linearization_error: { step: (s) => 1 - s, moments: [1 / 2, 1 / 3], supremum: "linearization_error", printed: (alpha, x) => alpha * (1 + x) },
     sign_change_fraction: { fraction: true, step: () => 1, supremum: "band_fraction", printed: () => 1 },
-    delta1: { step: (s) => s, supremum: "delta1", printed: (alpha) => alpha },
+    delta1: { step: (s) => s, moments: [1 / 2, 1 / 3], supremum: "delta1", printed: (alpha) => alpha },
     delta2: { step: () => 1, supremum: "delta2", printed: (alpha, x) => alpha * x },
     band_fraction: { fraction: true, supremum: "band_fraction", printed: () => 1 },
   };
@@ -629,13 +629,16 @@ const exactLaws = (() => {
 
   // The ladder of bounds at level 1 - δ, uniform over the ball, as in theory/bounds.py; null where not computed.
   const boundsOf = (quantity, m, alpha, delta, x) => {
-    const { fraction, printed, supremum } = QUANTITIES[quantity];
+    const { fraction, printed, supremum, moments: [first, second] = [1, 1] } = QUANTITIES[quantity];
     const level = Math.sqrt(-Math.log(delta)), factor = fraction ? 1 : 0.5 * alpha * x;
     const exact = quantileOf("adversarial", supremum, m, 1, alpha, delta);
+    const expected = PHI0 * alpha * Math.sqrt(m); // pairs in the band
+    const pairs = first * expected + Math.sqrt(2 * second * expected) * level + level ** 2 / 3;
     return {
       printed: (printed(alpha, x) * (alpha * x + level)) / Math.sqrt(m),
       sharp: (factor * (Math.sqrt(2 / Math.PI) * alpha + level)) / Math.sqrt(m),
       binomial: factor * quantileOf("adversarial", "band_fraction", m, 1, alpha, delta),
+      bernstein: (factor * 2 * pairs) / m,
       exact: exact && exact * (fraction ? 1 : x),
     };
   };

@@ -137,7 +137,7 @@
     }
     return placed;
   };
-  const NAMES = { printed: "printed", sharp: "sharp", binomial: "binomial", exact: "supremum", exact_quantile: "exact" };
+  const NAMES = { printed: "printed", sharp: "sharp", binomial: "binomial", bernstein: "Bernstein", exact: "supremum", exact_quantile: "exact" };
 
   const draw = (here, all) => {
     const { laws, exact_quantile: violet } = page.colours;

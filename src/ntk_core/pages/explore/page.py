@@ -27,6 +27,7 @@ LINES = {
     "printed": "bound as printed",
     "sharp": "sharp bound",
     "binomial": "binomial bound",
+    "bernstein": "Bernstein’s bound",
     "exact": "exact supremum over the ball",
     "exact_quantile": "exact quantile",
     "quantile": "measured quantile",

@@ -105,21 +105,22 @@ const drawing = (page) => {
       ? { at, value, colour: own, text: wide ? `slope ${name}` : name } : { at, value, colour: ink(), text: wide ? NAMES[name] ?? "" : "" }));
     const names = endNames(right.filter(({ text }) => text), Math.min(...every), Math.max(...every));
     return show(
-      place, { lines, points, names: names.length ? names : right.slice(0, 1), chosen: [{ at: values[chosen], colour: ink() }] },
+      place, { lines, points, names: names.length ? names : [{ ...lines[0], text: "" }], chosen: [{ at: values[chosen], colour: ink() }] },
       { ticks: values, levels: levels(every) },
     );
   };
 
   // What the lines look like, as a list.
+  const entry = at("key-entry").content.firstElementChild;
   const element = (tag, attributes) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    const made = document.createElementNS(entry.firstElementChild.namespaceURI, tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
   };
   const mark = (label, ...parts) => {
-    const item = document.createElement("li"), picture = element("svg", { width: 34, height: 12, "aria-hidden": "true" });
-    picture.append(...parts);
-    item.append(picture, ` ${label}`);
+    const item = entry.cloneNode(true);
+    item.firstElementChild.append(...parts);
+    item.append(label);
     return item;
   };
   const key = ({ lines, bars, law, decays }) => {

@@ -104,8 +104,11 @@ const drawing = (page) => {
     const right = lines.filter((point) => point.at >= last).map(({ name, at, value, colour: own }) => (name in SLOPES
       ? { at, value, colour: own, text: wide ? `slope ${name}` : name } : { at, value, colour: ink(), text: wide ? NAMES[name] ?? "" : "" }));
     const names = endNames(right.filter(({ text }) => text), Math.min(...every), Math.max(...every));
+    // Vega warns of an axis without values: where there are none, one that is not seen.
+    const unseen = { ...lines[0], lower: lines[0].value, upper: lines[0].value, text: "", size: 0, colour: "transparent", fill: "transparent" };
+    const some = (rows) => (rows.length ? rows : [unseen]);
     return show(
-      place, { lines, points, names: names.length ? names : [{ ...lines[0], text: "" }], chosen: [{ at: values[chosen], colour: ink() }] },
+      place, { lines, points: some(points), names: some(names), chosen: [{ at: values[chosen], colour: ink() }] },
       { ticks: values, levels: levels(every) },
     );
   };

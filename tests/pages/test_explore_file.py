@@ -139,7 +139,9 @@ def test_every_number_of_a_grid_is_that_of_the_datasets(given):
 def test_every_number_of_a_trained_experiment_is_that_of_the_datasets(learned):
     for table, rates in learned:
         data = trained_data(table, rates)
-        assert data["axes"] == {name: table[name].values.tolist() for name in ("m", "steps", "delta", "x_norm")}
+        assert data["axes"] == {
+            name: table[name].values.tolist() for name in ("m", "steps", "delta", "x_norm")
+        }
         same(data["runs"], table["runs"])
         by_name = {quantity["name"]: quantity for quantity in data["quantities"]}
         assert list(by_name) == [*QUANTITIES, "alpha_hat", "twin_distance", "loss", "flipped"]
@@ -149,7 +151,11 @@ def test_every_number_of_a_trained_experiment_is_that_of_the_datasets(learned):
             lines = {line["name"]: line for line in by_name[name]["lines"]}
             cell, rate = table.sel(quantity=name), rates.sel(quantity=name, statistic="rms")
             noise = np.nan_to_num((NOISE * of.unit(table["m"], alpha)).max().item())
-            variables = {"held_out_quantile": "quantile", "held_out_rms": "rms", "training_rms": "training_rms"}
+            variables = {
+                "held_out_quantile": "quantile",
+                "held_out_rms": "rms",
+                "training_rms": "training_rms",
+            }
             for line, variable in variables.items():
                 for end in ("value", "lower", "upper"):
                     same(lines[line][end], cell[variable + f"_{end}" * (end != "value")], noise)
@@ -212,7 +218,8 @@ def test_runs_are_read_once_and_a_cell_at_a_time(archived, monkeypatch):
 def test_the_same_input_gives_the_same_bytes(page, archived, checked, learned, tmp_path):
     code = (
         "import sys, pickle; from pathlib import Path; from ntk_core.pages.explore.page import render\n"
-        "Path(sys.argv[2]).write_text(render(*pickle.loads(Path(sys.argv[1]).read_bytes())), encoding='utf-8')"
+        "page = render(*pickle.loads(Path(sys.argv[1]).read_bytes()))\n"
+        "Path(sys.argv[2]).write_text(page, encoding='utf-8')"
     )
     with workers(ExecutionModel(), 1) as client:
         again = [loaded(folder, of, client) for folder, of in ((checked, DENSE), (archived, EXPERIMENT))]
@@ -268,11 +275,16 @@ def test_the_wheel_holds_the_page(tmp_path):
     assert {f"ntk_core/pages/explore/{part}" for part in parts} <= set(names)
 
 
-def test_only_a_config_with_grids_has_the_page(snakemake, small):
-    assert snakemake(small, "--dry-run").jobs()["explore"] == 1
+def test_a_config_without_grids_has_the_page(snakemake):
     lazy = snakemake(ROOT / "config/examples/lazy.yaml", "--dry-run")
     assert lazy.code == 0, lazy.output
-    assert "explore" not in lazy.jobs()
+    assert lazy.jobs()["explore"] == 1
+
+
+def test_a_page_of_trained_experiments_alone_opens_with_the_first(learned):
+    data = json.loads(render([], learned).split('id="data">')[1].split("</script>")[0])
+    assert data["first"] == 0
+    assert [one["name"] for one in data["experiments"]] == ["usual", "diverged"]
 
 
 @in_browser

@@ -87,7 +87,9 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
 
 @in_browser
 @pytest.mark.parametrize("width", [320, 400, 1200])
-@pytest.mark.parametrize(("experiment", "charts"), [("1", ["beside", "close", "widths"]), ("2", ["widths", "times"])])
+@pytest.mark.parametrize(
+    ("experiment", "charts"), [("1", ["beside", "close", "widths"]), ("2", ["widths", "times"])]
+)
 def test_no_page_is_wider_than_the_screen(visit, width, experiment, charts):
     tab = visit(viewport={"width": 1200, "height": 800})
     tab.select_option("#experiment", experiment)

@@ -79,7 +79,9 @@ def agrees(tab, dataset, rates, folder):
     same(shown[LINES["exact_quantile"]]["Value"], scale * float(cell["exact_quantile"]), noise)
     same(shown[LINES["quantile"]]["Value"], scale * float(cell["quantile"]), noise)
     ends = tuple(scale * float(cell[f"quantile_{end}"]) for end in ("lower", "upper"))
-    assert limits(shown[LINES["quantile"]]["99 % interval"]) == pytest.approx(ends, rel=6e-7, abs=1.01 * noise)
+    assert limits(shown[LINES["quantile"]]["99 % interval"]) == pytest.approx(
+        ends, rel=6e-7, abs=1.01 * noise
+    )
     place = {name: at[name] for name in ("perturbation", "d", "alpha")}
     rate = rates.sel(quantity=quantity, statistic=repr(float(cell["delta"]))).isel(place)
     slopes_agree(shown[LINES["quantile"]].get("Slope against m"), rate)
@@ -206,7 +208,9 @@ def training_agrees(tab, dataset, rates):
     assert f"steps = {int(here['steps'])}" in told
     assert f"; {runs} run{'s' if runs != 1 else ''}: " in told
     if name in QUANTITIES:
-        assert list(shown) == [LINES[line] for line in (*BOUNDS, "held_out_quantile", "training_rms", "held_out_rms")]
+        assert list(shown) == [
+            LINES[line] for line in (*BOUNDS, "held_out_quantile", "training_rms", "held_out_rms")
+        ]
         level, x = at["delta"], at["x_norm"]
         cell = here.sel(quantity=name).isel(delta=level)
         scale = float(QUANTITIES[name].at_norm(dataset["x_norm"].values[x]))

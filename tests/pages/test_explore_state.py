@@ -149,7 +149,9 @@ def test_a_state_of_a_trained_experiment_has_an_address_and_files_of_its_charts(
     dataset, _ = learned[0]
     tab = visit()
     calculated = {name: value for name, value in address(tab).items() if name.startswith("exact_")}
-    tab.evaluate("fragment => { location.hash = fragment; }", "&".join(f"{k}={v}" for k, v in TRAINED.items()))
+    tab.evaluate(
+        "fragment => { location.hash = fragment; }", "&".join(f"{k}={v}" for k, v in TRAINED.items())
+    )
     tab.wait_for_function("!document.getElementById('steps').closest('.choose').hidden")
     drawn(tab)
     told = tab.inner_text("#told").replace("\u00a0", " ")
@@ -233,7 +235,8 @@ def test_text_of_charts_is_readable_on_light_and_on_dark(visit, scheme, experime
                 .reduce((total, c, i) => total + c * [0.2126, 0.7152, 0.0722][i], 0);
             const ground = light(getComputedStyle(document.querySelector(".card")).backgroundColor);
             const texts = document.querySelectorAll(
-                "#charts svg .role-axis-label text, #charts svg .mark-text.role-mark text, .card h3, .card li, .card button, .card figcaption");
+                "#charts svg .role-axis-label text, #charts svg .mark-text.role-mark text,"
+                + " .card h3, .card li, .card button, .card figcaption");
             return [...texts].map((text) => {
                 const style = getComputedStyle(text);
                 const ink = light(text.closest("svg") ? style.fill : style.color);

@@ -46,7 +46,15 @@ COLOURS = {
 }
 """Colours of the lines, `law` for that of the law; all others are drawn in ink."""
 
-FILLED = ("quantile", "alpha_hat", "held_out_quantile", "held_out_rms", "twin_distance", "test_loss", "flipped_fraction")
+FILLED = (
+    "quantile",
+    "alpha_hat",
+    "held_out_quantile",
+    "held_out_rms",
+    "twin_distance",
+    "test_loss",
+    "flipped_fraction",
+)
 OPEN = ("training_rms", "twin_training_distance", "training_loss", "flipped_neurons")
 """Lines through points. Open points are larger, so that a filled one is seen within."""
 
@@ -55,7 +63,7 @@ WIDTHS = {"exact_quantile": 5.5, "twin_training_loss": 4.5, "twin_test_loss": 4.
 
 
 def styles(lines: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """How each line is drawn, by name: colour (`ink`, `law` or hex), dashes, width, and its points if it has any."""
+    """How each line is drawn, by name: colour (`ink`, `law` or hex), dashes, width, points."""
     return {
         name: {
             "colour": COLOURS.get(name, "ink"),
@@ -106,7 +114,7 @@ def charts(lines: Iterable[str]) -> dict[str, dict[str, Any]]:
     They name their data `bars`, `rules`, and so on.
 
     `beside`: the runs on an axis that starts at 0 and holds every bound. `close`: the runs by themselves.
-    `widths`: the lines against m, beside lines of slope -1/2 and -3/4. `times`: the lines against the steps of
+    `widths`: the lines against m, beside lines of slope -1/2 and -3/4. `times`: the lines against steps of
     training. `tip` is what a mark says under the pointer.
     """
     style = _line_style(styles(lines))
@@ -175,7 +183,8 @@ def _against(title: str, scale: alt.Scale, style: dict[str, Any]) -> dict[str, A
     target = lines.mark_point(size=160, opacity=0, filled=True, aria=False).encode(x=x, y=y, tooltip=tip)
     measured = points.mark_point(shape="circle", strokeWidth=1.8, opacity=1, aria=False).encode(
         x=x, y=y, tooltip=tip,
-        fill=alt.Fill("fill:N", scale=None), stroke=alt.Stroke("colour:N", scale=None), size=alt.Size("size:Q", scale=None),
+        fill=alt.Fill("fill:N", scale=None), stroke=alt.Stroke("colour:N", scale=None),
+        size=alt.Size("size:Q", scale=None),
     )  # fmt: skip
     chart = alt.layer(
         chosen.encode(x=x, color=colour),

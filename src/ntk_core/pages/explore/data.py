@@ -1,7 +1,7 @@
 """What the page shows of an experiment, drawn or trained, as plain lists for JSON.
 
-Both kinds are axes, and quantities with lines; a line is a number along some of the axes, with what belongs to
-it. All that tells the two apart is which lines they have.
+Both kinds are axes, and quantities with lines; a line is a number along some of the axes, with what belongs
+to it. All that tells the two apart is which lines they have.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def trained_data(table: xr.Dataset, rates: xr.Dataset) -> dict[str, Any]:
     """A trained experiment from its quantiles and rates."""
     quantities = [
         _quantity(
-            name, "held_out_quantile", _trained_lines(table.sel(quantity=name), rates.sel(quantity=name), name)
+            name,
+            "held_out_quantile",
+            _trained_lines(table.sel(quantity=name), rates.sel(quantity=name), name),
         )
         for name in QUANTITIES
     ]
@@ -168,7 +170,7 @@ def _trained_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line
 
 
 def _bounds(table: xr.Dataset, scale: Sequence[float]) -> list[Line]:
-    """The bounds, with the runs over each that was compared with them; at ‖x‖ = 1 those that grow like the runs."""
+    """The bounds, at ‖x‖ = 1 where they grow like the runs, with the runs over those that were compared."""
     counted = "uniform_bound" if "uniform_bound" in table["exceedances"].dims else "bound"
     lines = []
     for name in BOUNDS:

@@ -56,14 +56,17 @@ Trained = tuple["xr.Dataset", "xr.Dataset"]
 def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
     """The page, the same bytes for the same input.
 
-    Both are quantiles and rates of experiments, at least one in all; those of grids come with the histograms of
-    their runs by quantity and cell. The page opens with the first one of the band sampler.
+    Both are quantiles and rates of experiments, at least one in all; those of grids come with the histograms
+    of their runs by quantity and cell. The page opens with the first one of the band sampler.
     """
     data = [drawn_data(*given) for given in drawn] + [trained_data(*given) for given in trained]
     laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})
     runtime = _runtime()
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
-    scripts = [runtime, *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "drawing", "page"))]
+    scripts = [
+        runtime,
+        *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "drawing", "page")),
+    ]
     first = next((i for i, experiment in enumerate(data) if experiment.get("sampler") == "band"), 0)
     content: dict[str, Any] = {
         "experiments": data,

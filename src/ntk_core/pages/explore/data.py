@@ -158,8 +158,8 @@ def _trained_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line
     rms = rates.sel(statistic="rms")
 
     def line(of: str, variable: str, slope: Any = None) -> Line:
-        ends = (_above(table[f"{variable}{end}"], floor) for end in ("", "_lower", "_upper"))
-        return Line(of, *ends, slope, scale=scale)
+        value, lower, upper = (_above(table[f"{variable}{end}"], floor) for end in ("", "_lower", "_upper"))
+        return Line(of, value, lower, upper, slope, scale=scale)
 
     return [
         *_bounds(table, scale),

@@ -39,7 +39,7 @@ def summarise(
         "figures/": "the figures (SVG, PDF, PNG)",
         "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim",
-        "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",
+        "explore.html": "runs, quantiles, bounds and slopes, cell by cell",
         "report.html": "the report",
         "manifest.json": f"checksums, for: ntk-core verify {folder}",
     }

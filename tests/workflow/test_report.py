@@ -113,6 +113,7 @@ def test_summary_says_what_was_found_and_where(default_run):
     assert f"ntk-core verify {default_run.run.directory}/results\n" in default_run.run.output
     assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.50", summary)
     assert "0 of 995,328 runs exceed Theorem 1 as printed" in " ".join(shown.split())
+    assert "false as printed: Lemma 4 (first bound) for large inputs, Lemma 4" in " ".join(shown.split())
     assert "results/report.html" in summary
     assert "lazy: digit 3 against digit 8, squared loss, trained" in summary
     phases = re.findall(r"(?m)^\[(\w+)\].* done after \d+:\d\d$", default_run.run.output)

@@ -100,7 +100,7 @@ STATEMENTS: dict[str, Statement] = {
         proof="Setting",
     ),
     "L4.Δ1": Statement(
-        title="Lemma 4, first bound",
+        title="Lemma 4 (first bound)",
         statement=(
             r"With probability at least $1-\delta$: "
             r"$|\Delta_1|\le\frac{\alpha}{\sqrt m}\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big]$."
@@ -116,7 +116,7 @@ STATEMENTS: dict[str, Statement] = {
         figures=("failure",),
     ),
     "L4.Δ2": Statement(
-        title="Lemma 4, second bound",
+        title="Lemma 4 (second bound)",
         statement=(
             r"With probability at least $1-\delta$: "
             r"$|\Delta_2|\le\frac{\alpha\|x\|}{\sqrt m}\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big]$."

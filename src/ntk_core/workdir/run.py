@@ -56,6 +56,11 @@ def check_start(files: Sequence[str | Path]) -> None:
     """
     if not os.access(".", os.W_OK):
         raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
+    check_config_files(files)
+
+
+def check_config_files(files: Sequence[str | Path]) -> None:
+    """Refuse config files that cannot be read, or that YAML reads otherwise than they look: `RunError`."""
     with _as_run_error("The config cannot be run"):
         for file in files:
             read_config_file(Path(file))

@@ -38,11 +38,12 @@ rule findings:
         "../scripts/findings.py"
 
 
-# The page on which a reader chooses a cell: its runs, quantiles and bounds. Only grids have cells.
+# The page on which a reader chooses a cell: its runs, quantiles and bounds. Only grids have cells, and only those in
+# the ball of Theorem 1 have bounds.
 rule explore:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.drawn),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
+        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.bounded),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.bounded),
     output:
         RUN.explore,
     log:
@@ -52,10 +53,10 @@ rule explore:
     threads: EXECUTION.threads
     resources:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, PLAN.config.drawn, threads, attempt
+            PLAN, PLAN.config.bounded, threads, attempt
         ).mem_mb,
         runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, PLAN.config.drawn, threads, attempt
+            PLAN, PLAN.config.bounded, threads, attempt
         ).runtime,
     params:
         library=LIBRARY,

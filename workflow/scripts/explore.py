@@ -19,7 +19,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     from ntk_core.pages.explore.page import render  # here, because workers do without it
 
     config = parse_config(snakemake.config)
-    given = zip(config.drawn, snakemake.input.runs, snakemake.input.quantiles, strict=True)
+    given = zip(config.bounded, snakemake.input.runs, snakemake.input.quantiles, strict=True)
     with workers(config.execution, snakemake.threads) as executors:
         experiments = [
             (xr.load_dataset(table), histograms(runs, config.drawn_experiment(name), executors))

@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-Verdict = Literal["true", "true, loose", "false", "undecided"]
+Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported", "conjectured"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-TRUE, LOOSE, FALSE, UNDECIDED = VERDICTS
+TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED, CONJECTURED = VERDICTS
+"""The first four are on statements of the notes, the last three and `FALSE` on statements of this project."""
+
+THIS_PROJECT = "this project"
+"""The `source` of a statement that is not in the notes."""
 
 SLACK = 0.9
 """A bound that still holds with its right-hand side times this is loose."""
@@ -21,11 +25,11 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement as the lecture notes print it. Texts are Markdown with $math$.
+    """A statement of the lecture notes, as printed, or of this project. Texts are Markdown with $math$.
 
-    `source` is its place in the notes, which docs/notes.md restates under the statement's id, `corrected` a
-    statement that is true or sharper, `proof` the heading of docs/theory.md with the proof, `figures` the
-    figures that show it.
+    `source` is its place in the notes, which docs/notes.md restates under the statement's id, or
+    `THIS_PROJECT`, `corrected` a statement that is true or sharper, `proof` the heading of docs/theory.md
+    with the proof or the evidence, `figures` the figures that show it.
     """
 
     title: str
@@ -86,6 +90,11 @@ class Claim:
         return cls(id=name, **vars(statement), **vars(judgement), command=f"python -m ntk_core.claims {name}")
 
     @property
+    def own(self) -> bool:
+        """Whether it is a statement of this project, and not of the notes."""
+        return self.source == THIS_PROJECT
+
+    @property
     def key(self) -> Number:
         """The number to show first: the first of the counterexample, else of the evidence."""
         return (*(self.counterexample.evidence if self.counterexample else ()), *self.evidence)[0]
@@ -98,6 +107,11 @@ def judge_factor(needed: float) -> Verdict:
     if needed > 1.0 + TIE:
         return FALSE
     return TRUE if needed >= SLACK else LOOSE
+
+
+def judge_agreement(standing: Verdict, agrees: bool) -> Verdict:
+    """The verdict on a statement of this project: what it stands on, unless a number contradicts it."""
+    return standing if agrees else FALSE
 
 
 def judge_exceptions(exceptions: int) -> Verdict:

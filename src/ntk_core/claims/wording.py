@@ -28,7 +28,7 @@ def as_text(judged: Claim) -> str:
     lines = [
         f"{judged.id}  {judged.title}: {judged.verdict.upper()}",
         f"  {judged.statement}",
-        f"  Source: {judged.source} (docs/notes.md, {judged.id})",
+        f"  Source: {judged.source} ({_place(judged)})",
         "",
     ]
     lines += [_number(number) for number in judged.evidence]
@@ -39,6 +39,11 @@ def as_text(judged: Claim) -> str:
     if judged.corrected:
         lines += ["", f"  Instead, or sharper: {judged.corrected}"]
     return "\n".join(printable(plain_text(line)) for line in lines)
+
+
+def _place(judged: Claim) -> str:
+    """The page that has the statement, and the name of its heading."""
+    return f"docs/theory.md, {judged.proof}" if judged.own else f"docs/notes.md, {judged.id}"
 
 
 def _number(number: Number) -> str:

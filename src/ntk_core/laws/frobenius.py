@@ -44,7 +44,7 @@ frobenius = DisplacementLaw(
     weights=weights,
     band=band_sums,
     pair_cost=lambda d: 5.0,
-    run_cost=8e4,
+    run_cost=2e5,
     rate=lambda quantity, alpha: (
         norm_ball.exponent(FROBENIUS, quantity),
         float(norm_ball.limit(FROBENIUS, alpha, quantity)),

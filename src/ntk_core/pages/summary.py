@@ -15,6 +15,7 @@ from ..claims.headlines.words import NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import MIN_RUNS, why_no_interval
+from ..laws import ball_norm
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
 
@@ -30,7 +31,15 @@ def summarise(
     `folder`, which is of a run or of a reanalysis. Between them stand the numbers.
     """
     experiments, trainings = list(experiments), list(trainings)
-    shown = [line for pair in experiments for line in _findings(("rate",), *pair, f"{_over(pair[0])}.")]
+    shown = [
+        line
+        for pair in experiments
+        for line in (
+            _findings(("rate",), *pair, f"{_over(pair[0])}.")
+            if _in_theorem_ball(pair[0])
+            else _findings(("norms",), *pair)
+        )
+    ]
     shown += [line for pair in trainings for line in _findings(TRAINED, *pair)]
     grids = [_experiment(table, rates) for table, rates in experiments]
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
@@ -55,7 +64,7 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
     lines = [f"{name}: {runs:,} runs, {sampler}", ""]
     lines += _rates(table, rates)
-    lines += ["", *_bounds(table)]
+    lines += ["", *_bounds(table)] if _in_theorem_ball(table) else []
     lines += _missing_limits(table)
     return "\n".join(lines)
 
@@ -71,6 +80,11 @@ def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last
     name = table.attrs["experiment"]
     text = f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}"
     return wrap(text, 108, subsequent_indent=" " * 2, break_on_hyphens=False)
+
+
+def _in_theorem_ball(table: xr.Dataset) -> bool:
+    """Whether the displacements are in the ball of Theorem 1, whose bounds the table has."""
+    return all(np.isinf(ball_norm(str(law))) for law in table["perturbation"].values)
 
 
 def _over(table: xr.Dataset) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..laws.law import PAIRS, Projection
 from ..network import Array
 from ..quantities import FlipSums, run_quantities
+from ..theory import norm_ball
 from ..theory.gaussian import band_probability
 from .cell import Cell
 from .nearest import Nearest, ball, worst
@@ -99,7 +100,8 @@ class BandBlock:
 
     def nearest(self, norm: float) -> Iterator[Nearest]:
         """The runs one after another, each in chunks of its own."""
-        from .kernels.position import fill_positions, positions
+        from .kernels.flips import fill_positions
+        from .kernels.position import positions
         from .kernels.words import CHUNK
 
         method, (stream, reserve) = positions(self.radius), self._streams()
@@ -124,3 +126,13 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
 def band_pairs(cell: Cell, streams: Streams) -> NDArray[np.int64]:
     """How many pairs of each run of a whole block lie within the cell's reach."""
     return streams.generator("pairs").binomial(cell.m // 2, band_probability(cell.reach), size=cell.block)
+
+
+def suprema(entropy: int, q: float, m: int, alpha: float, runs: int) -> Array:
+    """sup E over the ball (Σ‖u_i‖^q)^{1/q} ≤ α m^{1/q-1/2} at ‖x‖ = 1, of `runs` random networks; q > 1."""
+    radius = norm_ball.reach(q, m, alpha)
+    streams = Streams(entropy, f"ball|q={q.hex()}|m={m}|alpha={alpha.hex()}", 0)
+    pairs = streams.generator("pairs").binomial(m // 2, band_probability(radius), size=runs)
+    block = BandBlock(pairs, runs, radius, 1, streams, m, alpha)
+    gains = np.array([run.flips * run.length - run.total for run in block.nearest(q)])
+    return gains / math.sqrt(m)

@@ -12,6 +12,12 @@ from ..theory.gaussian import band_probability
 BLOCK = {"band": 1024, "dense": 64}
 """Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
 
+WEIGHT_COPIES = 8
+"""Arrays of the size of a network's weights in a dense run that needs them all, those of its law included."""
+
+PAIR_COPIES = 4
+"""Arrays as long as the drawn pairs of a band run whose law needs them all."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -55,6 +61,14 @@ class Cell:
     def key(self) -> str:
         """The name under which the cell's random streams are drawn; exact in α."""
         return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
+
+    def memory(self) -> int:
+        """Bytes of one run that grow with the width; 0 where it is drawn in parts."""
+        if self.sampler == "dense":
+            return 8 * WEIGHT_COPIES * self.m * self.d if self.whole else 0
+        if math.isinf(ball_norm(self.perturbation)):
+            return 0
+        return int(8 * PAIR_COPIES * 0.5 * self.m * band_probability(self.reach))
 
     def cost(self) -> float:
         """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""

@@ -121,9 +121,7 @@ def _nearest_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, A
     The worst displacement follows from them. Those that the run has only counted lie anywhere in the band.
     """
     rng, half, law = streams.generator("replay"), cell.m // 2, cell.law
-    block = BandBlock(
-        band_pairs(cell, streams), place + 1, cell.reach, cell.d, streams, cell.m, cell.alpha
-    )
+    block = BandBlock(band_pairs(cell, streams), place + 1, cell.reach, cell.d, streams, cell.m, cell.alpha)
     *_, run = block.nearest(law.norm)
     edge, counted = max(run.length, run.radius), max(run.pairs - run.sizes.size, 0)
     tails = 2.0 * ndtr(-run.radius), 2.0 * ndtr(-edge)

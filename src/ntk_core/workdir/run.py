@@ -102,7 +102,7 @@ class Run:
         config, kinds = self.plan.config, ("runs", "quantiles", "rates")
         datasets = [self.results / name / f"{kind}.nc" for name in config.experiments for kind in kinds]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
-        pages = [self.claims, self.summary, self.findings, *([self.explore] if config.drawn else [])]
+        pages = [self.claims, self.summary, self.findings, *([self.explore] if config.bounded else [])]
         return [*datasets, *self.figures, *pages]
 
     def session(self, cost: Estimate) -> Session:

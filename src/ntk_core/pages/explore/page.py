@@ -11,7 +11,7 @@ import vl_convert
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from ...laws import LAWS
+from ...laws import LAWS, THEOREM_LAWS
 from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
@@ -68,7 +68,7 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
             names=[experiment["name"] for experiment in data],
             lines=LINES,
-            laws=[name for name, law in LAWS.items() if law.words],
+            laws=[name for name in THEOREM_LAWS if LAWS[name].words],
             dashes=DASHES,
             exact=EXACT,
         )

@@ -88,3 +88,10 @@ def split(values: Array, limit: float, beyond: Array) -> tuple[int, float]:
             beyond[others] = value
             others += 1
     return count, total
+
+
+@kernel
+def fill_positions(method: Positions, stream: Stream, reserve: Stream, out: Array) -> None:
+    """As many positions as `out` has, a multiple of `CHUNK`."""
+    for start in range(0, out.size, CHUNK):
+        draw_positions(method, stream, reserve, out[start : start + CHUNK])

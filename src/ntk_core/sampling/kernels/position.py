@@ -16,7 +16,7 @@ import numpy as np
 
 from ...network import Array
 from .compiling import kernel
-from .words import CHUNK, Stream, chunk, units
+from .words import Stream, chunk, units
 from .ziggurat import Ziggurat, draw, ziggurat
 
 SERIES_RADIUS = 0.5
@@ -71,13 +71,6 @@ def draw_positions(method: Positions, stream: Stream, reserve: Stream, out: Arra
             if count < out.size and abs(normals[i]) < method.radius:
                 out[count] = abs(normals[i]) / method.radius
                 count += 1
-
-
-@kernel
-def fill_positions(method: Positions, stream: Stream, reserve: Stream, out: Array) -> None:
-    """As many positions as `out` has, a multiple of `CHUNK`."""
-    for start in range(0, out.size, CHUNK):
-        draw_positions(method, stream, reserve, out[start : start + CHUNK])
 
 
 @kernel

@@ -28,7 +28,8 @@ BALL_FIGURES = ("norms",)
 AXES: dict[str, tuple[str, ...]] = {
     "rate": ("m",), "collapse": ("m",), "constant": ("alpha", "x_norm"), "delta": ("delta",),
     "dimension": ("d",), "ladder": ("m", "x_norm"), "slope": ("m",), "failure": (),
-    "norms": ("m",), "radius": ("m",), "training_rate": ("m",), "standing": ("m", "steps"), "twin": (), "flips": ("steps",),
+    "norms": ("m",),
+    "radius": ("m",), "training_rate": ("m",), "standing": ("m", "steps"), "twin": (), "flips": ("steps",),
 }  # fmt: skip
 """Axes against which a figure shows something: one with a single value is left out of it."""
 

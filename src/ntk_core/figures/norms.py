@@ -43,9 +43,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.name_ends([ax])
     text = (
         r"Largest $E$ over all moves with $(\Sigma_i\|u_i\|^q)^{1/q}\leq R\,m^{1/q-1/2}$, at "
-        rf"$R$ = {radius:g}, $\|x\|$ = 1: room for $\|u_i\|=R/\sqrt{{m}}$ in all neurons. Lines: the limit in "
-        r"theory, no fit, with its exponent $-(q-1)/(2(q+1))$; in brackets: the slope of the points over the "
-        f"upper half of the widths. Points at other $q$ than 2: {RUNS} networks each, to "
+        rf"$R$ = {radius:g}, $\|x\|$ = 1: room for $\|u_i\|=R/\sqrt{{m}}$ in all neurons. Lines: the limit "
+        r"in theory, no fit, with its exponent $-(q-1)/(2(q+1))$; in brackets: the slope of the points over "
+        f"the upper half of the widths. Points at other $q$ than 2: {RUNS} networks each, to "
         f"{style.width_label(MAX_WIDTH)} neurons. {style.provenance(table)}"
     )
     return panels.finish(headline("norms", table, rates), text)

@@ -1,4 +1,4 @@
-"""Displacement laws: how the weights move, most of them inside the ball max_i ‖u_i‖ ≤ α/√m. One law a file."""
+"""Displacement laws: how the weights move, mostly inside the ball max_i ‖u_i‖ ≤ α/√m. One law a file."""
 
 import math
 

@@ -70,18 +70,18 @@ class Band(Protocol):
 class DisplacementLaw:
     """A law of the displacement u given the initialization, with max_i ‖u_i‖ ≤ r = α/√m.
 
-    A law with a finite `norm` q is one of another ball, (Σ‖u_i‖^q)^{1/q} ≤ α m^{1/q-1/2}. It is a function of
-    the whole network, and `reach(m, alpha)` is the |a| up to which `band` draws at first.
+    A law with a finite `norm` q is of another ball, (Σ‖u_i‖^q)^{1/q} ≤ α m^{1/q-1/2}. It is a function of the
+    whole network, and `reach(m, alpha)` is the |a| up to which `band` draws at first.
 
     `name` is the name in the config. `weights(rng, x, w0, c, radius)` draws u, shape `(..., m, d)`:
     the definition, which the dense sampler uses. `band(block)` draws, exactly in distribution, the
     sums over the sign changes from the neurons of the band alone. `pair_cost(d)` is roughly the work of
-    `band` in nanoseconds for each pair in the band, `run_cost` that of a run besides; they steer scheduling only.
+    `band` in nanoseconds for each pair in the band, `run_cost` that for each run; they steer scheduling only.
 
     From theory: `pair_term(quantity, d)` is the term of a pair, and `exact(quantity, m, d, alpha)` the
     exact law, or None. Where the quantities are no sums over pairs, `rate(quantity, alpha)` has the exponent
-    k and the limit of m^k times them. For people: `label` in a legend, `words` for the displacement in a sentence, and the
-    `marker` and `dashes` of its points and lines in figures.
+    k and the limit of m^k times them. For people: `label` in a legend, `words` for the displacement in a
+    sentence, and the `marker` and `dashes` of its points and lines in figures.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""The neurons of a run that are nearest to their kinks, and the worst displacement of a ball that moves them.
+"""The neurons of a run that are nearest to their kinks, and the worst displacement that moves them.
 
-Pre-activations with c = +1 are drawn up to a radius somewhat above the largest that flips, in any order; the few
-that may lie beyond are drawn where the first ones show that they are needed. Of those farther away only their
-number in the band is drawn. So a run takes some m^{2/3} numbers in the Frobenius ball, and its law is exact.
+Pre-activations with c = +1 are drawn up to a radius somewhat above the largest that flips, in any order; more
+are drawn where the first ones show that others may flip. Of those farther away only their number in the band
+is drawn. So a run takes some m^{2/3} numbers in the Frobenius ball, and its law is exact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..theory import norm_ball
 
 @dataclass(frozen=True)
 class Ball:
-    """(Σ‖u_i‖^q)^{1/q} ≤ ρ for networks of `half` pairs; flips are certain below |a| = `low`, bar rare runs."""
+    """(Σ‖u_i‖^q)^{1/q} ≤ ρ for networks of `half` pairs; below |a| = `low` all flip, but in rare runs."""
 
     q: float
     rho: float

@@ -22,6 +22,9 @@ from .gaussian import PHI0
 FROBENIUS = 2.0
 """q of the Frobenius norm."""
 
+REACH = 4.0
+"""How far above τ the |a| of a run are drawn at first, in units of τ/√k*: some ten standard deviations."""
+
 
 def budget(q: float, m: Any, radius: Any) -> Any:
     """ρ = R m^{1/q-1/2}, the largest ℓ_q norm of the lengths ‖u_i‖; broadcasts over `m` and `radius` (R)."""
@@ -95,9 +98,9 @@ def bound(q: float, m: Any, radius: Any, delta: Any) -> Any:
 
 
 def reach(q: float, m: int, radius: float) -> float:
-    """A |a| beyond which the worst displacement hardly ever flips a neuron: ten standard deviations above τ."""
+    """A |a| beyond which the worst displacement hardly ever flips a neuron, somewhat above τ."""
     tau = float(threshold(q, m, radius))
-    return tau * (1.0 + 4.0 / math.sqrt(max(PHI0 * m * tau, 1.0)))
+    return tau * (1.0 + REACH / math.sqrt(max(PHI0 * m * tau, 1.0)))
 
 
 def dual(q: float, rho: Any, sizes: Array, tau: Any) -> Any:

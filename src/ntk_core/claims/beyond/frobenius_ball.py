@@ -1,7 +1,7 @@
 """N4: the worst error of the Frobenius ball ‖W - W(0)‖_F ≤ R, with its rate m^{-1/6} and sharp constant.
 
-In: runs of the law `frobenius`, archived and drawn here. Out: m^{1/6} times their mean beside the limit, counts of
-runs over the bound that is proved, and what a search finds that does not know the closed form.
+In: runs of the law `frobenius`, archived and drawn here. Out: m^{1/6} times their mean beside the limit, how
+many are over the bound that is proved, and what a search finds that does not know the closed form.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ...datasets.quantiles import CHANCE
+from ...datasets.runs import RunsReader
 from ...datasets.statistics import sample_mean
 from ...network import Array
 from ...sampling.band import suprema
@@ -21,6 +22,7 @@ from ...theory.binomial import binomial_tail
 from ...theory.norm_ball import FROBENIUS
 from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import DrawnTables, Results
+from ..wording import width
 
 STATEMENT = Statement(
     title="In the Frobenius ball the error falls as $m^{-1/6}$ only",
@@ -28,10 +30,12 @@ STATEMENT = Statement(
         r"Let $\|W-W(0)\|_F\le R$ in place of $\max_i\|u_i\|\le\alpha/\sqrt m$, and let "
         r"$|a|_{(1)}\le|a|_{(2)}\le\dots$ be the $|w_i(0)^\top x|$ with $c_i=+1$. Then "
         r"$$\sup_uE=\frac1{\sqrt m}\max_k\Big(R\|x\|\sqrt k-\sum_{j\le k}|a|_{(j)}\Big),\qquad "
-        r"m^{1/6}\sup_uE\to\frac34\Big(\frac{\varphi(0)}2\Big)^{1/3}R^{4/3}\|x\|=0.4382\,R^{4/3}\|x\|,$$ "
-        r"and with probability at least $1-\delta$, for every $m$ and $R$, with $L=\sqrt{\log(1/\delta)}$ and "
-        r"$\tau=(R^2/(4\varphi(0)m))^{1/3}$, "
-        r"$$\sup_uE\le\|x\|\Big[0.4383\,R^{4/3}m^{-1/6}+\frac{RL}{\sqrt{6m}}+\frac{\tau L^2}{3\sqrt m}\Big].$$"
+        r"m^{1/6}\sup_uE\to\frac34\Big(\frac{\varphi(0)}2\Big)^{1/3}R^{4/3}\|x\|"
+        r"=0.4382\,R^{4/3}\|x\|,$$ "
+        r"and with probability at least $1-\delta$, for all $m$ and $R$, with "
+        r"$L=\sqrt{\log(1/\delta)}$ and $\tau=(R^2/(4\varphi(0)m))^{1/3}$, "
+        r"$$\sup_uE\le\|x\|\Big[0.4383\,R^{4/3}m^{-1/6}+\frac{RL}{\sqrt{6m}}"
+        r"+\frac{\tau L^2}{3\sqrt m}\Big].$$"
     ),
     source=THIS_PROJECT,
     proof="The Frobenius ball",
@@ -87,50 +91,48 @@ def close(value: float, error: float, limit: float, m: int, q: float = FROBENIUS
 
 
 def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
-    """Whether archived runs agree with bound and limit, and the numbers.
+    """Whether archived runs keep the bound, and the numbers.
 
-    The family of comparisons: all cells. A cell's count over the bound is Binomial(runs, δ) at most.
+    The family of comparisons: all cells. A cell's runs over the bound are Binomial(runs, δ) at most.
     """
-    runs, counts, failures = item.experiment.runs, 0, 0
-    tables = item.table.sel(quantity="linearization_error").isel(perturbation=0)
-    cells = item.experiment.table_cells
-    name = item.experiment.name
-    over = results_over(item, factor)
-    for count in over:
-        counts += count
-        failures += bool(binomial_tail(count - 1, item.experiment.seeds, LEVEL) < CHANCE / cells)
+    grid, name = item.experiment, item.experiment.name
+    counts = _over(item, factor)
+    chance = CHANCE / len(counts)
+    failures = sum(bool(binomial_tail(count - 1, grid.seeds, LEVEL) < chance) for count in counts)
     rates = item.rates.sel(quantity="linearization_error", statistic="mean").isel(
         perturbation=0, d=-1, alpha=0
     )
-    constant, limit = (float(rates[key]) for key in ("constant", "constant_limit"))
-    radius, m = float(rates["alpha"]), int(tables["m"].max())
+    scale = factor * float(rates["constant_limit"])
+    slope, constant = (
+        [float(rates[f"{key}{end}"]) for end in ("", "_lower", "_upper")] for key in ("slope", "constant")
+    )
     numbers = [
-        Number(f"archived runs over the bound at $\\delta={LEVEL:g}$, of {runs:,} ({name})", counts),
         Number(
-            f"cells with more of them than $\\delta$ allows, beyond a chance of {CHANCE:g} for all", failures
+            rf"archived runs over the bound at $\delta={LEVEL:g}$, of {grid.runs:,} ({name})", sum(counts)
         ),
         Number(
-            f"$m^{{1/6}}$ times the archived mean over $0.4382\\,R^{{4/3}}$, $R={radius:g}$, $m={m:,}$ ({name})",
-            constant / (factor * limit),
-            *(float(rates[f"constant_{end}"]) / (factor * limit) for end in ("lower", "upper")),
+            rf"cells where $\delta$ does not allow as many, beyond a chance of {CHANCE:g} for all", failures
         ),
     ]
-    slopes = [float(rates[f"slope{end}"]) for end in ("", "_lower", "_upper")]
-    if math.isfinite(slopes[1]):
-        numbers.append(Number(f"slope of the archived mean against $m$, over all widths ({name})", *slopes))
+    if math.isfinite(slope[1]) and math.isfinite(constant[1]):
+        numbers += [
+            Number(
+                rf"$m^{{1/6}}$ times the archived mean over its limit at $m={width(grid.m[-1])}$ ({name})",
+                *(value / scale for value in constant),
+            ),
+            Number(f"slope of the archived mean against $m$, over all widths ({name})", *slope),
+        ]
     return not failures, numbers
 
 
-def results_over(item: DrawnTables, factor: float) -> list[int]:
-    """Runs of each cell over the bound at `LEVEL`, with the limit's constant times `factor`."""
-    from ...datasets.runs import RunsReader
-
-    counts, excess = [], factor - 1.0
-    with RunsReader(str(item.runs.resolve())) as reader:
-        for index, cell in zip(np.ndindex(item.experiment.shape), item.experiment.cells(), strict=True):
-            bound = float(norm_ball.bound(FROBENIUS, cell.m, cell.alpha, LEVEL))
-            bound += excess * float(norm_ball.limit(FROBENIUS, cell.alpha)) * cell.m ** (-1.0 / 6.0)
-            values = reader.read("linearization_error", (*index, slice(0, item.experiment.seeds)))
+def _over(item: DrawnTables, factor: float) -> list[int]:
+    """Runs of each cell over the bound at `LEVEL`, whose leading constant is multiplied by `factor`."""
+    counts, grid = [], item.experiment
+    with RunsReader(str(item.runs.resolve())) as runs:
+        for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
+            leading = norm_ball.limit(FROBENIUS, cell.alpha) * cell.m ** -norm_ball.exponent(FROBENIUS)
+            bound = norm_ball.bound(FROBENIUS, cell.m, cell.alpha, LEVEL) + (factor - 1.0) * leading
+            values = runs.read("linearization_error", (*index, slice(0, grid.seeds)))
             counts.append(int(np.count_nonzero(values > bound)))
     return counts
 

@@ -1,7 +1,7 @@
 """N5: the worst error over the balls of all ℓ_q norms, from the Frobenius ball to the ball of Theorem 1.
 
-In: random networks, drawn here up to the neurons that matter. Out: m^k times the worst error beside its limit, and
-its exponent, for several q.
+In: random networks, drawn here as far as needed. Out: m^k times the worst error beside its limit, and its
+exponent, for several q.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .frobenius_ball import close
 STATEMENT = Statement(
     title="What makes $1/\\sqrt m$ is that no single neuron moves far",
     statement=(
-        r"Let $\big(\sum_i\|u_i\|^q\big)^{1/q}\le R\,m^{1/q-1/2}$, $1<q\le\infty$, which is Theorem 1's ball at "
-        r"$q=\infty$ and the Frobenius ball at $q=2$. As $m\to\infty$, "
+        r"Let $\big(\sum_i\|u_i\|^q\big)^{1/q}\le R\,m^{1/q-1/2}$, $1<q\le\infty$, which is Theorem 1's ball "
+        r"at $q=\infty$ and the Frobenius ball at $q=2$. As $m\to\infty$, "
         r"$$m^{\frac{q-1}{2(q+1)}}\sup_uE\to\frac{q+1}{2q}\Big(\frac{(q-1)\varphi(0)}q\Big)"
         r"^{\frac{q-1}{q+1}}R^{\frac{2q}{q+1}}\|x\|.$$ "
         r"At $q=1$ the error tends to $R\|x\|$ and does not fall: one neuron moves alone."

@@ -1,6 +1,6 @@
 """The worst error over balls of other norms: how it falls with the width, measured and in theory.
 
-(Σ‖u_i‖^q)^{1/q} ≤ R m^{1/q-1/2} for several q. Runs of the experiment are at q = 2; the others are drawn here.
+(Σ‖u_i‖^q)^{1/q} ≤ R m^{1/q-1/2} for several q. Runs of the experiment are at q = 2; others are drawn here.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def direction_sums(
 
 @kernel
 def split(values: Array, limit: float, beyond: Array) -> tuple[int, float]:
-    """How many values are at most `limit`, and their sum; the others come first in `beyond`, in their order."""
+    """How many values are at most `limit`, and their sum; the others come first in `beyond`, in order."""
     count, total, others = 0, 0.0, 0
     for value in values:
         if value <= limit:

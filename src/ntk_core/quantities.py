@@ -25,12 +25,14 @@ from .network import Array
 class FlipSums:
     """Sums over the sign changes S(x) of each run; every field has shape `(runs,)`.
 
-    `count` is |S|, `position` is Σ_{i∈S} c_i |a_i|/(r‖x‖), `projection` is Σ_{i∈S} c_i |b_i|/(r‖x‖).
+    `count` is |S|, `position` is Σ_{i∈S} c_i |a_i|/(r‖x‖), `projection` is Σ_{i∈S} c_i |b_i|/(r‖x‖). `pairs`
+    is half of |B|, where it depends on the displacement.
     """
 
     count: Array
     position: Array
     projection: Array
+    pairs: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

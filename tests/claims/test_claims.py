@@ -50,7 +50,7 @@ def test_the_ledger_is_complete():
     ledger = ["L1.1", "L1.2", "L2", "L3", "R1", "T1", "T1.rate", "D", "S"]
     ledger += ["L4.Δ1", "L4.Δ2", "A1", "AC", "H", "LT"]
     assert list(STATEMENTS) == ledger
-    assert list(LEDGER) == list(JUDGES) == [*ledger, "N6", "N7", "N8", "N9"]
+    assert list(LEDGER) == list(JUDGES) == [*ledger, *(f"N{i}" for i in range(1, 10))]
     assert all((LEDGER[name].source == THIS_PROJECT) == (name not in ledger) for name in LEDGER)
 
 

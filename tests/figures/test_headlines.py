@@ -20,7 +20,7 @@ from matplotlib.text import Text
 
 from ntk_core.claims.headlines import FINDINGS, TOPICS, finding, headline
 from ntk_core.claims.plain_text import plain_text
-from ntk_core.figures import FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
+from ntk_core.figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
 from ntk_core.figures import _module as module
 from ntk_core.pages.findings import render
 from ntk_core.pages.findings.text import inline
@@ -247,7 +247,7 @@ def test_the_six_state_some_findings_and_withhold_others(tables):
     found = {(name, f) for name, pair in tables.items() for f in planned(pair[0]) if finding(f, *pair)}
     assert {f for _, f in found} >= set(FIGURES) | {"radius", "standing", "twin", "flips"}
     assert not {("few", "rate"), ("few", "collapse"), ("few", "delta"), ("own-laws", "slope")} & found
-    assert list(FINDINGS) == list(TOPICS) == [*FIGURES, *TRAINING_FIGURES]
+    assert list(FINDINGS) == list(TOPICS) == [*FIGURES, *TRAINING_FIGURES, *BALL_FIGURES]
     text = finding("rate", *tables["own-laws"])
     assert "under a_law-2 and half" in text
     assert not re.search("sphere|adversarial|3/4", text)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ntk_core.laws import LAWS
+from ntk_core.laws import THEOREM_LAWS
 from ntk_core.laws.exact import exact_law
 from ntk_core.quantities import QUANTITIES, Step
 from ntk_core.sampling.cell import Cell
@@ -175,7 +175,7 @@ def test_binomial_bound_forgets_delta():
         assert value == pytest.approx(1 / math.sqrt(2 * math.pi), rel=0.01)
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", THEOREM_LAWS)
 def test_no_sharp_binomial_or_bernstein_bound_is_exceeded_more_often_than_delta(law):
     """Exceedances below the binomial quantile at 1e-6 in every cell: false-alarm rate below 1e-3."""
     delta = np.array([0.5, 0.1, 0.01])

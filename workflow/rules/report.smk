@@ -38,12 +38,13 @@ rule findings:
         "../scripts/findings.py"
 
 
-# The page on which a reader chooses a cell: the runs of grids, quantiles, bounds and slopes of all.
+# The page on which a reader chooses a cell: the runs of grids, quantiles, bounds and slopes. Grids in another ball than
+# that of Theorem 1 have no bounds, and are not on it.
 rule explore:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.drawn),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
-        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
+        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.bounded),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.bounded),
+        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.bounded),
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
         trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
     output:

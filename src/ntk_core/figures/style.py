@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, N
 from ..claims.headlines.words import resolved
 from ..claims.wording import joined
 from ..datasets.statistics import MIN_RUNS, why_no_interval
-from ..laws import LAWS, DisplacementLaw
+from ..laws import LAWS, THEOREM_LAWS, DisplacementLaw
 from ..laws.moments import cancels
 from ..network import Array
 
@@ -97,7 +97,7 @@ def context() -> Iterator[None]:
 
 def law_colours(laws: Sequence[str]) -> dict[str, str]:
     """A colour for each displacement law, the same in every figure."""
-    order = [*LAWS, *(law for law in laws if law not in LAWS)]
+    order = [*THEOREM_LAWS, *(law for law in laws if law not in THEOREM_LAWS)]
     return {law: LAW_COLOURS[i % len(LAW_COLOURS)] for i, law in enumerate(order)}
 
 

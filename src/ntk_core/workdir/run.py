@@ -107,7 +107,8 @@ class Run:
         config, kinds = self.plan.config, ("runs", "quantiles", "rates")
         datasets = [self.results / name / f"{kind}.nc" for name in config.experiments for kind in kinds]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
-        pages = [self.claims, self.summary, self.findings, self.explore]
+        shown = config.bounded or config.trained
+        pages = [self.claims, self.summary, self.findings, *([self.explore] if shown else [])]
         return [*datasets, *self.figures, *pages]
 
     def session(self, cost: Estimate) -> Session:

@@ -15,8 +15,10 @@ from collections.abc import Callable
 from ..record import Judgement, Statement
 from . import (
     all_radii,
+    frobenius_ball,
     kernel_change,
     leaky_relu,
+    norm_family,
     optimal_constant,
     second_order,
     training_inputs,
@@ -27,6 +29,8 @@ MODULES = {
     "N1": optimal_constant,
     "N2": all_radii,
     "N3": second_order,
+    "N4": frobenius_ball,
+    "N5": norm_family,
     "N6": training_inputs,
     "N7": kernel_change,
     "N8": leaky_relu,

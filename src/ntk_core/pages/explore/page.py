@@ -11,7 +11,7 @@ import vl_convert
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from ...laws import LAWS
+from ...laws import LAWS, THEOREM_LAWS
 from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
@@ -94,7 +94,7 @@ def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
             names=[experiment["name"] for experiment in data],
             trained=len(trained) > 0,
             lines=LINES,
-            laws=[name for name, law in LAWS.items() if law.words],
+            laws=[name for name in THEOREM_LAWS if LAWS[name].words],
         )
     )
 

@@ -66,8 +66,10 @@ def test_no_bound_of_theorem_1_is_compared_with_another_ball(ball, results):
     for name in BOUNDS:
         assert table[f"bound_{name}"].isnull().all()
         assert results.experiments[0].table[f"bound_{name}"].notnull().all()
-    assert table["exact_quantile"].isnull().all() and table["exact_mean"].isnull().all()
-    assert not table["exceedances"].any() and table["exceedance_rate_upper"].isnull().all()
+    assert table["exact_quantile"].isnull().all()
+    assert table["exact_mean"].isnull().all()
+    assert not table["exceedances"].any()
+    assert table["exceedance_rate_upper"].isnull().all()
     error = rates.sel(quantity="linearization_error", statistic="mean", alpha=1.0).squeeze()
     assert error["exponent"] == pytest.approx(1 / 6)
     for alpha in (1.0, 2.0):
@@ -82,7 +84,8 @@ def test_statements_of_the_notes_do_not_count_it(results):
     assert [item.experiment.name for item in results.experiments] == ["theorem"]
     assert [item.experiment.name for item in results.balls] == ["ball"]
     record = json.dumps([number.what for number in claim("T1.rate", results).evidence])
-    assert "theorem" in record and "ball" not in record
+    assert "theorem" in record
+    assert "ball" not in record
 
 
 @pytest.mark.parametrize("statement", [frobenius_ball, norm_family])
@@ -126,6 +129,8 @@ def test_its_figure_shows_every_norm_and_its_headline_needs_the_slopes(ball, tmp
 
 def test_the_summary_has_its_rate_and_no_bounds(ball):
     text = summarise([ball])
-    assert "frobenius" in text and "-0.17" in text
-    assert "exceed Theorem 1" not in text and "printed" not in text
+    assert "frobenius" in text
+    assert "-0.17" in text
+    assert "exceed Theorem 1" not in text
+    assert "printed" not in text
     assert np.isfinite(ball[1]["slope"].sel(quantity="linearization_error", statistic="mean")).all()

@@ -219,8 +219,9 @@ def check_standing(text, table, rates):
 
 def check_twin(text, table, rates):
     variables = {"held-out": "twin_distance", "training": "twin_training_distance"}
-    parts = re.findall(r"falls (?:with slope \$(\S+)\$|as \$m\^\{-(\S+)\}\$) at (\S+) inputs", text)
-    assert parts
+    parts = re.findall(r"(?:with slope \$(\S+)\$|as \$m\^\{-(\S+)\}\$) at (\S+) inputs", text)
+    assert len(parts) == text.count(" inputs") > 0
+    assert text.count(" falls ") == 1
     for slope, power, kind in parts:
         means = table["run_mean"].sel(variable=variables[kind]).isel(steps=-1)
         stated = float(slope) if slope else -POWERS[power]

@@ -18,7 +18,7 @@ PLAIN_WORDS = {
     "AC": "A random weight is rarely almost orthogonal to the input.",
     "H": "The share of neurons near their kink is close to what is expected.",
     "LT": "Gradient descent keeps the weights in the ball that the theorem needs.",
-    "N1": "The error is below the best possible constant over the root of the width, and terms that vanish faster.",
+    "N1": "The error has the best constant over the root of the width, and further terms fall faster.",
     "N2": "The same holds for all radii at once, so also at the radius that training reaches.",
     "N3": "The next term of the error is known too.",
     "N4": "If only the sum of all squared moves is bounded, the error falls far more slowly.",

@@ -254,7 +254,8 @@ def test_a_trained_experiment_shows_the_numbers_of_the_datasets(visit, learned, 
     dataset, rates = learned[number]
     tab = visit(viewport={"width": 1200, "height": 900})
     tab.select_option("#experiment", str(2 + number))
-    for place in range(len(QUANTITIES) + len(RUN_QUANTITIES)):
+    everything = range(len(QUANTITIES) + len(RUN_QUANTITIES))
+    for place in everything if number == 0 else (0, 5, 6, 7):
         tab.select_option("#quantity", str(place))
         training_agrees(tab, dataset, rates)
         assert not tab.is_visible("#beside")

@@ -1,13 +1,15 @@
-"""Two small experiments, their explorable page, and a browser that opens it."""
+"""Two small grids and two trained experiments, their explorable page, and a browser that opens it."""
 
 from __future__ import annotations
 
 import pytest
+import trained
 import xarray as xr
 from browsing import visits
 from conftest import DELTA, EXPERIMENT, X_NORM
 
 from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
@@ -15,6 +17,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
+from ntk_core.pages.explore.data import AXES
 from ntk_core.pages.explore.histograms import histograms
 from ntk_core.pages.explore.page import render
 
@@ -24,7 +27,7 @@ DENSE = DrawnExperiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
-    """A folder with the runs and quantiles of a dense experiment."""
+    """A folder with the runs, quantiles and rates of a dense experiment."""
     folder = tmp_path_factory.mktemp("dense")
     with workers(ExecutionModel(), 1) as client:
         shards = [folder / f"{m}.nc" for m in DENSE.m]
@@ -32,23 +35,35 @@ def checked(tmp_path_factory):
             simulate_shard(Shard(DENSE, 1, m, 0, DENSE.seeds), path, client, lambda _: None)
         collect(DENSE, 1, shards, folder / "runs.nc")
         theory = theory_dataset(DENSE, 1, DELTA, X_NORM, client)
-        quantile_dataset(folder / "runs.nc", theory, DENSE, 1, client).to_netcdf(folder / "quantiles.nc")
+        table = quantile_dataset(folder / "runs.nc", theory, DENSE, 1, client)
+    table.to_netcdf(folder / "quantiles.nc")
+    rate_dataset(table, DENSE, 1).to_netcdf(folder / "rates.nc")
     return folder
+
+
+def loaded(folder, experiment, client):
+    """What the page is made from, of a grid."""
+    tables = (xr.load_dataset(folder / f"{name}.nc") for name in ("quantiles", "rates"))
+    return *tables, histograms(folder / "runs.nc", experiment, client)
 
 
 @pytest.fixture(scope="module")
 def given(archived, checked):
-    """What the page is made from, the dense experiment first."""
+    """What the page is made from, of both grids, the dense one first."""
     with workers(ExecutionModel(), 2) as client:
-        return [
-            (xr.load_dataset(folder / "quantiles.nc"), histograms(folder / "runs.nc", experiment, client))
-            for folder, experiment in ((checked, DENSE), (archived, EXPERIMENT))
-        ]
+        return [loaded(checked, DENSE, client), loaded(archived, EXPERIMENT, client)]
 
 
 @pytest.fixture(scope="module")
-def page(given):
-    return render(given)
+def learned(tmp_path_factory):
+    """Quantiles and rates of a trained experiment, and of one whose runs diverge."""
+    folder = tmp_path_factory.mktemp("trained")
+    return [trained.train(trained.EXPERIMENTS[name], folder) for name in ("usual", "diverged")]
+
+
+@pytest.fixture(scope="module")
+def page(given, learned):
+    return render(given, learned)
 
 
 @pytest.fixture
@@ -77,7 +92,7 @@ def drawn(tab):
 def parsed(text):
     """The number that a reader sees."""
     digits = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-    mantissa, _, power = text.replace(",", "").partition(" × 10")
+    mantissa, _, power = text.replace(",", "").replace("−", "-").partition(" × 10")
     return float(mantissa) * 10.0 ** int(power.translate(digits) or 0)
 
 
@@ -87,9 +102,16 @@ def rows(tab, table):
     return tab.locator(f"#{table}").evaluate(script)
 
 
+def table(tab, name):
+    """The rows of a table by their first cells, each by the heads of the columns."""
+    heads = tab.locator(f"#{name} thead th").all_text_contents()
+    return {row[0]: dict(zip(heads[1:], row[1:], strict=True)) for row in rows(tab, name)}
+
+
 CONTROLS = ("perturbation", "quantity", "m", "d", "alpha", "delta", "x_norm")
 
 
 def state(tab):
-    """Places of the chosen values in their lists, by control."""
-    return {name: int(tab.locator(f"#{name}").input_value()) for name in CONTROLS}
+    """Places of the chosen values in their lists, by control that is seen."""
+    names = ("quantity", *AXES)
+    return {name: int(tab.input_value(f"#{name}")) for name in names if tab.is_visible(f"#{name}")}

@@ -112,11 +112,14 @@ BAD = {
 }
 
 
+LAWS = ("adversarial", "aligned", "sphere")
+
+
 def test_values_may_be_of_numpy_and_in_any_order():
-    values = {"law": ntk_core.LAWS, "m": np.array([8, 4]), "runs": np.int64(3), "entropy": np.int64(5)}
+    values = {"law": LAWS, "m": np.array([8, 4]), "runs": np.int64(3), "entropy": np.int64(5)}
     drawn = ntk_core.simulate(**values)
-    assert drawn.equals(ntk_core.simulate(law=list(ntk_core.LAWS), m=(4, 8), runs=3, entropy=5))
-    assert drawn.attrs == ntk_core.simulate(law=set(ntk_core.LAWS), m=[4, 8], runs=3, entropy=5).attrs
+    assert drawn.equals(ntk_core.simulate(law=list(LAWS), m=(4, 8), runs=3, entropy=5))
+    assert drawn.attrs == ntk_core.simulate(law=set(LAWS), m=[4, 8], runs=3, entropy=5).attrs
 
 
 @pytest.mark.parametrize("message", BAD)

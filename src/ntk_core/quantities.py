@@ -25,12 +25,14 @@ from .network import Array
 class FlipSums:
     """Sums over the sign changes S(x) of each run; every field has shape `(runs,)`.
 
-    `count` is |S|, `position` is Σ_{i∈S} c_i |a_i|/(r‖x‖), `projection` is Σ_{i∈S} c_i |b_i|/(r‖x‖).
+    `count` is |S|, `position` is Σ_{i∈S} c_i |a_i|/(r‖x‖), `projection` is Σ_{i∈S} c_i |b_i|/(r‖x‖). `pairs`
+    is half of |B|, where it depends on the displacement.
     """
 
     count: Array
     position: Array
     projection: Array
+    pairs: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Step(Enum):
     def __call__(self, s: Array) -> Array:
         """The value at positions s in (0, 1), elementwise."""
         return {Step.CONSTANT: 1.0 + 0.0 * s, Step.FALLING: 1.0 - s, Step.RISING: s}[self]
+
+    @property
+    def moments(self) -> tuple[float, float, float]:
+        """Integrals over s in (0, 1) of the contribution, its square and its cube."""
+        return (1.0, 1.0, 1.0) if self is Step.CONSTANT else (1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0)
 
 
 @dataclass(frozen=True)

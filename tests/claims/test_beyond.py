@@ -12,10 +12,20 @@ from ntk_core.claims.wording import as_text
 NOTHING = Results((), None)
 """No archive: the judges' own computations decide."""
 
-VERDICTS = {"N6": SUPPORTED, "N7": PROVED, "N8": PROVED, "N9": PROVED}
+VERDICTS = dict.fromkeys(STATEMENTS, PROVED) | {"N6": SUPPORTED}
 """What each statement stands on."""
 
-SPOILED = {"N6": (0.8, 1.2), "N7": (0.999, 1.001), "N8": (0.999, 1.001), "N9": (0.99, 1.01)}
+SPOILED = {
+    "N1": (0.99, 1.01),
+    "N2": (0.98, 1.02),
+    "N3": (0.998, 1.002),
+    "N4": (0.99, 1.01),
+    "N5": (0.99, 1.01),
+    "N6": (0.8, 1.2),
+    "N7": (0.999, 1.001),
+    "N8": (0.999, 1.001),
+    "N9": (0.99, 1.01),
+}
 """Factors on the constant, just beyond what the evidence can tell from 1."""
 
 

@@ -170,4 +170,4 @@ def test_the_container_is_pinned_checked_and_not_root():
     assert users
     assert users[-1] != "root"
     assert [found[0] for found in words][-1] == "ENTRYPOINT"
-    assert '"/work"' in " ".join(words[-1])
+    assert '"/data"' in " ".join(words[-1])

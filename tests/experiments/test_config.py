@@ -50,6 +50,12 @@ BAD = [
         "perturbation[0] is 'gaussian'",
         "adversarial, aligned, sphere",
     ),
+    (
+        "experiments.t.perturbation",
+        ["frobenius", "sphere"],
+        "experiments.t.perturbation is ['frobenius', 'sphere'] (frobenius bounds another norm",
+        "or one of: frobenius",
+    ),
     ("experiments.t.sampler", "dens", "experiments.t.sampler is 'dens'", "'band' or 'dense'"),
     ("experiments.t.seeds", 0, "experiments.t.seeds is 0", "a whole number"),
     ("experiments.t.seeds", True, "experiments.t.seeds is True", "a whole number"),

@@ -23,7 +23,8 @@ from ntk_core.pages.findings.embedding import asset
 from ntk_core.quantities import QUANTITIES
 from ntk_core.theory.bounds import BOUNDS
 
-checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+checked, given, learned = explorable.checked, explorable.given, explorable.learned
+page, visit = explorable.page, explorable.visit
 
 TARGET = 1e-6
 
@@ -181,6 +182,28 @@ def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
         assert tab.locator("#exact-values tbody tr").count() == 0
         ask(**{name: "1" if name != "m" and name != "delta" else {"m": "4", "delta": "0.5"}[name]})
         assert tab.inner_text("#exact-error") == ""
+
+
+@in_browser
+def test_bounds_and_moments_stand_before_any_exact_quantile_is_computed(visit):
+    tab = visit()
+    tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+    script = """() => {
+        document.getElementById("exact_m").value = "2^14";
+        document.getElementById("exact_m").dispatchEvent(new Event("input"));
+        const rows = [...document.getElementById("exact-values").tBodies[0].rows];
+        return rows.map(row => [...row.cells].map(cell => cell.textContent));
+    }"""
+    first = tab.evaluate(script)
+    tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+    last = explorable.rows(tab, "exact-values")
+    heads = tab.locator("#exact-values thead th").all_text_contents()
+    later = {heads.index("Exact quantile"), heads.index("Exact supremum over the ball")}
+    assert len(first) == len(last) == len(QUANTITIES)
+    for before, after in zip(first, last, strict=True):
+        for place, (shown, text) in enumerate(zip(before, after, strict=True)):
+            assert shown == ("…" if place in later else text)
+            assert text != "…"
 
 
 def test_the_calculator_offers_the_laws_that_theory_has(page):

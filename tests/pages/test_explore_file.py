@@ -16,19 +16,21 @@ import pytest
 import xarray as xr
 from browsing import in_browser
 from conftest import EXPERIMENT, ROOT
-from explorable import DENSE, drawn
+from explorable import DENSE, drawn, loaded
 
 from ntk_core.datasets.quantiles import NOISE
 from ntk_core.datasets.runs import RunsReader
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.pages.explore import histograms as histograms_module
-from ntk_core.pages.explore.data import experiment_data
+from ntk_core.pages.explore.data import drawn_data, trained_data
 from ntk_core.pages.explore.histograms import BINS, histogram, histograms
 from ntk_core.pages.explore.page import render
 from ntk_core.quantities import QUANTITIES
+from ntk_core.theory.bounds import BOUNDS
 
-checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+checked, given, learned = explorable.checked, explorable.given, explorable.learned
+page, visit = explorable.page, explorable.visit
 
 # Histograms
 
@@ -47,7 +49,7 @@ def cells(experiment):
 @pytest.mark.parametrize("number", [0, 1])
 def test_every_run_is_in_its_bin(given, archived, checked, number):
     experiment, folder = ((DENSE, checked), (EXPERIMENT, archived))[number]
-    found = [one for row in given[number][1] for one in row]
+    found = [one for row in given[number][2] for one in row]
     with RunsReader(folder / "runs.nc") as runs:
         for (quantity, index, unit), one in zip(cells(experiment), found, strict=True):
             values = runs.read(quantity, index)
@@ -86,14 +88,113 @@ def test_bins_fit_counts_of_neurons(units, width, counts):
         assert set(one.counts[1:-1]) == {3}
 
 
-def test_rounding_around_an_exact_zero_is_zero(given):
-    table, rows = given[1]
-    tiny = table.assign(
-        {name: 0.0 * table[name].fillna(0.0) + 1e-16 for name in ("quantile", "quantile_lower")}
-    )
-    data = experiment_data(tiny, rows)
-    for name in ("quantile", "quantile_lower"):
-        assert not np.any(np.array(data[name]))
+# The data
+
+
+def along(part):
+    """An array of the page as a labelled one."""
+    return xr.DataArray(np.array(part["values"], dtype=float), dims=part["dims"])
+
+
+def same(part, expected, floor=0.0):
+    """Whether an array of the page is this one of a dataset; NaN and infinity are null on the page."""
+    shown = along(part)
+    expected = expected.drop_vars(list(expected.coords)).transpose(*shown.dims).astype(float)
+    finite = np.isfinite(expected.values)
+    assert np.array_equal(np.isfinite(shown.values), finite)
+    off = np.abs(shown.values - expected.values)
+    room = 1e-7 * np.abs(expected.values) + np.broadcast_to(floor, expected.shape)
+    assert (off <= room)[finite].all()
+
+
+def at_norms(line, x_norm):
+    """The value of a line at every ‖x‖."""
+    scale = xr.DataArray(line["scale"] or np.ones(x_norm.size), dims="x_norm")
+    return along(line["value"]) * scale
+
+
+def test_every_number_of_a_grid_is_that_of_the_datasets(given):
+    for table, rates, rows in given:
+        data = drawn_data(table, rates, rows)
+        assert data["axes"] == {name: table[name].values.tolist() for name in data["axes"]}
+        assert set(data["axes"]) == {*table["quantile"].dims, "x_norm"} - {"quantity"}
+        for quantity, (name, of) in zip(data["quantities"], QUANTITIES.items(), strict=True):
+            lines = {line["name"]: line for line in quantity["lines"]}
+            cell, rate = table.sel(quantity=name), rates.sel(quantity=name)
+            noise = float((NOISE * of.unit(table["m"], table["alpha"])).max())
+            for end in ("value", "lower", "upper"):
+                same(lines["quantile"][end], cell["quantile" + f"_{end}" * (end != "value")], noise)
+            same(lines["exact_quantile"]["value"], cell["exact_quantile"])
+            assert lines["quantile"]["scale"] == of.at_norm(table["x_norm"].values).tolist()
+            levels = [repr(float(level)) for level in table["delta"].values]
+            for end in ("slope", "slope_lower", "slope_upper"):
+                same(lines["quantile"][end], rate[end].sel(statistic=levels).rename(statistic="delta"))
+            for bound in BOUNDS:
+                shown = at_norms(lines[bound], table["x_norm"])
+                same({"dims": shown.dims, "values": shown}, cell[f"bound_{bound}"], 1e-15)
+                over = along(lines[bound]["over"]) + 0 * xr.zeros_like(table["x_norm"].drop_vars("x_norm"))
+                same({"dims": over.dims, "values": over}, cell["exceedances"].sel(bound=bound))
+
+
+def test_every_number_of_a_trained_experiment_is_that_of_the_datasets(learned):
+    for table, rates in learned:
+        data = trained_data(table, rates)
+        assert data["axes"] == {
+            name: table[name].values.tolist() for name in ("m", "steps", "delta", "x_norm")
+        }
+        same(data["runs"], table["runs"])
+        by_name = {quantity["name"]: quantity for quantity in data["quantities"]}
+        assert list(by_name) == [*QUANTITIES, "alpha_hat", "twin_distance", "loss", "flipped"]
+        alpha = table["run_mean"].sel(variable="alpha_hat")
+        compared = 0
+        for name, of in QUANTITIES.items():
+            lines = {line["name"]: line for line in by_name[name]["lines"]}
+            cell, rate = table.sel(quantity=name), rates.sel(quantity=name, statistic="rms")
+            noise = np.nan_to_num((NOISE * of.unit(table["m"], alpha)).max().item())
+            variables = {
+                "held_out_quantile": "quantile",
+                "held_out_rms": "rms",
+                "training_rms": "training_rms",
+            }
+            for line, variable in variables.items():
+                for end in ("value", "lower", "upper"):
+                    same(lines[line][end], cell[variable + f"_{end}" * (end != "value")], noise)
+            for end in ("slope", "slope_lower", "slope_upper"):
+                same(lines["held_out_rms"][end], rate[end])
+                same(lines["training_rms"][end], rate[f"training_{end}"])
+            for bound in BOUNDS:
+                shown = at_norms(lines[bound], table["x_norm"])
+                same({"dims": shown.dims, "values": shown}, cell[f"bound_{bound}"], 1e-15)
+                assert ("over" in lines[bound]) == (bound in table["uniform_bound"])
+        for quantity in list(by_name.values())[len(QUANTITIES) :]:
+            for line in quantity["lines"]:
+                variable = line["name"].removesuffix("_max").removesuffix("_min")
+                if variable not in table["variable"]:
+                    same(line["value"], {**table, **rates}[line["name"]])
+                    continue
+                side = "run_" + line["name"].removeprefix(variable).removeprefix("_")
+                same(line["value"], table["run_mean" if side == "run_" else side].sel(variable=variable))
+                if side == "run_":
+                    for end in ("lower", "upper"):
+                        same(line[end], table[f"run_mean_{end}"].sel(variable=variable))
+                    for end in ("slope", "slope_lower", "slope_upper"):
+                        same(line[end], rates[f"run_{end}"].sel(variable=variable))
+                compared += 1
+        assert compared == 11  # α̂ three times, and eight other variables
+
+
+def test_rounding_around_an_exact_zero_is_zero(given, learned):
+    table, rates, rows = given[1]
+    names = ("quantile", "quantile_lower")
+    tiny = {name: 0.0 * table[name].fillna(0.0) + 1e-16 for name in names}
+    for quantity in drawn_data(table.assign(tiny), rates, rows)["quantities"]:
+        assert not np.any(quantity["lines"][-1]["value"]["values"])
+        assert not np.any(quantity["lines"][-1]["lower"]["values"])
+    table, rates = learned[0]
+    tiny = {name: 0.0 * table[name].fillna(0.0) + 1e-16 for name in ("rms", "training_rms")}
+    for quantity in trained_data(table.assign(tiny), rates)["quantities"][: len(QUANTITIES)]:
+        for line in quantity["lines"][-2:]:
+            assert not np.any(np.array(line["value"]["values"])[:, 1:])
 
 
 def test_runs_are_read_once_and_a_cell_at_a_time(archived, monkeypatch):
@@ -114,17 +215,15 @@ def test_runs_are_read_once_and_a_cell_at_a_time(archived, monkeypatch):
 # The file
 
 
-def test_the_same_input_gives_the_same_bytes(page, archived, checked, tmp_path):
+def test_the_same_input_gives_the_same_bytes(page, archived, checked, learned, tmp_path):
     code = (
         "import sys, pickle; from pathlib import Path; from ntk_core.pages.explore.page import render\n"
-        "Path(sys.argv[2]).write_text(render(pickle.loads(Path(sys.argv[1]).read_bytes())), encoding='utf-8')"
+        "page = render(*pickle.loads(Path(sys.argv[1]).read_bytes()))\n"
+        "Path(sys.argv[2]).write_text(page, encoding='utf-8')"
     )
     with workers(ExecutionModel(), 1) as client:
-        again = [
-            (xr.load_dataset(folder / "quantiles.nc"), histograms(folder / "runs.nc", experiment, client))
-            for folder, experiment in ((checked, DENSE), (archived, EXPERIMENT))
-        ]
-    (tmp_path / "given").write_bytes(pickle.dumps(again))
+        again = [loaded(folder, of, client) for folder, of in ((checked, DENSE), (archived, EXPERIMENT))]
+    (tmp_path / "given").write_bytes(pickle.dumps((again, learned)))
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     command = [sys.executable, "-c", code, str(tmp_path / "given"), str(tmp_path / "page")]
     subprocess.run(command, env=environment, check=True)
@@ -147,18 +246,24 @@ EVIL = "</script><script>document.title='broken'</script><img src=x onerror=\"do
 
 
 @pytest.fixture(scope="module")
-def evil_page(given):
+def evil_page(given, learned):
     def evil(table, name):
         spec = {**json.loads(table.attrs["spec"]), "name": name}
-        laws = {"perturbation": [f"{law}{EVIL}" for law in table["perturbation"].values]}
-        return table.assign_coords(laws).assign_attrs(spec=json.dumps(spec))
+        return table.assign_attrs(spec=json.dumps(spec))
 
-    return render([(evil(table, f"{i}{EVIL}"), rows) for i, (table, rows) in enumerate(given)])
+    def lawless(dataset):
+        return dataset.assign_coords(perturbation=[f"{law}{EVIL}" for law in dataset["perturbation"].values])
+
+    drawn = [
+        (lawless(evil(table, f"{i}{EVIL}")), lawless(rates), rows)
+        for i, (table, rates, rows) in enumerate(given)
+    ]
+    return render(drawn, [(evil(table, f"trained{EVIL}"), rates) for table, rates in learned[:1]])
 
 
 def test_data_is_escaped(evil_page, page):
-    assert evil_page.count("<script") == page.count("<script") == 5
-    assert evil_page.count("</script") == 5
+    assert evil_page.count("<script") == page.count("<script") == 6
+    assert evil_page.count("</script") == 6
     assert evil_page.count("<img") == page.count("<img")  # the runtime has a word like it
 
 
@@ -166,15 +271,20 @@ def test_the_wheel_holds_the_page(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    parts = ("page.html.jinja", "page.css", "page.js", "exact.js", "calculator.js")
+    parts = ("page.html.jinja", "page.css", "page.js", "drawing.js", "exact.js", "calculator.js")
     assert {f"ntk_core/pages/explore/{part}" for part in parts} <= set(names)
 
 
-def test_only_a_config_with_grids_has_the_page(snakemake, small):
-    assert snakemake(small, "--dry-run").jobs()["explore"] == 1
+def test_a_config_without_grids_has_the_page(snakemake):
     lazy = snakemake(ROOT / "config/examples/lazy.yaml", "--dry-run")
     assert lazy.code == 0, lazy.output
-    assert "explore" not in lazy.jobs()
+    assert lazy.jobs()["explore"] == 1
+
+
+def test_a_page_of_trained_experiments_alone_opens_with_the_first(learned):
+    data = json.loads(render([], learned).split('id="data">')[1].split("</script>")[0])
+    assert data["first"] == 0
+    assert [one["name"] for one in data["experiments"]] == ["usual", "diverged"]
 
 
 @in_browser

@@ -7,7 +7,8 @@ import pytest
 from browsing import in_browser
 from explorable import CONTROLS, drawn
 
-checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+checked, given, learned = explorable.checked, explorable.given, explorable.learned
+page, visit = explorable.page, explorable.visit
 
 
 @in_browser
@@ -49,6 +50,16 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
         assert tab.get_attribute(f"#{name}", "aria-label") != before
         tab.select_option("#quantity", "0")
         drawn(tab)
+    tab.select_option("#experiment", "2")
+    drawn(tab)
+    for name, axis in (("widths", "m = 4 and 64"), ("times", "steps = 0 and 8")):
+        assert tab.get_attribute(f"#{name}", "role") == "img"
+        label = tab.get_attribute(f"#{name}", "aria-label")
+        assert label.startswith(f"E on a logarithmic axis against {axis.partition(' ')[0]}, at {axis}: ")
+        assert "root mean square at training inputs" in label
+    assert tab.locator("select:visible, input:visible").count() == 12
+    tab.select_option("#experiment", "1")
+    drawn(tab)
     assert tab.locator("[aria-labelledby]").count() > 4
     lost = tab.evaluate(
         """() => [...document.querySelectorAll("[aria-labelledby]")].filter(element =>
@@ -75,15 +86,21 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
 
 
 @in_browser
-@pytest.mark.parametrize("width", [320, 360, 1200, 1600])
-def test_no_page_is_wider_than_the_screen(visit, width):
+@pytest.mark.parametrize("width", [320, 400, 1200])
+@pytest.mark.parametrize(
+    ("experiment", "charts"), [("1", ["beside", "close", "widths"]), ("2", ["widths", "times"])]
+)
+def test_no_page_is_wider_than_the_screen(visit, width, experiment, charts):
     tab = visit(viewport={"width": 1200, "height": 800})
+    tab.select_option("#experiment", experiment)
+    drawn(tab)
     tab.set_viewport_size({"width": width, "height": 800})
     tab.wait_for_function(
-        """() => ["beside", "close", "widths"].every(name => {
+        """charts => charts.every(name => {
             const svg = document.querySelector(`#${name} svg`).getBoundingClientRect();
             return Math.abs(svg.width - document.getElementById(name).clientWidth) < 2 && svg.width > 200;
-        })"""
+        })""",
+        arg=charts,
     )
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate("document.body.scrollWidth") <= width

@@ -13,7 +13,8 @@ import pytest
 from browsing import in_browser
 from explorable import drawn
 
-checked, given, page, visit = explorable.checked, explorable.given, explorable.page, explorable.visit
+checked, given, learned = explorable.checked, explorable.given, explorable.learned
+page, visit = explorable.page, explorable.visit
 
 STATE = {
     "experiment": "e",
@@ -133,11 +134,86 @@ def test_charts_are_saved_as_csv_and_svg(visit, given):
         assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
 
 
+TRAINED = {
+    "experiment": "usual",
+    "quantity": "twin_distance",
+    "m": "16",
+    "steps": "4",
+    "delta": "0.01",
+    "x_norm": "5",
+}
+
+
+@in_browser
+def test_a_state_of_a_trained_experiment_has_an_address_and_files_of_its_charts(visit, learned):
+    dataset, _ = learned[0]
+    tab = visit()
+    calculated = {name: value for name, value in address(tab).items() if name.startswith("exact_")}
+    tab.evaluate(
+        "fragment => { location.hash = fragment; }", "&".join(f"{k}={v}" for k, v in TRAINED.items())
+    )
+    tab.wait_for_function("!document.getElementById('steps').closest('.choose').hidden")
+    drawn(tab)
+    told = tab.inner_text("#told").replace("\u00a0", " ")
+    assert told.startswith("F − twin of the trained network, m = 16, steps = 4; 4 runs: ")
+    for name in ("delta", "x_norm", "alpha"):
+        assert not tab.is_visible(f"#{name}")  # the distance does not depend on them
+    for chart, axis in (("widths", "m"), ("times", "steps")):
+        name, text = saved(tab, f"{chart}-csv")
+        assert name == f"usual-twin_distance-{chart}.csv"
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert [int(row[axis]) for row in rows] == dataset[axis].values.tolist()
+        for row in rows:
+            for variable in ("twin_distance", "twin_training_distance"):
+                cell = dataset.sel(variable=variable, m=int(row["m"]), steps=int(row["steps"]))
+                assert float(row[variable]) == pytest.approx(cell["run_mean"].item(), rel=1e-6)
+        name, text = saved(tab, f"{chart}-svg")
+        assert name.endswith(f"{chart}.svg")
+        assert "slope −1/2" in "".join(ElementTree.fromstring(text).itertext()) or chart == "times"
+        tab.locator(f"#{chart} .measured_marks path").last.hover(force=True)
+        assert tab.inner_text("#tip").startswith("distance at ")
+    tab.select_option("#quantity", "0")
+    drawn(tab)
+    assert address(tab).items() >= (TRAINED | calculated | {"quantity": "linearization_error"}).items()
+    tab.select_option("#experiment", "1")  # what both have is kept, and so is what only one has
+    drawn(tab)
+    assert address(tab)["x_norm"] == "20"
+    tab.select_option("#experiment", "2")
+    drawn(tab)
+    assert address(tab)["steps"] == "4"
+
+
+@in_browser
+def test_references_are_named_on_a_narrow_screen_and_points_that_coincide_are_told_apart(visit):
+    tab = visit(viewport={"width": 400, "height": 900})
+    for number in ("1", "2"):
+        tab.select_option("#experiment", number)
+        drawn(tab)
+        assert tab.locator("#widths .mark-text.role-mark text").all_text_contents() == ["−1/2", "−3/4"]
+        assert "slopes −1/2 and −3/4, for the eye" in tab.inner_text("#key")
+    points = tab.locator("#widths .measured_marks path").evaluate_all(
+        "all => all.map(p => [p.getAttribute('fill'), p.getBBox().width])"
+    )
+    opened = {round(width, 1) for fill, width in points if fill == "transparent"}
+    filled = {round(width, 1) for fill, width in points if fill != "transparent"}
+    assert len(opened) == len(filled) == 2  # the chosen width has larger ones
+    assert min(opened) > min(filled)
+    assert max(opened) > max(filled)
+
+
 @in_browser
 def test_lines_are_named_at_their_ends_and_say_their_values_under_the_pointer(visit):
     tab = visit(viewport={"width": 1200, "height": 900})
     texts = tab.locator("#widths .mark-text.role-mark text").all_text_contents()
-    assert texts == ["printed", "sharp", "binomial", "exact = supremum", "slope −1/2", "slope −3/4"]
+    assert texts == [
+        "printed",
+        "sharp",
+        "binomial",
+        "Bernstein",
+        "exact = supremum",
+        "slope −1/2",
+        "slope −3/4",
+    ]
     slopes = tab.locator("#widths .mark-line path").evaluate_all(
         """lines => lines.map(line => line.getAttribute("d").match(/-?[\\d.]+/g).map(Number))
             .filter(points => points.length === 4).map(([x, y, end, low]) => (low - y) / (end - x))"""
@@ -155,15 +231,20 @@ def test_lines_are_named_at_their_ends_and_say_their_values_under_the_pointer(vi
 
 @in_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_of_charts_is_readable_on_light_and_on_dark(visit, scheme):
-    tab = visit(color_scheme=scheme)
+@pytest.mark.parametrize("experiment", ["1", "2"])
+def test_text_of_charts_is_readable_on_light_and_on_dark(visit, scheme, experiment):
+    tab = visit(color_scheme=scheme, viewport={"width": 1200, "height": 900})
+    tab.select_option("#experiment", experiment)
+    drawn(tab)
     ratios = tab.evaluate(
         """() => {
             const light = (colour) => colour.match(/[\\d.]+/g).slice(0, 3)
                 .map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
                 .reduce((total, c, i) => total + c * [0.2126, 0.7152, 0.0722][i], 0);
             const ground = light(getComputedStyle(document.querySelector(".card")).backgroundColor);
-            const texts = document.querySelectorAll("#charts svg .role-axis-label text, .card h3, .card li");
+            const texts = document.querySelectorAll(
+                "#charts svg .role-axis-label text, #charts svg .mark-text.role-mark text,"
+                + " .card h3, .card li, .card button, .card figcaption");
             return [...texts].map((text) => {
                 const style = getComputedStyle(text);
                 const ink = light(text.closest("svg") ? style.fill : style.color);

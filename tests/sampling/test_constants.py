@@ -15,7 +15,7 @@ import altered
 import pytest
 from conftest import ROOT
 
-ROW = re.compile(r"^\| `([a-z/]+)\.py` \| (.+?) \| (.+?) \| .+ \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([a-z_/]+)\.py` \| (.+?) \| (.+?) \| .+ \|$", re.MULTILINE)
 NUMBER = re.compile(r"0x[0-9a-f]+|2\^-?[0-9]+|[0-9.]+(?:e-?[0-9]+)?")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from ntk_core.laws import LAWS
+from ntk_core.laws import THEOREM_LAWS
 from ntk_core.sampling import definitions
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
@@ -17,7 +17,7 @@ from ntk_core.sampling.streams import Streams
 POINTS = [(2, 1, 1.0), (64, 2, 1.0), (1024, 3, 2.0), (4096, 64, 0.5), (64, 1, 30.0), (16, 5, 40.0)]
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", THEOREM_LAWS)
 @pytest.mark.parametrize("sampler", ["band", "dense"])
 @pytest.mark.parametrize(("m", "d", "alpha"), POINTS)
 def test_the_definitions_give_the_numbers_of_the_run(sampler, law, m, d, alpha):
@@ -30,13 +30,13 @@ def test_the_definitions_give_the_numbers_of_the_run(sampler, law, m, d, alpha):
 
 def test_a_wide_network_that_fills_several_chunks():
     """E is a difference of sums over a million neurons, so rounding is larger."""
-    for law in LAWS:
+    for law in THEOREM_LAWS:
         cell = Cell("band", law, 2**20, 2, 1.0)
         values = simulate(7, cell, 3, 4)[:, 0]
         assert definitions.definitions(7, cell, 3) == pytest.approx(values, rel=0, abs=1e-6 / 2**20)
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", THEOREM_LAWS)
 def test_the_matching_network_is_one_the_theorem_speaks_of(law):
     """Symmetric initialization with standard normal weights, and a displacement in the ball.
 

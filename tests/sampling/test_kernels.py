@@ -236,7 +236,7 @@ def test_totals_are_the_definitions(d):
         network.sign_changes(x, w0, u).sum(axis=-1),
         network.band(x, w0, radius).sum(axis=-1),
     ]
-    got = neurons.totals(x, w0, c, u, radius)
+    got = neurons.totals(x, w0, c, u, np.full(w0.shape[0], radius))
     assert got == pytest.approx(np.stack(expected), rel=1e-12, abs=1e-12)
     assert np.all(got[4] > 0)
 
@@ -245,7 +245,7 @@ def test_a_neuron_on_the_kink_is_active():
     """σ'(0) = 1, for weights before and after the step."""
     x, c = np.array([1.0]), np.array([[1.0, 1.0]])
     w0, u = np.array([[[0.0], [0.5]]]), np.array([[[-0.25], [-0.5]]])
-    assert neurons.totals(x, w0, c, u, 0.5)[:, 0].tolist() == [0.0, -0.75, 0.0, 0.25, 1.0, 2.0]
+    assert neurons.totals(x, w0, c, u, np.array([0.5]))[:, 0].tolist() == [0.0, -0.75, 0.0, 0.25, 1.0, 2.0]
 
 
 def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():

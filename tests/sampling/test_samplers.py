@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from ntk_core.laws import LAWS
+from ntk_core.laws import LAWS, THEOREM_LAWS
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling import dense
 from ntk_core.sampling.cell import BLOCK, Cell
@@ -29,7 +29,7 @@ KS_FALSE_ALARM = 1e-3
 """Over all laws, cases and quantities together (Bonferroni)."""
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", THEOREM_LAWS)
 @pytest.mark.parametrize(("m", "d", "alpha"), KS_CASES)
 def test_band_and_dense_agree_in_distribution(law, m, d, alpha):
     level = KS_FALSE_ALARM / (len(LAWS) * len(KS_CASES) * len(QUANTITIES))
@@ -53,7 +53,7 @@ def test_any_stretch_of_seeds_is_the_same_bits(law, sampler, m, d):
         assert np.array_equal(simulate(9, cell, low, high), whole[:, low:high])
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", THEOREM_LAWS)
 def test_networks_drawn_together_are_those_drawn_alone_and_parts_are_others(law, monkeypatch):
     """Runs have 192 weights: `FORMAT_WEIGHTS` from there on only groups them, below it cuts them."""
     cell = Cell("dense", law, 64, 3, 1.0)

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ntk_core.laws import LAWS
+from ntk_core.laws import THEOREM_LAWS
 from ntk_core.laws.exact import exact_law
-from ntk_core.quantities import QUANTITIES
+from ntk_core.quantities import QUANTITIES, Step
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 from ntk_core.theory import bounds
@@ -35,6 +37,118 @@ def test_sharp_bounds():
         assert bounds.sharp(quantity, 100, 2.0, 0.01, 3.0) == pytest.approx(3.0 * fraction)
 
 
+def test_bernsteins_bound_is_the_formula_of_the_theory_page():
+    m, alpha, delta, x = 4096, 2.0, 0.05, 3.0
+    phi0, square = norm.pdf(0), math.log(20)
+    error = alpha**2 * phi0 / (2 * math.sqrt(m)) + alpha * square / (3 * m)
+    error += alpha**1.5 * math.sqrt(2 * phi0 / 3 * square) * m**-0.75
+    for quantity in ("linearization_error", "delta1"):
+        assert bounds.bernstein(quantity, m, alpha, delta, x) == pytest.approx(x * error)
+    fraction = 2 * phi0 * alpha / math.sqrt(m) + 2 * square / (3 * m)
+    fraction += 2 * math.sqrt(2 * phi0 * alpha * square) * m**-0.75
+    assert bounds.bernstein("delta2", m, alpha, delta, x) == pytest.approx(alpha * x / 2 * fraction)
+    for quantity in ("band_fraction", "sign_change_fraction"):
+        assert bounds.bernstein(quantity, m, alpha, delta, x) == pytest.approx(fraction)
+
+
+@pytest.mark.parametrize("step", Step)
+def test_the_moments_of_a_pair_are_below_their_limits(step):
+    """The proof's first line: E X^k ≤ 2φ₀r ∫ step^k, and within r²/2 of it; by quadrature of the density."""
+    s, weights = np.polynomial.legendre.leggauss(60)
+    s, weights = (s + 1) / 2, weights / 2
+    for k, integral in enumerate(step.moments, 1):
+        assert integral == pytest.approx(np.sum(weights * step(s) ** k))
+        for r in np.geomspace(1e-9, 5.0, 80):
+            exact = 2 * r * np.sum(weights * step(s) ** k * norm.pdf(r * s))
+            limit = 2 * norm.pdf(0) * r * integral
+            assert limit * (1 - r**2 / 2) - 1e-15 * limit <= exact <= limit * (1 + 1e-14)
+
+
+def test_each_line_of_the_proof_of_bernsteins_inequality():
+    """On grids: the exponential below its square bound, its series, the tilt that gives e^-t."""
+    tilt = np.linspace(1e-3, 2.999, 400)[:, None]
+    y = np.linspace(0.0, 1.0, 201)
+    series = tilt**2 / (2 * (1 - tilt / 3))
+    assert np.all(np.expm1(tilt * y) - tilt * y <= y**2 * (np.expm1(tilt) - tilt) * (1 + 1e-9) + 1e-15)
+    assert np.all(np.expm1(tilt) - tilt <= series * (1 + 1e-9))
+    assert all(2 * 3 ** (k - 2) <= math.factorial(k) for k in range(2, 60))
+    t, v = np.meshgrid(np.geomspace(1e-3, 100, 60), np.geomspace(1e-6, 1e9, 60))
+    u = np.sqrt(2 * t / v)
+    best = u / (1 + u / 3)
+    excess = np.sqrt(2 * v * t) + t / 3
+    assert np.all(best < 3)
+    assert best * excess - v * best**2 / (2 * (1 - best / 3)) == pytest.approx(t, rel=1e-9)
+    for r in np.geomspace(1e-4, 5.0, 30):  # the cumulant of a pair's term, by quadrature of its own density
+        z, weights = np.polynomial.legendre.leggauss(80)
+        z, weights = r * (z + 1) / 2, r * weights * norm.pdf(r * (z + 1) / 2)
+        falling = 1 - z / r
+        for theta in (0.1, 1.0, 2.0, 2.9):
+            cumulant = np.log1p(np.sum(weights * np.expm1(theta * falling)))
+            mean, square = np.sum(weights * falling), np.sum(weights * falling**2)
+            assert cumulant - theta * mean <= square * theta**2 / (2 * (1 - theta / 3)) * (1 + 1e-9)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(["linearization_error", "delta1", "delta2", "sign_change_fraction", "band_fraction"]),
+    st.floats(0, 39).map(lambda k: 2 * round(2**k)),
+    st.floats(-9, 6).map(lambda k: 10.0**k),
+    st.floats(1e-9, 0.999) | st.floats(-9, -0.001).map(lambda k: 10.0**k),
+)
+def test_bernsteins_bound_is_nowhere_below_the_exact_quantile(quantity, m, alpha, delta):
+    """The whole range that may be asked. Nor at its ends, nor where the two are closest."""
+    hard = [(2, 1e-9, 1e-9), (2, 1e6, 0.999), (2**40, 1e-9, 0.999), (2**40, 1e6, 1e-9), (2**40, 3162.0, 1e-9)]
+    for place in [(m, alpha, delta), *hard] if m < 4 else [(m, alpha, delta)]:
+        exact, limit = (bounds.bound(name, quantity, *place, 1.0) for name in ("exact", "bernstein"))
+        assert np.isfinite(limit)
+        assert limit > 0
+        assert np.isnan(exact) or limit >= exact
+
+
+def test_bernsteins_bound_comes_to_the_exact_quantile_at_every_level():
+    """Over the exact quantile, the figures of the theory page; and the leading constant, in the limit."""
+    for quantity in ("linearization_error", "delta1"):
+        for m, ratio in ((2**6, 1.44), (2**10, 1.22), (2**20, 1.040), (2**40, 1.0013)):
+            limit, exact = (bounds.bound(n, quantity, m, 1.0, 0.01, 1.0) for n in ("bernstein", "exact"))
+            assert limit / exact == pytest.approx(ratio, abs=0.05 if m < 2**20 else 5e-4)
+        for delta in (0.999, 0.5, 1e-9):
+            value = bounds.bernstein(quantity, 2.0**120, 1.0, delta, 1.0) * 2.0**60
+            assert value == pytest.approx(1 / (2 * math.sqrt(2 * math.pi)), rel=1e-6)
+
+
+def test_bernsteins_bound_is_below_the_sharp_one_wherever_that_says_anything():
+    """E and |Δ₁|: `sharp` below α‖x‖/2, which holds always, is enough, and so is δ ≥ e^(-9m/16).
+
+    Counts: from where A = φ₀α√m is above (√m/2 - L/3)²/2 on, `sharp` is the smaller.
+    """
+    grid = np.ix_([2, 4, 10, 64, 1024, 2**20], np.geomspace(1e-6, 1e6, 400), np.geomspace(1e-9, 0.999, 60))
+    m, alpha, delta = np.broadcast_arrays(*grid)
+    low, high = (bounds.bound(n, "delta1", m, alpha, delta, 1.0) for n in ("bernstein", "sharp"))
+    assert np.all((low < high) | (high >= alpha / 2))
+    assert np.all((low <= high * (1 + 1e-12)) | (np.log(delta) < -9 * m / 16))
+    assert np.any(low > high)
+    low, high = (bounds.bound(n, "delta2", m, alpha, delta, 1.0) for n in ("bernstein", "sharp"))
+    room = np.maximum(np.sqrt(m) / 2 - np.sqrt(-np.log(delta)) / 3, 0.0)
+    assert np.all((low <= high * (1 + 1e-9)) == (norm.pdf(0) * alpha * np.sqrt(m) <= room**2 / 2))
+
+
+def test_bernsteins_bound_is_below_the_binomial_one_once_the_band_has_pairs():
+    """The table of the theory page: A = φ₀α√m from which on E's bound is the smaller."""
+    for delta, start in ((0.9, 10.6), (0.5, 4.7), (0.1, 1.75), (0.01, 1.28), (1e-3, 1.11), (1e-9, 1.02)):
+        for m in (2**20, 2**30):
+            pairs = np.append(np.geomspace(0.5, 12, 1500), np.geomspace(12, 0.9 * m, 200))  # up to r = 2.26
+            alpha = pairs / (norm.pdf(0) * math.sqrt(m))
+            low, high = (
+                bounds.bound(n, "linearization_error", m, alpha, delta, 1.0)
+                for n in ("bernstein", "binomial")
+            )
+            last = pairs[low > high][-1]
+            assert 0.985 * start < last <= start
+    m = np.arange(2, 4000, 2)
+    low, high = (bounds.bound(n, "linearization_error", m, 1.0, 0.01, 1.0) for n in ("bernstein", "binomial"))
+    assert m[low > high][-1] == 26
+
+
 @pytest.mark.parametrize("m", [2, 64, 4096, 2**30, 2**40])
 @pytest.mark.parametrize("delta", [0.5, 0.01, 1e-9])
 def test_the_ladder_is_ordered_and_binomial_is_a_quantile(m, delta):
@@ -46,10 +160,13 @@ def test_the_ladder_is_ordered_and_binomial_is_a_quantile(m, delta):
         assert binom.sf(count, m // 2, p) <= delta * (1 + 1e-6)
         assert count == 0 or binom.sf(count - 1, m // 2, p) > delta * (1 - 1e-6)
         for quantity in QUANTITIES:
-            ladder = [float(bounds.bound(b, quantity, m, alpha, delta, 1.0)) for b in bounds.BOUNDS]
-            assert ladder[1] >= ladder[2]
-            assert ladder[2] >= ladder[3] * (1 - 1e-6)  # the error the exact quantile may have
-            assert ladder[0] >= ladder[1] * (1 - 1e-12)
+            ladder = {b: float(bounds.bound(b, quantity, m, alpha, delta, 1.0)) for b in bounds.BOUNDS}
+            assert ladder["sharp"] >= ladder["binomial"]
+            assert ladder["binomial"] >= ladder["exact"] * (1 - 1e-6)  # the error the exact quantile may have
+            assert ladder["bernstein"] >= ladder["exact"]
+            assert ladder["printed"] >= ladder["sharp"] * (1 - 1e-12)
+            if m >= 4096 and quantity in ("linearization_error", "delta1") and alpha >= 1.0:
+                assert list(ladder.values()) == sorted(ladder.values(), reverse=True)
 
 
 def test_binomial_bound_forgets_delta():
@@ -58,14 +175,14 @@ def test_binomial_bound_forgets_delta():
         assert value == pytest.approx(1 / math.sqrt(2 * math.pi), rel=0.01)
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_no_sharp_or_binomial_bound_is_exceeded_more_often_than_delta(law):
+@pytest.mark.parametrize("law", THEOREM_LAWS)
+def test_no_sharp_binomial_or_bernstein_bound_is_exceeded_more_often_than_delta(law):
     """Exceedances below the binomial quantile at 1e-6 in every cell: false-alarm rate below 1e-3."""
     delta = np.array([0.5, 0.1, 0.01])
     for m, alpha in ((2, 1.0), (10, 3.0), (64, 0.5), (1024, 2.0)):
         runs = simulate(5, Cell("band", law, m, 2, alpha), 0, 20000)
         for quantity, values in zip(QUANTITIES, runs, strict=True):
-            for name in ("sharp", "binomial"):
+            for name in ("sharp", "binomial", "bernstein"):
                 limit = bounds.bound(name, quantity, m, alpha, delta, 1.0) * (1 + 1e-12)
                 over = np.sum(values[:, None] > limit, axis=0)
                 assert np.all(binom.sf(over - 1, values.size, delta) > 1e-6), (m, alpha, quantity, name)
@@ -94,9 +211,10 @@ def test_printed_lemma_4_and_event_a1_fail_off_norm_one_and_the_sharp_bounds_do_
 
 def test_theorem_1_is_above_the_sharp_bound_everywhere():
     grid = np.ix_([2, 1024], np.geomspace(1e-6, 1e6, 13), [1e-9, 0.1, 0.999], np.geomspace(1e-9, 1e9, 19))
-    for bound in ("sharp", "binomial"):
+    for bound in ("sharp", "binomial", "bernstein"):
         smaller = bounds.bound(bound, "linearization_error", *grid)
-        assert np.all(bounds.printed("linearization_error", *grid) >= smaller * (1 - 1e-12))
+        nothing = smaller >= grid[1] * grid[3] / 2 if bound == "bernstein" else False
+        assert np.all((bounds.printed("linearization_error", *grid) >= smaller * (1 - 1e-12)) | nothing)
 
 
 def test_bounds_broadcast():

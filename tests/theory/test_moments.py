@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from ntk_core.laws import LAWS, moments
+from ntk_core.laws import THEOREM_LAWS, moments
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
@@ -44,7 +44,7 @@ def test_limits_are_those_of_the_theory(alpha):
         for statistic in ("mean", "rms", 0.5, 0.001):
             assert moments.limit("adversarial", quantity, 7, alpha, statistic) == pytest.approx(value)
             assert moments.limit("aligned", quantity, 7, alpha, statistic) == pytest.approx(value / 2)
-    for law in LAWS:
+    for law in THEOREM_LAWS:
         band = moments.limit(law, "band_fraction", 7, alpha, "mean")
         assert band == pytest.approx(alpha * math.sqrt(2 / math.pi))
 
@@ -66,7 +66,7 @@ def test_sphere_variance_constant():
 
 
 def test_exponents():
-    for law in LAWS:
+    for law in THEOREM_LAWS:
         for quantity in QUANTITIES:
             centred = law == "sphere" and not quantity.endswith("_fraction")
             assert moments.exponent(law, quantity) == (0.75 if centred else 0.5)
@@ -82,7 +82,7 @@ def test_gaussian_limit_of_sphere():
 def test_simulated_moments_agree_with_the_exact_ones(sampler):
     """z-scores of all means and mean squares, largest below its 1e-3 false-alarm level."""
     scores = []
-    for law in LAWS:
+    for law in THEOREM_LAWS:
         for m, d, alpha in ((2, 1, 1.0), (6, 2, 3.0), (46, 3, 1.0), (90, 5, 0.5), (256, 20, 2.0)):
             runs = simulate(21, Cell(sampler, law, m, d, alpha), 0, 8192)
             for quantity, values in zip(QUANTITIES, runs, strict=True):

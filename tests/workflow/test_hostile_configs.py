@@ -661,11 +661,13 @@ def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") ->
     return done.stdout
 
 
-# Of a file of the command line, which Snakemake has read before us, and of a key of the command line.
-SAID_CLEARLY = ["two equal keys", "path as name", "quoted escape sequences", "many faults"]
+# Of a file of the command line, which the profile checks before Snakemake loads it.
+SAID_CLEARLY = ["two equal keys", "path as name", "quoted escape sequences", "many faults", "open bracket"]
+PROGRAM = "__use_yte__: true\n__definitions__: [\"open('made-by-the-config', 'w')\"]\n"
+# Of a key of the command line.
 ARGUMENT = ("experiments={../x: {m: [63]}}", "experiments.'../x' is '../x'; allowed:")
-# Of the default file, which we read first: Snakemake fails on one, and never ends with the others.
-REFUSED_BEFORE_SNAKEMAKE_READS = ["not utf-8", "billion keys", "billion merges"]
+# Of the default file: Snakemake fails on one, and never ends with the other.
+REFUSED_BEFORE_SNAKEMAKE_READS = ["not utf-8", "billion keys"]
 
 
 def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
@@ -683,14 +685,31 @@ def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
             (project / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "Snakefile", project)
         jobs[kind] = partial(call, folder, snakefile=project / "Snakefile")
-    (tmp_path / "argument").mkdir()
-    jobs["argument"] = partial(call, tmp_path / "argument", "--config", ARGUMENT[0])
+    more = {
+        "argument": (("--config", ARGUMENT[0]), ARGUMENT[1]),
+        "missing": (
+            ("--configfile", "missing.yaml"),
+            "missing.yaml is not a file; allowed: a YAML or JSON file",
+        ),
+        "program": (("--configfile", "config.yaml"), "config.yaml, line 1: the key __use_yte__; allowed:"),
+    }
+    for name, (arguments, _) in more.items():
+        (tmp_path / name).mkdir()
+        jobs[name] = partial(call, tmp_path / name, *arguments)
+    (tmp_path / "program/config.yaml").write_text(PROGRAM)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         outputs = dict(zip(jobs, pool.map(lambda job: job(), jobs.values()), strict=True))
     for kind, output in outputs.items():
-        assert (ARGUMENT[1] if kind == "argument" else NASTY[kind][1]) in output, kind
+        assert (more.get(kind) or NASTY[kind])[1] in output, kind
         assert "Traceback" not in output, kind
         assert output.count("The config cannot be run:") == 1, kind
         assert "Error" not in output, kind
         assert len(output.splitlines()) <= 30, kind
         assert all(map(str.isprintable, output.splitlines())), kind
+
+
+def test_both_profiles_check_the_config_files():
+    texts = [(ROOT / f"profiles/{name}/config.yaml").read_text() for name in ("default", "slurm")]
+    blocks = {text.partition("__use_yte__")[2] for text in texts}
+    assert len(blocks) == 1
+    assert "check_config_files" in blocks.pop()

@@ -89,6 +89,7 @@ rule claims:
 # What a person wants to know first, as text.
 rule summary:
     input:
+        claims=[RUN.claims],
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
         rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),

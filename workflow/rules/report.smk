@@ -38,11 +38,15 @@ rule findings:
         "../scripts/findings.py"
 
 
-# The page on which a reader chooses a cell: its runs, quantiles and bounds. Only grids have cells.
+# The page on which a reader chooses a cell: the runs of grids, quantiles, bounds and slopes. Grids in another ball than
+# that of Theorem 1 have no bounds, and are not on it.
 rule explore:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.drawn),
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
+        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.bounded),
+        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.bounded),
+        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.bounded),
+        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
+        trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
     output:
         RUN.explore,
     log:
@@ -52,10 +56,10 @@ rule explore:
     threads: EXECUTION.threads
     resources:
         mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, PLAN.config.drawn, threads, attempt
+            PLAN, EXPERIMENTS, threads, attempt
         ).mem_mb,
         runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, PLAN.config.drawn, threads, attempt
+            PLAN, EXPERIMENTS, threads, attempt
         ).runtime,
     params:
         library=LIBRARY,

@@ -1,4 +1,4 @@
-"""Quantiles and runs of the grids in, the page on which a reader chooses a cell out."""
+"""Quantiles and rates of all experiments and the runs of the grids in, the page to choose a cell on out."""
 
 import signal
 
@@ -19,13 +19,19 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     from ntk_core.pages.explore.page import render  # here, because workers do without it
 
     config = parse_config(snakemake.config)
-    given = zip(config.drawn, snakemake.input.runs, snakemake.input.quantiles, strict=True)
+    files = snakemake.input
+    drawn = zip(config.bounded, files.runs, files.quantiles, files.rates, strict=True)
+    trained = zip(files.trained_quantiles, files.trained_rates, strict=True)
     with workers(config.execution, snakemake.threads) as executors:
-        experiments = [
-            (xr.load_dataset(table), histograms(runs, config.drawn_experiment(name), executors))
-            for name, runs, table in given
+        grids = [
+            (
+                xr.load_dataset(table),
+                xr.load_dataset(rates),
+                histograms(runs, config.drawn_experiment(name), executors),
+            )
+            for name, runs, table, rates in drawn
         ]
-    page = render(experiments)
+    page = render(grids, [(xr.load_dataset(table), xr.load_dataset(rates)) for table, rates in trained])
     with replacing(snakemake.output[0]) as beside:
         beside.write_text(page, encoding="utf-8")
-    logging.info("%d experiments, %d bytes", len(experiments), len(page.encode()))
+    logging.info("%d experiments, %d bytes", len(config.experiments), len(page.encode()))

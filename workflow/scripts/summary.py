@@ -1,4 +1,4 @@
-"""Quantiles and rates of all experiments in, a page of text out."""
+"""Quantiles and rates of all experiments, and of a run its claims, in, a page of text out."""
 
 import signal
 
@@ -7,6 +7,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stac
 import logging
 from pathlib import Path
 
+from ntk_core.claims.record import from_json
 from ntk_core.pages.summary import summarise
 from ntk_core.storage.atomic import replacing
 from ntk_core.storage.netcdf import load_pairs
@@ -16,7 +17,10 @@ logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 given = snakemake.input
 experiments = load_pairs(given.quantiles, given.rates)
 trainings = load_pairs(given.trained_quantiles, given.trained_rates)
-text = summarise(experiments, trainings, Path(snakemake.output[0]).parent)
+claims = [
+    claim for path in given.get("claims", []) for claim in from_json(Path(path).read_text(encoding="utf-8"))
+]
+text = summarise(experiments, trainings, Path(snakemake.output[0]).parent, claims)
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(text, encoding="utf-8")
 logging.info("%d experiments", len(experiments) + len(trainings))

@@ -163,7 +163,7 @@ class DrawnResults(_Results[DrawnExperiment]):
     def bounds(
         self, delta: Levels = None, x_norm: Levels = None, m: Any = None, alpha: Any = None
     ) -> xr.Dataset:
-        """The bounds `printed`, `sharp`, `binomial` and `exact` over (quantity, m, alpha, delta, x_norm).
+        """All `BOUNDS` over (quantity, m, alpha, delta, x_norm).
 
         At the archived values or others: even m ≥ 2, α > 0, δ from 1e-9 to 0.999, ‖x‖ > 0.
         """

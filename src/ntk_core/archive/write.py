@@ -59,7 +59,7 @@ MEANINGS = {
     "counterexample where it fails, and what holds instead.",
     "findings.html": "The article: the question, the answer in one figure, then claim by claim; proofs; the "
     "lecture notes, restated.",
-    "explore.html": "The same numbers to explore: choose law, width, radius and level.",
+    "explore.html": "The same numbers to explore: choose law, width, radius, level and steps of training.",
     "laws/*": "A displacement law of the archiver's own, named in the config.",
     "summary.txt": "The answer in some lines of text.",
     "figures/*": "A figure of an experiment, named by both.",

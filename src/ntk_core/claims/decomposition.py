@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import network
 from ..datasets.quantiles import NOISE
-from ..laws import LAWS
+from ..laws import LAWS, THEOREM_LAWS
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
@@ -117,7 +117,7 @@ def _per_neuron() -> tuple[int, float, int]:
     """Sign changes, their largest |a_i|/(‖u_i‖‖x‖), and how many lie outside the band."""
     rng = np.random.default_rng(32)
     changes, outside, largest = 0, 0, 0.0
-    for name in sorted(LAWS):
+    for name in sorted(THEOREM_LAWS):
         for d, m, alpha in ((1, 64, 2.0), (3, 256, 1.0), (20, 256, 4.0)):
             x = rng.standard_normal(d)
             half = (500, m // 2)

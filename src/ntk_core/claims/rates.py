@@ -13,7 +13,7 @@ import xarray as xr
 
 from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import why_no_interval
-from ..laws import LAWS, moments
+from ..laws import THEOREM_LAWS, moments
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
 from .results import Results
 
@@ -48,7 +48,7 @@ def scaling(results: Results, factor: float = 1.0) -> Judgement:
 def rate(results: Results, factor: float = 1.0) -> Judgement:
     """T1.rate: m^{-1/2} is attained along x; random directions decay as m^{-3/4}."""
     distance = 0.0
-    for law in LAWS:
+    for law in THEOREM_LAWS:
         k = moments.exponent(law, "linearization_error")
         distance = max(distance, *(abs(_exact_slope(law, d, 1.0) + k * factor) for d in (1, 2, 64)))
     agree, evidence = _measured(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -51,11 +52,15 @@ class TrainedTables:
 
 @dataclass(frozen=True)
 class Results:
-    """All experiments of a results folder, and the workers that read their runs."""
+    """All experiments of a results folder, and the workers that read their runs.
+
+    `experiments` are those in the ball of Theorem 1, which the notes speak of; `balls` are drawn in another.
+    """
 
     experiments: tuple[DrawnTables, ...]
     workers: Workers
     trainings: tuple[TrainedTables, ...] = ()
+    balls: tuple[DrawnTables, ...] = ()
 
     def of(self, sampler: str) -> tuple[DrawnTables, ...]:
         """The experiments of one sampler, `band` or `dense`."""
@@ -104,4 +109,6 @@ def open_results(folders: Iterable[Path], workers: Workers) -> Results:
             drawn.append(DrawnTables(runs.experiment, runs.entropy, runs.path, table, rates))
         else:
             trained.append(TrainedTables(runs.experiment, table, rates))
-    return Results(tuple(drawn), workers, tuple(trained))
+    inside = tuple(item for item in drawn if math.isinf(item.experiment.norm))
+    balls = tuple(item for item in drawn if math.isfinite(item.experiment.norm))
+    return Results(inside, workers, tuple(trained), balls)

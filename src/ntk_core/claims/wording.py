@@ -9,6 +9,11 @@ from ..storage.printable import printable
 from .plain_text import plain_text
 from .record import Claim, Number
 
+COUNTS = (
+    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+)  # fmt: skip
+
 
 def power_of_ten(value: float) -> str:
     """As LaTeX, small and large powers of ten as such."""
@@ -51,6 +56,11 @@ def _number(number: Number) -> str:
     interval = f" [{number.lower:.6g}, {number.upper:.6g}]" if has_interval else ""
     value = f"{number.value:,}" if isinstance(number.value, int) else f"{number.value:.6g}"
     return f"  {value:>12}{interval}  {number.what}"
+
+
+def in_words(count: int) -> str:
+    """A count as it stands in a sentence: up to fifteen as a word."""
+    return COUNTS[count] if count < len(COUNTS) else f"{count:,}"
 
 
 def joined(words: Iterable[str]) -> str:

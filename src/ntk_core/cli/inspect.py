@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -144,7 +145,7 @@ def exact(
 ) -> None:
     """Exact quantiles and bounds; needs no archive and no run.
 
-    Every quantity, and the four bounds above it; `nan` where no exact law is known.
+    Every quantity, and the five bounds above it; `nan` where no exact law is known, or no bound.
 
     \b
     Examples:
@@ -154,6 +155,7 @@ def exact(
     from ..experiments.config import AnalysisModel
     from ..experiments.models import AxesModel
     from ..experiments.section import ConfigError, parse_section
+    from ..laws import THEOREM_LAWS
     from ..laws.exact import exact_quantile
     from ..quantities import QUANTITIES
     from ..theory.bounds import BOUNDS, bound
@@ -173,7 +175,9 @@ def exact(
             row: dict[str, Any] = {"quantity": quantity, "delta": level}
             scale = float(QUANTITIES[quantity].at_norm(np.array(x_norm)))
             row["exact_quantile"] = scale * exact_quantile(perturbation, quantity, m, d, alpha, level)
-            row |= {f"bound_{name}": float(bound(name, quantity, m, alpha, level, x_norm)) for name in BOUNDS}
+            for name in BOUNDS:
+                limit = float(bound(name, quantity, m, alpha, level, x_norm))
+                row[f"bound_{name}"] = limit if perturbation in THEOREM_LAWS else math.nan
             rows.append(row)
     if json:
         print_json(rows)

@@ -6,6 +6,7 @@ number of runs grows.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -98,8 +99,11 @@ def bound_arrays(
     x_norm: tuple[float, ...],
     quantities: tuple[str, ...] = tuple(QUANTITIES),
 ) -> dict[str, Array]:
-    """Each bound over (quantity, m, alpha, delta, x_norm)."""
+    """Each bound over (quantity, m, alpha, delta, x_norm); NaN in another ball than that of Theorem 1."""
     grid = np.ix_(np.array(experiment.m), np.array(experiment.alpha), np.array(delta), np.array(x_norm))
+    if math.isfinite(experiment.norm):
+        shape = len(quantities), *(axis.size for axis in grid)
+        return {name: np.full(shape, np.nan) for name in bounds.BOUNDS}
     return {
         name: np.stack(
             [np.broadcast_to(bounds.bound(name, q, *grid), [g.size for g in grid]) for q in quantities]

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from ..experiments.trained import TrainedExperiment
-from ..laws import LAWS
+from ..laws import THEOREM_LAWS
 from ..laws.moments import root_mean_square
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
@@ -76,7 +76,7 @@ def table_dataset(
         variables,
         coords={
             "quantity": np.array(tuple(QUANTITIES), dtype=object),
-            "perturbation": np.array(tuple(LAWS), dtype=object),
+            "perturbation": np.array(THEOREM_LAWS, dtype=object),
             "variable": np.array(RUN_VARIABLES, dtype=object),
             "status": np.array([status.name.lower() for status in Status], dtype=object),
             "bound": np.array(bounds.BOUNDS, dtype=object),
@@ -199,7 +199,7 @@ def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Arr
     grid = levels[0].size, levels[1].size
     parts = {name: np.full(shape, np.nan) for name in MOMENTS}
     parts |= {name: np.full((*shape, grid[0]), np.nan) for name in LEVELS}
-    parts["law_rms"] = np.full((*shape, len(LAWS)), np.nan)
+    parts["law_rms"] = np.full((*shape, len(THEOREM_LAWS)), np.nan)
     parts["bounds"] = np.full((*shape, len(bounds.BOUNDS), *grid), np.nan)
     counts = {name: np.zeros((*shape, len(UNIFORM), *grid), np.int64) for name in COUNTS}
     return parts | counts
@@ -230,7 +230,7 @@ def _point(
     return {
         **_moments(values),
         **dict(zip(LEVELS, clustered_quantiles(values, delta), strict=True)),
-        "law_rms": [root_mean_square(law, name, m, d, radius) for law in LAWS],
+        "law_rms": [root_mean_square(law, name, m, d, radius) for law in THEOREM_LAWS],
         "bounds": [bounds.bound(bound, name, m, radius, *grid) for bound in bounds.BOUNDS],
         "exceedances": [over.sum(axis=(0, 1)) for over in exceeds],
         "runs_exceeding": [over.any(axis=1).sum(axis=0) for over in exceeds],

@@ -7,6 +7,7 @@ and no rule's parameters contain it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,6 +100,11 @@ class Config(Section):
     def drawn(self) -> list[str]:
         """Names of the drawn experiments."""
         return [name for name, model in self.experiments.items() if model.kind == "drawn"]
+
+    @property
+    def bounded(self) -> list[str]:
+        """Names of the drawn experiments in the ball of Theorem 1, which have bounds and exact laws."""
+        return [name for name in self.drawn if math.isinf(self.drawn_experiment(name).norm)]
 
     @property
     def trained(self) -> list[str]:

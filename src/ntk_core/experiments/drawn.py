@@ -10,14 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ..laws import CustomLaw
+from ..laws import CustomLaw, ball_norm
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..sampling.streams import FORMAT_VERSION
 from .shards import Shard
-
-WEIGHT_COPIES = 8
-"""Arrays of the size of a network's weights in a dense run under a custom law, the law's included."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,11 @@ class DrawnExperiment:
         return replace(self, seeds=self.seeds if seeds is None else seeds, **parts)
 
     @property
+    def norm(self) -> float:
+        """q of the norm whose ball holds the displacements; ∞ is that of Theorem 1."""
+        return ball_norm(self.perturbation[0])
+
+    @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
         """Values of each axis, in the order of the dimensions."""
         return {"perturbation": self.perturbation, "m": self.m, "d": self.d, "alpha": self.alpha}
@@ -142,9 +144,9 @@ class DrawnExperiment:
     def memory(self, m: int) -> int:
         """Bytes of one task at a width, without the runs themselves and parts of a fixed size.
 
-        A custom law receives whole dense networks.
+        Some laws receive whole dense networks, and some band runs are sorted.
         """
-        return 8 * WEIGHT_COPIES * m * max(self.d) if self.laws and self.sampler == "dense" else 0
+        return max(cell.memory() for cell in replace(self, d=self.d[-1:], alpha=self.alpha[-1:]).cells([m]))
 
     def shard_seeds(self, m: int, maximum: int) -> int:
         """Seeds of one shard at a width: the maximum."""

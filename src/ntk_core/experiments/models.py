@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ..laws import LAWS, CustomLaw
+from ..laws import LAWS, THEOREM_LAWS, CustomLaw, ball_norm
 from ..laws.queries import RANGES
 from ..sampling.data import PIXELS, available
 from .config_errors import shorten
@@ -33,6 +34,14 @@ def _law(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _one_ball(laws: list[str]) -> list[str]:
+    """The laws. Raises `ValueError` where one of another ball than Theorem 1's is not alone."""
+    other = next((law for law in laws if math.isfinite(ball_norm(law))), None)
+    if other is not None and len(laws) > 1:
+        raise ValueError(f"{other} bounds another norm than the other laws, so no table can compare them")
+    return laws
+
+
 _M, _D, _ALPHA = RANGES["m"], RANGES["d"], RANGES["alpha"]
 
 Perturbations = Annotated[
@@ -40,9 +49,11 @@ Perturbations = Annotated[
     Field(
         min_length=1,
         max_length=MAX_AXIS,
-        description=f"a list, each once, from: {', '.join(LAWS)}, and names under laws",
+        description=f"a list, each once, from: {', '.join(THEOREM_LAWS)}, and names under laws; or one of: "
+        f"{', '.join(law for law in LAWS if law not in THEOREM_LAWS)}",
     ),
     UNIQUE,
+    AfterValidator(_one_ball),
 ]
 Widths = Annotated[
     list[Annotated[int, Field(ge=_M.smallest, le=_M.largest, multiple_of=2)]],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..laws import ball_norm
 from ..quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -19,10 +21,14 @@ FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slop
 TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
 """Names of the figures of a trained experiment."""
 
+BALL_FIGURES = ("norms",)
+"""Names of the figures of a grid in another ball than that of Theorem 1."""
+
 
 AXES: dict[str, tuple[str, ...]] = {
     "rate": ("m",), "collapse": ("m",), "constant": ("alpha", "x_norm"), "delta": ("delta",),
     "dimension": ("d",), "ladder": ("m", "x_norm"), "slope": ("m",), "failure": (),
+    "norms": ("m",),
     "radius": ("m",), "training_rate": ("m",), "standing": ("m", "steps"), "twin": (), "flips": ("steps",),
 }  # fmt: skip
 """Axes against which a figure shows something: one with a single value is left out of it."""
@@ -34,7 +40,8 @@ def drawable(axes: Mapping[str, Collection[Any]], quantities: Collection[str]) -
     A figure needs two values on one of its `AXES`, unless it has none. Its module has the quantities that it
     needs as `NEEDS`; without that it needs the linearization error.
     """
-    figures = tuple(name for name in FIGURES if _has_axis(name, axes))
+    inside = all(math.isinf(ball_norm(law)) for law in axes.get("perturbation", ()))
+    figures = tuple(name for name in (FIGURES if inside else BALL_FIGURES) if _has_axis(name, axes))
     if set(quantities) == set(QUANTITIES):
         return figures  # without the second that the plotting library takes to import
     needs = {name: getattr(_module(name), "NEEDS", {"linearization_error"}) for name in figures}
@@ -56,11 +63,12 @@ def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path
     """Draw the figure called `name` and write it to each path, in the format of its suffix.
 
     `table` and `rates` are the quantiles and rates of one experiment. Files carry no dates or
-    random identifiers. Raises `ValueError` for a name neither in `FIGURES` nor in `TRAINING_FIGURES`, or of a
-    figure whose axes have one value each here.
+    random identifiers. Raises `ValueError` for a name neither in `FIGURES`, `TRAINING_FIGURES` nor
+    `BALL_FIGURES`, or of a figure whose axes have one value each here.
     """
-    if name not in FIGURES + TRAINING_FIGURES:
-        raise ValueError(f"figure is {name!r}; allowed: {', '.join(FIGURES + TRAINING_FIGURES)}")
+    names = FIGURES + TRAINING_FIGURES + BALL_FIGURES
+    if name not in names:
+        raise ValueError(f"figure is {name!r}; allowed: {', '.join(names)}")
     if not _has_axis(name, {str(axis): table[axis].values for axis in table.dims}):
         raise ValueError(
             f"figure {name!r} has nothing to show: there is one value of {' and '.join(AXES[name])}"

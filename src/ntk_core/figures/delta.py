@@ -41,7 +41,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         rf"$\sqrt{{m}}$ times the measured $(1-\delta)$-quantiles and the bounds, "
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}; $\delta$ falls to the right. "
-        r"As $m\to\infty$ the binomial bound tends to twice the quantile of the supremum, at every $\delta$. "
-        + style.provenance(table)
+        r"As $m\to\infty$ the binomial bound tends to twice the quantile of the supremum, and Bernstein's to "
+        r"the quantile itself, at every $\delta$. " + style.provenance(table)
     )
     return panels.finish(headline("delta", table, rates), text)

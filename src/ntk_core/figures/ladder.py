@@ -14,7 +14,7 @@ from ..theory.bounds import bound
 from . import style
 from .panels import Panels
 
-RUNGS = ("printed", "sharp", "binomial")
+RUNGS = ("printed", "sharp", "binomial", "bernstein")
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, N
 from ..claims.headlines.words import resolved
 from ..claims.wording import joined
 from ..datasets.statistics import MIN_RUNS, why_no_interval
-from ..laws import LAWS, DisplacementLaw
+from ..laws import LAWS, THEOREM_LAWS, DisplacementLaw
 from ..laws.moments import cancels
 from ..network import Array
 
@@ -57,6 +57,7 @@ BOUND_STYLES: dict[str, dict[str, Any]] = {
     "printed": {"color": INK, "linestyle": "-", "label": "bound as printed"},
     "sharp": {"color": INK, "linestyle": (0, (5, 2)), "label": "sharp bound"},
     "binomial": {"color": INK, "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
+    "bernstein": {"color": INK, "linestyle": (0, (4, 1.5, 1, 1.5, 1, 1.5)), "label": "Bernstein's bound"},
 }
 
 
@@ -96,7 +97,7 @@ def context() -> Iterator[None]:
 
 def law_colours(laws: Sequence[str]) -> dict[str, str]:
     """A colour for each displacement law, the same in every figure."""
-    order = [*LAWS, *(law for law in laws if law not in LAWS)]
+    order = [*THEOREM_LAWS, *(law for law in laws if law not in THEOREM_LAWS)]
     return {law: LAW_COLOURS[i % len(LAW_COLOURS)] for i, law in enumerate(order)}
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS
+from ..theory.moments import EXPONENT
 from . import style
 from .panels import Panels
 
@@ -49,11 +50,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "linear in the weights, trained by the same steps. "
     )
     if m.size > 1:
-        k = rates["exponent"].sel(quantity="linearization_error").item()
-        _distances(panels, panels.axes[-1], table, k)
+        _distances(panels, panels.axes[-1], table)
         text += (
             "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled: "
-            "held-out inputs, with 99% intervals; open, moved aside: training inputs. "
+            "held-out inputs, with 99% intervals; open, moved aside: training inputs. Grey: the slope in the "
+            "limit of wide networks. "
         )
     text += style.trained_provenance(table)
     return panels.finish(headline("twin", table, rates), text)
@@ -72,8 +73,8 @@ def _losses(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
         )
 
 
-def _distances(panels: Panels, ax: Axes, table: xr.Dataset, k: float) -> None:
-    """Distance of network and twin against m at a few times."""
+def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
+    """Distance of network and twin against m at a few times, and the slope of its limit (N6)."""
     m, times = table["m"].values.astype(float), style.times_with_runs(table)
     chosen = style.spread(times, 4)
     colours, labels = style.ordered_colours(chosen), {time: style.steps_label(int(time)) for time in chosen}
@@ -89,7 +90,7 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset, k: float) -> None:
     data = frame.to_dataframe().reset_index()
     panels.curves(ax, data, "m", "value", "steps", colours, labels, linewidth=1.2)
     panels.held_out_and_training(ax, data, colours)
-    panels.reference(ax, data, "m", "value", -k, f"slope −{FRACTIONS[k]}")
+    panels.reference(ax, data, "m", "value", -EXPONENT, f"slope −{FRACTIONS[EXPONENT]}")
     style.width_axis(ax, m, labels=4)
     style.log_axis(ax, table)
     ax.set_title("distance of the two")

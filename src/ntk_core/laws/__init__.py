@@ -1,25 +1,40 @@
-"""Displacement laws: how the weights move inside the ball max_i ‖u_i‖ ≤ α/√m. One law a file."""
+"""Displacement laws: how the weights move, mostly inside the ball max_i ‖u_i‖ ≤ α/√m. One law a file."""
+
+import math
 
 from .adversarial import adversarial
 from .aligned import aligned
 from .custom import CustomLaw, LawError, read_law
+from .frobenius import frobenius
 from .law import Band, DisplacementLaw
 from .sphere import sphere
 
-LAWS: dict[str, DisplacementLaw] = {law.name: law for law in (adversarial, aligned, sphere)}
+LAWS: dict[str, DisplacementLaw] = {law.name: law for law in (adversarial, aligned, sphere, frobenius)}
 """The laws every config may name. To add one: a file like its neighbours, and its name here.
 
 Custom laws are not listed: a cell carries its own (`CustomLaw`).
 """
 
+THEOREM_LAWS = tuple(name for name, law in LAWS.items() if math.isinf(law.norm))
+"""Those that stay in the ball of Theorem 1; its bounds say nothing of the others."""
+
+
+def ball_norm(law: str) -> float:
+    """q of the norm whose ball holds the displacements; ∞ is that of Theorem 1, and of every custom law."""
+    return LAWS[law].norm if law in LAWS else math.inf
+
+
 __all__ = [
     "LAWS",
+    "THEOREM_LAWS",
     "Band",
     "CustomLaw",
     "DisplacementLaw",
     "LawError",
     "adversarial",
     "aligned",
+    "ball_norm",
+    "frobenius",
     "read_law",
     "sphere",
 ]  # fmt: skip

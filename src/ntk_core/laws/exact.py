@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from ..theory.exact import ExactLaw, band_fraction_law, law_quantile
-from . import LAWS
+from . import LAWS, ball_norm
 
 
 def exact_law(law: str, quantity: str, m: int, d: int, alpha: float) -> ExactLaw | None:
     """The exact law of a quantity at ‖x‖ = 1, or None where unknown, as for a custom law."""
-    if quantity == "band_fraction":
+    if quantity == "band_fraction" and math.isinf(ball_norm(law)):
         return band_fraction_law(m, alpha)
     return LAWS[law].exact(quantity, m, d, alpha) if law in LAWS else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -58,19 +59,29 @@ class Band(Protocol):
         A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`.
         """
 
+    def nearest_sums(self, norm: float) -> FlipSums:
+        """The worst displacement of the ball of this norm: it flips the neurons nearest to their kinks.
+
+        Only for a law whose `reach` says how far the block draws them.
+        """
+
 
 @dataclass(frozen=True)
 class DisplacementLaw:
-    """A law of the displacement u given the initialization, with max_i ‖u_i‖ ≤ r.
+    """A law of the displacement u given the initialization, with max_i ‖u_i‖ ≤ r = α/√m.
+
+    A law with a finite `norm` q is of another ball, (Σ‖u_i‖^q)^{1/q} ≤ α m^{1/q-1/2}. It is a function of the
+    whole network, and `reach(m, alpha)` is the |a| up to which `band` draws at first.
 
     `name` is the name in the config. `weights(rng, x, w0, c, radius)` draws u, shape `(..., m, d)`:
     the definition, which the dense sampler uses. `band(block)` draws, exactly in distribution, the
     sums over the sign changes from the neurons of the band alone. `pair_cost(d)` is roughly the work of
-    `band` in nanoseconds for each pair in the band; it steers scheduling only.
+    `band` in nanoseconds for each pair in the band, `run_cost` that for each run; they steer scheduling only.
 
     From theory: `pair_term(quantity, d)` is the term of a pair, and `exact(quantity, m, d, alpha)` the
-    exact law, or None. For people: `label` in a legend, `words` for the displacement in a sentence, and the
-    `marker` and `dashes` of its points and lines in figures.
+    exact law, or None. Where the quantities are no sums over pairs, `rate(quantity, alpha)` has the exponent
+    k and the limit of m^k times them. For people: `label` in a legend, `words` for the displacement in a
+    sentence, and the `marker` and `dashes` of its points and lines in figures.
     """
 
     name: str
@@ -79,7 +90,20 @@ class DisplacementLaw:
     pair_cost: Callable[[int], float]
     pair_term: Callable[[str, int], PairTerm | None] = lambda quantity, d: None
     exact: Callable[[str, int, int, float], ExactLaw | None] = lambda quantity, m, d, alpha: None
+    rate: Callable[[str, float], tuple[float, float]] | None = None
+    norm: float = math.inf
+    reach: Callable[[int, float], float] = lambda m, alpha: alpha / math.sqrt(m)
+    run_cost: float = 300.0
     label: str = ""
     words: str = ""
     marker: str = "^"
     dashes: str = "-"
+
+    def band_radius(self, u: Array, radius: float) -> Array:
+        """The radius of the band of each network with displacements u `(..., m, d)`; shape `(...)`.
+
+        r = α/√m, and in a ball of another norm max_i ‖u_i‖.
+        """
+        if math.isinf(self.norm):
+            return np.full(u.shape[:-2], radius)
+        return np.asarray(np.linalg.norm(u, axis=-1).max(axis=-1))

@@ -1,6 +1,6 @@
 """Exact moments of the quantities and their limits under a displacement law, by its name.
 
-NaN for a custom law, which has no theory. The band fraction is the same under every law.
+NaN for a custom law, which has no theory. The band fraction is the same under every law of Theorem 1's ball.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import math
 
 from ..theory import moments
 from ..theory.moments import BAND_TERM, EXPONENT, PairTerm
-from . import LAWS
+from . import LAWS, ball_norm
 
 
 def pair_term(law: str, quantity: str, d: int) -> PairTerm | None:
     """The term of a pair of neurons; None where unknown."""
-    if quantity == "band_fraction":
+    if quantity == "band_fraction" and math.isinf(ball_norm(law)):
         return BAND_TERM
     return LAWS[law].pair_term(quantity, d) if law in LAWS else None
 
@@ -32,13 +32,19 @@ def root_mean_square(law: str, quantity: str, m: int, d: int, alpha: float) -> f
 
 
 def limit(law: str, quantity: str, d: int, alpha: float, statistic: float | str) -> float:
-    """See `theory.moments.limit`."""
+    """See `theory.moments.limit`; where a law's `rate` is known, all statistics have the same limit."""
+    rate = LAWS[law].rate if law in LAWS else None
+    if rate is not None:
+        return rate(quantity, alpha)[1]
     term = pair_term(law, quantity, d)
     return math.nan if term is None else moments.limit(term, quantity, alpha, statistic)
 
 
 def exponent(law: str, quantity: str) -> float:
     """k for which the quantity decays as m^{-k}; that of Theorem 1 where unknown."""
+    rate = LAWS[law].rate if law in LAWS else None
+    if rate is not None:
+        return rate(quantity, 1.0)[0]
     term = pair_term(law, quantity, 2)
     return EXPONENT if term is None else term.exponent
 

@@ -70,8 +70,9 @@ def bound(name: str, quantity: str, *, m: Any, alpha: Any, delta: Any, x_norm: A
     """A bound on a quantity that holds with probability at least 1-δ uniformly over max_i ‖u_i‖ ≤ α/√m.
 
     `name` is one of `BOUNDS`: as printed in the notes (Theorem 1, Lemma 4, event A₁; not all are true off
-    ‖x‖ = 1), sharpened by Hoeffding's inequality, from the binomial quantile of the band, or the exact
-    quantile of the supremum over the ball. The other arguments broadcast; ranges as in `exact_quantile`.
+    ‖x‖ = 1), sharpened by Hoeffding's inequality, from the binomial quantile of the band, by Bernstein's
+    inequality (the optimal constant), or the exact quantile of the supremum over the ball. The other
+    arguments broadcast; ranges as in `exact_quantile`.
     Raises `ValueError` for a value out of range or an unknown name.
     """
     _check(None, bound=name, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)

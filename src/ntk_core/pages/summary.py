@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
@@ -10,11 +10,14 @@ import numpy as np
 import xarray as xr
 
 from ..claims.answer import Answer, Estimate, answer
+from ..claims.falsehoods import falsehoods
 from ..claims.headlines import finding
 from ..claims.headlines.words import NO_ERROR, resolved
 from ..claims.plain_text import plain_text
+from ..claims.record import Claim
 from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import MIN_RUNS, why_no_interval
+from ..laws import ball_norm
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
 
@@ -23,23 +26,35 @@ def summarise(
     experiments: Iterable[tuple[xr.Dataset, xr.Dataset]],
     trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
     folder: Path = Path("results"),
+    claims: Sequence[Claim] = (),
 ) -> str:
     """The page for pairs of quantiles and rates, one pair for each drawn and each trained experiment.
 
-    It begins with a paragraph of what each experiment showed, and ends with a list of the other files in
-    `folder`, which is of a run or of a reanalysis. Between them stand the numbers.
+    It begins with a paragraph of what each experiment showed and which of the `claims` are false, and ends
+    with a list of the other files in `folder`, which is of a run or of a reanalysis. Between them stand the
+    numbers.
     """
     experiments, trainings = list(experiments), list(trainings)
-    shown = [line for pair in experiments for line in _findings(("rate",), *pair, f"{_over(pair[0])}.")]
+    shown = [
+        line
+        for pair in experiments
+        for line in (
+            _findings(("rate",), *pair, f"{_over(pair[0])}.")
+            if _in_theorem_ball(pair[0])
+            else _findings(("norms",), *pair)
+        )
+    ]
     shown += [line for pair in trainings for line in _findings(TRAINED, *pair)]
+    shown += _paragraph(f"The lecture notes: {plain_text(falsehoods(claims))}.") if claims else []
     grids = [_experiment(table, rates) for table, rates in experiments]
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
+    explorable = trainings or any(_in_theorem_ball(table) for table, _ in experiments)
     files = {
         "<experiment>/{runs,quantiles,rates}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)",
         "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim",
-        "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",
+        "explore.html": "runs, quantiles, bounds and slopes, cell by cell" if explorable else "",
         "report.html": "the report",
         "manifest.json": f"checksums, for: ntk-core verify {folder}",
     }
@@ -55,7 +70,7 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
     lines = [f"{name}: {runs:,} runs, {sampler}", ""]
     lines += _rates(table, rates)
-    lines += ["", *_bounds(table)]
+    lines += ["", *_bounds(table)] if _in_theorem_ball(table) else []
     lines += _missing_limits(table)
     return "\n".join(lines)
 
@@ -69,8 +84,16 @@ def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last
     findings = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
     sentences = [*(f"{plain_text(text)}." for text in findings), *([last] if last else [])]
     name = table.attrs["experiment"]
-    text = f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}"
+    return _paragraph(f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}")
+
+
+def _paragraph(text: str) -> list[str]:
     return wrap(text, 108, subsequent_indent=" " * 2, break_on_hyphens=False)
+
+
+def _in_theorem_ball(table: xr.Dataset) -> bool:
+    """Whether the displacements are in the ball of Theorem 1, whose bounds the table has."""
+    return all(np.isinf(ball_norm(str(law))) for law in table["perturbation"].values)
 
 
 def _over(table: xr.Dataset) -> str:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ..laws.law import PAIRS, Projection
 from ..network import Array
-from ..quantities import run_quantities
+from ..quantities import FlipSums, run_quantities
+from ..theory import norm_ball
 from ..theory.gaussian import band_probability
 from .cell import Cell
+from .nearest import Nearest, ball, worst
 from .streams import Streams
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 class BandBlock:
     """The band of a block of runs, see `laws.law.Band`; `streams` names the block's generators.
 
-    `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖.
+    `radius` is r = α/√m in units of the standard deviation of w(0)·x/‖x‖, or the law's own `reach`; `m` and
+    `alpha` are those of the cell.
     """
 
     pairs: NDArray[np.int64]
@@ -33,6 +36,8 @@ class BandBlock:
     radius: float
     d: int
     streams: Streams
+    m: int
+    alpha: float
 
     def generator(self, variate: str) -> np.random.Generator:
         """See `Band`."""
@@ -86,14 +91,48 @@ class BandBlock:
             sign = 2.0 * signs.integers(0, 2, PAIRS, dtype=np.int8).astype(np.float64) - 1.0
             yield sign * position, project(rng, position, sign, self.d, self.radius)
 
+    def nearest_sums(self, norm: float) -> FlipSums:
+        """See `Band`."""
+        unit = self.alpha / math.sqrt(self.m)
+        rows = [(run.flips, run.total, run.flips * run.length, run.pairs) for run in self.nearest(norm)]
+        count, total, moved, pairs = np.array(rows, dtype=np.float64).T
+        return FlipSums(count, total / unit, moved / unit, pairs.astype(np.int64))
+
+    def nearest(self, norm: float) -> Iterator[Nearest]:
+        """The runs one after another, each in chunks of its own."""
+        from .kernels.flips import fill_positions
+        from .kernels.position import positions
+        from .kernels.words import CHUNK
+
+        method, (stream, reserve) = positions(self.radius), self._streams()
+        limits, beyond = ball(norm, self.m, self.alpha), self.generator("beyond")
+        for count in self.pairs[: self.runs]:
+            sizes = np.empty(-(-int(count) // CHUNK) * CHUNK)
+            fill_positions(method, stream, reserve, sizes)
+            yield worst(limits, self.radius * sizes[:count], self.radius, beyond)
+
     def _streams(self) -> tuple[Stream, Stream]:
         return self.streams.words("band"), self.streams.words("again")
 
 
 def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block, from the band alone: O(α√m) work a run, exact in law."""
-    radius = cell.alpha / math.sqrt(cell.m)
-    probability = band_probability(radius)
-    pairs = streams.generator("pairs").binomial(cell.m // 2, probability, size=cell.block)
-    block = BandBlock(pairs, runs, radius, cell.d, streams)
-    return run_quantities(cell.m, cell.alpha, pairs[:runs], cell.law.band(block))
+    pairs = band_pairs(cell, streams)
+    flips = cell.law.band(BandBlock(pairs, runs, cell.reach, cell.d, streams, cell.m, cell.alpha))
+    in_band = pairs[:runs] if flips.pairs is None else flips.pairs
+    return run_quantities(cell.m, cell.alpha, in_band, flips)
+
+
+def band_pairs(cell: Cell, streams: Streams) -> NDArray[np.int64]:
+    """How many pairs of each run of a whole block lie within the cell's reach."""
+    return streams.generator("pairs").binomial(cell.m // 2, band_probability(cell.reach), size=cell.block)
+
+
+def suprema(entropy: int, q: float, m: int, alpha: float, runs: int) -> Array:
+    """sup E over the ball (Σ‖u_i‖^q)^{1/q} ≤ α m^{1/q-1/2} at ‖x‖ = 1, of `runs` random networks; q > 1."""
+    radius = norm_ball.reach(q, m, alpha)
+    streams = Streams(entropy, f"ball|q={q.hex()}|m={m}|alpha={alpha.hex()}", 0)
+    pairs = streams.generator("pairs").binomial(m // 2, band_probability(radius), size=runs)
+    block = BandBlock(pairs, runs, radius, 1, streams, m, alpha)
+    gains = np.array([run.flips * run.length - run.total for run in block.nearest(q)])
+    return gains / math.sqrt(m)

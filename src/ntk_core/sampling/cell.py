@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..laws import LAWS, CustomLaw, DisplacementLaw
+from ..laws import LAWS, CustomLaw, DisplacementLaw, ball_norm
 from ..laws.custom import NEURON_NS, PAIR_NS
 from ..theory.gaussian import band_probability
 
 BLOCK = {"band": 1024, "dense": 64}
 """Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
+
+WEIGHT_COPIES = 8
+"""Arrays of the size of a network's weights in a dense run that needs them all, those of its law included."""
+
+PAIR_COPIES = 4
+"""Arrays as long as the drawn pairs of a band run whose law needs them all."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,18 @@ class Cell:
         return LAWS[self.perturbation] if self.custom is None else self.custom.law()
 
     @property
+    def whole(self) -> bool:
+        """Whether the dense sampler needs whole networks at once."""
+        return self.custom is not None or math.isfinite(ball_norm(self.perturbation))
+
+    @property
+    def reach(self) -> float:
+        """The |a|/‖x‖ up to which the band sampler draws the pairs of a run."""
+        if self.custom is not None:
+            return self.alpha / math.sqrt(self.m)
+        return LAWS[self.perturbation].reach(self.m, self.alpha)
+
+    @property
     def block(self) -> int:
         """Seeds drawn together."""
         return BLOCK[self.sampler]
@@ -44,10 +62,20 @@ class Cell:
         """The name under which the cell's random streams are drawn; exact in α."""
         return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
 
+    def memory(self) -> int:
+        """Bytes of one run that grow with the width; 0 where it is drawn in parts."""
+        if self.sampler == "dense":
+            return 8 * WEIGHT_COPIES * self.m * self.d if self.whole else 0
+        if math.isinf(ball_norm(self.perturbation)):
+            return 0
+        return int(8 * PAIR_COPIES * 0.5 * self.m * band_probability(self.reach))
+
     def cost(self) -> float:
         """Expected work of one run, roughly in nanoseconds on one core. Steers scheduling only."""
         if self.sampler == "dense":
             return 3000.0 + (6.0 if self.custom is None else NEURON_NS) * self.m * self.d
-        pairs = 0.5 * self.m * band_probability(self.alpha / math.sqrt(self.m))
-        pair = PAIR_NS if self.custom is not None else LAWS[self.perturbation].pair_cost(self.d)
-        return 300.0 + pair * pairs
+        pairs = 0.5 * self.m * band_probability(self.reach)
+        if self.custom is not None:
+            return DisplacementLaw.run_cost + PAIR_NS * pairs
+        law = LAWS[self.perturbation]
+        return law.run_cost + law.pair_cost(self.d) * pairs

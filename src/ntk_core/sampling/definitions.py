@@ -21,9 +21,8 @@ from ..laws import sphere
 from ..laws.law import PAIRS, Projection
 from ..network import Array
 from ..quantities import defined_quantities
-from ..theory.gaussian import band_probability
 from . import descent
-from .band import BandBlock
+from .band import BandBlock, band_pairs
 from .cell import Cell
 from .data import load
 from .dense import dense_networks
@@ -43,8 +42,11 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
         raise ValueError(f"m·d is {cell.m * cell.d:,}; allowed: at most {MAX_WEIGHTS:,} weights")
     block, place = divmod(seed, cell.block)
     streams = Streams(entropy, cell.key, block)
-    draw = _dense_network if cell.sampler == "dense" else _matching_network
-    return defined_quantities(*draw(cell, place, streams), cell.alpha / math.sqrt(cell.m))
+    band_network = _matching_network if math.isinf(cell.law.norm) else _nearest_network
+    draw = _dense_network if cell.sampler == "dense" else band_network
+    x, w0, c, u = draw(cell, place, streams)
+    radius = cell.law.band_radius(u, cell.alpha / math.sqrt(cell.m))
+    return defined_quantities(x, w0, c, u, float(radius))
 
 
 def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> dict[str, Array]:
@@ -92,8 +94,8 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
     """
     rng = streams.generator("replay")
     radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
-    pairs = streams.generator("pairs").binomial(half, band_probability(radius), size=cell.block)
-    recorded_band = _RecordedBand(pairs, place + 1, radius, cell.d, streams)
+    pairs = band_pairs(cell, streams)
+    recorded_band = _RecordedBand(pairs, place + 1, radius, cell.d, streams, cell.m, cell.alpha)
     cell.law.band(recorded_band)
     position, *projections = recorded_band.last
     others = int(pairs[place]) - position.size
@@ -111,6 +113,25 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
         size = radius * np.sqrt(np.maximum(1.0 - projection**2, 0.0)) / np.where(length > 0.0, length, 1.0)
         displacement[:] = -radius * projection[:, None] * x + size[:, None] * orthogonal
     return x, w0, c, u
+
+
+def _nearest_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:
+    """A network with the pre-activations of a band run of another ball; neurons with c = +1 come first.
+
+    The worst displacement follows from them. Those that the run has only counted lie anywhere in the band.
+    """
+    rng, half, law = streams.generator("replay"), cell.m // 2, cell.law
+    block = BandBlock(band_pairs(cell, streams), place + 1, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    *_, run = block.nearest(law.norm)
+    edge, counted = max(run.length, run.radius), max(run.pairs - run.sizes.size, 0)
+    tails = 2.0 * ndtr(-run.radius), 2.0 * ndtr(-edge)
+    between = -ndtri(0.5 * rng.uniform(tails[1], tails[0], counted))
+    a = np.concatenate([run.sizes, between, np.abs(_outer(rng, half - run.sizes.size - counted, edge))])
+    x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
+    signs = rng.choice([-1.0, 1.0], half)
+    w0 = (signs * a)[:, None] * x + _orthogonal(rng.standard_normal((half, cell.d)), x)
+    w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
+    return x, w0, c, law.weights(rng, x, w0, c, cell.alpha / math.sqrt(cell.m))
 
 
 @dataclass(frozen=True)

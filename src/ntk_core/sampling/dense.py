@@ -28,10 +28,10 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """
     from .kernels.neurons import totals  # compiled: slow to import
 
-    sums = np.zeros((6, runs))
+    sums, law = np.zeros((6, runs)), cell.law
     radius = cell.alpha / math.sqrt(cell.m)
     for part in dense_networks(cell, runs, streams):
-        sums[:, part.runs] += totals(part.x, part.w0, part.c, part.u, radius)
+        sums[:, part.runs] += totals(part.x, part.w0, part.c, part.u, law.band_radius(part.u, radius))
     return summed_quantities(cell.m, sums)
 
 
@@ -52,8 +52,8 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     """The networks of the first `runs` runs of a dense block, weights and all.
 
     The input is x = (1, …, 1)/√d. As many runs come together as have `FORMAT_WEIGHTS` weights. A network of
-    more comes in parts. A custom law may read a whole network and draw in any order, so it receives whole
-    networks, always as many together as in a whole block.
+    more comes in parts. A law of another ball reads a whole network. A custom law may do so too and draw
+    in any order, so it receives whole networks, always as many together as in a whole block.
     """
     from .kernels.neurons import symmetric_weights  # compiled: slow to import
     from .kernels.ziggurat import ziggurat
@@ -63,7 +63,7 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
     law, normal, radius = cell.law, ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     half = cell.m // 2
-    pairs_at_once = half if cell.custom else max(1, min(half, FORMAT_WEIGHTS // (2 * cell.d)))
+    pairs_at_once = half if cell.whole else max(1, min(half, FORMAT_WEIGHTS // (2 * cell.d)))
     runs_at_once = max(1, FORMAT_WEIGHTS // (2 * pairs_at_once * cell.d))
     for first in range(0, runs, runs_at_once):
         run_slice = slice(first, min(first + runs_at_once, runs))

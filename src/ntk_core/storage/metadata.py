@@ -144,6 +144,7 @@ LONG_NAMES = {
     "bound_printed": "bound as printed in the notes (Theorem 1, Lemma 4, event A_1)",
     "bound_sharp": "bound with constants sharpened by Hoeffding's inequality on m/2 independent pairs",
     "bound_binomial": "bound from the exact binomial (1 - delta)-quantile of the band fraction",
+    "bound_bernstein": "bound from Bernstein's inequality for the sum over the m/2 independent pairs",
     "bound_exact": "exact (1 - delta)-quantile of the supremum over the ball; NaN beyond alpha/sqrt(m) = 8",
     "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN where that is 0",
     "exceedances": "number of runs over the bound",

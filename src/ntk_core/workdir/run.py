@@ -56,6 +56,11 @@ def check_start(files: Sequence[str | Path]) -> None:
     """
     if not os.access(".", os.W_OK):
         raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
+    check_config_files(files)
+
+
+def check_config_files(files: Sequence[str | Path]) -> None:
+    """Refuse config files that cannot be read, or that YAML reads otherwise than they look: `RunError`."""
     with _as_run_error("The config cannot be run"):
         for file in files:
             read_config_file(Path(file))
@@ -102,7 +107,8 @@ class Run:
         config, kinds = self.plan.config, ("runs", "quantiles", "rates")
         datasets = [self.results / name / f"{kind}.nc" for name in config.experiments for kind in kinds]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
-        pages = [self.claims, self.summary, self.findings, *([self.explore] if config.drawn else [])]
+        shown = config.bounded or config.trained
+        pages = [self.claims, self.summary, self.findings, *([self.explore] if shown else [])]
         return [*datasets, *self.figures, *pages]
 
     def session(self, cost: Estimate) -> Session:

@@ -10,6 +10,7 @@ import pytest
 from ntk_core.claims.record import from_json
 from ntk_core.pages.findings.experiments import answer, made
 from ntk_core.pages.findings.opening import opening
+from ntk_core.pages.summary import summarise
 
 from .article import Reader, render
 
@@ -43,14 +44,17 @@ def of_slope(value, lower, upper):
 
 
 REST = (
-    "none of 18,000 runs is above the bound; three of fourteen statements are false as printed, one undecided"
+    "none of 18,000 runs is above the bound; three of fourteen statements are false as printed: "
+    r"Bound on $\Delta_1$ for large inputs, Bound on $\Delta_2$ and Event $A_1$ for small inputs; "
+    "one undecided"
 )
 
 
 def test_it_is_the_first_thing_on_the_page(says, reader):
     text = " ".join(reader.text["answer"].split())
     assert text.startswith("The answer Confirmed: the linearization error falls as (slope −0.49")
-    assert REST in text
+    assert REST.split(":")[0] in text
+    assert "for large inputs, Bound on and Event for small inputs; one undecided." in text
 
 
 def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
@@ -91,8 +95,20 @@ def test_runs_over_the_bound_are_counted_and_confirm_nothing(says):
 def test_verdicts_decide_the_word(says):
     assert says(T1="false").startswith("Refuted: ")
     assert "four of fourteen statements are false as printed" in says(T1="false")
+    assert "as printed: Theorem 1, Bound on" in says(T1="false")
+    assert says(L4_Δ2="true").endswith(
+        "Bound on $\\Delta_1$ for large inputs, Event $A_1$ for small inputs; one undecided"
+    )
     assert says(T1_rate="false").startswith("Refuted: ")
     assert says(T1="undecided").startswith("Undecided: ")
+
+
+def test_the_summary_names_the_same_false_statements(claims):
+    text = " ".join(summarise([], [], claims=from_json(json.dumps(claims))).split())
+    assert text.startswith(
+        "The lecture notes: three of fourteen statements are false as printed: Bound on Δ₁ for large inputs, "
+        "Bound on Δ₂ and Event A₁ for small inputs; one undecided. results/"
+    )
 
 
 def test_without_false_statements_it_says_none(claims, given):

@@ -13,9 +13,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..record import Judgement, Statement
-from . import kernel_change, leaky_relu, training_inputs, uniform_inputs
+from . import (
+    all_radii,
+    frobenius_ball,
+    kernel_change,
+    leaky_relu,
+    norm_family,
+    optimal_constant,
+    second_order,
+    training_inputs,
+    uniform_inputs,
+)
 
-MODULES = {"N6": training_inputs, "N7": kernel_change, "N8": leaky_relu, "N9": uniform_inputs}
+MODULES = {
+    "N1": optimal_constant,
+    "N2": all_radii,
+    "N3": second_order,
+    "N4": frobenius_ball,
+    "N5": norm_family,
+    "N6": training_inputs,
+    "N7": kernel_change,
+    "N8": leaky_relu,
+    "N9": uniform_inputs,
+}
 """The module of each statement, by its id."""
 
 STATEMENTS: dict[str, Statement] = {name: module.STATEMENT for name, module in MODULES.items()}

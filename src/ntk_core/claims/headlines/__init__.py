@@ -14,6 +14,7 @@ import xarray as xr
 
 from . import grid, training
 from .failure import failure
+from .norms import norms
 
 FINDINGS: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
     "rate": grid.rate,
@@ -29,6 +30,7 @@ FINDINGS: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
     "standing": training.standing,
     "twin": training.twin,
     "flips": training.flips,
+    "norms": norms,
 }
 """What each figure may show, by its name."""
 
@@ -46,6 +48,7 @@ TOPICS = {
     "standing": "Error of training beside the displacement laws of the same radius",
     "twin": "A network and its linear twin along training",
     "flips": "Share of the signs that ever change, along training",
+    "norms": "Worst error over balls of several norms, against width",
 }
 """What each figure draws, whatever the numbers."""
 

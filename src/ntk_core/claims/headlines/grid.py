@@ -132,7 +132,7 @@ def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 
 def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """How many times the exact quantile of the supremum the printed and the binomial bound are, at δ and ‖x‖
+    """How many times the exact quantile of the supremum the printed and Bernstein's bound are, at δ and ‖x‖
     of the figure: numbers of theory, at every width of the grid.
     """
     norm = nearest_to_one(table["x_norm"].values)
@@ -140,16 +140,16 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
         x_norm=norm, delta=sorted({table["delta"].values.min(), table["delta"].values.max()})
     )
     ranges = {}
-    for name in ("printed", "binomial"):
+    for name, count in (("printed", 2), ("bernstein", 3)):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
         ratio = ratio[np.isfinite(ratio)]
         if not ratio.size:
             return ""
-        ranges[name] = f"{digits(ratio.min())} to {digits(ratio.max())}"
+        ranges[name] = f"{digits(ratio.min(), count)} to {digits(ratio.max(), count)}"
     return (
-        rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; with the "
-        f"exact law of the band it would be {ranges['binomial']} times"
+        rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; the "
+        f"corrected theorem is {ranges['bernstein']} times"
     )
 
 

@@ -111,12 +111,12 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     for name, kind in (("twin_distance", "held-out"), ("twin_training_distance", "training")):
         slope = _slope(rates, a, name)
         if single_exponent(-slope.upper, -slope.lower, EXPONENTS) == EXPONENT:
-            parts.append(f"falls as $m^{{-{FRACTIONS[EXPONENT]}}}$ at {kind} inputs")
+            parts.append(f"as $m^{{-{FRACTIONS[EXPONENT]}}}$ at {kind} inputs")
         elif slope.upper < 0.0:
-            parts.append(f"falls with slope {digits(slope.value, 3)} at {kind} inputs")
+            parts.append(f"with slope {digits(slope.value, 3)} at {kind} inputs")
     if not parts:
         return ""
-    return f"The distance of a network from its linear twin {', and '.join(parts)}"
+    return f"The distance of a network from its linear twin falls {' and '.join(parts)}"
 
 
 def flips(table: xr.Dataset, rates: xr.Dataset) -> str:

@@ -32,7 +32,7 @@ const calculator = (() => {
   const trouble = document.getElementById("exact-error");
   const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
   const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
-  const COLUMNS = ["exact_quantile", "printed", "sharp", "binomial", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
+  const COLUMNS = ["exact_quantile", "printed", "sharp", "binomial", "bernstein", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
 
   // The number of a field, or what is wrong with it.
   const parse = (name) => {
@@ -64,24 +64,36 @@ const calculator = (() => {
     const question = { law: at("law").value, ...Object.fromEntries(parsed.map(([name, { value }]) => [name, value])) };
     const radius = question.alpha / Math.sqrt(question.m);
     body.setAttribute("aria-busy", "true");
+    const pause = () => new Promise((resolve) => setTimeout(resolve)); // keys and clicks in between
+    // First what is known at once, then the exact quantiles, one after another.
+    const waiting = [];
     for (const [symbol, words, quantity] of quantities) {
-      await new Promise((resolve) => setTimeout(resolve)); // keys and clicks in between
-      if (mine !== questions) return;
-      const result = exactLaws.answer({ ...question, quantity });
-      const row = body.insertRow();
+      const row = body.insertRow(), parts = exactLaws.parts({ ...question, quantity }), result = {};
       const head = document.createElement("th");
       head.scope = "row";
       head.textContent = symbol;
       head.title = words;
       row.append(head);
-      for (const column of COLUMNS) Object.assign(row.insertCell(), { className: "n", textContent: cell(column, result, radius) });
-      if (quantity === "linearization_error") {
-        const level = numbers.given(Number((1 - question.delta).toPrecision(12)));
-        const exact = result.exact_quantile;
-        told.textContent = `With probability ${level} the linearization error ${symbol} is at most `
-          + `${exact === null ? cell("exact_quantile", result, radius) : numbers.short(exact)} under the ${question.law} law; `
-          + `Theorem 1 has ${numbers.short(result.printed)}.`;
+      for (const column of COLUMNS) {
+        const td = Object.assign(row.insertCell(), { className: "n", textContent: "…" });
+        const fill = (value) => {
+          result[column] = value;
+          td.textContent = cell(column, result, radius);
+        };
+        if (typeof parts[column] === "function") waiting.push([quantity, column, () => fill(parts[column]()), result]);
+        else fill(parts[column]);
       }
+    }
+    for (const [quantity, column, compute, result] of waiting) {
+      await pause();
+      if (mine !== questions) return;
+      compute();
+      if (quantity !== "linearization_error" || column !== "exact_quantile") continue;
+      const level = numbers.given(Number((1 - question.delta).toPrecision(12)));
+      const exact = result.exact_quantile;
+      told.textContent = `With probability ${level} the linearization error ${quantities.find(([, , name]) => name === quantity)[0]} is at most `
+        + `${exact === null ? cell("exact_quantile", result, radius) : numbers.short(exact)} under the ${question.law} law; `
+        + `Theorem 1 has ${numbers.short(result.printed)}.`;
     }
     body.setAttribute("aria-busy", "false");
   };

@@ -553,9 +553,9 @@ const exactLaws = (() => {
   // What each quantity is, as in quantities.py: whether it counts neurons, the term of a pair in which one neuron
   // crosses by the full radius, the quantity whose supremum over the ball is its own, and the printed factor.
   const QUANTITIES = {
-    linearization_error: { step: (s) => 1 - s, supremum: "linearization_error", printed: (alpha, x) => alpha * (1 + x) },
+    linearization_error: { step: (s) => 1 - s, moments: [1 / 2, 1 / 3], supremum: "linearization_error", printed: (alpha, x) => alpha * (1 + x) },
     sign_change_fraction: { fraction: true, step: () => 1, supremum: "band_fraction", printed: () => 1 },
-    delta1: { step: (s) => s, supremum: "delta1", printed: (alpha) => alpha },
+    delta1: { step: (s) => s, moments: [1 / 2, 1 / 3], supremum: "delta1", printed: (alpha) => alpha },
     delta2: { step: () => 1, supremum: "delta2", printed: (alpha, x) => alpha * x },
     band_fraction: { fraction: true, supremum: "band_fraction", printed: () => 1 },
   };
@@ -629,28 +629,35 @@ const exactLaws = (() => {
 
   // The ladder of bounds at level 1 - δ, uniform over the ball, as in theory/bounds.py; null where not computed.
   const boundsOf = (quantity, m, alpha, delta, x) => {
-    const { fraction, printed, supremum } = QUANTITIES[quantity];
+    const { fraction, printed, supremum, moments: [first, second] = [1, 1] } = QUANTITIES[quantity];
     const level = Math.sqrt(-Math.log(delta)), factor = fraction ? 1 : 0.5 * alpha * x;
-    const exact = quantileOf("adversarial", supremum, m, 1, alpha, delta);
+    const expected = PHI0 * alpha * Math.sqrt(m); // pairs in the band
+    const pairs = first * expected + Math.sqrt(2 * second * expected) * level + level ** 2 / 3;
+    const exact = () => quantileOf("adversarial", supremum, m, 1, alpha, delta);
     return {
       printed: (printed(alpha, x) * (alpha * x + level)) / Math.sqrt(m),
       sharp: (factor * (Math.sqrt(2 / Math.PI) * alpha + level)) / Math.sqrt(m),
       binomial: factor * quantileOf("adversarial", "band_fraction", m, 1, alpha, delta),
-      exact: exact && exact * (fraction ? 1 : x),
+      bernstein: (factor * 2 * pairs) / m,
+      exact: () => exact() && exact() * (fraction ? 1 : x),
     };
   };
 
-  // All that is known of a quantity without a run, at ‖x‖ = x_norm.
-  const answer = ({ quantity, law, m, d, alpha, delta, x_norm: x }) => {
+  // All that is known of a quantity without a run, at ‖x‖ = x_norm. The exact quantiles are functions: they take
+  // longer than all else. Laws along x and the band are the same in every dimension, and so computed once.
+  const parts = ({ quantity, law, m, d, alpha, delta, x_norm: x }) => {
     const scale = QUANTITIES[quantity].fraction ? 1 : x;
-    const moments = Object.entries(momentsOf(law, quantity, m, d, alpha)).map(([name, value]) =>
+    const along = law in SHARES || quantity === "band_fraction" ? 1 : d;
+    const moments = Object.entries(momentsOf(law, quantity, m, along, alpha)).map(([name, value]) =>
       [name, name === "exponent" || value === null ? value : scale * value]);
-    const quantile = quantileOf(law, quantity, m, d, alpha, delta);
+    const scaled = (value) => value && scale * value;
     return {
-      exact_quantile: quantile && scale * quantile,
+      exact_quantile: () => scaled(quantileOf(law, quantity, m, along, alpha, delta)),
       ...boundsOf(quantity, m, alpha, delta, x),
       ...Object.fromEntries(moments),
     };
   };
-  return { answer, maxRadius: MAX_RADIUS };
+  const answer = (question) => Object.fromEntries(Object.entries(parts(question)).map(([name, value]) =>
+    [name, typeof value === "function" ? value() : value]));
+  return { answer, parts, maxRadius: MAX_RADIUS };
 })();

@@ -1,218 +1,143 @@
 "use strict";
 
-// Controls, the cell they choose, then text, tables and charts of that cell.
+// Controls, the cell they choose, then text, tables and charts of that cell. An experiment is axes, and quantities
+// with lines; a line has numbers along some of the axes.
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
-  const RANGES = ["m", "d", "alpha", "delta", "x_norm"];
   const { power, whole, number, given, short } = numbers;
+  const charts = drawing(page);
+  const RANGES = page.axes.filter((name) => name !== "perturbation");
+  const SYMBOLS = { m: "m", d: "d", alpha: "α", steps: "steps", delta: "δ", x_norm: "‖x‖" };
+  const LINE_CHARTS = { widths: "m", times: "steps" };
 
   const width = (m) => {
     const exponent = Math.log2(m);
     return m > 100 && Number.isInteger(exponent) ? `${power("2", exponent)} = ${whole(m)}` : whole(m);
   };
+  const TEXTS = { m: width, d: whole, steps: whole };
+  const text = (name, value) => (TEXTS[name] ?? given)(value);
 
   // What is chosen: places in the lists of the experiment.
-  const chosen = { experiment: page.first, quantity: 0, perturbation: 0, m: 0, d: 0, alpha: 0, delta: 0, x_norm: 0 };
+  const chosen = { experiment: page.first, quantity: 0, ...Object.fromEntries(page.axes.map((name) => [name, 0])) };
   const experiment = () => page.experiments[chosen.experiment];
+  const quantity = () => experiment().quantities[chosen.quantity];
   const axis = (name) => experiment().axes[name];
   const value = (name) => axis(name)[chosen[name]];
+  // Whether the quantity depends on an axis.
+  const uses = (name) => quantity().lines.some(({ scale, ...parts }) =>
+    (scale && name === "x_norm") || Object.values(parts).some((part) => part.dims?.includes(name)));
+  const used = () => page.axes.filter((name) => axis(name) && uses(name));
 
-  // All about one width at the choice, at ‖x‖.
-  const cell = (m) => {
-    const e = experiment();
-    const { quantity: q, perturbation: law, d, alpha, delta, x_norm: x } = chosen;
-    const scale = e.scale[q][x];
-    const of = (name) => {
-      const stored = e[name][q][law][m][d][alpha][delta];
-      return stored === null ? null : stored * scale;
-    };
-    const lines = Object.fromEntries(page.bounds.map((name) => [name, e.bounds[name][q][m][alpha][delta][x]]));
-    lines.exact_quantile = of("exact_quantile");
-    lines.quantile = of("quantile");
-    const over = e.over[q][law][m][d][alpha].map((of_bound) => of_bound[delta][x]);
-    const { start, width, counts } = e.histograms[q][law][m][d][alpha];
-    const bars = counts.map((runs, i) => ({
-      from: (start + i * width) * scale,
-      to: (start + (i + 1) * width) * scale,
-      runs,
-    }));
-    return { lines, lower: of("quantile_lower"), upper: of("quantile_upper"), over, bars };
+  const pick = (part, places) => (part ? part.dims.reduce((all, name) => all[places[name]], part.values) : null);
+  const percent = () => given(Number((100 * experiment().confidence).toPrecision(12)));
+  const level = () => given(Number((1 - value("delta")).toPrecision(12)));
+  const interval = (lower, upper) => {
+    if (lower === null) return "";
+    return upper === null ? `at least ${short(lower)}: too few runs for an upper limit` : `${short(lower)} to ${short(upper)}`;
   };
 
-  const row = (texts, numeric) => {
+  // The lines of the quantity at some places, at ‖x‖.
+  const cell = (places) => quantity().lines.map((line) => {
+    const of = (name) => {
+      const stored = pick(line[name], places);
+      return stored === null ? null : stored * (line.scale ? line.scale[places.x_norm] : 1);
+    };
+    const [lower, upper] = [of("lower"), of("upper")];
+    return {
+      name: line.name, label: page.lines[line.name], style: page.styles[line.name], limits: "lower" in line,
+      value: of("value"), lower, upper, interval: interval(lower, upper), over: pick(line.over, places),
+      slope: ["slope", "slope_lower", "slope_upper"].map((name) => pick(line[name], places)),
+    };
+  });
+  const histogram = () => {
+    const { bars, lines } = quantity();
+    if (!bars) return null;
+    const { start, width, counts } = pick(bars, chosen), scale = lines[lines.length - 1].scale[chosen.x_norm];
+    return counts.map((runs, i) => ({ from: (start + i * width) * scale, to: (start + (i + 1) * width) * scale, runs }));
+  };
+
+  const row = (texts, tag = "td") => {
     const tr = document.createElement("tr");
     texts.forEach((text, i) => {
-      const cell = document.createElement(i === 0 && !numeric ? "th" : "td");
-      if (i === 0 && !numeric) cell.scope = "row";
-      else cell.className = "n";
+      const head = tag === "th" || (i === 0 && tag === "td");
+      const cell = document.createElement(head ? "th" : "td");
+      if (head) cell.scope = tag === "th" ? "col" : "row";
+      if (i > 0) cell.className = "n";
       cell.textContent = text;
       tr.append(cell);
     });
     return tr;
   };
+  const fillTable = (id, head, rows) => {
+    at(id).tHead.replaceChildren(row(head, "th"));
+    at(id).tBodies[0].replaceChildren(...rows.map((texts) => row(texts)));
+  };
   const or = (value, text, digits = 7) => (value === null ? text : number(value, digits));
+  const signed = (value) => value.toFixed(4).replace("-", "−");
+  const missing = ({ name }) => (page.bounds.includes(name) ? "not computed" : "not known");
 
-  const choice = () => {
-    const parts = [`m = ${width(value("m"))}`, `d = ${whole(value("d"))}`, `α = ${given(value("alpha"))}`];
-    parts.push(`δ = ${given(value("delta"))}`, `‖x‖ = ${given(value("x_norm"))}`);
-    return parts.map((part) => part.replaceAll(" ", "\u00a0")).join(", ");
+  const choice = () => used().filter((name) => name !== "perturbation")
+    .map((name) => `${SYMBOLS[name]} = ${text(name, value(name))}`.replaceAll(" ", "\u00a0")).join(", ");
+
+  const write = (lines, bars) => {
+    const { symbol, measured } = quantity();
+    const runs = pick(experiment().runs, chosen);
+    const law = axis("perturbation") ? ` under the ${value("perturbation")} law` : " of the trained network";
+    const where = `${symbol}${law}, ${choice()}`;
+    const counted = `${whole(runs)} ${runs === 1 ? "run" : "runs"}`;
+    const levels = uses("delta") ? ` Quantiles and bounds are at level ${level()}.` : "";
+    const told = lines.map((line) => `${line.label} ${or(line.value, missing(line), 4)}`
+      + (line.interval && ` (${line.upper === null ? "" : `${percent()}\u00a0% interval `}${line.interval})`));
+    at("told").textContent = `${where}; ${counted}: ${told.reverse().join("; ")}.${levels}`;
+    at("values-caption").textContent = `${experiment().name}: ${where}; ${counted}.${levels}`;
+
+    const base = lines.find(({ name }) => name === measured).value;
+    const head = ["At this choice", "Value", `${percent()} % interval`, `Over the ${page.lines[measured]}`, "Runs above it", "Slope against m"];
+    const rows = lines.map((line) => [
+      line.label,
+      or(line.value, missing(line)),
+      line.lower === null ? "" : line.upper === null ? `${number(line.lower, 7)} to ∞ (too few runs)` : `${number(line.lower, 7)} to ${number(line.upper, 7)}`,
+      line.value === null || line.limits || !(base > 0) ? "" : short(line.value / base),
+      line.value === null || line.over === null ? "" : whole(line.over),
+      line.slope[0] === null ? "" : signed(line.slope[0]) + (line.slope[1] === null ? "" : ` (${line.slope.slice(1).map(signed).join(" to ")})`),
+    ]);
+    const full = head.map((_, i) => rows.some((texts) => texts[i]));
+    const keep = (texts) => texts.filter((_, i) => full[i]);
+    fillTable("values", keep(head), rows.map(keep));
+    at("bins").closest("details").hidden = !bars;
+    if (bars) fillTable("bins", ["From", "To", "Runs"], bars.map((bar) => [number(bar.from, 7), number(bar.to, 7), whole(bar.runs)]));
   };
 
-  const write = (here, symbol) => {
-    const e = experiment();
-    const { lines } = here;
-    const level = given(Number((1 - value("delta")).toPrecision(12)));
-    const percent = given(Number((100 * e.confidence).toPrecision(12)));
-    const where = `${symbol} under the ${value("perturbation")} law, ${choice()}`;
-    const interval = here.upper === null
-      ? `at least ${short(here.lower)}: too few runs for an upper limit`
-      : `${percent}\u00a0% interval ${short(here.lower)} to ${short(here.upper)}`;
-    const bounds = page.bounds.map((name) => `${page.lines[name]} ${or(lines[name], "not computed", 4)}`);
-    at("told").textContent =
-      `${where}. The measured ${level}-quantile of ${whole(e.runs)} runs is ${short(lines.quantile)} (${interval}); ` +
-      `exact quantile ${or(lines.exact_quantile, "not known", 4)}; ${bounds.join("; ")}.`;
-    at("values-caption").textContent = `${e.name}: ${where}; ${whole(e.runs)} runs. Quantiles at level ${level}.`;
-
-    const ratio = (of) => (of === null || !(lines.quantile > 0) ? "" : short(of / lines.quantile));
-    const rows = page.bounds.map((name, i) => {
-      const known = lines[name] !== null;
-      return row([page.lines[name], or(lines[name], "not computed"), ratio(lines[name]), known ? whole(here.over[i]) : ""]);
-    });
-    rows.push(
-      row([page.lines.exact_quantile, or(lines.exact_quantile, "not known"), ratio(lines.exact_quantile), ""]),
-      row([page.lines.quantile, number(lines.quantile, 7), ratio(lines.quantile), ""]),
-      row([`lower limit of its ${percent} % interval`, number(here.lower, 7), ratio(here.lower), ""]),
-      row([`upper limit of its ${percent} % interval`, or(here.upper, "∞ (too few runs)"), ratio(here.upper), ""]),
-    );
-    at("values").tBodies[0].replaceChildren(...rows);
-    at("bins").tBodies[0].replaceChildren(
-      ...here.bars.map((bar) => row([number(bar.from, 7), number(bar.to, 7), whole(bar.runs)], true)),
-    );
+  // The lines along the axis of a chart.
+  const along = (name, law) => {
+    const values = axis(name);
+    return {
+      axis: SYMBOLS[name], values, law, text: (value) => text(name, value), chosen: chosen[name],
+      all: values.map((_, i) => cell({ ...chosen, [name]: i })), decays: name === "m" && quantity().decays,
+    };
   };
-
-  const axes = (here, symbol, words, all) => {
-    const x = `${symbol}, ${words}, at ‖x‖\u00a0=\u00a0${given(value("x_norm"))}`;
-    at("beside-axis").textContent = x;
-    at("close-axis").textContent = x;
-    at("widths-axis").textContent = `vertical: ${x}, logarithmic; the grey band is at the chosen\u00a0m`;
-    const [first, last] = [here.bars[0], here.bars[here.bars.length - 1]];
-    const fullest = Math.max(...here.bars.map((bar) => bar.runs));
-    const runs = `Histogram of ${whole(experiment().runs)} runs of ${symbol} from ${short(first.from)} to ${short(last.to)}, `
-      + `at most ${whole(fullest)} in one of ${here.bars.length} bins`;
-    const rules = Object.entries(here.lines).filter(([, v]) => v !== null).map(([name, v]) => `${page.lines[name]} ${short(v)}`);
-    at("beside").setAttribute("aria-label", `${runs}. Vertical lines: ${rules.join(", ")}.`);
-    at("close").setAttribute("aria-label", `${runs}. The same, on an axis that holds the runs alone.`);
-    const ends = [all[0], all[all.length - 1]].map((c) => short(c.lines.quantile));
-    at("widths").setAttribute(
-      "aria-label",
-      `Measured quantile of ${symbol} against the width on logarithmic axes, with the exact quantile and the bounds: `
-        + `${ends[0]} at m = ${whole(axis("m")[0])}, ${ends[1]} at m = ${whole(axis("m")[all.length - 1])}.`,
-    );
-  };
-
-  // Ticks of a logarithmic axis that holds some values: powers of ten, or 1, 2 and 5 times these where they are few.
-  const levels = (all) => {
-    const [low, high] = [Math.min(...all), Math.max(...all)];
-    const powers = [];
-    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) powers.push(Number(`1e${k}`));
-    const ticks = high < 30 * low ? powers.flatMap((power) => [power, 2 * power, 5 * power]) : powers;
-    return ticks.filter((tick) => low / 1.5 <= tick && tick <= 1.5 * high);
-  };
-
-  const views = {};
-  const shown = {};
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const ink = () => (dark.matches ? "#dddad3" : page.colours.ink);
-  const grey = () => (dark.matches ? "#8f8b84" : "#8a8a8a");
-
-  // Names beside the right ends of lines, moved apart on an axis from `low` to `high`; lines that coincide share one.
-  const endNames = (lines, low, high) => {
-    const apart = (high / low) ** 0.06;
-    const placed = [];
-    for (const end of lines.sort((a, b) => b.value - a.value)) {
-      const last = placed[placed.length - 1];
-      if (last && last.line === end.value) last.text += end.text && ` = ${end.text}`;
-      else placed.push({ ...end, line: end.value, value: last ? Math.min(end.value, last.value / apart) : end.value });
+  const describe = (lines, bars, axes) => {
+    const { symbol, words } = quantity();
+    const x = `${symbol}, ${words}${uses("x_norm") ? `, at ‖x‖\u00a0=\u00a0${given(value("x_norm"))}` : ""}`;
+    if (bars) {
+      const [first, last] = [bars[0], bars[bars.length - 1]];
+      const runs = `Histogram of ${whole(pick(experiment().runs, chosen))} runs of ${symbol} from ${short(first.from)} to ${short(last.to)}, `
+        + `at most ${whole(Math.max(...bars.map((bar) => bar.runs)))} in one of ${bars.length} bins`;
+      const rules = lines.filter((line) => line.value !== null).map((line) => `${line.label} ${short(line.value)}`);
+      at("beside-axis").textContent = x;
+      at("close-axis").textContent = x;
+      at("beside").setAttribute("aria-label", `${runs}. Vertical lines: ${rules.join(", ")}.`);
+      at("close").setAttribute("aria-label", `${runs}. The same, on an axis that holds the runs alone.`);
     }
-    return placed;
-  };
-  const NAMES = { printed: "printed", sharp: "sharp", binomial: "binomial", exact: "supremum", exact_quantile: "exact" };
-
-  const draw = (here, all) => {
-    const { laws, exact_quantile: violet } = page.colours;
-    const law = laws[value("perturbation")];
-    const colour = (name) => (name === "quantile" ? law : name === "exact_quantile" ? violet : ink());
-    for (const mark of document.querySelectorAll(".of-law")) {
-      mark.setAttribute(mark.classList.contains("fill") ? "fill" : "stroke", law);
+    for (const [place, { axis: name, values, all }] of Object.entries(axes)) {
+      at(`${place}-axis`).textContent = `vertical: ${x}, logarithmic; bars are ${percent()}\u00a0% intervals, the grey band is at the choice`;
+      const ends = lines.map(({ label }, i) => `${label} ${[0, all.length - 1].map((j) => or(all[j][i].value, "not known", 4)).join(" and ")}`);
+      at(place).setAttribute("aria-label", `${symbol} on a logarithmic axis against ${name}, at ${name} = ${whole(values[0])} and `
+        + `${whole(values[values.length - 1])}: ${ends.join("; ")}.`);
+      fillTable(`by-${place}`, [name, ...lines.map(({ label }) => label)], all.map((c, i) => [whole(values[i]), ...c.map((line) => or(line.value, "—"))]));
     }
-
-    // The measured quantile is wide and comes first, so that what lies on it is seen.
-    const names = Object.keys(here.lines).filter((name) => here.lines[name] !== null).reverse();
-    const rules = names.map((name) => ({
-      name,
-      from: here.lines[name],
-      colour: colour(name),
-      size: { quantile: 9, exact_quantile: 5 }[name] ?? 1.8,
-      tip: `${page.lines[name]}\n${number(here.lines[name], 7)}`,
-    }));
-    const bars = here.bars.map((bar) => ({
-      ...bar, colour: law, tip: `${whole(bar.runs)} runs\nfrom ${short(bar.from)} to ${short(bar.to)}`,
-    }));
-    const quantiles = rules.filter(({ name }) => name.endsWith("quantile")).map((rule) => rule.from);
-    const low = Math.min(bars[0].from, ...quantiles, here.lower);
-    const high = Math.max(bars[bars.length - 1].to, ...quantiles, here.upper ?? here.lower);
-    const interval = [{ from: here.lower, to: here.upper ?? high, colour: law }];
-    const beside = show("beside", { bars, rules, interval });
-    const close = show("close", { bars, rules: rules.filter((rule) => low <= rule.from && rule.from <= high), interval });
-
-    const m = axis("m");
-    const drawn = all.flatMap((c, i) =>
-      Object.entries(c.lines)
-        .reverse()
-        .filter(([, v]) => v > 0)
-        .map(([name, v]) => ({
-          name, m: m[i], value: v, colour: colour(name), size: name === "exact_quantile" ? 5.5 : 1.8,
-          tip: `${page.lines[name]}\nm = ${width(m[i])}\n${number(v, 7)}`, lower: c.lower, upper: c.upper, chosen: i === chosen.m,
-        })),
-    );
-    const points = drawn.filter(({ name }) => name === "quantile").map((point) => ({
-      ...point,
-      lower: point.lower > 0 ? point.lower : point.value,
-      upper: point.upper ?? point.value,
-      size: point.chosen ? 110 : 40,
-    }));
-    // A line needs two ends where there is one width.
-    const ends = m.length === 1 ? [0.8, 1.25] : [1];
-    const lines = ends.flatMap((end) =>
-      drawn.filter(({ name }) => name !== "quantile").map((point) => ({ ...point, m: point.m * end })),
-    );
-    // Slopes for the eye, over the last two thirds of the widths, from a point below all lines.
-    const start = m[Math.floor(m.length / 3)], last = m[m.length - 1];
-    const lowest = Math.min(...drawn.filter((point) => point.m === start).map((point) => point.value));
-    const slopes = [["−1/2", 0.5], ["−3/4", 0.75]].flatMap(([text, k]) =>
-      [start, last].map((at) => ({
-        name: text, text: `slope ${text}`, m: at, value: 0.4 * lowest * (at / start) ** -k, colour: grey(),
-      })),
-    );
-    const every = [...drawn, ...slopes].map((point) => point.value);
-    const right = [...lines.filter((point) => point.m >= last), ...slopes.filter((_, i) => i % 2)];
-    const wide = at("widths").clientWidth > 560;
-    const labels = endNames(
-      right.map((end) => ({ ...end, text: wide ? end.text ?? NAMES[end.name] : "" })), Math.min(...every), Math.max(...every),
-    );
-    const widths = show(
-      "widths", { slopes, lines, points, names: labels, chosen: [{ m: m[chosen.m], colour: ink() }] }, { ticks: m, levels: levels(every) },
-    );
-    return Promise.all([beside, close, widths]);
-  };
-  const show = (name, data, signals = {}) => {
-    shown[name] = data;
-    const view = views[name];
-    if (!view) return;
-    for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
-    for (const [set, rows] of Object.entries(data)) view.data(set, rows);
-    return view.runAsync();
+    for (const place of Object.keys(LINE_CHARTS)) at(`by-${place}`).closest("details").hidden = !(place in axes);
   };
 
   // Whatever is chosen while charts are being drawn, they are busy until the last choice is.
@@ -220,36 +145,41 @@
   const update = async () => {
     const mine = ++choices;
     at("charts").setAttribute("aria-busy", "true");
-    const [symbol, words] = page.quantities[chosen.quantity];
-    const all = axis("m").map((_, i) => cell(i));
-    const here = all[chosen.m];
-    write(here, symbol);
-    at("by-width").tBodies[0].replaceChildren(
-      ...all.map((c, i) => row([whole(axis("m")[i]), ...Object.keys(page.lines).map((name) => or(c.lines[name], "—"))])),
-    );
-    axes(here, symbol, words, all);
-    await draw(here, all);
-    if (mine === choices && Object.keys(views).length === Object.keys(page.charts).length) at("charts").setAttribute("aria-busy", "false");
+    for (const name of page.axes) at(name).closest(".choose").hidden = !axis(name) || !uses(name);
+    const law = axis("perturbation") && value("perturbation");
+    const lines = cell(chosen), bars = histogram();
+    const axes = Object.fromEntries(Object.entries(LINE_CHARTS).filter(([, name]) => axis(name) && uses(name))
+      .map(([place, name]) => [place, along(name, law)]));
+    write(lines, bars);
+    describe(lines, bars, axes);
+    await charts.draw({ lines, bars, law, decays: "widths" in axes && quantity().decays }, axes);
+    if (mine === choices) at("charts").setAttribute("aria-busy", "false");
   };
 
   const options = (select, texts, current) => {
     select.replaceChildren(...texts.map((text, i) => new Option(text, String(i), false, i === current)));
   };
   const tell = (name) => {
-    const text = name === "m" ? width(value(name)) : given(value(name));
-    at(`${name}-value`).textContent = text;
-    at(name).setAttribute("aria-valuetext", text);
+    const words = text(name, value(name));
+    at(`${name}-value`).textContent = words;
+    at(name).setAttribute("aria-valuetext", words);
   };
-  // The lists of an experiment into the controls, at the values nearest to those chosen before.
-  const fill = (wanted) => {
-    const laws = axis("perturbation");
+  const values = () => Object.fromEntries(page.axes.filter(axis).map((name) => [name, value(name)]));
+  // What was chosen on every axis so far, also those that this experiment has not.
+  let wanted = {};
+  // The lists of an experiment into the controls, at the values nearest to those wanted.
+  const fill = () => {
+    const named = experiment().quantities.findIndex(({ name }) => name === wanted.quantity);
+    chosen.quantity = Math.max(0, named);
+    options(at("quantity"), experiment().quantities.map(({ symbol, words }) => `${symbol}: ${words}`), chosen.quantity);
+    const laws = axis("perturbation") ?? [];
     chosen.perturbation = Math.max(0, laws.indexOf(wanted.perturbation));
     options(at("perturbation"), laws.map((law) => {
       const words = page.displacements[law];
       return words ? `${law}: ${words}` : law;
     }), chosen.perturbation);
-    for (const name of RANGES) {
-      const far = axis(name).map((v) => Math.abs(Math.log(v / wanted[name])));
+    for (const name of RANGES.filter(axis)) {
+      const far = axis(name).map((v) => (v === wanted[name] ? 0 : Math.abs(Math.log(v / wanted[name]))));
       chosen[name] = far.indexOf(Math.min(...far));
       const control = at(name);
       control.max = String(axis(name).length - 1);
@@ -258,74 +188,67 @@
       tell(name);
     }
   };
-  const values = () => Object.fromEntries(["perturbation", ...RANGES].map((name) => [name, value(name)]));
 
   // A state of the page is its address: names and values behind the #.
-  const KEYS = { experiment: () => experiment().name, quantity: () => page.quantities[chosen.quantity][2] };
-  const state = () => {
-    const own = Object.fromEntries(Object.entries(KEYS).map(([name, of]) => [name, of()]));
-    return { ...own, ...values(), ...calculator.state() };
-  };
+  const named = () => ({ experiment: experiment().name, quantity: quantity().name });
   const remember = () => {
-    const address = `#${new URLSearchParams(state())}`;
+    const address = `#${new URLSearchParams({ ...named(), ...values(), ...calculator.state() })}`;
     if (address !== location.hash) history.pushState(null, "", address);
   };
   const restore = () => {
     if (location.hash && !location.hash.includes("=") && at("m").max) return; // a place on the page
-    const wanted = new URLSearchParams(location.hash.slice(1));
-    const named = page.experiments.findIndex((e) => e.name === wanted.get("experiment"));
-    chosen.experiment = named < 0 ? page.first : named;
-    const quantity = page.quantities.findIndex(([, , name]) => name === wanted.get("quantity"));
-    chosen.quantity = Math.max(0, quantity);
-    options(at("quantity"), page.quantities.map(([symbol, words]) => `${symbol}: ${words}`), chosen.quantity);
+    const address = new URLSearchParams(location.hash.slice(1));
+    chosen.experiment = page.experiments.findIndex((e) => e.name === address.get("experiment"));
+    if (chosen.experiment < 0) chosen.experiment = page.first;
     if (at("experiment")) options(at("experiment"), page.experiments.map((e) => e.name), chosen.experiment);
-    const start = { m: axis("m")[axis("m").length >> 1], d: axis("d")[0], alpha: 1, delta: 0.01, x_norm: 1 };
-    const number = (name) => (Number(wanted.get(name)) > 0 ? Number(wanted.get(name)) : start[name]);
-    fill({
-      perturbation: wanted.get("perturbation") ?? "adversarial",
+    const start = { m: axis("m")[axis("m").length >> 1], d: axis("d")?.[0] ?? 10, alpha: 1, steps: 1e9, delta: 0.01, x_norm: 1 };
+    const number = (name) => (address.get(name) && Number(address.get(name)) >= 0 ? Number(address.get(name)) : start[name]);
+    wanted = {
+      quantity: address.get("quantity"), perturbation: address.get("perturbation") ?? "adversarial",
       ...Object.fromEntries(RANGES.map((name) => [name, number(name)])),
-    });
-    calculator.restore(wanted);
+    };
+    fill();
+    calculator.restore(address);
     update();
   };
 
   // What a chart shows, as a file.
   const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? ""));
-  const csv = (name) => {
-    const cell_of = { ...Object.fromEntries(Object.entries(KEYS).map(([key, of]) => [key, of()])), ...values() };
-    const rows = [];
-    if (name === "widths") {
-      delete cell_of.m;
-      axis("m").forEach((m, i) => {
-        const { lines, lower, upper } = cell(i);
-        rows.push({ ...cell_of, m, ...lines, quantile_lower: lower, quantile_upper: upper });
-      });
-    } else {
-      const { lines, bars } = cell(chosen.m);
-      for (const { from, to, runs } of bars) rows.push({ ...cell_of, shows: "runs", from, to, runs });
-      for (const [line, at] of Object.entries(lines)) rows.push({ ...cell_of, shows: line, from: at, to: at, runs: "" });
-    }
+  const csv = (place) => {
+    const own = Object.fromEntries(used().map((name) => [name, value(name)]));
+    const name = LINE_CHARTS[place];
+    const rows = name
+      ? axis(name).map((v, i) => ({
+        ...named(), ...own, [name]: v,
+        ...Object.fromEntries(cell({ ...chosen, [name]: i }).flatMap((line) => [
+          [line.name, line.value], ...(line.limits ? [[`${line.name}_lower`, line.lower], [`${line.name}_upper`, line.upper]] : []),
+        ])),
+      }))
+      : [
+        ...histogram().map(({ from, to, runs }) => ({ ...named(), ...own, shows: "runs", from, to, runs })),
+        ...cell(chosen).map((line) => ({ ...named(), ...own, shows: line.name, from: line.value, to: line.value, runs: "" })),
+      ];
     return [Object.keys(rows[0]), ...rows.map((row) => Object.values(row))]
       .map((texts) => texts.map(quoted).join(",")).join("\n") + "\n";
   };
-  const save = (name, kind, text) => {
+  const save = (place, kind, text) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: kind === "csv" ? "text/csv" : "image/svg+xml" }));
-    link.download = `${experiment().name}-${page.quantities[chosen.quantity][2]}-${name}.${kind}`;
+    link.download = `${experiment().name}-${quantity().name}-${place}.${kind}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  for (const name of Object.keys(page.charts)) {
-    at(`${name}-csv`).addEventListener("click", () => save(name, "csv", csv(name)));
-    at(`${name}-svg`).addEventListener("click", async () => save(name, "svg", await views[name].toSVG()));
+  for (const place of Object.keys(page.charts)) {
+    at(`${place}-csv`).addEventListener("click", () => save(place, "csv", csv(place)));
+    at(`${place}-svg`).addEventListener("click", async () => save(place, "svg", await charts.svg(place)));
   }
 
-  for (const name of ["experiment", "perturbation", "quantity", ...RANGES]) {
+  for (const name of ["experiment", "quantity", ...page.axes]) {
     at(name)?.addEventListener("input", (event) => {
-      const before = values();
       chosen[name] = Number(event.target.value);
-      if (name === "experiment") fill(before);
-      else if (RANGES.includes(name)) tell(name);
+      if (name === "experiment") fill();
+      else wanted = { ...wanted, quantity: quantity().name, ...values() };
+      if (RANGES.includes(name)) tell(name);
       update();
     });
     at(name)?.addEventListener("change", remember);
@@ -334,28 +257,6 @@
   addEventListener("popstate", restore);
   at("still").hidden = true;
   for (const part of [document.forms[0], at("charts"), at("tables")]) part.hidden = false;
+  charts.listen(update);
   restore();
-
-  // The text of the mark under the pointer.
-  const tooltip = (_, event, __, text) => {
-    at("tip").hidden = !text;
-    at("tip").textContent = text ?? "";
-    at("tip").style.left = `${Math.max(0, Math.min(event.clientX + 14, innerWidth - at("tip").offsetWidth - 6))}px`;
-    at("tip").style.top = `${event.clientY + 16}px`;
-  };
-  // Expressions are interpreted, so that the page needs no right to make code from text.
-  const embed = () => Object.entries(page.charts).map(async ([name, spec]) => {
-    const axis = { ...spec.config.axis, labelColor: ink(), titleColor: ink(), domainColor: grey(), tickColor: grey() };
-    if (dark.matches) axis.gridColor = "#3a3b3e";
-    const config = { ...spec.config, axis };
-    const look = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip };
-    const drawn = await vegaEmbed(at(name).firstElementChild, { ...spec, config, datasets: shown[name] }, look);
-    views[name]?.finalize();
-    views[name] = drawn.view;
-  });
-  const redraw = () => Promise.all(embed()).then(update);
-  dark.addEventListener("change", redraw);
-  const wide = matchMedia("(min-width: 40rem)");
-  wide.addEventListener("change", update);
-  redraw();
 })();

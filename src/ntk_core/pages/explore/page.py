@@ -11,13 +11,13 @@ import vl_convert
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from ...laws import LAWS
+from ...laws import LAWS, THEOREM_LAWS
 from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
 from ..findings.embedding import asset, digest, templates
-from .charts import DASHES, EXACT, INK, charts, colours
-from .data import experiment_data
+from .charts import INK, charts, colours, styles
+from .data import AXES, drawn_data, trained_data
 from .histograms import Histogram
 
 if TYPE_CHECKING:
@@ -27,35 +27,60 @@ LINES = {
     "printed": "bound as printed",
     "sharp": "sharp bound",
     "binomial": "binomial bound",
+    "bernstein": "Bernstein’s bound",
     "exact": "exact supremum over the ball",
     "exact_quantile": "exact quantile",
     "quantile": "measured quantile",
+    "held_out_quantile": "quantile at held-out inputs",
+    "held_out_rms": "root mean square at held-out inputs",
+    "training_rms": "root mean square at training inputs",
+    "alpha_ceiling": "bound while the loss does not grow",
+    "alpha_hat_limit_ceiling": "bound in the limit of m",
+    "alpha_hat_max": "largest of the runs",
+    "alpha_hat_min": "least of the runs",
+    "alpha_hat": "mean of the runs",
+    "twin_distance": "distance at held-out inputs",
+    "twin_training_distance": "distance at training inputs",
+    "training_loss": "network at training inputs",
+    "twin_training_loss": "twin at training inputs",
+    "test_loss": "network at held-out inputs",
+    "twin_test_loss": "twin at held-out inputs",
+    "flipped_fraction": "share of neurons and training inputs",
+    "flipped_neurons": "share of neurons, at any training input",
 }
-"""Names of the lines in the key and the table."""
+"""Names of the lines in the key and the tables."""
+
+Drawn = tuple["xr.Dataset", "xr.Dataset", Sequence[Sequence[Histogram]]]
+Trained = tuple["xr.Dataset", "xr.Dataset"]
 
 
-def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]]]) -> str:
+def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
     """The page, the same bytes for the same input.
 
-    `experiments` are quantiles of grids, at least one, each with the histograms of its runs by quantity and
-    cell. The page opens with the first one of the band sampler.
+    Both are quantiles and rates of experiments, at least one in all; those of grids come with the histograms
+    of their runs by quantity and cell. The page opens with the first one of the band sampler.
     """
-    data = [experiment_data(table, rows) for table, rows in experiments]
-    laws = sorted({law for experiment in data for law in experiment["axes"]["perturbation"]})
+    data = [drawn_data(*given) for given in drawn] + [trained_data(*given) for given in trained]
+    laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})
     runtime = _runtime()
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
-    scripts = [runtime, *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "page"))]
-    first = next((i for i, experiment in enumerate(data) if experiment["sampler"] == "band"), 0)
+    scripts = [
+        runtime,
+        *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "drawing", "page")),
+    ]
+    first = next((i for i, experiment in enumerate(data) if experiment.get("sampler") == "band"), 0)
     content: dict[str, Any] = {
         "experiments": data,
         "first": first,
+        "axes": AXES,
         "quantities": [(q.text, q.words, q.name) for q in QUANTITIES.values()],
         "ranges": {name: list(limits) for name, limits in RANGES.items()},
         "displacements": {name: law.words for name, law in LAWS.items()},
         "bounds": BOUNDS,
         "lines": LINES,
-        "colours": {"laws": colours(laws), "exact_quantile": EXACT, "ink": INK},
-        "charts": charts(),
+        "styles": styles(LINES),
+        "colours": {"laws": colours(laws), "ink": INK},
+        "charts": charts(LINES),
     }
     return (
         templates(__package__)
@@ -67,10 +92,9 @@ def render(experiments: Sequence[tuple[xr.Dataset, Sequence[Sequence[Histogram]]
             script_digests=[digest(script) for script in scripts],
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
             names=[experiment["name"] for experiment in data],
+            trained=len(trained) > 0,
             lines=LINES,
-            laws=[name for name, law in LAWS.items() if law.words],
-            dashes=DASHES,
-            exact=EXACT,
+            laws=[name for name in THEOREM_LAWS if LAWS[name].words],
         )
     )
 

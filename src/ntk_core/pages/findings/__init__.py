@@ -11,7 +11,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from ...claims.record import Claim
-from ...figures import FIGURES, TRAINING_FIGURES, drawable, training_drawable
+from ...figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, training_drawable
 from ...laws import LAWS
 from . import ladder, readable, text
 from .colours import style_sheet
@@ -72,7 +72,8 @@ def render(
     """
     tables = [made(table, rates) for table, rates in experiments]
     trained_tables = [trained(table, rates) for table, rates in trainings]
-    main = next((table for table in tables if table.sampler == "band"), tables[0] if tables else None)
+    inside = [table for table in tables if table.in_theorem_ball]
+    main = next((table for table in inside if table.sampler == "band"), inside[0] if inside else None)
     main_answer = answer(main) if main else None
     anchors = _anchors({"theory.md": proofs, "notes.md": notes})
     appendix = list(text.sections(_link(proofs, anchors), "proof"))
@@ -84,7 +85,7 @@ def render(
     planned |= {t.name: training_drawable(_axes(t.table)) for t in trained_tables}
     names = [*grid_names, *(t.name for t in trained_tables)]
     numbered = Figures({name: pairs[name] for name in names}, figures, captions)
-    missing = set(FIGURES + TRAINING_FIGURES).difference(*planned.values())
+    missing = set(FIGURES + TRAINING_FIGURES + BALL_FIGURES).difference(*planned.values())
     content: dict[str, Any] = {
         "main": main,
         "answer": main_answer,
@@ -98,7 +99,7 @@ def render(
         "notes": text.chapters(text.sections(_link(notes, anchors), "notes")),
         "made": tables,
         "names": list(pairs),
-        "source": main or trained_tables[0],
+        "source": main or (tables + trained_tables)[0],
     }
     sections = [
         _Section(claim, numbered, missing, _proof(claim, appendix), anchors) for claim in _unique(claims)

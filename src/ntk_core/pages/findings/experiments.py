@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from ...claims.record import Number
 from ...datasets.statistics import MIN_RUNS, why_no_interval
+from ...laws import ball_norm
 from ...laws.moments import typical_statistic
 
 if TYPE_CHECKING:
@@ -29,6 +31,11 @@ class Made:
     confidence: float
     table: xr.Dataset
     rates: xr.Dataset
+
+    @property
+    def in_theorem_ball(self) -> bool:
+        """Whether the displacements are in the ball of Theorem 1."""
+        return all(math.isinf(ball_norm(str(law))) for law in self.table["perturbation"].values)
 
     @property
     def undecided(self) -> str:

@@ -36,6 +36,11 @@ const bounds = (() => {
       fromBand((Math.sqrt(2 / Math.PI) * alpha + level(delta)) / Math.sqrt(m), alpha, norm),
     binomial: (m, alpha, delta, norm) =>
       fromBand(binomialQuantile(delta, m / 2, erf(alpha / Math.sqrt(2 * m))) / (m / 2), alpha, norm),
+    bernstein: (m, alpha, delta, norm) => {
+      const expected = (alpha * Math.sqrt(m)) / Math.sqrt(2 * Math.PI); // pairs in the band
+      const sum = expected / 2 + Math.sqrt((2 * expected) / 3) * level(delta) + level(delta) ** 2 / 3;
+      return (alpha * norm * sum) / m;
+    },
   };
 })();
 
@@ -116,14 +121,14 @@ const bounds = (() => {
     }
     cursor.setAttribute("x1", x(at("m")));
     cursor.setAttribute("x2", x(at("m")));
-    let above = -Infinity;
-    for (const { rung, line, dot, label } of lines) {
+    let below = y(1) + 4; // of the name of the exact quantile
+    for (const { rung, line, dot, label } of [...lines].reverse()) {
       const ratios = widths.map((_, i) => of(rung, i) / of("exact", i));
       line.setAttribute("points", ratios.map((ratio, i) => `${x(widths[i])},${y(ratio)}`).join(" "));
       dot.setAttribute("cx", x(at("m")));
       dot.setAttribute("cy", y(here[rung] / here.exact));
-      above = Math.max(above + 16, y(ratios[ratios.length - 1]) + 4);
-      label.setAttribute("y", above);
+      below = Math.min(below - 16, y(ratios[ratios.length - 1]) + 4);
+      label.setAttribute("y", below);
     }
     chart.setAttribute(
       "aria-label",

@@ -31,6 +31,7 @@ RUNGS = {
     "printed": "Theorem 1 as printed",
     "sharp": "the same proof with the best constant",
     "binomial": "with the exact law of the band",
+    "bernstein": "with what its neurons add, by Bernstein's inequality",
     "exact": "the error itself, in the worst case",
 }
 """From the bound of the notes to the exact (1-δ)-quantile of the supremum."""

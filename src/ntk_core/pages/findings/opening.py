@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...claims.falsehoods import falsehoods
 from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, resolved, single_exponent
 from ...claims.record import FALSE, UNDECIDED, Claim
+from ...claims.wording import in_words
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from .experiments import Answer, Made
 from .readable import number
@@ -18,11 +20,6 @@ WORST = "adversarial"
 
 PLACES = 4
 """Decimals of the slope, as in the figures."""
-
-COUNTS = (
-    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve", "thirteen", "fourteen", "fifteen",
-)  # fmt: skip
 
 THEOREM, RATE = "T1", "T1.rate"
 
@@ -50,7 +47,7 @@ def opening(claims: Sequence[Claim], main: Made | None, answer: Answer | None) -
         carried = singled and answer.over == 0 and UNDECIDED not in judged
         word = "Refuted" if FALSE in judged else "Confirmed" if carried else "Undecided"
         parts = [rate, _over(answer)]
-    return Opening(word, "; ".join([*parts, _false(claims)]))
+    return Opening(word, "; ".join([*parts, falsehoods(claims)]))
 
 
 def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
@@ -84,17 +81,4 @@ def _widths(least: int, largest: int) -> str:
 
 def _over(answer: Answer) -> str:
     runs = f"{answer.runs:,} {'run' if answer.runs == 1 else 'runs'}"
-    return f"{_count(answer.over)} of {runs} {'are' if answer.over > 1 else 'is'} above the bound"
-
-
-def _false(claims: Sequence[Claim]) -> str:
-    false = sum(claim.verdict == FALSE for claim in claims)
-    undecided = sum(claim.verdict == UNDECIDED for claim in claims)
-    statements = "statement" if len(claims) == 1 else "statements"
-    are = "are" if false > 1 else "is"
-    text = f"{_count(false)} of {_count(len(claims))} {statements} {are} false as printed"
-    return text + (f", {_count(undecided)} undecided" if undecided else "")
-
-
-def _count(count: int) -> str:
-    return COUNTS[count] if count < len(COUNTS) else f"{count:,}"
+    return f"{in_words(answer.over)} of {runs} {'are' if answer.over > 1 else 'is'} above the bound"

@@ -74,3 +74,24 @@ def direction_sums(
             remaining -= stop - used
             used = stop
     return sums
+
+
+@kernel
+def split(values: Array, limit: float, beyond: Array) -> tuple[int, float]:
+    """How many values are at most `limit`, and their sum; the others come first in `beyond`, in order."""
+    count, total, others = 0, 0.0, 0
+    for value in values:
+        if value <= limit:
+            count += 1
+            total += value
+        else:
+            beyond[others] = value
+            others += 1
+    return count, total
+
+
+@kernel
+def fill_positions(method: Positions, stream: Stream, reserve: Stream, out: Array) -> None:
+    """As many positions as `out` has, a multiple of `CHUNK`."""
+    for start in range(0, out.size, CHUNK):
+        draw_positions(method, stream, reserve, out[start : start + CHUNK])

@@ -30,10 +30,11 @@ def symmetric_weights(shape: Ziggurat, stream: Stream, reserve: Stream, w0: Arra
 
 
 @kernel
-def totals(x: Array, w0: Array, c: Array, u: Array, radius: float) -> Array:
+def totals(x: Array, w0: Array, c: Array, u: Array, radius: Array) -> Array:
     """f(w), √m ∇F(w(0))ᵀu, √m Δ₁, √m Δ₂, |S| and |B| of each run, summed over its neurons; `(6, runs)`.
 
-    `x` `(d,)`, `w0` and `u` `(runs, neurons, d)`, `c` `(runs, neurons)`, ‖x‖ = 1.
+    `x` `(d,)`, `w0` and `u` `(runs, neurons, d)`, `c` `(runs, neurons)`, ‖x‖ = 1; `radius` `(runs,)` is
+    that of the band.
     """
     out = np.zeros((6, w0.shape[0]))
     for run in range(w0.shape[0]):
@@ -46,7 +47,7 @@ def totals(x: Array, w0: Array, c: Array, u: Array, radius: float) -> Array:
             out[2, run] += sign * (now - was) * before
             out[3, run] += sign * (now - was) * moved
             out[4, run] += abs(now - was)
-            out[5, run] += np.float64(abs(before) <= radius)
+            out[5, run] += np.float64(abs(before) <= radius[run])
     return out
 
 

@@ -1,0 +1,34 @@
+"""How many of the judged statements are false, and which: a clause for the article and the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .record import FALSE, UNDECIDED, Claim
+from .wording import in_words, joined
+
+
+def falsehoods(claims: Sequence[Claim]) -> str:
+    """The clause, Markdown without a full stop: each false statement by its title, and where it fails.
+
+    Where is said as far as counterexamples show it: a norm of the input above or below 1.
+    """
+    false = [claim for claim in claims if claim.verdict == FALSE]
+    undecided = sum(claim.verdict == UNDECIDED for claim in claims)
+    total = f"{in_words(len(claims))} {'statement' if len(claims) == 1 else 'statements'}"
+    are = "are" if len(false) > 1 else "is"
+    if not false:
+        return f"none of {total} is false as printed" + (
+            f", {in_words(undecided)} undecided" if undecided else ""
+        )
+    titles: dict[str, list[str]] = {}
+    for claim in false:
+        titles.setdefault(_where(claim), []).append(claim.title)
+    which = ", ".join(f"{joined(names)}{where}" for where, names in titles.items())
+    text = f"{in_words(len(false))} of {total} {are} false as printed: {which}"
+    return f"{text}; {in_words(undecided)} undecided" if undecided else text
+
+
+def _where(claim: Claim) -> str:
+    norm = claim.counterexample.parameters.get("x_norm", 1.0) if claim.counterexample else 1.0
+    return "" if norm == 1.0 else f" for {'large' if norm > 1.0 else 'small'} inputs"

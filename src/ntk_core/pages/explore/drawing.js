@@ -1,0 +1,186 @@
+"use strict";
+
+// The charts: what page.js knows of a choice into the named data of the specs, and the specs into SVG.
+const drawing = (page) => {
+  const at = (id) => document.getElementById(id);
+  const { whole, number, short } = numbers;
+  const views = {};
+  const shown = {};
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const ink = () => (dark.matches ? "#dddad3" : page.colours.ink);
+  const grey = () => (dark.matches ? "#a09c93" : "#66645e");
+  const colour = (style, law) => ({ ink: ink(), law: page.colours.laws[law] })[style.colour] ?? style.colour;
+  const NAMES = {
+    printed: "printed", sharp: "sharp", binomial: "binomial", bernstein: "Bernstein", exact: "supremum",
+    exact_quantile: "exact",
+    held_out_quantile: "quantile, held-out", held_out_rms: "rms, held-out", training_rms: "rms, training",
+    alpha_ceiling: "bound", alpha_hat_limit_ceiling: "bound, m → ∞", alpha_hat_max: "largest", alpha_hat: "mean",
+    alpha_hat_min: "least", twin_distance: "held-out", twin_training_distance: "training", training_loss: "training",
+    twin_training_loss: "its twin", test_loss: "held-out", twin_test_loss: "its twin",
+    flipped_fraction: "of both", flipped_neurons: "of neurons",
+  };
+  const SLOPES = { "−1/2": 0.5, "−3/4": 0.75 };
+
+  // A chart is made when it has something to show for the first time.
+  const show = async (name, data, signals = {}) => {
+    shown[name] = data;
+    const view = await (views[name] ??= embed(name));
+    if (shown[name] !== data) return;
+    for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
+    for (const [set, rows] of Object.entries(data)) view.data(set, rows);
+    await view.runAsync();
+  };
+
+  // Ticks of a logarithmic axis that holds some values: powers of ten, or 1, 2 and 5 times these where they are few.
+  const levels = (all) => {
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const powers = [];
+    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) powers.push(Number(`1e${k}`));
+    const ticks = high < 300 * low ? powers.flatMap((power) => [power, 2 * power, 5 * power]) : powers;
+    const near = ticks.filter((tick) => low / 1.5 <= tick && tick <= 1.5 * high);
+    if (near.filter((tick) => low <= tick && tick <= high).length > 1) return near;
+    const step = 10 ** Math.floor(Math.log10(0.7 * (high - low))); // of decimals, where even these are too few
+    return Array.from({ length: 12 }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12))).filter((tick) => tick <= high);
+  };
+
+  // Names beside the right ends of lines, moved apart on an axis from `low` to `high`; lines that coincide share one.
+  const endNames = (lines, low, high) => {
+    const apart = (high / low) ** 0.06;
+    const placed = [];
+    for (const end of lines.sort((a, b) => b.value - a.value)) {
+      const last = placed[placed.length - 1];
+      if (last && last.line === end.value) last.text += end.text && ` = ${end.text}`;
+      else placed.push({ ...end, line: end.value, value: last ? Math.min(end.value, last.value / apart) : end.value });
+    }
+    return placed;
+  };
+
+  // The runs: bars, the interval of what is measured, and a rule for each line. The measured is wide and below.
+  const histograms = ({ lines, bars, law }) => {
+    const measured = lines.find((line) => line.style.points);
+    const rules = lines.filter((line) => line.value !== null).reverse().map(({ name, label, style, value }) => ({
+      name, from: value, colour: colour(style, law),
+      size: { quantile: 9, exact_quantile: 5 }[name] ?? style.width,
+      tip: `${label}\n${number(value, 7)}`,
+    }));
+    const fill = colour(measured.style, law);
+    const rows = bars.map((bar) => ({
+      ...bar, colour: fill, tip: `${whole(bar.runs)} runs\nfrom ${short(bar.from)} to ${short(bar.to)}`,
+    }));
+    const quantiles = rules.filter(({ name }) => name.endsWith("quantile")).map((rule) => rule.from);
+    const low = Math.min(bars[0].from, ...quantiles, measured.lower);
+    const high = Math.max(bars[bars.length - 1].to, ...quantiles, measured.upper ?? measured.lower);
+    const interval = [{ from: measured.lower, to: measured.upper ?? high, colour: fill }];
+    const near = rules.filter((rule) => low <= rule.from && rule.from <= high);
+    return [show("beside", { bars: rows, rules, interval }), show("close", { bars: rows, rules: near, interval })];
+  };
+
+  // The lines along an axis: `all` are those at each of its values.
+  const against = (place, { axis, values, text, all, chosen, law, decays }) => {
+    const known = all.flatMap((lines, i) => lines.filter(({ value }) => value > 0).map((line) => {
+      const { name, label, style, value, lower, upper } = line;
+      const limits = lower === null ? "" : `\n${line.interval}`;
+      return {
+        name, at: values[i], value, size: style.width, colour: colour(style, law), points: style.points,
+        tip: `${label}\n${axis} = ${text(values[i])}\n${number(value, 7)}${limits}`,
+        lower: lower > 0 ? lower : value, upper: upper ?? value, chosen: i === chosen,
+      };
+    }));
+    const points = known.filter((point) => point.points).map((point) => ({
+      ...point,
+      fill: point.points === "filled" ? point.colour : "transparent",
+      size: (point.chosen ? 110 : 40) + (point.points === "filled" ? 0 : 80),
+    }));
+    // Slopes for the eye, over the last two thirds of the widths, from a point so low that they stay below all lines.
+    const start = values[Math.floor(values.length / 3)], last = values[values.length - 1];
+    const lowest = Math.min(...known.filter((point) => point.at >= start).map((point) => point.value * (point.at / start) ** SLOPES["−1/2"]));
+    const slopes = !decays || start === last || !Number.isFinite(lowest) ? [] : Object.entries(SLOPES).flatMap(([name, k]) =>
+      [start, last].map((at) => ({ name, at, value: 0.4 * lowest * (at / start) ** -k, size: 1.2, colour: grey(), tip: `slope ${name}` })));
+    // A line needs two ends where there is one value.
+    const ends = values.length === 1 ? [0.8, 1.25] : [1];
+    const lines = [...slopes, ...ends.flatMap((end) => [...known].reverse().map((point) => ({ ...point, at: point.at * end })))];
+    lines.sort((a, b) => a.at - b.at);
+    const every = lines.map((point) => point.value);
+    const wide = at(place).clientWidth > 560;
+    const right = lines.filter((point) => point.at >= last).map(({ name, at, value, colour: own }) => (name in SLOPES
+      ? { at, value, colour: own, text: wide ? `slope ${name}` : name } : { at, value, colour: ink(), text: wide ? NAMES[name] ?? "" : "" }));
+    const names = endNames(right.filter(({ text }) => text), Math.min(...every), Math.max(...every));
+    // Vega warns of an axis without values: where there are none, one that is not seen.
+    const unseen = { ...lines[0], lower: lines[0].value, upper: lines[0].value, text: "", size: 0, colour: "transparent", fill: "transparent" };
+    const some = (rows) => (rows.length ? rows : [unseen]);
+    return show(
+      place, { lines, points: some(points), names: some(names), chosen: [{ at: values[chosen], colour: ink() }] },
+      { ticks: values, levels: levels(every) },
+    );
+  };
+
+  // What the lines look like, as a list.
+  const entry = at("key-entry").content.firstElementChild;
+  const element = (tag, attributes) => {
+    const made = document.createElementNS(entry.firstElementChild.namespaceURI, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const mark = (label, ...parts) => {
+    const item = entry.cloneNode(true);
+    item.firstElementChild.append(...parts);
+    item.append(label);
+    return item;
+  };
+  const key = ({ lines, bars, law, decays }) => {
+    const items = lines.map(({ label, style, limits }) => {
+      const stroke = style.colour === "ink" ? "currentColor" : colour(style, law);
+      const band = limits && bars ? [element("rect", { fill: stroke, width: 34, height: 12, opacity: 0.28 })] : [];
+      const line = element("line", { x2: 34, y1: 6, y2: 6, stroke, "stroke-width": style.width, "stroke-dasharray": style.dash.join(" ") });
+      const point = style.points ? [element("circle", {
+        cx: 17, cy: 6, r: style.points === "filled" ? 3.5 : 4.5, stroke, "stroke-width": 1.8, fill: style.points === "filled" ? stroke : "none",
+      })] : [];
+      return mark(band.length ? `${label} and its interval` : label, ...band, line, ...point);
+    });
+    const fill = colour(lines.find(({ style }) => style.points).style, law);
+    if (bars) items.unshift(mark("runs", element("rect", { fill, width: 34, height: 12, opacity: 0.5 })));
+    if (decays) items.push(mark("slopes −1/2 and −3/4, for the eye", element("line", { x2: 34, y1: 3, y2: 9, stroke: grey(), "stroke-width": 1.2 })));
+    at("key").replaceChildren(...items);
+  };
+
+  // Shows the charts that have something to show, and draws them.
+  const draw = (here, along) => {
+    const axes = Object.entries(along).filter(([, { all }]) => all.flat().some(({ value }) => value > 0));
+    const filled = [...(here.bars ? ["beside", "close"] : []), ...axes.map(([place]) => place)];
+    for (const name of Object.keys(page.charts)) at(name).closest("figure").hidden = !filled.includes(name);
+    dispatchEvent(new Event("resize")); // a hidden chart has no width
+    key(here);
+    return Promise.all([...(here.bars ? histograms(here) : []), ...axes.map(([place, axis]) => against(place, { ...here, ...axis }))]);
+  };
+
+  // The text of the mark under the pointer.
+  const tooltip = (_, event, __, text) => {
+    at("tip").hidden = !text;
+    at("tip").textContent = text ?? "";
+    at("tip").style.left = `${Math.max(0, Math.min(event.clientX + 14, innerWidth - at("tip").offsetWidth - 6))}px`;
+    at("tip").style.top = `${event.clientY + 16}px`;
+  };
+  // Expressions are interpreted, so that the page needs no right to make code from text.
+  const embed = async (name) => {
+    const spec = page.charts[name];
+    const axis = { ...spec.config.axis, labelColor: ink(), titleColor: ink(), domainColor: grey(), tickColor: grey() };
+    if (dark.matches) axis.gridColor = "#3a3b3e";
+    const config = { ...spec.config, axis };
+    const look = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip };
+    const { view } = await vegaEmbed(at(name).firstElementChild, { ...spec, config, datasets: shown[name] }, look);
+    return view;
+  };
+  const listen = (update) => {
+    dark.addEventListener("change", async () => {
+      for (const [name, view] of Object.entries(views)) {
+        const before = await view;
+        views[name] = embed(name);
+        await views[name];
+        before.finalize();
+      }
+      update();
+    });
+    matchMedia("(min-width: 40rem)").addEventListener("change", update);
+  };
+  return { draw, listen, svg: async (name) => (await views[name]).toSVG() };
+};

@@ -62,9 +62,9 @@ class Step(Enum):
         return {Step.CONSTANT: 1.0 + 0.0 * s, Step.FALLING: 1.0 - s, Step.RISING: s}[self]
 
     @property
-    def moments(self) -> tuple[float, float, float]:
-        """Integrals over s in (0, 1) of the contribution, its square and its cube."""
-        return (1.0, 1.0, 1.0) if self is Step.CONSTANT else (1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0)
+    def moments(self) -> tuple[float, float]:
+        """Integrals over s in (0, 1) of the contribution and of its square."""
+        return (1.0, 1.0) if self is Step.CONSTANT else (1.0 / 2.0, 1.0 / 3.0)
 
 
 @dataclass(frozen=True)

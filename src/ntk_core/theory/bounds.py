@@ -56,7 +56,7 @@ def bernstein(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Arr
     with the moments of an indicator. A formula without special functions; docs/theory.md, "The theorem with
     the optimal constant".
     """
-    first, second, _ = (QUANTITIES[quantity].full_step or Step.CONSTANT).moments
+    first, second = (QUANTITIES[quantity].full_step or Step.CONSTANT).moments
     expected = PHI0 * alpha * np.sqrt(m)  # the expected number of pairs in the band is at most this
     level = _level(delta)
     pairs = first * expected + np.sqrt(2.0 * second * expected) * level + level**2 / 3.0

@@ -28,7 +28,7 @@ def second_order_quantile(quantity: str, m: Any, alpha: Any, delta: Any, x_norm:
     width is too small for it. NaN where no bound follows from one on the band.
     """
     record = QUANTITIES[quantity]
-    first, second, _ = _step(record).moments
+    first, second = _step(record).moments
     expected = PHI0 * alpha * np.sqrt(m)
     pairs = first * expected + ndtri(1.0 - np.asarray(delta)) * np.sqrt(second * expected)
     return _from_pairs(record, pairs, m, alpha, x_norm)

@@ -28,8 +28,8 @@ STATEMENT = Statement(
     title="In the Frobenius ball the error falls as $m^{-1/6}$ only",
     statement=(
         r"Let $\|W-W(0)\|_F\le R$ in place of $\max_i\|u_i\|\le\alpha/\sqrt m$, and let "
-        r"$|a|_{(1)}\le|a|_{(2)}\le\dots$ be the $|w_i(0)^\top x|$ with $c_i=+1$. Then "
-        r"$$\sup_uE=\frac1{\sqrt m}\max_k\Big(R\|x\|\sqrt k-\sum_{j\le k}|a|_{(j)}\Big),\qquad "
+        r"$A_j$ be the $j$-th smallest of the $|w_i(0)^\top x|$ with $c_i=+1$. Then "
+        r"$$\sup_uE=\frac1{\sqrt m}\max_k\Big(R\|x\|\sqrt k-\sum_{j\le k}A_j\Big),\qquad "
         r"m^{1/6}\sup_uE\to\frac34\Big(\frac{\varphi(0)}2\Big)^{1/3}R^{4/3}\|x\|"
         r"=0.4382\,R^{4/3}\|x\|,$$ "
         r"and with probability at least $1-\delta$, for all $m$ and $R$, with "

@@ -26,12 +26,13 @@ def summarise(
     trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
     folder: Path = Path("results"),
     claims: Sequence[Claim] = (),
+    drawn: bool = True,
 ) -> str:
     """The page for pairs of quantiles and rates, one pair for each drawn and each trained experiment.
 
     It begins with a paragraph of what each experiment showed and which of the `claims` are false, and ends
-    with a list of the other files in `folder`, which is of a run or of a reanalysis. Between them stand the
-    numbers.
+    with a list of the other files in `folder`, which is of a run or of a reanalysis, with figures among them
+    if they are `drawn`. Between them stand the numbers.
     """
     experiments, trainings = list(experiments), list(trainings)
     shown = [line for pair in experiments for line in _findings(("rate",), *pair, f"{_over(pair[0])}.")]
@@ -41,7 +42,7 @@ def summarise(
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
     files = {
         "<experiment>/{runs,quantiles,rates}.nc": "the data",
-        "figures/": "the figures (SVG, PDF, PNG)",
+        "figures/": "the figures (SVG, PDF, PNG)" if drawn else "",
         "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim",
         "explore.html": "runs, quantiles and bounds, cell by cell" if grids else "",

@@ -200,6 +200,11 @@ def test_means_of_few_runs_have_no_bars_and_the_texts_say_why(tables):
     assert all(np.size(segment) == 0 for segment in bars)
 
 
+def test_the_summary_lists_figures_where_there_are_some(tables):
+    assert "figures/" in summarise([tables["few"]])
+    assert "figures/" not in summarise([tables["few"]], drawn=False)
+
+
 def test_the_summary_says_where_nothing_is_known(tables):
     text = summarise([tables["own"]])
     assert re.search(r"a_law-2 .* unknown +\d\.\d{5} +unknown\n", text)

@@ -96,6 +96,7 @@ rule resummarised:
         "../../environment.yml"
     params:
         library=LIBRARY,
+        drawn=bool(DRAWINGS),
     message:
         "Writing the summary"
     script:

@@ -20,7 +20,9 @@ trainings = load_pairs(given.trained_quantiles, given.trained_rates)
 claims = [
     claim for path in given.get("claims", []) for claim in from_json(Path(path).read_text(encoding="utf-8"))
 ]
-text = summarise(experiments, trainings, Path(snakemake.output[0]).parent, claims)
+text = summarise(
+    experiments, trainings, Path(snakemake.output[0]).parent, claims, snakemake.params.get("drawn", True)
+)
 with replacing(snakemake.output[0]) as beside:
     Path(beside).write_text(text, encoding="utf-8")
 logging.info("%d experiments", len(experiments) + len(trainings))

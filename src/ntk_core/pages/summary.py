@@ -27,12 +27,13 @@ def summarise(
     trainings: Iterable[tuple[xr.Dataset, xr.Dataset]] = (),
     folder: Path = Path("results"),
     claims: Sequence[Claim] = (),
+    drawn: bool = True,
 ) -> str:
     """The page for pairs of quantiles and rates, one pair for each drawn and each trained experiment.
 
     It begins with a paragraph of what each experiment showed and which of the `claims` are false, and ends
-    with a list of the other files in `folder`, which is of a run or of a reanalysis. Between them stand the
-    numbers.
+    with a list of the other files in `folder`, which is of a run or of a reanalysis, with figures among them
+    if they are `drawn`. Between them stand the numbers.
     """
     experiments, trainings = list(experiments), list(trainings)
     shown = [
@@ -51,7 +52,7 @@ def summarise(
     explorable = trainings or any(_in_theorem_ball(table) for table, _ in experiments)
     files = {
         "<experiment>/{runs,quantiles,rates}.nc": "the data",
-        "figures/": "the figures (SVG, PDF, PNG)",
+        "figures/": "the figures (SVG, PDF, PNG)" if drawn else "",
         "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim",
         "explore.html": "runs, quantiles, bounds and slopes, cell by cell" if explorable else "",

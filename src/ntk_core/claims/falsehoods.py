@@ -1,4 +1,4 @@
-"""How many of the judged statements are false, and which: a clause for the article and the summary."""
+"""How many statements of the notes are false, and which: a clause for the article and the summary."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from .wording import in_words, joined
 
 
 def falsehoods(claims: Sequence[Claim]) -> str:
-    """The clause, Markdown without a full stop: each false statement by its title, and where it fails.
+    """The clause, Markdown without a full stop: each false statement of the notes by its title, and where.
 
-    Where is said as far as counterexamples show it: a norm of the input above or below 1.
+    Where it fails is said as far as counterexamples show it: a norm of the input above or below 1.
     """
+    claims = [claim for claim in claims if not claim.own]
     false = [claim for claim in claims if claim.verdict == FALSE]
     undecided = sum(claim.verdict == UNDECIDED for claim in claims)
     total = f"{in_words(len(claims))} {'statement' if len(claims) == 1 else 'statements'}"

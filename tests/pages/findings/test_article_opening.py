@@ -104,7 +104,8 @@ def test_verdicts_decide_the_word(says):
 
 
 def test_the_summary_names_the_same_false_statements(claims):
-    text = " ".join(summarise([], [], claims=from_json(json.dumps(claims))).split())
+    own = {**claims[0], "id": "N0", "source": "this project", "verdict": "false"}
+    text = " ".join(summarise([], [], claims=from_json(json.dumps([*claims, own]))).split())
     assert text.startswith(
         "The lecture notes: three of fourteen statements are false as printed: Bound on Δ₁ for large inputs, "
         "Bound on Δ₂ and Event A₁ for small inputs; one undecided. results/"

@@ -89,7 +89,7 @@ def render(
     content: dict[str, Any] = {
         "main": main,
         "answer": main_answer,
-        "opening": opening([claim for claim in claims if not claim.own], main, main_answer),
+        "opening": opening(claims, main, main_answer),
         "answer_figure": numbered.show("rate") if main and "rate" not in missing else None,
         "ladder": {"labels": ladder.LABELS, "rungs": ladder.rungs(), "start": ladder.START},
         "ladder_data": htmlsafe_json_dumps(ladder.content(), separators=(",", ":"), allow_nan=False),

@@ -193,10 +193,10 @@ def test_a_change_of_the_page_changes_the_digest_of_the_library(name, tmp_path, 
     assert versions.library_digest() != before
 
 
-def test_findings_import_neither_plots_nor_snakemake():
+def test_findings_import_neither_plots_nor_snakemake_nor_compiled_code():
     code = "import sys, ntk_core.pages.findings; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(done.stdout.split()) & {"snakemake", "seaborn", "matplotlib", "scipy.stats"}
+    assert not set(done.stdout.split()) & {"snakemake", "seaborn", "matplotlib", "scipy.stats", "numba"}
 
 
 def test_every_statement_is_in_plain_words_once(claims, reader):

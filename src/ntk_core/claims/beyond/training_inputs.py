@@ -7,6 +7,7 @@ of √m times the signed error and of √m times the distance from the linear tw
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from ...network import Array
 from ...sampling.data import Data, load, step_size
 from ...sampling.descent import start, tangent_kernel, trace
 from ...sampling.training import Training
-from ...theory.crossing import Deviation, deviation
 from ..answer import answer
 from ..record import SUPPORTED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import Results
+
+if TYPE_CHECKING:
+    from ...theory.crossing import Deviation
 
 STATEMENT = Statement(
     title="Training leaves the linearization at the rate of Theorem 1",
@@ -70,6 +73,8 @@ def measure() -> tuple[Mean, Mean, Deviation]:
 
     A run's values at the inputs are v·e/(e·e), which has the mean 1 where v has the mean e.
     """
+    from ...theory.crossing import deviation  # compiled: slow to import
+
     data = load(PROBLEM, ENTROPY)
     n, eta = data.y.size, step_size(data, PROBLEM.loss, PROBLEM.step)
     limits = deviation(

@@ -15,7 +15,9 @@ arc-cosine kernel (`training_limit`). For each x_k then (docs/theory.md, "At the
 
 Crossings change the tangent kernel as well: the share of neurons active at x and x_k by κ_t(x, x_k)/√m,
 
-    κ_t(x, x_k) = φ(0)/(2‖x_k‖) E_w 1{w·x ≥ 0} ∫ Σ_{c=±1} [1{z_t ≥ 0} - 1{z_0 ≥ 0}] dz_0,
+    κ_t(x, x_k) = φ(0)/(2‖x_k‖) E_w ∫ Σ_{c=±1} 1{w·x ≥ 0} [1{z_t ≥ 0} - 1{z_0 ≥ 0}] dz_0
+
+(for x parallel to x_k the first indicator is that of z_0 ≥ 0, or z_0 ≤ 0 for -x_k),
 
 and h_t = lim √m (F - twin) follows, at any input x, with h = e + H, H_0 = 0 and e = 0 at new inputs,
 

@@ -3,10 +3,10 @@
 q = ∞ is max_i ‖u_i‖ ≤ R/√m, the ball of Theorem 1. q = 2 is the Frobenius ball ‖W - W(0)‖_F ≤ R. At
 ‖x‖ = 1 and with |a|_(1) ≤ |a|_(2) ≤ … the pre-activations of the m/2 neurons with c = +1,
 
-    sup E = max_k (ρ k^{1-1/q} - Σ_{j≤k} |a|_(j))/√m,  ρ = R m^{1/q-1/2},
+    sup E = max_{0≤k≤m/2} (ρ k^{1-1/q} - Σ_{j≤k} |a|_(j))/√m,  ρ = R m^{1/q-1/2},
 
 attained where the k neurons nearest to their kinks cross by the same length ρ k^{-1/q}. Proofs:
-docs/theory.md, "Other balls".
+docs/theory.md, "All norms".
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from ..results import Results
 STATEMENT = Statement(
     title="All radii at once",
     statement=(
-        r"Fix $\alpha_0>0$. With probability at least $1-\delta$, for all $\alpha>0$ at once and uniformly "
+        r"From symmetric initialization, fix $\alpha_0>0$ and $x$. "
+        r"With probability at least $1-\delta$, for all $\alpha>0$ at once and uniformly "
         r"over each ball, with $b$ the bound of N1 on $E$ at $\alpha_0$ and level $\delta/2$, "
         r"$$E\le\frac\alpha{\alpha_0}\,b\ \ (\alpha\le\alpha_0),\qquad "
         r"E\le b+(1+\eta)\,\frac{\varphi(0)\|x\|}{2\sqrt m}"

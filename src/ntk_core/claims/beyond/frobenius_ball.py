@@ -27,14 +27,16 @@ from ..wording import width
 STATEMENT = Statement(
     title="In the Frobenius ball the error falls as $m^{-1/6}$ only",
     statement=(
-        r"Let $\|W-W(0)\|_F\le R$ in place of $\max_i\|u_i\|\le\alpha/\sqrt m$, and let "
+        r"From symmetric initialization, let $\|W-W(0)\|_F\le R$ in place of "
+        r"$\max_i\|u_i\|\le\alpha/\sqrt m$, and let "
         r"$A_j$ be the $j$-th smallest of the $|w_i(0)^\top x|$ with $c_i=+1$. Then "
-        r"$$\sup_uE=\frac1{\sqrt m}\max_k\Big(R\|x\|\sqrt k-\sum_{j\le k}A_j\Big),\qquad "
+        r"$$\sup_uE=\frac1{\sqrt m}\max_{0\le k\le m/2}\Big(R\|x\|\sqrt k-\sum_{j\le k}A_j\Big),\qquad "
         r"m^{1/6}\sup_uE\to\frac34\Big(\frac{\varphi(0)}2\Big)^{1/3}R^{4/3}\|x\|"
-        r"=0.4382\,R^{4/3}\|x\|,$$ "
-        r"and with probability at least $1-\delta$, for all $m$ and $R$, with "
+        r"=0.43822\,R^{4/3}\|x\|$$ "
+        r"in probability and in mean, and for all even $m$, $R>0$ and $0<\delta<1$, with probability at "
+        r"least $1-\delta$, with "
         r"$L=\sqrt{\log(1/\delta)}$ and $\tau=(R^2/(4\varphi(0)m))^{1/3}$, "
-        r"$$\sup_uE\le\|x\|\Big[0.4383\,R^{4/3}m^{-1/6}+\frac{RL}{\sqrt{6m}}"
+        r"$$\sup_uE\le\|x\|\Big[0.43823\,R^{4/3}m^{-1/6}+\frac{RL}{\sqrt{6m}}"
         r"+\frac{\tau L^2}{3\sqrt m}\Big].$$"
     ),
     source=THIS_PROJECT,

@@ -20,7 +20,7 @@ from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_a
 from ..results import Results
 
 STATEMENT = Statement(
-    title="The tangent kernel changes by a count over m",
+    title="The tangent kernel changes by a count over $m$",
     statement=(
         r"Let $K_w(x,x')=\nabla F(x;w)^\top\nabla F(x';w)$, and let $\theta<\pi$ be the angle between $x$ "
         r"and $x'$. Over the ball, $$\sup_u|K_w-K_{w(0)}|=|x^\top x'|\,\tfrac2m\max(N_+,N_-)$$ with "

@@ -13,12 +13,12 @@ from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_a
 from ..results import Results
 
 STATEMENT = Statement(
-    title="Leaky ReLU: everything times |1 − λ|",
+    title=r"Leaky ReLU: everything times $|1-\lambda|$",
     statement=(
         r"Replace $\sigma$ by $\sigma_\lambda(z)=z$ for $z\ge0$ and $\lambda z$ for $z<0$, with any real "
-        r"$\lambda$. For all $w(0)$, symmetric $c$ and $u$, the linearization error, $|\Delta_1|$ and "
-        r"$|\Delta_2|$ are those of the ReLU times $|1-\lambda|$, and the same neurons change sign. So every "
-        r"bound, law and limit of these quantities holds with the factor $|1-\lambda|$."
+        r"$\lambda$. For every symmetric initialization and every $u$, the linearization error, "
+        r"$|\Delta_1|$ and $|\Delta_2|$ are those of the ReLU times $|1-\lambda|$, and the same neurons change "
+        r"sign. So every bound, law and limit of these quantities holds with the factor $|1-\lambda|$."
     ),
     source=THIS_PROJECT,
     proof="Leaky ReLU",

@@ -22,10 +22,11 @@ from .frobenius_ball import close
 STATEMENT = Statement(
     title="What makes $1/\\sqrt m$ is that no single neuron moves far",
     statement=(
-        r"Let $\big(\sum_i\|u_i\|^q\big)^{1/q}\le R\,m^{1/q-1/2}$, $1<q\le\infty$, which is Theorem 1's ball "
+        r"From symmetric initialization, let "
+        r"$\big(\sum_i\|u_i\|^q\big)^{1/q}\le R\,m^{1/q-1/2}$, $1<q\le\infty$, which is Theorem 1's ball "
         r"at $q=\infty$ and the Frobenius ball at $q=2$. As $m\to\infty$, "
         r"$$m^{\frac{q-1}{2(q+1)}}\sup_uE\to\frac{q+1}{2q}\Big(\frac{(q-1)\varphi(0)}q\Big)"
-        r"^{\frac{q-1}{q+1}}R^{\frac{2q}{q+1}}\|x\|.$$ "
+        r"^{\frac{q-1}{q+1}}R^{\frac{2q}{q+1}}\|x\|$$ in probability and in mean. "
         r"At $q=1$ the error tends to $R\|x\|$ and does not fall: one neuron moves alone."
     ),
     source=THIS_PROJECT,

@@ -23,8 +23,9 @@ STATEMENT = Statement(
         r"$$E\le\|x\|\left[\frac{\varphi(0)\alpha^2}2\,m^{-1/2}"
         r"+\sqrt{\frac{2\varphi(0)}3\log(1/\delta)}\,\alpha^{3/2}m^{-3/4}"
         r"+\frac{\alpha\log(1/\delta)}3\,m^{-1}\right],$$ "
-        r"and no bound that holds has a smaller constant before $m^{-1/2}$, at any $\delta$. The same bound "
-        r"holds of $|\Delta_1|$, and with the moments of an indicator of $|\Delta_2|$, $|S|/m$ and $|B|/m$."
+        r"and no bound that holds for all large $m$ has a smaller constant before $m^{-1/2}$, at any "
+        r"$\delta$. With the same probability each, $|\Delta_1|$ has the same bound, and $|\Delta_2|$, "
+        r"$|S|/m$ and $|B|/m$ have it with the moments of an indicator."
     ),
     source=THIS_PROJECT,
     proof="The theorem with the optimal constant",

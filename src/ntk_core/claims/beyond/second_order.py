@@ -23,8 +23,9 @@ from ..results import Results
 STATEMENT = Statement(
     title="The quantile to second order",
     statement=(
-        r"The exact $(1-\delta)$-quantile of $\sup_uE$, and that of $\sup_u|\Delta_1|$, is for fixed "
-        r"$\alpha$ and $\delta$ $$\|x\|\left[\frac{\varphi(0)\alpha^2}2\,m^{-1/2}"
+        r"From symmetric initialization, the exact $(1-\delta)$-quantile of $\sup_uE$, "
+        r"and that of $\sup_u|\Delta_1|$, is for fixed "
+        r"$\alpha$ and $\delta$, as $m\to\infty$, $$\|x\|\left[\frac{\varphi(0)\alpha^2}2\,m^{-1/2}"
         r"+z_{1-\delta}\sqrt{\frac{\varphi(0)}3}\,\alpha^{3/2}m^{-3/4}+O(m^{-1})\right],$$ "
         r"where $z_{1-\delta}$ is the $(1-\delta)$-quantile of the standard normal law."
     ),
@@ -51,7 +52,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     agrees = not missed and all(abs(value - 1.0) < TOLERANCE for *_, value in constants)
     evidence = [
         Number(
-            r"exact quantile less its first order, over "
+            r"second term of the exact quantile over "
             r"$z_{1-\delta}\sqrt{\varphi(0)/3}\,\alpha^{3/2}m^{-3/4}$, "
             rf"extrapolated from $m=2^{{36}}$ and $2^{{40}}$: ${QUANTITIES[quantity].symbol}$, "
             rf"$\alpha=2$, $\delta={delta:g}$",

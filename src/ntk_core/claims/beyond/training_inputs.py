@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 STATEMENT = Statement(
     title="Training leaves the linearization at the rate of Theorem 1",
     statement=(
-        r"Train $F$ by full-batch gradient descent for $t$ steps, $\|x_k\|=1$. As $m\to\infty$, at every "
+        r"From symmetric initialization, train $F$ by full-batch gradient descent for $t$ steps, "
+        r"$\|x_k\|=1$. As $m\to\infty$, in probability, at every "
         r"training input $$\sqrt m\,\big(F(x_k;w)-\nabla F(x_k;w(0))^\top u\big)\to e_t(x_k),$$ and at "
         r"every input $\sqrt m\,\big(F(x;w)-\text{twin}(x)\big)\to h_t(x)$, where the twin is the linearized "
         r"model trained by the same steps. Both limits follow from the neurons that cross the kink of a "

@@ -20,12 +20,12 @@ PLAIN_WORDS = {
     "LT": "Gradient descent keeps the weights in the ball that the theorem needs.",
     "N1": "The error has the best constant over the root of the width, and further terms fall faster.",
     "N2": "The same holds for all radii at once, so also at the radius that training reaches.",
-    "N3": "The next term of the error is known too.",
+    "N3": "The next term of the largest error is known too, with limits for the rest.",
     "N4": "If only the sum of all squared moves is bounded, the error falls far more slowly.",
     "N5": "What makes the rate is that no single neuron moves far.",
     "N6": "Training moves a network away from its linearization at the rate of the theorem, and this fast.",
-    "N7": "The tangent kernel changes by one over the root of the width, with a constant, at any angle.",
-    "N8": "A leaky activation makes every error smaller by the same factor.",
-    "N9": "The theorem holds for all inputs at once, with the same limit.",
+    "N7": "The tangent kernel changes by a constant over the root of the width, the same at any angle.",
+    "N8": "A leaky activation multiplies every error by one factor.",
+    "N9": "The worst of all inputs of the sphere has the same limit as one input.",
 }
 """By the id of the statement."""

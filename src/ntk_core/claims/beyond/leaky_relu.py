@@ -17,8 +17,8 @@ STATEMENT = Statement(
     statement=(
         r"Replace $\sigma$ by $\sigma_\lambda(z)=z$ for $z\ge0$ and $\lambda z$ for $z<0$, with any real "
         r"$\lambda$. For every symmetric initialization and every $u$, the linearization error, "
-        r"$|\Delta_1|$ and $|\Delta_2|$ are those of the ReLU times $|1-\lambda|$, and the same neurons change "
-        r"sign. So every bound, law and limit of these quantities holds with the factor $|1-\lambda|$."
+        r"$|\Delta_1|$ and $|\Delta_2|$ are those of the ReLU times $|1-\lambda|$, and the same neurons "
+        r"change sign. So every bound, law and limit of these quantities holds with the factor $|1-\lambda|$."
     ),
     source=THIS_PROJECT,
     proof="Leaky ReLU",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ntk_core.laws import LAWS
+from ntk_core.laws import THEOREM_LAWS
 
 from . import (
     chance,
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         one.add_argument("--panels", type=int, help="only so many of the tables, from the first on")
         one.add_argument("--cores", type=int, nargs="+", default=machine.cores(), help="cores to pin to")
     compare_parser.add_argument("--tolerance", type=float, default=compare.TOLERANCE, help="slower: above it")
-    race_parser.add_argument("--law", choices=list(LAWS), default="adversarial")
+    race_parser.add_argument("--law", choices=list(THEOREM_LAWS), default="adversarial")
     chosen = parser.parse_args(arguments)
     if chosen.command == "pipeline":
         return whole(chosen.config, chosen.cores, chosen.folder, chosen.output)

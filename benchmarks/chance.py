@@ -30,7 +30,7 @@ from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
-from ntk_core.laws import LAWS
+from ntk_core.laws import THEOREM_LAWS
 from ntk_core.network import Array
 from ntk_core.quantities import QUANTITIES
 
@@ -43,7 +43,7 @@ LAWS_AND_DIMENSIONS = (("adversarial", 2), ("aligned", 2), ("sphere", 2), ("sphe
 REPETITIONS, SLOPES, TOTAL = 8192, 500, 1 << 19
 """Most samples of a cell, most slopes of a curve, and runs of a cell from which they are taken."""
 
-GRID = DrawnExperiment("chance", "band", tuple(LAWS), (64, 256, 1024), (2, 64), (0.5, 1.0, 2.0), 1)
+GRID = DrawnExperiment("chance", "band", THEOREM_LAWS, (64, 256, 1024), (2, 64), (0.5, 1.0, 2.0), 1)
 DELTA = (0.5, 0.1, 0.01, 0.001)
 """Grid and levels of the archives: 18 slopes of each statistic, 432 comparisons with exact laws."""
 

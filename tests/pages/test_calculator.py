@@ -16,7 +16,7 @@ from scipy.integrate import quad
 from scipy.special import erf, erfinv
 from scipy.stats import binom, norm
 
-from ntk_core.laws import LAWS
+from ntk_core.laws import THEOREM_LAWS
 from ntk_core.laws.exact import exact_law
 from ntk_core.laws.queries import RANGES, bound, exact_quantile, moments
 from ntk_core.pages.findings.embedding import asset
@@ -208,6 +208,6 @@ def test_bounds_and_moments_stand_before_any_exact_quantile_is_computed(visit):
 
 def test_the_calculator_offers_the_laws_that_theory_has(page):
     offered = page.split('id="exact_law"')[1].split("</select>")[0]
-    assert [law for law in LAWS if f"<option>{law}</option>" in offered] == list(LAWS)
+    assert [law for law in THEOREM_LAWS if f"<option>{law}</option>" in offered] == list(THEOREM_LAWS)
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert data["ranges"] == {name: list(limits) for name, limits in RANGES.items()}

@@ -14,7 +14,7 @@ from browsing import chromium, in_browser
 from conftest import ROOT
 from scipy.stats import binom, norm
 
-from ntk_core.figures import FIGURES, TRAINING_FIGURES
+from ntk_core.figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,10 @@ def test_summary_says_what_was_found_and_where(default_run):
 
 
 @pytest.mark.parametrize(
-    "figure", [f"theorem1-{name}" for name in FIGURES] + [f"lazy-{name}" for name in TRAINING_FIGURES]
+    "figure",
+    [f"theorem1-{name}" for name in FIGURES]
+    + [f"lazy-{name}" for name in TRAINING_FIGURES]
+    + [f"frobenius-{name}" for name in BALL_FIGURES],
 )
 def test_figures_come_in_three_formats_without_dates(default_run, figure):
     folder = default_run.run.directory / "results/figures"
@@ -146,7 +149,7 @@ def test_findings_hold_every_claim_and_the_figures(default_run):
     for claim in claims:
         assert html.escape(claim["command"]) in page
     assert "of 995,328 runs" in re.sub("<.*?>", "", page).lower()
-    assert page.count('class="whole-drawing"') == len(FIGURES) + len(TRAINING_FIGURES)
+    assert page.count('class="whole-drawing"') == len(FIGURES) + len(TRAINING_FIGURES) + len(BALL_FIGURES)
 
 
 @pytest.mark.parametrize("page", ["findings.html", "explore.html"])
@@ -203,7 +206,7 @@ def test_report_shows_every_figure_and_needs_no_network(default_run):
                 })));
             }"""
         )
-        assert len(sizes) == 2 * len(FIGURES) + len(TRAINING_FIGURES)
+        assert len(sizes) == 2 * len(FIGURES) + len(TRAINING_FIGURES) + len(BALL_FIGURES)
         assert min(sizes) > 300
         page.click("tr:has(td:has-text('rate')) a[iconname=information-circle]")
         page.wait_for_selector("text=a panel for each displacement law")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from ntk_core.claims import JUDGES, LEDGER, Results, claim
@@ -36,6 +38,10 @@ def test_each_statement_is_of_this_project_and_stands_where_it_says():
         assert judged.source == THIS_PROJECT
         assert judged.verdict == VERDICTS[name] in {PROVED, SUPPORTED, CONJECTURED}
         assert judged.evidence
+        for number in judged.evidence:
+            assert number.what
+            assert math.isfinite(number.value)
+            assert number.lower is None or number.lower <= number.value <= number.upper
         assert f"docs/theory.md, {LEDGER[name].proof}" in as_text(judged)
         assert from_json(to_json([judged]))[0].own
 

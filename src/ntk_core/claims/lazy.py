@@ -83,31 +83,35 @@ def _evidence(item: TrainedTables) -> list[Number]:
     over = _over(item, "runs_exceeding")
     radius = Estimate(a.radius.value, a.least, a.largest)
     numbers = [
-        _number(rf"$\hat\alpha$: mean, least and largest run {widest}", radius),
-        _number(rf"slope of $\log\hat\alpha$ {every}", growth),
-        _number(
+        Number.measured(rf"$\hat\alpha$: mean, least and largest run {widest}", radius),
+        Number.measured(rf"slope of $\log\hat\alpha$ {every}", growth),
+        Number.measured(
             rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {widest}",
             Estimate(_ratio(a.displacement.value, a.displacement_limit)),
         ),
-        _number(f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-3/4$", a.rate),
-        _number(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
-        _number(f"slope of the rms of $E$ at training inputs {every}; in the limit $-1/2$", a.training_rate),
-        _number(
+        Number.measured(f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-3/4$", a.rate),
+        Number.measured(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
+        Number.measured(
+            f"slope of the rms of $E$ at training inputs {every}; in the limit $-1/2$", a.training_rate
+        ),
+        Number.measured(
             rf"rms over training inputs of $\sqrt m$ times the mean signed error {widest}", a.training_bias
         ),
         *(
-            _number(f"slope of the distance of network and twin at {kind} inputs {every}", slope)
+            Number.measured(f"slope of the distance of network and twin at {kind} inputs {every}", slope)
             for kind, slope in (("training", a.twin_training_rate), ("held-out", a.twin_rate))
         ),
-        _number(
+        Number.measured(
             f"$m^{{3/4}}$ times the rms of $E$ over its limit {widest}",
             Estimate(*(_ratio(value, a.constant_limit) for value in astuple(a.constant))),
         ),
         *(
-            _number(rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {widest}", Estimate(share))
+            Number.measured(
+                rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {widest}", Estimate(share)
+            )
             for law, share in a.position.items()
         ),
-        _number(
+        Number.measured(
             rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point} {widest}",
             a.loose,
         ),
@@ -126,12 +130,6 @@ def _evidence(item: TrainedTables) -> list[Number]:
         ),
     ]
     return [number for number in numbers if math.isfinite(number.value)]
-
-
-def _number(what: str, estimate: Estimate) -> Number:
-    has_interval = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
-    limits = (estimate.lower, estimate.upper) if has_interval else (None, None)
-    return Number(what, estimate.value, *limits)
 
 
 def _ratio(value: float, limit: float) -> float:

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported", "conjectured"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -21,6 +21,22 @@ SLACK = 0.9
 
 TIE = 1e-6
 """Relative excess over a bound that is no violation: the error bound of exact quantiles."""
+
+
+class Measured(Protocol):
+    """A measured number with confidence limits, NaN where there are none."""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+
+    @property
+    def lower(self) -> float:
+        """Its lower limit."""
+
+    @property
+    def upper(self) -> float:
+        """Its upper limit."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,13 @@ class Number:
     value: int | float  # a count is printed as an integer
     lower: float | None = None
     upper: float | None = None
+
+    @classmethod
+    def measured(cls, what: str, estimate: Measured, unit: float = 1.0) -> Number:
+        """A measured number in units of `unit`, without limits where it has none."""
+        has_limits = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
+        limits = (estimate.lower / unit, estimate.upper / unit) if has_limits else (None, None)
+        return cls(what, estimate.value / unit, *limits)
 
 
 @dataclass(frozen=True)

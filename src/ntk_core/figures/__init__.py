@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..laws import ball_norm
+from ..laws import in_theorem_ball
 from ..quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ def drawable(axes: Mapping[str, Collection[Any]], quantities: Collection[str]) -
     A figure needs two values on one of its `AXES`, unless it has none. Its module has the quantities that it
     needs as `NEEDS`; without that it needs the linearization error.
     """
-    inside = all(math.isinf(ball_norm(law)) for law in axes.get("perturbation", ()))
-    figures = tuple(name for name in (FIGURES if inside else BALL_FIGURES) if _has_axis(name, axes))
+    names = FIGURES if in_theorem_ball(axes.get("perturbation", ())) else BALL_FIGURES
+    figures = tuple(name for name in names if _has_axis(name, axes))
     if set(quantities) == set(QUANTITIES):
         return figures  # without the second that the plotting library takes to import
     needs = {name: getattr(_module(name), "NEEDS", {"linearization_error"}) for name in figures}

@@ -1,6 +1,7 @@
 """Displacement laws: how the weights move, mostly inside the ball max_i ‖u_i‖ ≤ α/√m. One law a file."""
 
 import math
+from collections.abc import Iterable
 
 from .adversarial import adversarial
 from .aligned import aligned
@@ -24,6 +25,11 @@ def ball_norm(law: str) -> float:
     return LAWS[law].norm if law in LAWS else math.inf
 
 
+def in_theorem_ball(laws: Iterable[str]) -> bool:
+    """Whether all of these laws stay in the ball of Theorem 1, whose bounds then speak of them."""
+    return all(math.isinf(ball_norm(str(law))) for law in laws)
+
+
 __all__ = [
     "LAWS",
     "THEOREM_LAWS",
@@ -35,6 +41,7 @@ __all__ = [
     "aligned",
     "ball_norm",
     "frobenius",
+    "in_theorem_ball",
     "read_law",
     "sphere",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from ..claims.plain_text import plain_text
 from ..claims.record import Claim
 from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import MIN_RUNS, why_no_interval
-from ..laws import ball_norm
+from ..laws import in_theorem_ball
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
 
@@ -94,7 +94,7 @@ def _paragraph(text: str) -> list[str]:
 
 def _in_theorem_ball(table: xr.Dataset) -> bool:
     """Whether the displacements are in the ball of Theorem 1, whose bounds the table has."""
-    return all(np.isinf(ball_norm(str(law))) for law in table["perturbation"].values)
+    return in_theorem_ball(table["perturbation"].values)
 
 
 def _over(table: xr.Dataset) -> str:

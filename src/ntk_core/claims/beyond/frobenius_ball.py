@@ -62,11 +62,10 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     drawn = suprema(ENTROPY, FROBENIUS, WIDTH, 1.0, RUNS) * WIDTH ** norm_ball.exponent(FROBENIUS)
     mean, limit = sample_mean(drawn), factor * float(norm_ball.limit(FROBENIUS, 1.0))
     evidence = [
-        Number(
+        Number.measured(
             rf"$m^{{1/6}}\,\mathbb E[\sup_uE]$ over its limit at $m=2^{{24}}$, $R=\|x\|=1$, {RUNS} networks",
-            mean.value / limit,
-            mean.lower / limit,
-            mean.upper / limit,
+            mean,
+            limit,
         ),
         Number(r"the limit $\frac34(\varphi(0)/2)^{1/3}$", limit),
         Number(

@@ -62,11 +62,9 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
                 high.lower * scale / limit,
                 high.upper * scale / limit,
             ),
-            Number(
+            Number.measured(
                 rf"its slope against $m$ from $2^{{12}}$ to $2^{{24}}$ (theory: ${-k:.4f}$)",
-                slope.value,
-                slope.lower,
-                slope.upper,
+                slope,
             ),
         ]
     return Judgement(judge_agreement(PROVED, agrees), tuple(numbers))

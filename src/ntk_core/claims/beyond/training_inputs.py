@@ -57,8 +57,10 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     error, distance, limits = measure()
     n = PROBLEM.training_inputs
     evidence = [
-        _number(rf"$\sqrt m$ times the signed error at training inputs over its limit ({point})", error),
-        _number(rf"$\sqrt m\,(F-\text{{twin}})$ at all inputs over its limit ({point})", distance),
+        Number.measured(
+            rf"$\sqrt m$ times the signed error at training inputs over its limit ({point})", error
+        ),
+        Number.measured(rf"$\sqrt m\,(F-\text{{twin}})$ at all inputs over its limit ({point})", distance),
         Number(r"root mean square of $e_t(x_k)$ over these training inputs", rms(limits.error[0, :n])),
         Number(r"root mean square of $h_t(x_k)$ over the same inputs", rms(limits.from_twin[0, :n])),
     ]
@@ -122,9 +124,5 @@ def _archived(results: Results) -> list[Number]:
             ("slope of the distance from the twin at training inputs", a.twin_training_rate),
         ):
             if math.isfinite(number.lower):
-                numbers.append(Number(f"{what} {at}", number.value, number.lower, number.upper))
+                numbers.append(Number.measured(f"{what} {at}", number))
     return numbers
-
-
-def _number(what: str, mean: Mean) -> Number:
-    return Number(what, mean.value, mean.lower, mean.upper)

@@ -70,7 +70,8 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         on_circle = draws.d == 2
         limit = circle_bound(draws.m, 1.0, DELTA) if on_circle else sphere_bound(draws.m, draws.d, 1.0, DELTA)
         at = rf"$m={draws.m}$, $d={draws.d}$, {draws.runs} networks"
-        evidence.append(_mean(rf"mean of $\sqrt m\sup_x\sup_uE$ ({at})", values))
+        mean = sample_mean(values)
+        evidence.append(Number.measured(rf"mean of $\sqrt m\sup_x\sup_uE$ ({at})", mean))
         evidence.append(Number("asymptote of the same", float(asymptote(draws.m, draws.d, 1.0))))
         evidence.append(Number(rf"bound on the same, at $\delta={DELTA:g}$", limit))
         over = int(np.count_nonzero(values > limit))
@@ -87,13 +88,6 @@ def draw(draws: Draws) -> Array:
     radius = 1.0 / math.sqrt(draws.m)
     shape = (draws.m // 2, draws.d)
     return np.array([largest_error(rng.standard_normal(shape), radius) for _ in range(draws.runs)])
-
-
-def _mean(what: str, values: Array) -> Number:
-    """The mean, with limits where the values are enough for them."""
-    mean = sample_mean(values)
-    limits = (mean.lower, mean.upper) if math.isfinite(mean.lower) else (None, None)
-    return Number(what, mean.value, *limits)
 
 
 def _slope() -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from ...claims.record import Number
 from ...datasets.statistics import MIN_RUNS, why_no_interval
-from ...laws import ball_norm
+from ...laws import in_theorem_ball
 from ...laws.moments import typical_statistic
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Made:
     @property
     def in_theorem_ball(self) -> bool:
         """Whether the displacements are in the ball of Theorem 1."""
-        return all(math.isinf(ball_norm(str(law))) for law in self.table["perturbation"].values)
+        return in_theorem_ball(self.table["perturbation"].values)
 
     @property
     def undecided(self) -> str:

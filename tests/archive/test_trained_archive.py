@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import netCDF4
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 
 from ntk_core.claims import JUDGES, open_results
 from ntk_core.claims.answer import answer
-from ntk_core.claims.record import FALSE, TRUE, UNDECIDED
+from ntk_core.claims.record import FALSE, PROVED, TRUE, UNDECIDED
 from ntk_core.cli import app
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile, open_runs
@@ -32,6 +33,7 @@ from ntk_core.experiments.trained import SHARD_COST, TrainedExperiment
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.storage.netcdf import write
+from ntk_core.theory.all_radii import all_radii
 from ntk_core.theory.bounds import bound
 
 ENTROPY = 5
@@ -243,7 +245,67 @@ def test_exceedances_are_counted_at_the_radius_of_each_run(lazy):
     for name in ("exceedances", "runs_exceeding"):
         assert int(over[name].sel(uniform_bound="printed").sum()) == 1
         assert int(over[name].sel(uniform_bound="printed", m=64).isel(steps=2)) == 1
-        assert int(over[name].sel(uniform_bound="sharp", m=64).isel(steps=2)) == 2
+        assert int(over[name].sel(uniform_bound="all_radii", m=64).isel(steps=2)) == 2
+
+
+def test_what_is_over_a_bound_at_its_own_radius_is_counted_run_by_run(lazy):
+    """Errors as large as their bounds, compared one by one with the formulas."""
+    runs = xr.load_dataset(lazy / "runs.nc")
+    for name in QUANTITIES:
+        runs[name].values[:, :3] *= 8.0
+    table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+    for name, width, time, delta, x in product(QUANTITIES, (0, 2), (1, 4), range(2), range(3)):
+        m, steps = LAZY.m[width], LAZY.times[time]
+        place = {"quantity": name, "m": m, "steps": steps, "delta": DELTA[delta], "x_norm": X_NORM[x]}
+        at, scale = table.sel(place), float(QUANTITIES[name].at_norm(np.array(X_NORM[x])))
+        for which in ("printed", "all_radii"):
+            ratios = [
+                [
+                    scale * float(value) / float(limit)
+                    for limit in [_limit(which, name, m, alpha, DELTA[delta], X_NORM[x])]
+                    for value in runs[name].values[width, seed, time]
+                ]
+                for seed, alpha in enumerate(runs["alpha_hat"].values[width, :, time])
+            ]
+            over, counted = np.array(ratios) > 1.0, at.sel(uniform_bound=which)
+            assert int(counted["exceedances"]) == over.sum()
+            assert int(counted["runs_exceeding"]) == over.any(axis=1).sum()
+            assert float(counted["largest_share"]) == pytest.approx(np.max(ratios))
+        mean = float(runs["alpha_hat"].values[width, :, time].mean())
+        limit = float(all_radii(name, m, mean, DELTA[delta], X_NORM[x]))
+        assert float(at["bound_all_radii"]) == pytest.approx(limit)
+        ratio = limit / (scale * float(at["quantile"])) if float(at["quantile"]) else math.nan
+        assert float(at["bound_ratio"].sel(bound="all_radii")) == pytest.approx(ratio, nan_ok=True)
+    counts = table["exceedances"].sel(uniform_bound="all_radii").sum(("m", "steps", "delta", "x_norm"))
+    assert (counts > 0).all()
+
+
+def _limit(which, *place):
+    return all_radii(*place) if which == "all_radii" else bound(which, *place)
+
+
+def test_trained_networks_over_the_bound_for_all_radii_beyond_chance_make_it_false(lazy, client):
+    archive = open_results([lazy], client)
+    judge = JUDGES["N2"]
+    judged = judge(archive)
+    assert judged.verdict == PROVED
+    told = {number.what: number.value for number in judged.evidence}
+    table = archive.trainings[0].table.sel(uniform_bound="all_radii", x_norm=1.0, delta=0.5)
+    shares = {name: value for name, value in told.items() if name.startswith("share of networks, held-out")}
+    values = int(table["runs"].isel(steps=slice(1, None)).sum()) * LAZY.held_out_inputs
+    for name, symbol in (("linearization_error", "$E$"), ("band_fraction", "$|B|/m$")):
+        over = next(value for what, value in shares.items() if symbol in what)
+        assert over == int(table["exceedances"].sel(quantity=name).sum()) / values
+        nearest = next(value for what, value in told.items() if what.startswith(f"largest {symbol} over the"))
+        assert nearest == pytest.approx(float(table["largest_share"].sel(quantity=name).max()))
+    item = archive.trainings[0]
+    for level, count, verdict in ((0.1, 58, FALSE), (0.5, 60, PROVED)):  # of 60; a half is not so rare
+        over = item.table["exceedances"].copy(deep=True)
+        over.loc[
+            {"quantity": "delta1", "m": 64, "steps": 4, "uniform_bound": "all_radii", "delta": level}
+        ] = count
+        spoiled = dataclasses.replace(item, table=item.table.assign(exceedances=over))
+        assert judge(dataclasses.replace(archive, trainings=(spoiled,))).verdict == verdict
 
 
 def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_path):

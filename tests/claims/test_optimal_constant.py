@@ -16,7 +16,7 @@ NOTHING = Results((), None)
 
 
 @pytest.mark.parametrize(
-    ("module", "off"), [(optimal_constant, 0.01), (all_radii, 0.02), (second_order, 0.002)]
+    ("module", "off"), [(optimal_constant, 0.01), (all_radii, 0.01), (second_order, 0.002)]
 )
 def test_the_constants_are_proved_and_any_other_is_false(module, off):
     assert module.judge(NOTHING).verdict == PROVED

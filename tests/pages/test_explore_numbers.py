@@ -209,13 +209,14 @@ def training_agrees(tab, dataset, rates):
     assert f"; {runs} run{'s' if runs != 1 else ''}: " in told
     if name in QUANTITIES:
         assert list(shown) == [
-            LINES[line] for line in (*BOUNDS, "held_out_quantile", "training_rms", "held_out_rms")
+            LINES[line]
+            for line in ("printed", "all_radii", "exact", "held_out_quantile", "training_rms", "held_out_rms")
         ]
         level, x = at["delta"], at["x_norm"]
         cell = here.sel(quantity=name).isel(delta=level)
         scale = float(QUANTITIES[name].at_norm(dataset["x_norm"].values[x]))
         noise = scale * NOISE
-        for bound in BOUNDS:
+        for bound in ("printed", "all_radii", "exact"):
             line = shown[LINES[bound]]
             same(line["Value"], float(cell[f"bound_{bound}"].isel(x_norm=x)), noise)
             if bound in dataset["uniform_bound"] and np.isfinite(cell[f"bound_{bound}"].isel(x_norm=x)):

@@ -16,6 +16,7 @@ import numpy as np
 from ..datasets.quantiles import ROUNDING
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
+from ..theory.all_radii import NAME as ALL_RADII
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,8 +44,9 @@ class Answer:
     inputs. `position` is this rms over that of each displacement law, `loose` the printed bound over the
     quantile of E at `x_norm` and `delta`, the least level at which the runs suffice for an upper limit on
     that quantile (NaN without one, up to δ = 1/2). `over` is the largest number of runs over the printed
-    bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `numbers` are means over the runs,
-    by variable.
+    bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `share` is the largest E over the
+    bound for all radii at the α̂ of its run, of all widths, times and inputs, at `share_delta`, the largest δ.
+    `numbers` are means over the runs, by variable.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Answer:
     x_norm: float
     loose: Estimate
     over: int | None
+    share: float
+    share_delta: float
     numbers: Mapping[str, Estimate]
 
     @property
@@ -145,6 +149,8 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     x_norm = float(norms[np.argmin(np.abs(np.log(norms)))])
     over = table["runs_exceeding"].sel(quantity="linearization_error", uniform_bound="printed")
     over = over.sel(delta=table["delta"].values[table["delta"].values <= MAX_DELTA]).sum("m")
+    share_delta = float(table["delta"].max())
+    share = table["largest_share"].sel(quantity="linearization_error", uniform_bound=ALL_RADII)
     spec = json.loads(table.attrs["spec"])
     scale = math.sqrt(m)
     mean_displacement = _mean(row, "mean_displacement")
@@ -181,6 +187,8 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         x_norm=x_norm,
         loose=_looseness(error.sel(delta=delta, x_norm=x_norm)),
         over=int(over.max()) if over.size else None,
+        share=float(share.sel(delta=share_delta).max()),
+        share_delta=share_delta,
         numbers={str(name): _mean(row, str(name)) for name in table["variable"].values},
     )
 

@@ -7,6 +7,7 @@ How far α̂ is below them is a property of a data set: with one input and one s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import astuple
 
 import xarray as xr
@@ -34,7 +35,8 @@ def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
         return Judgement(UNDECIDED, (Number("archived trained experiments", 0),))
     needed = [_largest(results, name) / factor for name in CEILINGS]
     verdict: Verdict = UNDECIDED if all(math.isnan(value) for value in needed) else TRUE
-    if any(value > 1.0 + TIE for value in needed) or _beyond_theorem_1(results.trainings):
+    over = [_over(item, "exceedances") for item in results.trainings]
+    if any(value > 1.0 + TIE for value in needed) or beyond_chance_at_an_input(results.trainings, over):
         verdict = FALSE
     numbers = [
         Number(what, value)
@@ -50,14 +52,16 @@ def _largest(results: Results, name: str) -> float:
     return max((ratio for ratio in ratios if math.isfinite(ratio)), default=math.nan)
 
 
-def _beyond_theorem_1(trainings: tuple[TrainedTables, ...]) -> bool:
-    """Whether an input has more runs over Theorem 1 than chance explains, at any time.
+def beyond_chance_at_an_input(trainings: Sequence[TrainedTables], counts: Sequence[xr.DataArray]) -> bool:
+    """Whether an input has more runs over a bound than chance explains, at any width and time.
 
-    The theorem is about one input at a time, and says so at α̂ for δ up to `MAX_DELTA`. Some input has at
-    least its share of all exceedances. Diverged runs count as not over it. The family of comparisons: every
-    width, time, δ, norm and input of all trained experiments.
+    `counts` are the `exceedances` of each experiment at the levels δ at which the bound holds. A bound is
+    about one input at a time. Some input has at least its share of all exceedances. Diverged runs count as
+    not over it. The family of comparisons: all numbers in `counts`, for each input.
     """
-    shares = [-(-_over(item, "exceedances") // item.experiment.held_out_inputs) for item in trainings]
+    shares = [
+        -(-over // item.experiment.held_out_inputs) for item, over in zip(trainings, counts, strict=True)
+    ]
     family = sum(
         share.size * item.experiment.held_out_inputs for share, item in zip(shares, trainings, strict=True)
     )
@@ -68,7 +72,7 @@ def _beyond_theorem_1(trainings: tuple[TrainedTables, ...]) -> bool:
 
 
 def _over(item: TrainedTables, count: str) -> xr.DataArray:
-    """A count of what is over Theorem 1 at α̂, at the levels δ at which it holds there."""
+    """A count of what is over Theorem 1 at α̂, at the levels δ at which it holds there: up to `MAX_DELTA`."""
     over = item.table[count].sel(uniform_bound="printed", quantity="linearization_error")
     return over.sel(delta=over["delta"].values[over["delta"].values <= MAX_DELTA])
 

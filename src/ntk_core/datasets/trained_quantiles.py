@@ -23,23 +23,30 @@ from ..sampling.descent import Status
 from ..sampling.training import RUN_VARIABLES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
+from ..theory.all_radii import NAME as ALL_RADII
+from ..theory.all_radii import all_radii
 from .quantiles import NOISE, ROUNDING
 from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
 from .trained_shard import TITLE
 
-UNIFORM = ("printed", "sharp")
-"""Bounds that hold for all α at once at δ ≤ 1/2, so also at an α̂ that depends on w(0).
+RUNGS = (*bounds.BOUNDS, ALL_RADII)
+"""Bounds at the mean of α̂; all but the last are for a radius that is fixed in advance."""
 
+UNIFORM = ("printed", ALL_RADII)
+"""Bounds that hold for all α at once, so also at an α̂ that depends on w(0).
+
+`all_radii` bounds every quantity at every δ. `printed` is Theorem 1, a bound on E, at δ up to `MAX_DELTA`:
 |B|/m is an empirical distribution function at r, and the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's
 constant gives for all r together what Hoeffding's gives for one (docs/theory.md, "Lazy training").
 """
 
 MAX_DELTA = 0.5
-"""Largest δ at which that inequality says so: beyond it, nothing is judged at α̂."""
+"""Largest δ at which that inequality says so: beyond it, Theorem 1 is not judged at α̂."""
 
 MOMENTS = tuple(field.name for field in fields(Moments))
 LEVELS = ("quantile", "quantile_lower", "quantile_upper")
 COUNTS = ("exceedances", "runs_exceeding")
+SHARE = "largest_share"
 
 SLIP = 1e-9
 """Relative growth of a training loss below this is rounding."""
@@ -54,9 +61,9 @@ def table_dataset(
 ) -> xr.Dataset:
     """Moments, quantiles and exceedances at every width and time, with bounds and laws at the measured α̂.
 
-    Bounds and displacement laws are at the mean of α̂ over the runs of a width. Exceedances are of the bound
-    at each run's own α̂. The quantiles are over runs and inputs together; their limits hold
-    however the inputs of a run depend on each other.
+    Bounds and displacement laws are at the mean of α̂ over the runs of a width. Exceedances and the largest
+    share are of the bound at each run's own α̂. The quantiles are over runs and inputs together; their limits
+    hold however the inputs of a run depend on each other.
     """
     alpha = runs["alpha_hat"].values  # (m, seed, time)
     finite = np.isfinite(alpha)
@@ -79,7 +86,7 @@ def table_dataset(
             "perturbation": np.array(THEOREM_LAWS, dtype=object),
             "variable": np.array(RUN_VARIABLES, dtype=object),
             "status": np.array([status.name.lower() for status in Status], dtype=object),
-            "bound": np.array(bounds.BOUNDS, dtype=object),
+            "bound": np.array(RUNGS, dtype=object),
             "uniform_bound": np.array(UNIFORM, dtype=object),
             "m": np.array(experiment.m, dtype=np.int64),
             "steps": np.array(experiment.times, dtype=np.int64),
@@ -129,11 +136,11 @@ def _over_quantities(
         variables[name] = ((*dims, "delta"), parts[name])
     variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), law_rms)
     variables["position"] = (variables["law_rms"][0], parts["rms"][:, None] / law_rms)
-    for b, bound in enumerate(bounds.BOUNDS):
+    for b, bound in enumerate(RUNGS):
         variables[f"bound_{bound}"] = ((*dims, "delta", "x_norm"), parts["bounds"][:, :, :, b])
     ratio = parts["bounds"] / np.where(measured > 0.0, measured, np.nan)
     variables["bound_ratio"] = ((*dims, "bound", "delta", "x_norm"), ratio)
-    for name in COUNTS:
+    for name in (*COUNTS, SHARE):
         variables[name] = ((*dims, "uniform_bound", "delta", "x_norm"), parts[name])
     return variables
 
@@ -200,7 +207,8 @@ def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Arr
     parts = {name: np.full(shape, np.nan) for name in MOMENTS}
     parts |= {name: np.full((*shape, grid[0]), np.nan) for name in LEVELS}
     parts["law_rms"] = np.full((*shape, len(THEOREM_LAWS)), np.nan)
-    parts["bounds"] = np.full((*shape, len(bounds.BOUNDS), *grid), np.nan)
+    parts["bounds"] = np.full((*shape, len(RUNGS), *grid), np.nan)
+    parts[SHARE] = np.full((*shape, len(UNIFORM), *grid), np.nan)
     counts = {name: np.zeros((*shape, len(UNIFORM), *grid), np.int64) for name in COUNTS}
     return parts | counts
 
@@ -219,22 +227,28 @@ def _point(
     m, d, radius = cell
     name, (delta, x_norm) = quantity.name, levels
     grid = np.ix_(delta, x_norm)
+    own = alpha[:, None, None]
+    minimum = NOISE * quantity.unit(m, radius)
     limits = [
-        bounds.bound(bound, name, m, alpha[:, None, None], *grid)
-        / quantity.at_norm(x_norm)
-        * (1.0 + ROUNDING)
+        np.maximum(_bound(bound, name, m, own, *grid) / quantity.at_norm(x_norm) * (1.0 + ROUNDING), minimum)
         for bound in UNIFORM
     ]
-    minimum = NOISE * quantity.unit(m, radius)
-    exceeds = [values[:, :, None, None] > np.maximum(limit, minimum)[:, None] for limit in limits]
+    largest = values.max(axis=1)[:, None, None]
+    exceeds = [values[:, :, None, None] > limit[:, None] for limit in limits]
     return {
         **_moments(values),
         **dict(zip(LEVELS, clustered_quantiles(values, delta), strict=True)),
         "law_rms": [root_mean_square(law, name, m, d, radius) for law in THEOREM_LAWS],
-        "bounds": [bounds.bound(bound, name, m, radius, *grid) for bound in bounds.BOUNDS],
+        "bounds": [_bound(bound, name, m, radius, *grid) for bound in RUNGS],
         "exceedances": [over.sum(axis=(0, 1)) for over in exceeds],
         "runs_exceeding": [over.any(axis=1).sum(axis=0) for over in exceeds],
+        SHARE: [(largest / limit).max(axis=0) for limit in limits],
     }
+
+
+def _bound(name: str, quantity: str, *place: Any) -> Array:
+    """The bound of this name, one of `RUNGS`, at `place`: m, α, δ and ‖x‖."""
+    return all_radii(quantity, *place) if name == ALL_RADII else bounds.bound(name, quantity, *place)
 
 
 def _ceilings(runs: xr.Dataset, finite: Array, experiment: TrainedExperiment, data: Data) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     m, times = table["m"].values, style.times_with_runs(table)
     delta, x_norm = float(table["delta"].min()), nearest_to_one(table["x_norm"].values)
     error = table.sel(quantity="linearization_error")
-    error = error.assign({f"bound_{n}": error[f"bound_{n}"].sel(delta=delta, x_norm=x_norm) for n in _BOUNDS})
+    bounds = {f"bound_{name}": {"delta": delta, "x_norm": x_norm} for name in style.TRAINED_BOUND_STYLES}
+    error = error.assign({name: error[name].sel(place) for name, place in bounds.items()})
     last = int(times[-1]) if times.size else int(table["steps"].values[-1])
     widths = m[table["runs"].sel(steps=last).values > 0]
     widest = int(widths[-1] if widths.size else m[-1])
@@ -46,18 +47,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: 99% intervals. Coloured "
         r"lines: exact values of the displacement laws at the radius $\hat\alpha$ that training reached: the "
         "worst displacement, one along each neuron's gradient, one in random directions. "
-        rf"Bounds: Theorem 1 at $\delta$ = {delta:g}. " + style.trained_provenance(table)
+        rf"Bounds at $\delta$ = {delta:g}: Theorem 1, and the bound for all radii at once. "
+        + style.trained_provenance(table)
     )
     return panels.finish(headline("standing", table, rates), text)
 
 
-_BOUNDS = ("printed", "sharp")
-
-
 def _curves(panels: Panels, ax: Axes, x: str, error: xr.Dataset, x_norm: float) -> None:
     """Bounds, laws and training against m or time, from top to bottom."""
-    for name in _BOUNDS:
-        look = dict(style.BOUND_STYLES[name])
+    for name, line_style in style.TRAINED_BOUND_STYLES.items():
+        look = dict(line_style)
         rows = error[f"bound_{name}"].reset_coords(drop=True).to_dataframe(name="value").assign(what=name)
         names, inked = {name: look.pop("label")}, {name: look.pop("color")}
         panels.curves(ax, rows.reset_index(), x, "value", "what", inked, names, **look)

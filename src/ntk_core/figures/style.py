@@ -60,6 +60,12 @@ BOUND_STYLES: dict[str, dict[str, Any]] = {
     "bernstein": {"color": INK, "linestyle": (0, (4, 1.5, 1, 1.5, 1, 1.5)), "label": "Bernstein's bound"},
 }
 
+TRAINED_BOUND_STYLES: dict[str, dict[str, Any]] = {
+    "printed": BOUND_STYLES["printed"],
+    "all_radii": BOUND_STYLES["bernstein"] | {"label": "bound for all radii"},
+}
+"""Of the bounds that hold at the radius that training reached; the second is Bernstein's made to do so."""
+
 
 @contextlib.contextmanager
 def context() -> Iterator[None]:

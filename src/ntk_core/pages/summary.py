@@ -125,6 +125,8 @@ def _trained(a: Answer) -> str:
         f"  m^(3/4) rms E        {_estimate(a.constant)}, limit {_digits(a.constant_limit)}",
         f"  rms E over the law's {laws}",
         f"  Theorem 1 over E     {_estimate(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
+        f"  E over its bound     at most {_digits(a.share)} at delta = {a.share_delta:g}, the bound for all radii "
+        "at the alpha_hat of each run",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",

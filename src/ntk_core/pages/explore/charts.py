@@ -9,7 +9,7 @@ import altair as alt
 import seaborn as sns
 from matplotlib.colors import to_hex
 
-from ...figures.style import BOUND_STYLES, LAW_COLOURS, ORDERED_COLOURS, law_colours
+from ...figures.style import BOUND_STYLES, LAW_COLOURS, ORDERED_COLOURS, TRAINED_BOUND_STYLES, law_colours
 
 INK = to_hex(BOUND_STYLES["printed"]["color"])
 
@@ -25,6 +25,7 @@ def _pixels(linestyle: Any) -> list[float]:
 SHORT, DOTTED = [5.6, 2.8], [1.4, 2.1]
 DASHES: dict[str, list[float]] = {
     **{name: _pixels(style["linestyle"]) for name, style in BOUND_STYLES.items()},
+    "all_radii": _pixels(TRAINED_BOUND_STYLES["all_radii"]["linestyle"]),
     "exact": [7.0, 2.5, 1.5, 2.5],
     **dict.fromkeys(("alpha_hat_limit_ceiling", "held_out_quantile"), SHORT),
     **dict.fromkeys(("twin_training_loss", "twin_test_loss"), SHORT),

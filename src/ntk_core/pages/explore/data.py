@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from ...datasets.quantiles import NOISE
+from ...datasets.trained_quantiles import UNIFORM
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
 from .histograms import Histogram
@@ -45,6 +46,9 @@ RUN_LINES = {
     "flipped": ("flipped_fraction", "flipped_neurons"),
 }
 """Their variables, the means over the runs of which are lines."""
+
+TRAINED_BOUNDS = (*UNIFORM, "exact")
+"""Bounds of a trained experiment: two that hold at the radius that training reached, and the supremum."""
 
 DECAYING = {*QUANTITIES, "twin_distance"}
 """Quantities that theory compares with the slopes -1/2 and -3/4."""
@@ -146,7 +150,7 @@ def _drawn_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line]:
     levels = levels.rename(statistic="delta").assign_coords(delta=table["delta"].values)
     quantile, lower, upper = (_above(table[f"quantile{end}"], floor) for end in ("", "_lower", "_upper"))
     return [
-        *_bounds(table, scale),
+        *_bounds(table, BOUNDS, "bound", scale),
         Line("exact_quantile", table["exact_quantile"], scale=scale),
         Line("quantile", quantile, lower, upper, _slope(levels, ""), scale=scale),
     ]
@@ -162,18 +166,17 @@ def _trained_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line
         return Line(of, value, lower, upper, slope, scale=scale)
 
     return [
-        *_bounds(table, scale),
+        *_bounds(table, TRAINED_BOUNDS, "uniform_bound", scale),
         line("held_out_quantile", "quantile"),
         line("training_rms", "training_rms", _slope(rms, "training_")),
         line("held_out_rms", "rms", _slope(rms, "")),
     ]
 
 
-def _bounds(table: xr.Dataset, scale: Sequence[float]) -> list[Line]:
-    """The bounds, at ‖x‖ = 1 where they grow like the runs, with the runs over those that were compared."""
-    counted = "uniform_bound" if "uniform_bound" in table["exceedances"].dims else "bound"
+def _bounds(table: xr.Dataset, names: Sequence[str], counted: str, scale: Sequence[float]) -> list[Line]:
+    """The bounds, at ‖x‖ = 1 where they grow like the runs, with the runs over those in `counted`."""
     lines = []
-    for name in BOUNDS:
+    for name in names:
         value = table[f"bound_{name}"]
         over = table["exceedances"].sel({counted: name}) if name in table[counted] else None
         at_one, factors = value.isel(x_norm=0) / scale[0], xr.DataArray(list(scale), dims="x_norm")

@@ -12,6 +12,7 @@ const drawing = (page) => {
   const colour = (style, law) => ({ ink: ink(), law: page.colours.laws[law] })[style.colour] ?? style.colour;
   const NAMES = {
     printed: "printed", sharp: "sharp", binomial: "binomial", bernstein: "Bernstein", exact: "supremum",
+    all_radii: "all radii",
     exact_quantile: "exact",
     held_out_quantile: "quantile, held-out", held_out_rms: "rms, held-out", training_rms: "rms, training",
     alpha_ceiling: "bound", alpha_hat_limit_ceiling: "bound, m → ∞", alpha_hat_max: "largest", alpha_hat: "mean",

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from ...laws import LAWS, THEOREM_LAWS
 from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
+from ...theory.all_radii import NAME as ALL_RADII
 from ...theory.bounds import BOUNDS
 from ..findings.embedding import asset, digest, templates
 from .charts import INK, charts, colours, styles
@@ -28,6 +29,7 @@ LINES = {
     "sharp": "sharp bound",
     "binomial": "binomial bound",
     "bernstein": "Bernstein’s bound",
+    "all_radii": "bound for all radii at once",
     "exact": "exact supremum over the ball",
     "exact_quantile": "exact quantile",
     "quantile": "measured quantile",
@@ -76,7 +78,7 @@ def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
         "quantities": [(q.text, q.words, q.name) for q in QUANTITIES.values()],
         "ranges": {name: list(limits) for name, limits in RANGES.items()},
         "displacements": {name: law.words for name, law in LAWS.items()},
-        "bounds": BOUNDS,
+        "bounds": [*BOUNDS, ALL_RADII],
         "lines": LINES,
         "styles": styles(LINES),
         "colours": {"laws": colours(laws), "ink": INK},

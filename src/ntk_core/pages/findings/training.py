@@ -55,6 +55,9 @@ def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
 _OVER = "runs over that bound at one held-out input or more, at the time and level where most are"
 
 
+_SHARE = r"Largest $E$ over the bound for all radii at the $\hat\alpha$ of its run, of all widths and times"
+
+
 def _rows(a: Answer) -> list[Number]:
     """The numbers of the answer that are not NaN, in the order of the page."""
     place = rf"$m={tex(a.m)}$ after {a.time:,} {'step' if a.time == 1 else 'steps'}"
@@ -81,6 +84,7 @@ def _rows(a: Answer) -> list[Number]:
         ),
         _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}", a.loose),
         *([] if a.over is None else [Number(_OVER, a.over)]),
+        _row(rf"{_SHARE}, $\delta={tex(a.share_delta)}$", Estimate(a.share)),
         _row("Test loss of the network", a.numbers["test_loss"]),
         _row("test loss of its linear twin", a.numbers["twin_test_loss"]),
         _row("distance of the two at held-out inputs, root mean square", a.numbers["twin_distance"]),

@@ -125,8 +125,6 @@ def _trained(a: Answer) -> str:
         f"  m^(3/4) rms E        {_estimate(a.constant)}, limit {_digits(a.constant_limit)}",
         f"  rms E over the law's {laws}",
         f"  Theorem 1 over E     {_estimate(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
-        f"  E over its bound     at most {_digits(a.share)} at delta = {a.share_delta:g}, the bound for all radii "
-        "at the alpha_hat of each run",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",
@@ -135,6 +133,10 @@ def _trained(a: Answer) -> str:
     ]
     if a.over is not None:
         lines += [f"  Over the bound of Theorem 1 at any held-out input, where most are: {a.over:,} runs."]
+    lines += [
+        "  Largest E in units of the bound for all radii, at any width and time: "
+        f"{_digits(a.share)} at delta = {a.share_delta:g}."
+    ]
     return "\n".join(lines)
 
 

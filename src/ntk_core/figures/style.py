@@ -62,9 +62,9 @@ BOUND_STYLES: dict[str, dict[str, Any]] = {
 
 TRAINED_BOUND_STYLES: dict[str, dict[str, Any]] = {
     "printed": BOUND_STYLES["printed"],
-    "all_radii": BOUND_STYLES["bernstein"] | {"label": "bound for all radii"},
+    "all_radii": BOUND_STYLES["sharp"] | {"label": "bound for all radii"},
 }
-"""Of the bounds that hold at the radius that training reached; the second is Bernstein's made to do so."""
+"""Of the bounds that hold at the radius that training reached. `sharp` is never beside the second."""
 
 
 @contextlib.contextmanager

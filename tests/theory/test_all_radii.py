@@ -141,11 +141,12 @@ def test_the_costs_of_the_theory_page():
     for m, stated in zip((*widths, 2), (1.17, 1.84, 2.27, 2.44, 0.38), strict=True):
         place = (ERROR, m, 12.0, 0.01, 1.0)
         assert f"{bounds.sharp(*place) / all_radii(*place):.2f}" == f"{stated:.2f}"
-    first, last = ((alpha, float(bounds.bernstein(ERROR, 64, alpha, 0.1, 1.0))) for alpha in (1.1, 12.0))
-    for (alpha, unit), starts in (
-        (first, {1.0: "1.13", 0.1755: "2.21", 1.262: "1.21"}),
-        (last, {1.0: "1.87", 4.142: "1.24", 39.09: "2.87"}),
+    for m, alpha, starts, stated in (
+        (64, 0.383, (1.0, 0.1755, 1.262), "1.86 1.45 2.13 1.91"),
+        (64, 8.35, (1.0, 4.142, 39.09), "1.75 1.18 3.86 1.28"),
+        (4096, 0.524, (1.0, 0.1755, 1.262), "1.74 1.35 2.10 1.28"),
+        (4096, 13.83, (1.0, 4.142, 39.09), "1.34 1.10 2.72 1.12"),
     ):
-        for start, stated in starts.items():
-            assert f"{one_reference(64, alpha, 0.1, start) / unit:.2f}" == stated
-    assert (f"{cost(ERROR, 64, 1.1, 0.1):.2f}", f"{cost(ERROR, 64, 12.0, 0.1):.2f}") == ("1.30", "1.33")
+        unit = float(bounds.bernstein(ERROR, m, alpha, 0.1, 1.0))
+        costs = [one_reference(m, alpha, 0.1, start) / unit for start in starts]
+        assert " ".join(f"{value:.2f}" for value in [*costs, cost(ERROR, m, alpha, 0.1)]) == stated

@@ -296,7 +296,9 @@ def test_trained_networks_over_the_bound_for_all_radii_beyond_chance_make_it_fal
     for name, symbol in (("linearization_error", "$E$"), ("band_fraction", "$|B|/m$")):
         over = next(value for what, value in shares.items() if symbol in what)
         assert over == int(table["exceedances"].sel(quantity=name).sum()) / values
-        nearest = next(value for what, value in told.items() if what.startswith(f"largest {symbol} over the"))
+        nearest = next(
+            value for what, value in told.items() if what.startswith(f"largest {symbol} in units of the")
+        )
         assert nearest == pytest.approx(float(table["largest_share"].sel(quantity=name).max()))
     item = archive.trainings[0]
     for level, count, verdict in ((0.1, 58, FALSE), (0.5, 60, PROVED)):  # of 60; a half is not so rare

@@ -191,6 +191,12 @@ def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):
     over = table["runs_exceeding"].copy()
     over.loc[{"quantity": "linearization_error", "m": 16, "steps": 4, "uniform_bound": "printed"}] = 3
     assert answer(table.assign(runs_exceeding=over), rates).over == 3
+    place = {"quantity": "linearization_error", "m": 16, "steps": 4, "uniform_bound": "all_radii"}
+    shares = table["largest_share"].copy()
+    for level, share in ((0.01, 9.0), (0.5, 1.25)):  # the larger δ has the lower bound
+        shares.loc[place | {"delta": level}] = share
+    assert answer(table.assign(largest_share=shares), rates).share == 1.25
+    assert ": 1.25 at delta = 0.5." in summarise([], [(table.assign(largest_share=shares), rates)])
     far = table.assign(alpha_ceiling=table["alpha_ceiling"] / 100)
     assert not answer(far, rates).stayed
 

@@ -113,7 +113,8 @@ def _trained(item: TrainedTables, factor: float) -> list[Number]:
                 int(at["exceedances"].sum()) / values,
             ),
             Number(
-                f"largest {symbol} over the bound at the {place}", float(at["largest_share"].max()) / factor
+                f"largest {symbol} in units of the bound at the {place}",
+                float(at["largest_share"].max()) / factor,
             ),
         ]
     return numbers

@@ -55,7 +55,9 @@ def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
 _OVER = "runs over that bound at one held-out input or more, at the time and level where most are"
 
 
-_SHARE = r"Largest $E$ over the bound for all radii at the $\hat\alpha$ of its run, of all widths and times"
+_SHARE = (
+    r"Largest $E$ in units of the bound for all radii at the $\hat\alpha$ of its run, of all widths and times"
+)
 
 
 def _rows(a: Answer) -> list[Number]:

@@ -23,7 +23,7 @@ from ..sampling.descent import Status
 from ..sampling.training import RUN_VARIABLES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
-from .quantiles import NOISE, ROUNDING
+from .comparisons import NOISE, ROUNDING
 from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
 from .trained_shard import TITLE
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,7 +114,10 @@ class Config(Section):
 
     def experiment(self, name: str) -> DrawnExperiment | TrainedExperiment:
         """The experiment called `name`, of either kind. Raises `KeyError` if there is none."""
-        return self.experiments[name].experiment(name, self.laws)
+        experiment = self.experiments[name].experiment(name, self.laws)
+        if isinstance(experiment, DrawnExperiment) and experiment.keep == "aggregates":
+            return replace(experiment, delta=self.delta, x_norm=self.x_norm)
+        return experiment
 
     def drawn_experiment(self, name: str) -> DrawnExperiment:
         """A drawn experiment. Raises `KeyError` if there is none of this name."""

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.quantiles import NOISE, TASK_RUNS, Index
+from ...datasets.comparisons import NOISE
+from ...datasets.quantiles import TASK_RUNS, Index
 from ...datasets.runs import RunsReader
 from ...execution.compute import Workers, compute
 from ...experiments.drawn import DrawnExperiment

@@ -1,0 +1,332 @@
+"""`aggregates.nc` of an experiment that keeps no runs, and its shards, which are such files of one width.
+
+Written cell by cell from the aggregates of each quantity, and read back cell by cell. Files of disjoint seeds
+add up: nothing in them depends on how the seeds were cut. Histograms are stored over all bins and packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from ..execution.compute import TASK_COST, Workers, compute
+from ..experiments.drawn import DrawnExperiment, Piece, tasks
+from ..experiments.shards import Shard
+from ..network import Array
+from ..quantities import QUANTITIES
+from ..sampling.aggregate import LARGEST, Aggregate, Bins, aggregate_cell, combine, relative_edges
+from ..sampling.kernels.aggregate import POWERS
+from ..storage.atomic import replacing
+from ..storage.checksums import seal
+from ..storage.metadata import attributes, meaning
+from ..theory import bounds
+from .comparisons import Comparisons, comparisons
+from .runs import RunsReader
+from .theory import theory_dataset
+
+CELL = ("perturbation", "m", "d", "alpha")
+
+DIGITS = 40
+"""Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
+
+PACKING: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+
+FORMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "bin_unit": (("quantity", "m", "alpha"), "f8"),
+    "histogram": (("quantity", *CELL, "bin"), "i8"),
+    "power_sum": (("quantity", *CELL, "power", "digit"), "u4"),
+    "smallest": (("quantity", *CELL), "f8"),
+    "top_value": (("quantity", *CELL, "rank"), "f8"),
+    "top_seed": (("quantity", *CELL, "rank"), "i8"),
+    "exceedances": (("quantity", *CELL, "bound", "delta", "x_norm"), "i8"),
+    "exact_exceedances": (("quantity", *CELL, "delta"), "i8"),
+    "exact_shortfalls": (("quantity", *CELL, "delta"), "i8"),
+}
+"""Dimensions and type of each variable that is no coordinate."""
+
+
+def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
+    """Coordinates of the file of an experiment, by dimension."""
+    bins = max(_bins(experiment, q, m, a).count for q in QUANTITIES for m in experiment.m for a in experiment.alpha)
+    return {
+        "quantity": tuple(QUANTITIES),
+        **experiment.axes,
+        "bin": range(bins),
+        "power": range(1, POWERS + 1),
+        "digit": range(DIGITS),
+        "rank": range(1, min(LARGEST, experiment.seeds) + 1),
+        "bound": bounds.BOUNDS,
+        "delta": experiment.delta,
+        "x_norm": experiment.x_norm,
+    }
+
+
+def _bins(experiment: DrawnExperiment, quantity: str, m: int, alpha: float) -> Bins:
+    return Bins.of(QUANTITIES[quantity], m, alpha)
+
+
+def aggregate_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
+    """Global attributes of the file of an experiment."""
+    return attributes(
+        f"Linearization error of two-layer ReLU networks: aggregates of {experiment.name}",
+        "Of all runs of each cell: exact sums of powers, histograms, runs over each bound, and the largest "
+        "values with their seeds, for the linearization error, its two parts, the fraction of sign changes "
+        "and the fraction of neurons in the band.",
+        experiment,
+        entropy,
+    )
+
+
+class AggregatesWriter:
+    """Writes the file of an experiment, cell by cell."""
+
+    def __init__(self, file: netCDF4.Dataset, experiment: DrawnExperiment, entropy: int) -> None:
+        self._file, self._experiment = file, experiment
+        sizes: dict[str, int] = {}
+        for name, values in coordinates(experiment).items():
+            sizes[name] = len(values)
+            file.createDimension(name, len(values))
+            _write_coordinate(file, name, values)
+        lower = file.createVariable("bin_lower", "f8", ("bin",), **PACKING)
+        lower[:] = relative_edges(sizes["bin"])
+        for name, (dims, kind) in FORMS.items():
+            whole = [dim for dim in dims if dim not in ("quantity", *CELL)]
+            chunks = [sizes[dim] if dim in whole else 1 for dim in dims]
+            variable = file.createVariable(name, kind, dims, chunksizes=chunks, fill_value=False, **PACKING)
+            variable.set_var_chunk_cache(1 << 20)
+        for name in ("bin_lower", *FORMS):
+            file[name].setncatts(meaning(name, name == "bin_lower") | {"units": "1"})
+        for q, (i, m), (j, alpha) in _product(experiment):
+            file["bin_unit"][q, i, j] = np.ldexp(1.0, _bins(experiment, list(QUANTITIES)[q], m, alpha).exponent)
+        file.setncatts(aggregate_attributes(experiment, entropy))
+
+    def put(self, index: tuple[int, ...], aggregates: Sequence[Aggregate]) -> None:
+        """Write the aggregates of each quantity of the cell at `index`."""
+        experiment = self._experiment
+        levels = len(experiment.delta), len(experiment.x_norm)
+        for q, aggregate in enumerate(aggregates):
+            place = (q, *index)
+            histogram = np.zeros(self._file.dimensions["bin"].size, np.int64)
+            histogram[aggregate.bins] = aggregate.counts
+            over = _split(aggregate.over, levels)
+            values: dict[str, Any] = {
+                "histogram": histogram,
+                "power_sum": np.stack([_digits(total) for total in aggregate.sums]),
+                "smallest": aggregate.smallest,
+                "top_value": aggregate.top_values,
+                "top_seed": aggregate.top_seeds,
+                "exceedances": over[0],
+                "exact_exceedances": over[1],
+                "exact_shortfalls": aggregate.runs - over[2],
+            }
+            for name, value in values.items():
+                self._file[name][place] = value
+
+
+def _write_coordinate(file: netCDF4.Dataset, name: str, values: Sequence[Any]) -> None:
+    """A coordinate variable; text as characters, because strings of any length crash HDF5 in threads."""
+    array = np.asarray(values)
+    if array.dtype.kind == "U":
+        size = max(map(len, values))
+        if f"string{size}" not in file.dimensions:
+            file.createDimension(f"string{size}", size)
+        variable = file.createVariable(name, "S1", (name, f"string{size}"))
+        variable._Encoding = "utf-8"
+        variable[:] = array.astype(f"S{size}").view("S1").reshape(len(values), size)
+    else:
+        variable = file.createVariable(name, "f8" if array.dtype.kind == "f" else "i8", (name,))
+        variable.units = "1"
+        variable[:] = array
+    variable.setncatts(meaning(name, True))
+
+
+def _product(experiment: DrawnExperiment) -> Iterator[tuple[int, tuple[int, int], tuple[int, float]]]:
+    for q in range(len(QUANTITIES)):
+        for width in enumerate(experiment.m):
+            for radius in enumerate(experiment.alpha):
+                yield q, width, radius
+
+
+def _digits(total: int) -> NDArray[np.uint32]:
+    return np.frombuffer(total.to_bytes(4 * DIGITS, "little"), "<u4")
+
+
+def _total(digits: Array) -> int:
+    return int.from_bytes(digits.astype("<u4").tobytes(), "little")
+
+
+def _thresholds(limits: Comparisons) -> Array:
+    """All that the runs of a cell are compared with, `(quantities, …)`: bounds, above, below."""
+    rows = [np.moveaxis(limits.bounds, 1, 0), limits.above, np.nextafter(limits.below, -1.0)]
+    return np.concatenate([row.reshape(len(QUANTITIES), -1) for row in rows], axis=1)
+
+
+def _split(over: NDArray[np.int64], levels: tuple[int, int]) -> list[NDArray[np.int64]]:
+    """The counts over `_thresholds` of one quantity, by kind."""
+    delta, x_norm = levels
+    parts = np.split(over, [len(bounds.BOUNDS) * delta * x_norm, over.size - delta])
+    return [parts[0].reshape(len(bounds.BOUNDS), delta, x_norm), parts[1], parts[2]]
+
+
+class AggregatesReader:
+    """Reads the file of an experiment cell by cell, from any thread."""
+
+    def __init__(self, path: str | Path, experiment: DrawnExperiment) -> None:
+        self._reader, self._experiment = RunsReader(path), experiment
+
+    def __enter__(self) -> AggregatesReader:
+        self._reader.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._reader.__exit__(*error)
+
+    def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `RunsReader.header`."""
+        return self._reader.header()
+
+    def read(self, name: str, index: tuple[int | slice, ...]) -> Array:
+        """Values of a variable at `index` into the first of its dimensions."""
+        return self._reader.read(name, index)
+
+    def cell(self, index: tuple[int, ...]) -> list[Aggregate]:
+        """The aggregates of each quantity of the cell at `index`."""
+        return [self._aggregate((q, *index)) for q in range(len(QUANTITIES))]
+
+    def _aggregate(self, place: tuple[int, ...]) -> Aggregate:
+        values = {name: self.read(name, place) for name in FORMS if name != "bin_unit"}
+        bins = np.flatnonzero(values["histogram"])
+        runs = self._experiment.seeds
+        over = [
+            values["exceedances"].ravel(),
+            values["exact_exceedances"],
+            runs - values["exact_shortfalls"],
+        ]
+        return Aggregate(
+            runs,
+            tuple(map(_total, values["power_sum"])),
+            float(values["smallest"]),
+            bins,
+            values["histogram"][bins],
+            np.concatenate(over),
+            values["top_value"],
+            values["top_seed"],
+        )
+
+
+def aggregate_pieces(entropy: int, work: list[tuple[Piece, Array]]) -> list[list[Aggregate]]:
+    """One task: the aggregates of each piece, by quantity. Runs on a worker."""
+    return [
+        aggregate_cell(entropy, piece.cell, piece.start, piece.stop, thresholds) for piece, thresholds in work
+    ]
+
+
+def aggregate_shard(
+    shard: Shard[DrawnExperiment], path: str | Path, workers: Workers, report: Callable[[int], None]
+) -> None:
+    """Draw the runs of a shard on the workers, write what is kept of them to `path`, and seal the file.
+
+    Calls `report` with the number of runs of each finished task.
+    """
+    numbers = range(shard.start, shard.stop)
+    experiment = shard.experiment.part(shard.m, numbers)
+    theory = theory_dataset(experiment, shard.entropy, experiment.delta, experiment.x_norm, workers)
+    thresholds = list(map(_thresholds, comparisons(experiment, theory)))
+    work = [[(piece, thresholds[piece.index]) for piece in pieces] for pieces in tasks(shard, TASK_COST)]
+    results = compute(
+        workers,
+        partial(aggregate_pieces, shard.entropy),
+        work,
+        lambda done: report(sum(aggregates[0].runs for aggregates in done)),
+    )
+    parts: list[list[list[Aggregate]]] = [[] for _ in thresholds]
+    for pieces, done in zip(work, results, strict=True):
+        for (piece, _), aggregates in zip(pieces, done, strict=True):
+            parts[piece.index].append(aggregates)
+    cells = (_combine_quantities(pieces) for pieces in parts)
+    _write(path, experiment, shard.entropy, zip(np.ndindex(experiment.shape), cells, strict=True))
+    seal(Path(path))
+
+
+def _combine_quantities(parts: Sequence[Sequence[Aggregate]]) -> list[Aggregate]:
+    return [combine(of_one_quantity) for of_one_quantity in zip(*parts, strict=True)]
+
+
+def _write(
+    path: str | Path,
+    experiment: DrawnExperiment,
+    entropy: int,
+    cells: Iterable[tuple[tuple[int, ...], Sequence[Aggregate]]],
+) -> None:
+    with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
+        writer = AggregatesWriter(file, experiment, entropy)
+        for index, aggregates in cells:
+            writer.put(index, aggregates)
+
+
+GROUP = 32
+"""Files that one task adds up: so many are open at once."""
+
+
+def add(
+    experiment: DrawnExperiment,
+    entropy: int,
+    files: Sequence[tuple[str | Path, DrawnExperiment]],
+    path: str | Path,
+    workers: Workers | None,
+) -> None:
+    """Write the aggregates of an experiment to `path`: the sum of `files`, each with its part of it.
+
+    The parts of each width must have disjoint seeds that are all of those of the experiment, in any order;
+    `ValueError` says where they do not.
+    """
+    groups = []
+    for position, m in enumerate(experiment.m):
+        parts = sorted(
+            ((part.first_seed, part.first_seed + part.seeds, str(Path(file).resolve()), part) for file, part in files if m in part.m),
+            key=lambda part: part[:3],
+        )
+        edges = [experiment.numbers.start, *(stop for _, stop, _, _ in parts)]
+        if [start for start, *_ in parts] != edges[:-1] or edges[-1] != experiment.numbers.stop:
+            ranges = [part[:2] for part in parts]
+            first, last = experiment.numbers.start, experiment.numbers.stop
+            raise ValueError(f"the parts of m = {m} hold the seeds {ranges}, not {first} to {last}")
+        groups += [(position, m, parts[i : i + GROUP]) for i in range(0, len(parts), GROUP)]
+    results = compute(workers, partial(_add_group, experiment), groups)
+    _write(path, experiment, entropy, _in_order(experiment, [g[0] for g in groups], results))
+
+
+def _add_group(
+    experiment: DrawnExperiment, group: tuple[int, int, list[tuple[int, int, str, DrawnExperiment]]]
+) -> list[list[Aggregate]]:
+    """One task, on a worker: the sum of some files over the cells of one width, cell by cell."""
+    _, m, parts = group
+    with ExitStack() as stack:
+        readers = [stack.enter_context(AggregatesReader(path, part)) for _, _, path, part in parts]
+        return [
+            _combine_quantities(
+                [
+                    reader.cell(part.place(cell.perturbation, m, cell.d, cell.alpha))
+                    for reader, (*_, part) in zip(readers, parts, strict=True)
+                ]
+            )
+            for cell in experiment.cells([m])
+        ]
+
+
+def _in_order(
+    experiment: DrawnExperiment, positions: Sequence[int], results: Sequence[list[list[Aggregate]]]
+) -> Iterator[tuple[tuple[int, ...], list[Aggregate]]]:
+    """The cells of the experiment in the order of the file, each the sum of its groups."""
+    for index in np.ndindex(experiment.shape):
+        p, q, r, s = index
+        number = np.ravel_multi_index((p, r, s), (experiment.shape[0], *experiment.shape[2:]))
+        of_width = [result for position, result in zip(positions, results, strict=True) if position == q]
+        yield index, _combine_quantities([result[number] for result in of_width])

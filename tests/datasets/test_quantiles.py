@@ -9,7 +9,7 @@ from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import simulate_shard
-from ntk_core.datasets.theory import bound_arrays, theory_dataset
+from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -111,7 +111,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
     from scipy.stats import binom
 
     from ntk_core.datasets.comparisons import comparisons
-    from ntk_core.datasets.quantiles import _cell
+    from ntk_core.datasets.run_statistics import cell
     from ntk_core.datasets.theory import theory_dataset
     from ntk_core.theory.gaussian import band_probability
 
@@ -125,7 +125,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
             theory = theory_dataset(one, 0, tuple(delta), tuple(x_norm), None)
             runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
             (limits,) = comparisons(one, theory)
-            got = _cell(runs, (0, 0, 0, 0), QUANTITIES, delta, limits)["exceedances"]
+            got = cell(runs, (0, 0, 0, 0), QUANTITIES, delta, limits)["exceedances"]
             got = got[list(QUANTITIES).index("delta2"), 2]
             level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))
             assert np.array_equal(got, np.repeat((39 - level)[:, None], 3, axis=1))

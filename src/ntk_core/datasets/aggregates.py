@@ -36,7 +36,7 @@ CELL = ("perturbation", "m", "d", "alpha")
 DIGITS = 40
 """Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
 
-PACKING: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+PACKING: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
 
 FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "bin_unit": (("quantity", "m", "alpha"), "f8"),
@@ -54,7 +54,9 @@ FORMS: dict[str, tuple[tuple[str, ...], str]] = {
 
 def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
     """Coordinates of the file of an experiment, by dimension."""
-    bins = max(_bins(experiment, q, m, a).count for q in QUANTITIES for m in experiment.m for a in experiment.alpha)
+    bins = max(
+        _bins(experiment, q, m, a).count for q in QUANTITIES for m in experiment.m for a in experiment.alpha
+    )
     return {
         "quantity": tuple(QUANTITIES),
         **experiment.axes,
@@ -104,30 +106,30 @@ class AggregatesWriter:
         for name in ("bin_lower", *FORMS):
             file[name].setncatts(meaning(name, name == "bin_lower") | {"units": "1"})
         for q, (i, m), (j, alpha) in _product(experiment):
-            file["bin_unit"][q, i, j] = np.ldexp(1.0, _bins(experiment, list(QUANTITIES)[q], m, alpha).exponent)
+            file["bin_unit"][q, i, j] = np.ldexp(
+                1.0, _bins(experiment, list(QUANTITIES)[q], m, alpha).exponent
+            )
         file.setncatts(aggregate_attributes(experiment, entropy))
 
     def put(self, index: tuple[int, ...], aggregates: Sequence[Aggregate]) -> None:
         """Write the aggregates of each quantity of the cell at `index`."""
-        experiment = self._experiment
-        levels = len(experiment.delta), len(experiment.x_norm)
-        for q, aggregate in enumerate(aggregates):
-            place = (q, *index)
-            histogram = np.zeros(self._file.dimensions["bin"].size, np.int64)
-            histogram[aggregate.bins] = aggregate.counts
-            over = _split(aggregate.over, levels)
-            values: dict[str, Any] = {
-                "histogram": histogram,
-                "power_sum": np.stack([_digits(total) for total in aggregate.sums]),
-                "smallest": aggregate.smallest,
-                "top_value": aggregate.top_values,
-                "top_seed": aggregate.top_seeds,
-                "exceedances": over[0],
-                "exact_exceedances": over[1],
-                "exact_shortfalls": aggregate.runs - over[2],
-            }
-            for name, value in values.items():
-                self._file[name][place] = value
+        levels = len(self._experiment.delta), len(self._experiment.x_norm)
+        histogram = np.zeros((len(aggregates), self._file.dimensions["bin"].size), np.int64)
+        for row, aggregate in zip(histogram, aggregates, strict=True):
+            row[aggregate.bins] = aggregate.counts
+        over = [_split(aggregate.over, levels) for aggregate in aggregates]
+        values: dict[str, Any] = {
+            "histogram": histogram,
+            "power_sum": [[_digits(total) for total in aggregate.sums] for aggregate in aggregates],
+            "smallest": [aggregate.smallest for aggregate in aggregates],
+            "top_value": [aggregate.top_values for aggregate in aggregates],
+            "top_seed": [aggregate.top_seeds for aggregate in aggregates],
+            "exceedances": [counts[0] for counts in over],
+            "exact_exceedances": [counts[1] for counts in over],
+            "exact_shortfalls": [self._experiment.seeds - counts[2] for counts in over],
+        }
+        for name, value in values.items():
+            self._file[name][(slice(None), *index)] = np.array(value)
 
 
 def _write_coordinate(file: netCDF4.Dataset, name: str, values: Sequence[Any]) -> None:
@@ -198,17 +200,19 @@ class AggregatesReader:
 
     def cell(self, index: tuple[int, ...]) -> list[Aggregate]:
         """The aggregates of each quantity of the cell at `index`."""
-        return [self._aggregate((q, *index)) for q in range(len(QUANTITIES))]
+        values = {name: self.read(name, (slice(None), *index)) for name in FORMS if name != "bin_unit"}
+        return [
+            self._aggregate({name: value[q] for name, value in values.items()})
+            for q in range(len(QUANTITIES))
+        ]
 
-    def _aggregate(self, place: tuple[int, ...]) -> Aggregate:
-        values = {name: self.read(name, place) for name in FORMS if name != "bin_unit"}
-        bins = np.flatnonzero(values["histogram"])
-        runs = self._experiment.seeds
-        over = [
+    def _aggregate(self, values: dict[str, Array]) -> Aggregate:
+        bins, runs = np.flatnonzero(values["histogram"]), self._experiment.seeds
+        over = (
             values["exceedances"].ravel(),
             values["exact_exceedances"],
             runs - values["exact_shortfalls"],
-        ]
+        )
         return Aggregate(
             runs,
             tuple(map(_total, values["power_sum"])),
@@ -290,7 +294,11 @@ def add(
     groups = []
     for position, m in enumerate(experiment.m):
         parts = sorted(
-            ((part.first_seed, part.first_seed + part.seeds, str(Path(file).resolve()), part) for file, part in files if m in part.m),
+            (
+                (part.first_seed, part.first_seed + part.seeds, str(Path(file).resolve()), part)
+                for file, part in files
+                if m in part.m
+            ),
             key=lambda part: part[:3],
         )
         edges = [experiment.numbers.start, *(stop for _, stop, _, _ in parts)]

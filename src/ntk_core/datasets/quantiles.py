@@ -1,38 +1,31 @@
-"""`quantiles.nc` from `runs.nc` and `theory.nc`: cell by cell, spread over workers."""
+"""`quantiles.nc` from `theory.nc` and what is stored of the runs, `runs.nc` or `aggregates.nc`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-from functools import partial
-from itertools import islice
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..execution.compute import Workers, compute
+from ..execution.compute import Workers
 from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.binomial import binomial_tail
-from .comparisons import COUNTS, Comparisons, comparisons
-from .runs import RunsReader
-from .statistics import CONFIDENCE, Moments, quantiles, rate_upper_limit, sample_moments
-
-Index = tuple[int, ...]
-
-TASK_RUNS = 1 << 20
-"""Runs that one analysis task reads and sorts: a tenth of a second."""
+from . import aggregate_statistics, run_statistics
+from .comparisons import COUNTS
+from .statistics import CONFIDENCE, Moments, rate_upper_limit
 
 CHANCE = 1e-4
 """Largest probability that any comparison of a family is called beyond chance, if nothing but chance is."""
 
 
 def quantile_dataset(
-    runs: str | Path,
+    data: str | Path,
     theory: xr.Dataset,
     experiment: DrawnExperiment,
     entropy: int,
@@ -41,82 +34,20 @@ def quantile_dataset(
 ) -> xr.Dataset:
     """Quantiles, moments and exceedances of every cell, added to `theory`, a dataset of the same grid.
 
-    `runs` is a runs file of the experiment, or of a larger one, `archived`, of which only the cells and runs
-    of the experiment are read. A task has some cells. It sorts each quantity of a cell once and looks up
-    every δ and ‖x‖ in the sorted values, because sorting takes the time.
+    `data` is the file of runs, or of aggregates, of the experiment, or of a larger one, `archived`, of which
+    only the cells and runs of the experiment are read.
     """
-    shape = experiment.shape
-    quantities = tuple(map(str, theory["quantity"].values))
-    size = max(1, TASK_RUNS // experiment.seeds)
-    cells = (
-        (index, (archived or experiment).place(cell.perturbation, cell.m, cell.d, cell.alpha), limits)
-        for index, cell, limits in zip(
-            np.ndindex(shape), experiment.cells(), comparisons(experiment, theory), strict=True
-        )
-    )
-    work = list(iter(lambda: list(islice(cells, size)), []))
+    statistics = aggregate_statistics if experiment.keep == "aggregates" else run_statistics
     parts: dict[str, Array] = {}
-    task = partial(
-        _cells, str(Path(runs).resolve()), quantities, experiment.seeds, theory["delta"].values
-    )
-    for cells_of_task, results in zip(work, compute(workers, task, work), strict=True):
-        for (index, *_), statistics in zip(cells_of_task, results, strict=True):
-            put(parts, index, statistics, shape)
-    return quantile_table(theory, experiment, entropy, parts)
+    for index, values in statistics.cells(data, theory, experiment, archived or experiment, workers):
+        for name, value in values.items():
+            shape = (value.shape[0], *experiment.shape, *value.shape[1:])
+            full = parts.setdefault(name, np.empty(shape, value.dtype))
+            full[(slice(None), *index)] = value
+    return _table(theory, experiment, entropy, parts)
 
 
-def put(
-    parts: dict[str, Array], index: Index, statistics: dict[str, Array], shape: tuple[int, ...]
-) -> None:
-    """Put the statistics of a cell, `(quantities, …)` each, into arrays of all cells of a grid of a shape."""
-    for name, value in statistics.items():
-        full = parts.setdefault(name, np.empty((value.shape[0], *shape, *value.shape[1:]), value.dtype))
-        full[(slice(None), *index)] = value
-
-
-def _cells(
-    path: str,
-    quantities: tuple[str, ...],
-    seeds: int,
-    delta: Array,
-    cells: list[tuple[Index, Index, Comparisons]],
-) -> list[dict[str, Array]]:
-    """One task, on a worker: statistics of cells, each with its index in grid and file."""
-    with RunsReader(path) as runs:
-        return [
-            _cell(runs, (*place, slice(0, seeds)), quantities, delta, limits) for _, place, limits in cells
-        ]
-
-
-def _cell(
-    runs: RunsReader,
-    place: tuple[int | slice, ...],
-    quantities: tuple[str, ...],
-    delta: Array,
-    limits: Comparisons,
-) -> dict[str, Array]:
-    """Statistics of one cell, quantity by quantity."""
-    rows = []
-    for number, quantity in enumerate(quantities):
-        values = runs.read(quantity, place)
-        values.sort()
-        estimate, lower, upper = quantiles(values, delta)
-        over = partial(np.searchsorted, values, side="right")
-        rows.append(
-            {
-                "quantile": estimate,
-                "quantile_lower": lower,
-                "quantile_upper": upper,
-                "exceedances": values.size - over(limits.bounds[:, number]),
-                "exact_exceedances": values.size - over(limits.above[number]),
-                "exact_shortfalls": np.searchsorted(values, limits.below[number], side="left"),
-                **asdict(sample_moments(values)),
-            }
-        )
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-def quantile_table(
+def _table(
     theory: xr.Dataset, experiment: DrawnExperiment, entropy: int, parts: dict[str, Array]
 ) -> xr.Dataset:
     """`quantiles.nc` of an experiment: `theory` with the statistics of all its cells."""

@@ -116,7 +116,9 @@ def combine(parts: Sequence[Aggregate]) -> Aggregate:
     bins, place = np.unique(np.concatenate([part.bins for part in parts]), return_inverse=True)
     counts = np.zeros(bins.size, np.int64)
     np.add.at(counts, place, np.concatenate([part.counts for part in parts]))
-    top = _top(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("top_values", "top_seeds")))
+    top = _top(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("top_values", "top_seeds"))
+    )
     return Aggregate(
         sum(part.runs for part in parts),
         tuple(map(sum, zip(*(part.sums for part in parts), strict=True))),
@@ -185,9 +187,7 @@ class Accumulator:
             sums.append(
                 sum((int(low[e]) + (int(high[e]) << LOW)) << (int(e) - 1) for e in exponents)
             )  # a float64 of exponent e is its mantissa times 2^(e - 1 - 1074)
-        return Aggregate(
-            runs, tuple(sums), self._smallest, bins, self._histogram[bins], asked, *self._top
-        )
+        return Aggregate(runs, tuple(sums), self._smallest, bins, self._histogram[bins], asked, *self._top)
 
 
 def aggregate_cell(entropy: int, cell: Cell, start: int, stop: int, thresholds: Array) -> list[Aggregate]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.comparisons import NOISE
-from ...datasets.quantiles import TASK_RUNS, Index
+from ...datasets.run_statistics import TASK_RUNS, Index
 from ...datasets.runs import RunsReader
 from ...execution.compute import Workers, compute
 from ...experiments.drawn import DrawnExperiment

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..execution.compute import Workers
 from ..experiments.drawn import DrawnExperiment
@@ -34,7 +35,7 @@ def cells(
     archived: DrawnExperiment,
     workers: Workers | None,
 ) -> Iterator[tuple[tuple[int, ...], dict[str, Array]]]:
-    """The index of each cell, and its statistics by name, `(quantities, …)` each, as of `run_statistics.cells`.
+    """The index of each cell, and its statistics by name, `(quantities, …)`, as of `run_statistics.cells`.
 
     `aggregates` is the file of the grid `archived`, of which the experiment is a part. The levels δ and norms
     ‖x‖ of `theory` must be among those of the grid, because the runs were compared at no others; `ValueError`
@@ -87,7 +88,7 @@ def sample_statistics(
     }
 
 
-def order_statistics(aggregate: Aggregate, bins: Bins, parts: int, ranks: Array) -> Array:
+def order_statistics(aggregate: Aggregate, bins: Bins, parts: int, ranks: NDArray[np.int64]) -> Array:
     """The least, the middle and the largest possible value of each order statistic, `(3, ranks)`.
 
     `ranks` are 1-based and ascend with the values; 0 stands for the lower end of the range, `runs + 1` for

@@ -55,7 +55,9 @@ FORMS: dict[str, tuple[tuple[str, ...], str]] = {
 def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
     """Coordinates of the file of an experiment, by dimension."""
     bins = max(
-        _bins(experiment, q, m, a).count for q in QUANTITIES for m in experiment.m for a in experiment.alpha
+        Bins.of(quantity, experiment.m[-1], alpha).count
+        for quantity in QUANTITIES.values()
+        for alpha in experiment.alpha
     )
     return {
         "quantity": tuple(QUANTITIES),
@@ -68,10 +70,6 @@ def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
         "delta": experiment.delta,
         "x_norm": experiment.x_norm,
     }
-
-
-def _bins(experiment: DrawnExperiment, quantity: str, m: int, alpha: float) -> Bins:
-    return Bins.of(QUANTITIES[quantity], m, alpha)
 
 
 def aggregate_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
@@ -105,10 +103,10 @@ class AggregatesWriter:
             variable.set_var_chunk_cache(1 << 20)
         for name in ("bin_lower", *FORMS):
             file[name].setncatts(meaning(name, name == "bin_lower") | {"units": "1"})
-        for q, (i, m), (j, alpha) in _product(experiment):
-            file["bin_unit"][q, i, j] = np.ldexp(
-                1.0, _bins(experiment, list(QUANTITIES)[q], m, alpha).exponent
-            )
+        file["bin_unit"][:] = [
+            [[Bins.of(q, m, a).unit for a in experiment.alpha] for m in experiment.m]
+            for q in QUANTITIES.values()
+        ]
         file.setncatts(aggregate_attributes(experiment, entropy))
 
     def put(self, index: tuple[int, ...], aggregates: Sequence[Aggregate]) -> None:
@@ -147,13 +145,6 @@ def _write_coordinate(file: netCDF4.Dataset, name: str, values: Sequence[Any]) -
         variable.units = "1"
         variable[:] = array
     variable.setncatts(meaning(name, True))
-
-
-def _product(experiment: DrawnExperiment) -> Iterator[tuple[int, tuple[int, int], tuple[int, float]]]:
-    for q in range(len(QUANTITIES)):
-        for width in enumerate(experiment.m):
-            for radius in enumerate(experiment.alpha):
-                yield q, width, radius
 
 
 def _digits(total: int) -> NDArray[np.uint32]:
@@ -200,13 +191,15 @@ class AggregatesReader:
 
     def cell(self, index: tuple[int, ...]) -> list[Aggregate]:
         """The aggregates of each quantity of the cell at `index`."""
-        values = {name: self.read(name, (slice(None), *index)) for name in FORMS if name != "bin_unit"}
+        values: dict[str, NDArray[Any]] = {
+            name: self.read(name, (slice(None), *index)) for name in FORMS if name != "bin_unit"
+        }
         return [
             self._aggregate({name: value[q] for name, value in values.items()})
             for q in range(len(QUANTITIES))
         ]
 
-    def _aggregate(self, values: dict[str, Array]) -> Aggregate:
+    def _aggregate(self, values: dict[str, NDArray[Any]]) -> Aggregate:
         bins, runs = np.flatnonzero(values["histogram"]), self._experiment.seeds
         over = (
             values["exceedances"].ravel(),
@@ -294,12 +287,9 @@ def add(
     groups = []
     for position, m in enumerate(experiment.m):
         parts = sorted(
-            (
-                (part.first_seed, part.first_seed + part.seeds, str(Path(file).resolve()), part)
-                for file, part in files
-                if m in part.m
-            ),
-            key=lambda part: part[:3],
+            (part.numbers.start, part.numbers.stop, str(Path(file).resolve()), part)
+            for file, part in files
+            if m in part.m
         )
         edges = [experiment.numbers.start, *(stop for _, stop, _, _ in parts)]
         if [start for start, *_ in parts] != edges[:-1] or edges[-1] != experiment.numbers.stop:

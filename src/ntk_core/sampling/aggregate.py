@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,11 @@ class Bins:
         return 2 + (self.octaves << FRACTION)
 
     @property
+    def unit(self) -> float:
+        """The first edge above 0."""
+        return math.ldexp(1.0, self.exponent)
+
+    @property
     def base(self) -> int:
         """The first edge as the kernel needs it: its bits without those that bins ignore."""
         from .kernels.aggregate import FRACTION
@@ -67,7 +73,7 @@ class Bins:
 
     def lower_edges(self) -> Array:
         """Where each bin begins, `(bins,)`; each ends where the next begins."""
-        return math.ldexp(1.0, self.exponent) * relative_edges(self.count)
+        return self.unit * relative_edges(self.count)
 
     def index(self, values: Array) -> NDArray[np.int64]:
         """The bin of each value ≥ 0."""
@@ -92,8 +98,8 @@ def relative_edges(count: int) -> Array:
 class Aggregate:
     """What is kept of `runs` values ≥ 0 of one quantity of one cell.
 
-    `sums` are those of the first six powers, exact integers in units of 2^-1074. Bin `bins[k]` holds `counts[k]`
-    values; no count is 0 and `bins` ascend. `over` are the runs over each threshold. `top_values` descend,
+    `sums` are those of the first six powers, exact integers in units of 2^-1074. Bin `bins[k]` holds
+    `counts[k]` values; no count is 0 and `bins` ascend. `over` are the runs over each threshold. `top_values` descend,
     and where they are equal, `top_seeds` ascend: the `LARGEST` values, or all.
     """
 
@@ -116,8 +122,8 @@ def combine(parts: Sequence[Aggregate]) -> Aggregate:
     bins, place = np.unique(np.concatenate([part.bins for part in parts]), return_inverse=True)
     counts = np.zeros(bins.size, np.int64)
     np.add.at(counts, place, np.concatenate([part.counts for part in parts]))
-    top = _top(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("top_values", "top_seeds"))
+    values, seeds = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("top_values", "top_seeds")
     )
     return Aggregate(
         sum(part.runs for part in parts),
@@ -126,7 +132,7 @@ def combine(parts: Sequence[Aggregate]) -> Aggregate:
         bins,
         counts,
         np.sum([part.over for part in parts], axis=0),
-        *top,
+        *_top(values, seeds),
     )
 
 
@@ -200,7 +206,7 @@ def aggregate_cell(entropy: int, cell: Cell, start: int, stop: int, thresholds: 
         for quantity, row in zip(QUANTITIES.values(), thresholds, strict=True)
     ]
     edges = [start, *range(start - start % BATCH + BATCH, stop, BATCH), stop]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         for accumulator, values in zip(accumulators, simulate(entropy, cell, low, high), strict=True):
             accumulator.add(values, low)
     return [accumulator.result() for accumulator in accumulators]

@@ -37,12 +37,14 @@ rule simulate:
         "../scripts/simulate.py"
 
 
-# All shards of an experiment in one file.
+# All shards of an experiment in one file: its runs side by side, or its aggregates added up.
 rule collect:
     input:
         shards=lambda wildcards: [PLAN.path(shard) for shard in PLAN.shards(wildcards.experiment)],
     output:
-        runs="results/{experiment}/runs.nc",
+        "results/{experiment}/{keep}.nc",
+    wildcard_constraints:
+        keep="runs|aggregates",
     log:
         "logs/{experiment}/collect.log",
     conda:

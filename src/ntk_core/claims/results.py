@@ -63,8 +63,12 @@ class Results:
     balls: tuple[DrawnTables, ...] = ()
 
     def of(self, sampler: str) -> tuple[DrawnTables, ...]:
-        """The experiments of one sampler, `band` or `dense`."""
-        return tuple(item for item in self.experiments if item.experiment.sampler == sampler)
+        """The experiments of one sampler, `band` or `dense`, whose runs are stored."""
+        return tuple(
+            item
+            for item in self.experiments
+            if item.experiment.sampler == sampler and item.experiment.keep == "runs"
+        )
 
     def scan(self, test: Test, quantities: tuple[str, ...], sampler: str) -> list[Array]:
         """Apply `test` to these quantities of all runs of a sampler, in pieces on the workers, in order."""

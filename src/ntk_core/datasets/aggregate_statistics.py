@@ -20,7 +20,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
-from .aggregates import AggregatesReader
+from .aggregates_file import AggregatesFile
 from .comparisons import COUNTS, ROUNDING
 from .statistics import Mean, Moments, mean_with_limits, moments, quantile_ranks
 
@@ -48,18 +48,18 @@ def cells(
         _places(name, theory[name].values, archived_values)
         for name, archived_values in (("delta", archived.delta), ("x_norm", archived.x_norm))
     )
-    with AggregatesReader(aggregates, archived) as reader:
+    with AggregatesFile(aggregates) as file:
         for index, cell in zip(np.ndindex(experiment.shape), experiment.cells(), strict=True):
             place = archived.place(cell.perturbation, cell.m, cell.d, cell.alpha)
-            of_cell = reader.cell(place)
+            of_cell = file.cell(place)
             statistics = [
                 sample_statistics(of_cell[row], QUANTITIES[name], cell.m, cell.alpha, delta)
                 for row, name in zip(rows, names, strict=True)
             ]
             values = {name: np.array([row[name] for row in statistics]) for name in statistics[0]}
             for name in COUNTS:
-                values[name] = reader.read(name, (slice(None), *place))[rows][:, levels]
-            over = reader.read("exceedances", (slice(None), *place))[rows]
+                values[name] = file.counts(name, place)[rows][:, levels]
+            over = file.counts("exceedances", place)[rows]
             yield index, values | {"exceedances": over[:, :, levels][..., norms]}
 
 
@@ -78,42 +78,44 @@ def sample_statistics(
     aggregate: Aggregate, quantity: Quantity, m: int, alpha: float, delta: Array
 ) -> dict[str, Array | float]:
     """(1-δ)-quantiles with their limits, `(len(delta),)`, and moments."""
-    bins, parts = Bins.of(quantity, m, alpha), m if quantity.fraction else 0
+    ends = bin_ends(aggregate, quantity, m, alpha)
     estimate, lower, upper = quantile_ranks(aggregate.runs, delta)
     return {
-        "quantile": order_statistics(aggregate, bins, parts, estimate)[1],
-        "quantile_lower": order_statistics(aggregate, bins, parts, lower)[0],
-        "quantile_upper": order_statistics(aggregate, bins, parts, upper)[2],
+        "quantile": order_statistics(aggregate, ends, estimate)[1],
+        "quantile_lower": order_statistics(aggregate, ends, lower)[0],
+        "quantile_upper": order_statistics(aggregate, ends, upper)[2],
         **asdict(sample_moments(aggregate)),
     }
 
 
-def order_statistics(aggregate: Aggregate, bins: Bins, parts: int, ranks: NDArray[np.int64]) -> Array:
+def order_statistics(
+    aggregate: Aggregate, ends: tuple[Array, Array], ranks: NDArray[np.int64]
+) -> Array:
     """The least, the middle and the largest possible value of each order statistic, `(3, ranks)`.
 
-    `ranks` are 1-based and ascend with the values; 0 stands for the lower end of the range, `runs + 1` for
-    +∞. The three are one among the largest values, and where a bin holds one possible value. `parts` is
-    that of `bin_ends`.
+    `ends` are those of `bin_ends`. `ranks` are 1-based and ascend with the values; 0 stands for the lower end
+    of the range, `runs + 1` for +∞. The three are one among the largest values, and where a bin holds one
+    possible value.
     """
     runs, kept = aggregate.runs, aggregate.top_values
     place = np.searchsorted(np.cumsum(aggregate.counts), np.clip(ranks, 1, runs))
-    low, high = bin_ends(aggregate, bins, parts)
+    low, high = ends
     values = np.stack([low, 0.5 * (low + high), high])[:, place]
     exact = kept[np.clip(runs - ranks, 0, kept.size - 1)]
     values = np.where(ranks > runs - kept.size, exact, values)
     return np.where(ranks < 1, 0.0, np.where(ranks > runs, np.inf, values))
 
 
-def bin_ends(aggregate: Aggregate, bins: Bins, parts: int) -> tuple[Array, Array]:
-    """The least and the largest possible value in each bin of an aggregate.
+def bin_ends(aggregate: Aggregate, quantity: Quantity, m: int, alpha: float) -> tuple[Array, Array]:
+    """The least and the largest possible value in each bin of an aggregate of a quantity of a cell.
 
-    Values are whole numbers divided by `parts`, or any where that is 0.
+    A fraction is a whole number of neurons divided by m.
     """
-    low = bins.lower_edges()[aggregate.bins]
-    high = np.append(bins.lower_edges(), np.inf)[aggregate.bins + 1]
-    if parts:
-        low = np.ceil(low * parts * (1.0 - ROUNDING)) / parts
-        high = (np.ceil(high * parts * (1.0 - ROUNDING)) - 1.0) / parts
+    edges = Bins.of(quantity, m, alpha).lower_edges()
+    low, high = edges[aggregate.bins], np.append(edges, np.inf)[aggregate.bins + 1]
+    if quantity.fraction:
+        low = np.ceil(low * m * (1.0 - ROUNDING)) / m
+        high = (np.ceil(high * m * (1.0 - ROUNDING)) - 1.0) / m
     high = np.minimum(np.where(aggregate.bins == 0, 0.0, high), aggregate.top_values[0])
     return np.minimum(np.maximum(low, aggregate.smallest), high), high
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..execution.compute import TASK_COST, Workers, compute
-from ..experiments.drawn import DrawnExperiment, Piece, tasks
+from ..experiments.drawn import SHARD_TASKS, DrawnExperiment, Piece, tasks
 from ..experiments.shards import Shard
 from ..network import Array
 from ..quantities import QUANTITIES
@@ -27,49 +27,12 @@ from ..storage.atomic import replacing
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, meaning
 from ..theory import bounds
+from .aggregates_file import CELL, DIGITS, FORMS, AggregatesFile, bin_units, coordinates
 from .comparisons import Comparisons, comparisons
-from .runs import RunsReader
 from .theory import theory_dataset
-
-CELL = ("perturbation", "m", "d", "alpha")
-
-DIGITS = 40
-"""Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
+from .validation import ResultsError
 
 PACKING: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
-
-FORMS: dict[str, tuple[tuple[str, ...], str]] = {
-    "bin_unit": (("quantity", "m", "alpha"), "f8"),
-    "histogram": (("quantity", *CELL, "bin"), "i8"),
-    "power_sum": (("quantity", *CELL, "power", "digit"), "u4"),
-    "smallest": (("quantity", *CELL), "f8"),
-    "top_value": (("quantity", *CELL, "rank"), "f8"),
-    "top_seed": (("quantity", *CELL, "rank"), "i8"),
-    "exceedances": (("quantity", *CELL, "bound", "delta", "x_norm"), "i8"),
-    "exact_exceedances": (("quantity", *CELL, "delta"), "i8"),
-    "exact_shortfalls": (("quantity", *CELL, "delta"), "i8"),
-}
-"""Dimensions and type of each variable that is no coordinate."""
-
-
-def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
-    """Coordinates of the file of an experiment, by dimension."""
-    bins = max(
-        Bins.of(quantity, experiment.m[-1], alpha).count
-        for quantity in QUANTITIES.values()
-        for alpha in experiment.alpha
-    )
-    return {
-        "quantity": tuple(QUANTITIES),
-        **experiment.axes,
-        "bin": range(bins),
-        "power": range(1, POWERS + 1),
-        "digit": range(DIGITS),
-        "rank": range(1, min(LARGEST, experiment.seeds) + 1),
-        "bound": bounds.BOUNDS,
-        "delta": experiment.delta,
-        "x_norm": experiment.x_norm,
-    }
 
 
 def aggregate_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
@@ -103,10 +66,7 @@ class AggregatesWriter:
             variable.set_var_chunk_cache(1 << 20)
         for name in ("bin_lower", *FORMS):
             file[name].setncatts(meaning(name, name == "bin_lower") | {"units": "1"})
-        file["bin_unit"][:] = [
-            [[Bins.of(q, m, a).unit for a in experiment.alpha] for m in experiment.m]
-            for q in QUANTITIES.values()
-        ]
+        file["bin_unit"][:] = bin_units(experiment)
         file.setncatts(aggregate_attributes(experiment, entropy))
 
     def put(self, index: tuple[int, ...], aggregates: Sequence[Aggregate]) -> None:
@@ -151,10 +111,6 @@ def _digits(total: int) -> NDArray[np.uint32]:
     return np.frombuffer(total.to_bytes(4 * DIGITS, "little"), "<u4")
 
 
-def _total(digits: Array) -> int:
-    return int.from_bytes(digits.astype("<u4").tobytes(), "little")
-
-
 def _thresholds(limits: Comparisons) -> Array:
     """All that the runs of a cell are compared with, `(quantities, …)`: bounds, above, below."""
     rows = [np.moveaxis(limits.bounds, 1, 0), limits.above, np.nextafter(limits.below, -1.0)]
@@ -166,56 +122,6 @@ def _split(over: NDArray[np.int64], levels: tuple[int, int]) -> list[NDArray[np.
     delta, x_norm = levels
     parts = np.split(over, [len(bounds.BOUNDS) * delta * x_norm, over.size - delta])
     return [parts[0].reshape(len(bounds.BOUNDS), delta, x_norm), parts[1], parts[2]]
-
-
-class AggregatesReader:
-    """Reads the file of an experiment cell by cell, from any thread."""
-
-    def __init__(self, path: str | Path, experiment: DrawnExperiment) -> None:
-        self._reader, self._experiment = RunsReader(path), experiment
-
-    def __enter__(self) -> AggregatesReader:
-        self._reader.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._reader.__exit__(*error)
-
-    def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """See `RunsReader.header`."""
-        return self._reader.header()
-
-    def read(self, name: str, index: tuple[int | slice, ...]) -> Array:
-        """Values of a variable at `index` into the first of its dimensions."""
-        return self._reader.read(name, index)
-
-    def cell(self, index: tuple[int, ...]) -> list[Aggregate]:
-        """The aggregates of each quantity of the cell at `index`."""
-        values: dict[str, NDArray[Any]] = {
-            name: self.read(name, (slice(None), *index)) for name in FORMS if name != "bin_unit"
-        }
-        return [
-            self._aggregate({name: value[q] for name, value in values.items()})
-            for q in range(len(QUANTITIES))
-        ]
-
-    def _aggregate(self, values: dict[str, NDArray[Any]]) -> Aggregate:
-        bins, runs = np.flatnonzero(values["histogram"]), self._experiment.seeds
-        over = (
-            values["exceedances"].ravel(),
-            values["exact_exceedances"],
-            runs - values["exact_shortfalls"],
-        )
-        return Aggregate(
-            runs,
-            tuple(map(_total, values["power_sum"])),
-            float(values["smallest"]),
-            bins,
-            values["histogram"][bins],
-            np.concatenate(over),
-            values["top_value"],
-            values["top_seed"],
-        )
 
 
 def aggregate_pieces(entropy: int, work: list[tuple[Piece, Array]]) -> list[list[Aggregate]]:
@@ -236,7 +142,7 @@ def aggregate_shard(
     experiment = shard.experiment.part(shard.m, numbers)
     theory = theory_dataset(experiment, shard.entropy, experiment.delta, experiment.x_norm, workers)
     thresholds = list(map(_thresholds, comparisons(experiment, theory)))
-    work = [[(piece, thresholds[piece.index]) for piece in pieces] for pieces in tasks(shard, TASK_COST)]
+    work = [[(piece, thresholds[piece.index]) for piece in pieces] for pieces in tasks(shard, max(TASK_COST, shard.cost() / SHARD_TASKS))]
     results = compute(
         workers,
         partial(aggregate_pieces, shard.entropy),
@@ -282,7 +188,7 @@ def add(
     """Write the aggregates of an experiment to `path`: the sum of `files`, each with its part of it.
 
     The parts of each width must have disjoint seeds that are all of those of the experiment, in any order;
-    `ValueError` says where they do not.
+    `ValueError` says where they do not, `ResultsError` where a file is damaged or holds other runs.
     """
     groups = []
     for position, m in enumerate(experiment.m):
@@ -297,17 +203,20 @@ def add(
             first, last = experiment.numbers.start, experiment.numbers.stop
             raise ValueError(f"the parts of m = {m} hold the seeds {ranges}, not {first} to {last}")
         groups += [(position, m, parts[i : i + GROUP]) for i in range(0, len(parts), GROUP)]
-    results = compute(workers, partial(_add_group, experiment), groups)
+    results = compute(workers, partial(_add_group, experiment, entropy), groups)
     _write(path, experiment, entropy, _in_order(experiment, [g[0] for g in groups], results))
 
 
 def _add_group(
-    experiment: DrawnExperiment, group: tuple[int, int, list[tuple[int, int, str, DrawnExperiment]]]
+    experiment: DrawnExperiment, entropy: int, group: tuple[int, int, list[tuple[int, int, str, DrawnExperiment]]]
 ) -> list[list[Aggregate]]:
     """One task, on a worker: the sum of some files over the cells of one width, cell by cell."""
     _, m, parts = group
     with ExitStack() as stack:
-        readers = [stack.enter_context(AggregatesReader(path, part)) for _, _, path, part in parts]
+        readers = [stack.enter_context(AggregatesFile(path)) for _, _, path, _ in parts]
+        for reader, (_, _, path, part) in zip(readers, parts, strict=True):
+            if (reader.experiment, reader.entropy) != (part, entropy):
+                raise ResultsError(f"{path} holds other runs than its name says")
         return [
             _combine_quantities(
                 [

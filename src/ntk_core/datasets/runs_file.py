@@ -32,6 +32,7 @@ class RunsFile:
     """
 
     kind: ClassVar[str]
+    keep: ClassVar[str] = "runs"
     entropy: int
     experiment: Experiment
 
@@ -97,6 +98,8 @@ class RunsFile:
         self.experiment, self.entropy = read_spec(self.path, attrs)
         if self.experiment.kind != self.kind:
             raise ResultsError(f"{self.path} holds {self.experiment.kind} runs, not {self.kind} ones")
+        if self.experiment.keep != self.keep:
+            raise ResultsError(f"{self.path} holds {self.experiment.keep}, not {self.keep}")
         require(self.path, attrs, "ntk_core_version", "numpy_version")
         if self.path.stat().st_size < (size := self._minimum_size()):
             runs = self.experiment.runs
@@ -136,11 +139,26 @@ def _pieces(dims: tuple[str, ...], shape: tuple[int, ...]) -> Iterator[tuple[sli
             yield *(slice(i, i + 1) for i in index), slice(low, min(low + step, shape[cut])), *rest
 
 
-class DrawnRunsFile(RunsFile):
-    """The runs of one grid of drawn displacements."""
+class DrawnFile(RunsFile):
+    """The runs, or aggregates, of one grid of drawn displacements."""
 
     kind = "drawn"
     experiment: DrawnExperiment
+
+    def allow_code(self, allowed: bool) -> None:
+        """See `RunsFile.allow_code`."""
+        laws = self.experiment.laws
+        if laws and not allowed:
+            names = ", ".join(law.name for law in laws)
+            raise ResultsError(
+                f"{self.path} has custom laws ({names}); to recompute their runs is to run code from the "
+                "archive. Read it (it is in the attribute spec), then add --run-archived-code"
+            )
+        self.experiment = replace(self.experiment, laws=tuple(replace(law, may_run=True) for law in laws))
+
+
+class DrawnRunsFile(DrawnFile):
+    """The runs of one grid of drawn displacements."""
 
     def blocks(self) -> list[tuple[tuple[int, ...], range]]:
         """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its blocks."""
@@ -159,17 +177,6 @@ class DrawnRunsFile(RunsFile):
             archived_seeds = f"{grid.numbers.start} to {grid.numbers.stop - 1}"
             raise ResultsError(f"{self.path}: seed is {seed}; archived: {archived_seeds}")
         return index
-
-    def allow_code(self, allowed: bool) -> None:
-        """See `RunsFile.allow_code`."""
-        laws = self.experiment.laws
-        if laws and not allowed:
-            names = ", ".join(law.name for law in laws)
-            raise ResultsError(
-                f"{self.path} has custom laws ({names}); to recompute their runs is to run code from the "
-                "archive. Read it (it is in the attribute spec), then add --run-archived-code"
-            )
-        self.experiment = replace(self.experiment, laws=tuple(replace(law, may_run=True) for law in laws))
 
     def _minimum_size(self) -> int:
         return 8 * sum(not quantity.fraction for quantity in QUANTITIES.values()) * self.experiment.runs

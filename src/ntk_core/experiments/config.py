@@ -108,6 +108,11 @@ class Config(Section):
         return [name for name in self.drawn if math.isinf(self.drawn_experiment(name).norm)]
 
     @property
+    def aggregated(self) -> list[str]:
+        """Names of the experiments that keep aggregates in place of runs."""
+        return [name for name in self.experiments if self.experiment(name).keep == "aggregates"]
+
+    @property
     def trained(self) -> list[str]:
         """Names of the trained experiments."""
         return [name for name, model in self.experiments.items() if model.kind == "trained"]

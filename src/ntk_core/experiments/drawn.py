@@ -16,6 +16,9 @@ from ..sampling.cell import Cell
 from ..sampling.streams import FORMAT_VERSION
 from .shards import SHARD_UNIT, Shard
 
+SHARD_TASKS = 64
+"""Most tasks of a shard of aggregates, but for one a cell: their results are in memory together."""
+
 AGGREGATE_COST = 6e10
 """Least work of a shard of aggregates, whose size does not depend on its runs, in the unit of `Cell.cost`."""
 

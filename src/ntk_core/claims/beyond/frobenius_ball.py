@@ -76,7 +76,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         Number("smallest share that the search finds", search()[0]),
     ]
     agrees = close(mean.value, mean.standard_error, limit, WIDTH) and search()[1] <= 1.0 + 1e-9
-    for item in results.balls:
+    for item in (ball for ball in results.balls if ball.experiment.keep == "runs"):
         if item.experiment.norm == FROBENIUS:
             fits, numbers = _archived(item, factor)
             agrees, evidence = agrees and fits, evidence + numbers

@@ -37,14 +37,12 @@ rule simulate:
         "../scripts/simulate.py"
 
 
-# All shards of an experiment in one file: its runs side by side, or its aggregates added up.
+# All shards of an experiment in one file.
 rule collect:
     input:
         shards=lambda wildcards: [PLAN.path(shard) for shard in PLAN.shards(wildcards.experiment)],
     output:
-        "results/{experiment}/{keep}.nc",
-    wildcard_constraints:
-        keep="runs|aggregates",
+        runs="results/{experiment}/runs.nc",
     log:
         "logs/{experiment}/collect.log",
     conda:
@@ -58,3 +56,14 @@ rule collect:
         "Collecting the runs of {wildcards.experiment}"
     script:
         "../scripts/collect.py"
+
+
+# The same where only aggregates of the runs are kept: they add up.
+use rule collect as add with:
+    output:
+        aggregates="results/{experiment}/aggregates.nc",
+    log:
+        "logs/{experiment}/add.log",
+    threads: EXECUTION.threads
+    message:
+        "Adding up the aggregates of {wildcards.experiment}"

@@ -21,13 +21,12 @@ from ..experiments.drawn import SHARD_TASKS, DrawnExperiment, Piece, tasks
 from ..experiments.shards import Shard
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..sampling.aggregate import LARGEST, Aggregate, Bins, aggregate_cell, combine, relative_edges
-from ..sampling.kernels.aggregate import POWERS
+from ..sampling.aggregate import Aggregate, aggregate_cell, relative_edges
 from ..storage.atomic import replacing
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, meaning
 from ..theory import bounds
-from .aggregates_file import CELL, DIGITS, FORMS, AggregatesFile, bin_units, coordinates
+from .aggregates_file import CELL, DIGITS, FORMS, AggregatesFile, add_cells, bin_units, coordinates
 from .comparisons import Comparisons, comparisons
 from .theory import theory_dataset
 from .validation import ResultsError
@@ -153,13 +152,9 @@ def aggregate_shard(
     for pieces, done in zip(work, results, strict=True):
         for (piece, _), aggregates in zip(pieces, done, strict=True):
             parts[piece.index].append(aggregates)
-    cells = (_combine_quantities(pieces) for pieces in parts)
+    cells = (add_cells(pieces) for pieces in parts)
     _write(path, experiment, shard.entropy, zip(np.ndindex(experiment.shape), cells, strict=True))
     seal(Path(path))
-
-
-def _combine_quantities(parts: Sequence[Sequence[Aggregate]]) -> list[Aggregate]:
-    return [combine(of_one_quantity) for of_one_quantity in zip(*parts, strict=True)]
 
 
 def _write(
@@ -218,7 +213,7 @@ def _add_group(
             if (reader.experiment, reader.entropy) != (part, entropy):
                 raise ResultsError(f"{path} holds other runs than its name says")
         return [
-            _combine_quantities(
+            add_cells(
                 [
                     reader.cell(part.place(cell.perturbation, m, cell.d, cell.alpha))
                     for reader, (*_, part) in zip(readers, parts, strict=True)
@@ -236,4 +231,4 @@ def _in_order(
         p, q, r, s = index
         number = np.ravel_multi_index((p, r, s), (experiment.shape[0], *experiment.shape[2:]))
         of_width = [result for position, result in zip(positions, results, strict=True) if position == q]
-        yield index, _combine_quantities([result[number] for result in of_width])
+        yield index, add_cells([result[number] for result in of_width])

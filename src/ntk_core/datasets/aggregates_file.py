@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..sampling.aggregate import LARGEST, SMALLEST, Aggregate, Bins, relative_edges
+from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edges, same
 from ..sampling.kernels.aggregate import POWERS
 from ..theory import bounds
 from .runs_file import DrawnFile
@@ -69,6 +69,11 @@ def bin_units(experiment: DrawnExperiment) -> Array:
     )
 
 
+def add_cells(parts: Iterable[Sequence[Aggregate]]) -> list[Aggregate]:
+    """The sums of the aggregates of each quantity of one cell, of disjoint seeds."""
+    return [combine(of_one_quantity) for of_one_quantity in zip(*parts, strict=True)]
+
+
 class AggregatesFile(DrawnFile):
     """The aggregates of one grid of drawn displacements, cell by cell."""
 
@@ -86,6 +91,61 @@ class AggregatesFile(DrawnFile):
             self._aggregate(index, name, {key: value[q] for key, value in values.items()})
             for q, name in enumerate(QUANTITIES)
         ]
+
+    def blocks(self) -> list[tuple[tuple[int, ...], range]]:
+        """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its kept values.
+
+        Number `q * ranks + r` is the value of rank r, from 0 on, of the quantity of number q.
+        """
+        ranks = min(LARGEST, self.experiment.seeds)
+        return [(index, range(len(QUANTITIES) * ranks)) for index in np.ndindex(self.experiment.shape)]
+
+    def kept(self, index: tuple[int, ...], number: int) -> tuple[str, int, float]:
+        """Quantity, seed and value of a kept value by its number in `blocks`."""
+        q, rank = divmod(number, min(LARGEST, self.experiment.seeds))
+        seed, value = (self.read(name, (q, *index, rank)) for name in ("top_seed", "top_value"))
+        return list(QUANTITIES)[q], int(seed), float(value)
+
+    def run(self, index: tuple[int, ...], seed: int) -> dict[str, Array]:
+        """The values of a run that are among the largest, by quantity."""
+        places = (slice(None), *index)
+        values, seeds = self.read("top_value", places), self.read("top_seed", places)
+        return {
+            quantity: value[of_seed][0]
+            for quantity, value, of_seed in zip(QUANTITIES, values, seeds == seed, strict=True)
+            if of_seed.any()
+        }
+
+    def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
+        """See `RunsFile.confirmed`. Only the sum of all shards of a width can be compared."""
+        confirmed = {}
+        for m in self.experiment.m:
+            of_width = {path: seeds for path, (width, seeds) in shards.items() if width == m}
+            ranges = sorted((seeds.start, seeds.stop) for seeds in of_width.values())
+            numbers = self.experiment.numbers
+            edges = [numbers.start, *(stop for _, stop in ranges)]
+            if [start for start, _ in ranges] == edges[:-1] and edges[-1] == numbers.stop:
+                same = self._is_sum(m, of_width)
+                confirmed |= dict.fromkeys(of_width, same)
+        return confirmed
+
+    def _is_sum(self, m: int, shards: Mapping[Path, range]) -> bool:
+        with ExitStack() as stack:
+            try:
+                files = [stack.enter_context(AggregatesFile(path)) for path in shards]
+                parts = [self.experiment.part(m, seeds) for seeds in shards.values()]
+                if [(file.experiment, file.entropy) for file in files] != [(p, self.entropy) for p in parts]:
+                    return False
+                q = self.experiment.m.index(m)
+                return all(
+                    same(whole, total)
+                    for p, r, s in np.ndindex(self.experiment.shape[0], *self.experiment.shape[2:])
+                    for whole, total in zip(
+                        self.cell((p, q, r, s)), add_cells(file.cell((p, 0, r, s)) for file in files), strict=True
+                    )
+                )
+            except ResultsError:
+                return False
 
     def counts(self, name: str, index: tuple[int, ...]) -> NDArray[Any]:
         """The exceedances, or another count, of each quantity of the cell at `index`."""
@@ -160,11 +220,8 @@ def _fault(aggregate: Aggregate, bins: Bins, numbers: range) -> str | None:
         return f"a number of runs is not one of {runs:,}"
     edges = np.append(bins.lower_edges(), np.inf)
     low, high = np.maximum(edges[aggregate.bins], aggregate.smallest), np.minimum(edges[aggregate.bins + 1], top[0])
-    for power, total in enumerate(aggregate.sums, 1):
+    for power in range(1, POWERS + 1):
         least, most = (math.fsum(aggregate.counts * end**power) for end in (low, high))
-        mean = math.ldexp(float(total >> (total.bit_length() - 64)), total.bit_length() - 64 - SMALLEST) if (
-            total.bit_length() > 64
-        ) else math.ldexp(float(total), -SMALLEST)
-        if not least * (1.0 - 1e-9) <= mean <= most * (1.0 + 1e-9):
+        if not least * (1.0 - 1e-9) <= float(aggregate.power_mean(power) * runs) <= most * (1.0 + 1e-9):
             return f"the sum of power {power} does not fit the histogram"
     return None

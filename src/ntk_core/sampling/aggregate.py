@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import pairwise
 
@@ -115,6 +115,11 @@ class Aggregate:
     def power_mean(self, power: int) -> Fraction:
         """The mean of a power 1 … 6 of the values, each power rounded to a float64, exactly."""
         return Fraction(self.sums[power - 1], self.runs << SMALLEST)
+
+
+def same(one: Aggregate, other: Aggregate) -> bool:
+    """Whether two aggregates agree in every bit."""
+    return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Aggregate))
 
 
 def combine(parts: Sequence[Aggregate]) -> Aggregate:

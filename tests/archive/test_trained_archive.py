@@ -19,8 +19,8 @@ from ntk_core.claims import JUDGES, open_results
 from ntk_core.claims.answer import answer
 from ntk_core.claims.record import FALSE, TRUE, UNDECIDED
 from ntk_core.cli import app
-from ntk_core.datasets.runs import collect
 from ntk_core.datasets.data_file import open_data
+from ntk_core.datasets.runs import collect
 from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_shard
 from ntk_core.datasets.trained_quantiles import table_dataset

@@ -22,8 +22,8 @@ from trained import EXPERIMENTS
 from ntk_core.archive import replay
 from ntk_core.archive.replay import random_blocks
 from ntk_core.archive.verify import Fault, check
-from ntk_core.datasets.runs import collect
 from ntk_core.datasets.data_file import open_data
+from ntk_core.datasets.runs import collect
 from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel

@@ -17,8 +17,8 @@ from command_line import call
 from conftest import ROOT, run_snakemake
 from scipy.stats import ks_2samp
 
-from ntk_core.datasets.runs import collect
 from ntk_core.datasets.data_file import open_data
+from ntk_core.datasets.runs import collect
 from ntk_core.datasets.runs_file import DrawnRunsFile
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.validation import ResultsError

@@ -18,9 +18,9 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import trained_quantiles, trained_rates
+from ..datasets.data_file import data_file, data_files, open_data
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
-from ..datasets.data_file import data_file, data_files, open_data
 from ..datasets.runs_file import DrawnFile, TrainedRunsFile
 from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
 from ..datasets.validation import ResultsError, load_table, read_spec, reading
@@ -79,7 +79,9 @@ class _Results(Generic[Kind]):
         Raises `ResultsError` where aggregates are kept in their place.
         """
         if self.spec.keep != "runs":
-            raise ResultsError(f"{self.folder} keeps {self.spec.keep}, not runs: see the attribute {self.spec.keep}")
+            raise ResultsError(
+                f"{self.folder} keeps {self.spec.keep}, not runs: see the attribute {self.spec.keep}"
+            )
         return self._data
 
     @property
@@ -225,6 +227,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         from .replay import replay  # compiled code, slow to import
 
         with open_data(data_file(self.folder)) as runs:
+            assert isinstance(runs, DrawnFile)
             return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
 
     def _with_axes(self, **axes: Any) -> DrawnExperiment:
@@ -345,7 +348,9 @@ def open_archive(path: str | Path) -> Archive:
     if path.suffix == ".zip" and path.is_file():
         raise ResultsError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
     if not (archive := Archive(path)):
-        raise ResultsError(f"{path} holds no results: there is no <experiment>/runs.nc or aggregates.nc in it")
+        raise ResultsError(
+            f"{path} holds no results: there is no <experiment>/runs.nc or aggregates.nc in it"
+        )
     return archive
 
 

@@ -1,7 +1,7 @@
-"""Compare every file of the results with their manifest, and every shard with its seal and `runs.nc` or `aggregates.nc`.
+"""Compare every file of the results with their manifest, and every shard with its seal and all runs.
 
 A seal alone proves nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that the
-manifest lists has its runs, bit for bit. Any other shard is extra, as is every file that is not listed.
+manifest lists has its runs, bit for bit, or if all shards of a width add up to what an `aggregates.nc` has. Any other shard is extra, as is every file that is not listed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Checked:
 
 
 def check(root: Path) -> Checked:
-    """Compare every file below `root` with the manifest there, and every shard with its seal and `runs.nc` or `aggregates.nc`.
+    """Compare every file below `root` with the manifest there, and every shard with its seal and all runs.
 
     A manifest that differs from its seal is the only fault reported, as nothing can be compared with it.
     Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files.

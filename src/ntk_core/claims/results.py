@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..datasets.runs import RunsReader
 from ..datasets.data_file import data_file, open_data
+from ..datasets.runs import RunsReader
 from ..datasets.runs_file import DrawnFile
 from ..datasets.validation import load_table, reading
 from ..execution.compute import Workers, compute

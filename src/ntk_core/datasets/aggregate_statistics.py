@@ -88,9 +88,7 @@ def sample_statistics(
     }
 
 
-def order_statistics(
-    aggregate: Aggregate, ends: tuple[Array, Array], ranks: NDArray[np.int64]
-) -> Array:
+def order_statistics(aggregate: Aggregate, ends: tuple[Array, Array], ranks: NDArray[np.int64]) -> Array:
     """The least, the middle and the largest possible value of each order statistic, `(3, ranks)`.
 
     `ends` are those of `bin_ends`. `ranks` are 1-based and ascend with the values; 0 stands for the lower end

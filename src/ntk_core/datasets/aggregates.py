@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import netCDF4
 import numpy as np
@@ -22,6 +22,7 @@ from ..experiments.shards import Shard
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.aggregate import Aggregate, aggregate_cell, relative_edges
+from ..sampling.cell import Cell
 from ..storage.atomic import replacing
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, meaning
@@ -141,7 +142,10 @@ def aggregate_shard(
     experiment = shard.experiment.part(shard.m, numbers)
     theory = theory_dataset(experiment, shard.entropy, experiment.delta, experiment.x_norm, workers)
     thresholds = list(map(_thresholds, comparisons(experiment, theory)))
-    work = [[(piece, thresholds[piece.index]) for piece in pieces] for pieces in tasks(shard, max(TASK_COST, shard.cost() / SHARD_TASKS))]
+    work = [
+        [(piece, thresholds[piece.index]) for piece in pieces]
+        for pieces in tasks(shard, max(TASK_COST, shard.cost() / SHARD_TASKS))
+    ]
     results = compute(
         workers,
         partial(aggregate_pieces, shard.entropy),
@@ -172,63 +176,72 @@ def _write(
 GROUP = 32
 """Files that one task adds up: so many are open at once."""
 
+Part: TypeAlias = "tuple[str | Path, DrawnExperiment]"
+"""A file of aggregates, and the grid that it holds."""
+
 
 def add(
     experiment: DrawnExperiment,
     entropy: int,
-    files: Sequence[tuple[str | Path, DrawnExperiment]],
+    parts: Sequence[Part],
     path: str | Path,
     workers: Workers | None,
 ) -> None:
-    """Write the aggregates of an experiment to `path`: the sum of `files`, each with its part of it.
+    """Write the aggregates of an experiment to `path`: the sum of `parts`.
 
-    The parts of each width must have disjoint seeds that are all of those of the experiment, in any order;
+    Those that hold a cell must have disjoint seeds that are all of those of the experiment, in any order;
     `ValueError` says where they do not, `ResultsError` where a file is damaged or holds other runs.
     """
     groups = []
     for position, m in enumerate(experiment.m):
-        parts = sorted(
-            (part.numbers.start, part.numbers.stop, str(Path(file).resolve()), part)
-            for file, part in files
-            if m in part.m
+        of_width = [(str(Path(file).resolve()), part) for file, part in parts if m in part.m]
+        of_width.sort(key=lambda part: part[1].first_seed)
+        for cell in experiment.cells([m]):
+            _check_seeds(cell, [part.numbers for _, part in of_width if part.has(cell)], experiment.numbers)
+        groups += [(position, of_width[i : i + GROUP]) for i in range(0, len(of_width), GROUP)]
+    sums = compute(workers, partial(_add_group, experiment, entropy), groups)
+    widths = [
+        [one for (q, _), one in zip(groups, sums, strict=True) if q == width]
+        for width in range(len(experiment.m))
+    ]
+    _write(path, experiment, entropy, _in_order(experiment, widths))
+
+
+def _check_seeds(cell: Cell, ranges: Sequence[range], numbers: range) -> None:
+    edges = [numbers.start, *(seeds.stop for seeds in ranges)]
+    if [seeds.start for seeds in ranges] != edges[:-1] or edges[-1] != numbers.stop:
+        held = ", ".join(f"{seeds.start} to {seeds.stop - 1}" for seeds in ranges) or "none"
+        raise ValueError(
+            f"{cell.name}: the seeds are {held}; needed: {numbers.start} to {numbers.stop - 1}, each once, "
+            "because aggregates are sums"
         )
-        edges = [experiment.numbers.start, *(stop for _, stop, _, _ in parts)]
-        if [start for start, *_ in parts] != edges[:-1] or edges[-1] != experiment.numbers.stop:
-            ranges = [part[:2] for part in parts]
-            first, last = experiment.numbers.start, experiment.numbers.stop
-            raise ValueError(f"the parts of m = {m} hold the seeds {ranges}, not {first} to {last}")
-        groups += [(position, m, parts[i : i + GROUP]) for i in range(0, len(parts), GROUP)]
-    results = compute(workers, partial(_add_group, experiment, entropy), groups)
-    _write(path, experiment, entropy, _in_order(experiment, [g[0] for g in groups], results))
 
 
 def _add_group(
-    experiment: DrawnExperiment, entropy: int, group: tuple[int, int, list[tuple[int, int, str, DrawnExperiment]]]
+    experiment: DrawnExperiment, entropy: int, group: tuple[int, list[tuple[str, DrawnExperiment]]]
 ) -> list[list[Aggregate]]:
-    """One task, on a worker: the sum of some files over the cells of one width, cell by cell."""
-    _, m, parts = group
+    """One task, on a worker: the sum of some files over the cells of one width; of no file, an empty list."""
+    position, parts = group
     with ExitStack() as stack:
-        readers = [stack.enter_context(AggregatesFile(path)) for _, _, path, _ in parts]
-        for reader, (_, _, path, part) in zip(readers, parts, strict=True):
-            if (reader.experiment, reader.entropy) != (part, entropy):
-                raise ResultsError(f"{path} holds other runs than its name says")
+        files = [(stack.enter_context(AggregatesFile(path)), part) for path, part in parts]
+        for file, part in files:
+            if (file.experiment, file.entropy) != (part, entropy):
+                raise ResultsError(f"{file.path} holds other runs than its name says")
         return [
             add_cells(
-                [
-                    reader.cell(part.place(cell.perturbation, m, cell.d, cell.alpha))
-                    for reader, (*_, part) in zip(readers, parts, strict=True)
-                ]
+                file.cell(part.place(cell.perturbation, cell.m, cell.d, cell.alpha))
+                for file, part in files
+                if part.has(cell)
             )
-            for cell in experiment.cells([m])
+            for cell in experiment.cells([experiment.m[position]])
         ]
 
 
 def _in_order(
-    experiment: DrawnExperiment, positions: Sequence[int], results: Sequence[list[list[Aggregate]]]
+    experiment: DrawnExperiment, widths: Sequence[Sequence[list[list[Aggregate]]]]
 ) -> Iterator[tuple[tuple[int, ...], list[Aggregate]]]:
-    """The cells of the experiment in the order of the file, each the sum of its groups."""
-    for index in np.ndindex(experiment.shape):
-        p, q, r, s = index
-        number = np.ravel_multi_index((p, r, s), (experiment.shape[0], *experiment.shape[2:]))
-        of_width = [result for position, result in zip(positions, results, strict=True) if position == q]
-        yield index, add_cells([result[number] for result in of_width])
+    """The cells of the experiment in the order of the file, each the sum of the groups of its width."""
+    shape = experiment.shape
+    for p, q, r, s in np.ndindex(shape):
+        number = int(np.ravel_multi_index((p, r, s), (shape[0], *shape[2:])))
+        yield (p, q, r, s), add_cells(group[number] for group in widths[q] if group[number])

@@ -1,4 +1,4 @@
-"""An `aggregates.nc`, or a shard of one, that somebody else may have written: used only if it is consistent."""
+"""An `aggregates.nc`, or a shard of one, that somebody else may have written: used only if consistent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edges, same
-from ..sampling.kernels.aggregate import POWERS
+from ..sampling.kernels.bins import POWERS
 from ..theory import bounds
 from .runs_file import DrawnFile
 from .validation import MAX_PACKING, Form, ResultsError
@@ -108,7 +108,7 @@ class AggregatesFile(DrawnFile):
 
     def run(self, index: tuple[int, ...], seed: int) -> dict[str, Array]:
         """The values of a run that are among the largest, by quantity."""
-        places = (slice(None), *index)
+        places: tuple[int | slice, ...] = (slice(None), *index)
         values, seeds = self.read("top_value", places), self.read("top_seed", places)
         return {
             quantity: value[of_seed][0]
@@ -118,7 +118,7 @@ class AggregatesFile(DrawnFile):
 
     def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
         """See `RunsFile.confirmed`. Only the sum of all shards of a width can be compared."""
-        confirmed = {}
+        confirmed: dict[Path, bool] = {}
         for m in self.experiment.m:
             of_width = {path: seeds for path, (width, seeds) in shards.items() if width == m}
             ranges = sorted((seeds.start, seeds.stop) for seeds in of_width.values())
@@ -141,7 +141,9 @@ class AggregatesFile(DrawnFile):
                     same(whole, total)
                     for p, r, s in np.ndindex(self.experiment.shape[0], *self.experiment.shape[2:])
                     for whole, total in zip(
-                        self.cell((p, q, r, s)), add_cells(file.cell((p, 0, r, s)) for file in files), strict=True
+                        self.cell((p, q, r, s)),
+                        add_cells(file.cell((p, 0, r, s)) for file in files),
+                        strict=True,
                     )
                 )
             except ResultsError:
@@ -165,19 +167,22 @@ class AggregatesFile(DrawnFile):
             values["top_value"],
             values["top_seed"],
         )
-        if fault := _fault(aggregate, Bins.of(QUANTITIES[quantity], cell.m, cell.alpha), self.experiment.numbers):
+        if fault := _fault(
+            aggregate, Bins.of(QUANTITIES[quantity], cell.m, cell.alpha), self.experiment.numbers
+        ):
             raise ResultsError(f"{self.path}: {quantity} of {cell.name}: {fault}")
         return aggregate
 
     def _minimum_size(self) -> int:
         sizes = {"i8": 8, "f8": 8, "u4": 4}
-        return sum(math.prod(shape) * sizes[kind] for _, shape, kind in self._own_forms().values()) // MAX_PACKING
+        return (
+            sum(math.prod(shape) * sizes[kind] for _, shape, kind in self._own_forms().values())
+            // MAX_PACKING
+        )
 
     def _own_forms(self) -> dict[str, Form]:
         sizes = {name: len(values) for name, values in coordinates(self.experiment).items()}
-        return {
-            name: (dims, tuple(sizes[dim] for dim in dims), kind) for name, (dims, kind) in FORMS.items()
-        }
+        return {name: (dims, tuple(sizes[dim] for dim in dims), kind) for name, (dims, kind) in FORMS.items()}
 
     def _forms(self) -> dict[str, Form]:
         forms: dict[str, Form] = {}
@@ -219,7 +224,10 @@ def _fault(aggregate: Aggregate, bins: Bins, numbers: range) -> str | None:
     if ((aggregate.over < 0) | (aggregate.over > runs)).any():
         return f"a number of runs is not one of {runs:,}"
     edges = np.append(bins.lower_edges(), np.inf)
-    low, high = np.maximum(edges[aggregate.bins], aggregate.smallest), np.minimum(edges[aggregate.bins + 1], top[0])
+    low, high = (
+        np.maximum(edges[aggregate.bins], aggregate.smallest),
+        np.minimum(edges[aggregate.bins + 1], top[0]),
+    )
     for power in range(1, POWERS + 1):
         least, most = (math.fsum(aggregate.counts * end**power) for end in (low, high))
         if not least * (1.0 - 1e-9) <= float(aggregate.power_mean(power) * runs) <= most * (1.0 + 1e-9):

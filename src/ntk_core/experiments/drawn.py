@@ -64,6 +64,10 @@ class DrawnExperiment:
         custom = next((custom for custom in self.laws if custom.name == law), None)
         return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], custom)
 
+    def has(self, cell: Cell) -> bool:
+        """Whether the grid has a cell with these values of the axes."""
+        return all(getattr(cell, name) in values for name, values in self.axes.items())
+
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
         """Index of a cell into the axes (perturbation, m, d, alpha).
 

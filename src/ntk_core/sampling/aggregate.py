@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from .cell import Cell
+from .kernels.bins import EXPONENTS, FRACTION, LOW, POWERS
 from .samplers import simulate
 
 LARGEST = 1000
@@ -55,8 +56,6 @@ class Bins:
     @property
     def count(self) -> int:
         """Number of bins."""
-        from .kernels.aggregate import FRACTION
-
         return 2 + (self.octaves << FRACTION)
 
     @property
@@ -67,8 +66,6 @@ class Bins:
     @property
     def base(self) -> int:
         """The first edge as the kernel needs it: its bits without those that bins ignore."""
-        from .kernels.aggregate import FRACTION
-
         return (1023 + self.exponent) << FRACTION
 
     def lower_edges(self) -> Array:
@@ -77,8 +74,6 @@ class Bins:
 
     def index(self, values: Array) -> NDArray[np.int64]:
         """The bin of each value ≥ 0."""
-        from .kernels.aggregate import FRACTION
-
         bits = np.asarray(values, dtype=np.float64).view(np.int64)
         index = np.clip((bits >> (52 - FRACTION)) - self.base + 2, 1, self.count - 1)
         return np.where(bits == 0, 0, index)
@@ -86,8 +81,6 @@ class Bins:
 
 def relative_edges(count: int) -> Array:
     """Lower edges of the first `count` bins in units of the first edge above 0."""
-    from .kernels.aggregate import FRACTION
-
     bins = np.arange(count - 2, dtype=np.int64)
     octave, place = bins >> FRACTION, bins & ((1 << FRACTION) - 1)
     edges = np.ldexp(1.0 + place / (1 << FRACTION), octave.astype(np.int32))
@@ -99,8 +92,8 @@ class Aggregate:
     """What is kept of `runs` values ≥ 0 of one quantity of one cell.
 
     `sums` are those of the first six powers, exact integers in units of 2^-1074. Bin `bins[k]` holds
-    `counts[k]` values; no count is 0 and `bins` ascend. `over` are the runs over each threshold. `top_values` descend,
-    and where they are equal, `top_seeds` ascend: the `LARGEST` values, or all.
+    `counts[k]` values; no count is 0 and `bins` ascend. `over` are the runs over each threshold. `top_values`
+    descend, and where they are equal, `top_seeds` ascend: the `LARGEST` values, or all.
     """
 
     runs: int
@@ -151,8 +144,6 @@ class Accumulator:
 
     def __init__(self, bins: Bins, thresholds: Array) -> None:
         """`thresholds` may have any order and values; over NaN is nothing, over a negative one everything."""
-        from .kernels.aggregate import EXPONENTS, POWERS
-
         self._bins, self._asked = bins, np.asarray(thresholds, dtype=np.float64)
         inside = self._asked[(self._asked >= 0.0) & np.isfinite(self._asked)]
         self._thresholds = np.unique(inside + 0.0)
@@ -182,8 +173,6 @@ class Accumulator:
 
     def result(self) -> Aggregate:
         """The aggregate of all values so far, at least one."""
-        from .kernels.aggregate import LOW
-
         bins = np.flatnonzero(self._histogram)
         above = np.concatenate([np.cumsum(self._histogram[::-1])[::-1], [0]])
         runs = int(above[0])

@@ -1,4 +1,4 @@
-"""Histograms of the runs of every cell, from `runs.nc`, cell by cell, spread over workers, or `aggregates.nc`."""
+"""Histograms of the runs of every cell, from `runs.nc`, spread over workers, or from `aggregates.nc`."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _of_aggregates(path: str | Path, experiment: DrawnExperiment) -> list[list[H
         for index, cell in zip(np.ndindex(experiment.shape), experiment.cells(), strict=True):
             aggregates = file.cell(index)
             for row, quantity, aggregate in zip(rows, QUANTITIES.values(), aggregates, strict=True):
-                values = 0.5 * sum(bin_ends(aggregate, quantity, cell.m, cell.alpha))
-                row.append(histogram(values, quantity.unit(cell.m, cell.alpha), aggregate.counts))
+                low, high = bin_ends(aggregate, quantity, cell.m, cell.alpha)
+                row.append(histogram(0.5 * (low + high), quantity.unit(cell.m, cell.alpha), aggregate.counts))
     return rows
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...datasets.aggregate_statistics import bin_ends
 from ...datasets.aggregates_file import AggregatesFile
-from ...datasets.comparisons import NOISE
+from ...datasets.comparisons import NOISE, ROUNDING
 from ...datasets.run_statistics import TASK_RUNS, Index
 from ...datasets.runs import RunsReader
 from ...execution.compute import Workers, compute
@@ -39,7 +39,7 @@ def histograms(data: str | Path, experiment: DrawnExperiment, workers: Workers) 
     """A histogram at ‖x‖ = 1 of each quantity of each cell of an experiment: by quantity, then by cell.
 
     `data` are its runs or aggregates. Cells are in the order of the file. A task holds one quantity of one
-    cell at a time. Of aggregates, all runs of a bin are in the middle of it.
+    cell at a time. Of aggregates, all runs of a bin are at one value in it.
     """
     if experiment.keep == "aggregates":
         return _of_aggregates(data, experiment)
@@ -69,8 +69,17 @@ def _of_aggregates(path: str | Path, experiment: DrawnExperiment) -> list[list[H
             aggregates = file.cell(index)
             for row, quantity, aggregate in zip(rows, QUANTITIES.values(), aggregates, strict=True):
                 low, high = bin_ends(aggregate, quantity, cell.m, cell.alpha)
-                row.append(histogram(0.5 * (low + high), quantity.unit(cell.m, cell.alpha), aggregate.counts))
+                unit = quantity.unit(cell.m, cell.alpha)
+                row.append(histogram(_places(low, high, unit), unit, aggregate.counts))
     return rows
+
+
+def _places(low: Array, high: Array, unit: float) -> Array:
+    """A value of each bin: a multiple of the unit where every bin has one, else its middle."""
+    middle = 0.5 * (low + high)
+    multiples = unit * np.rint(middle / unit)
+    inside = (multiples >= low * (1.0 - ROUNDING)) & (multiples <= high * (1.0 + ROUNDING))
+    return multiples if inside.all() else middle
 
 
 def histogram(values: Array, unit: float, runs: NDArray[np.int64] | None = None) -> Histogram:

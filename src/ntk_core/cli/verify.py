@@ -27,7 +27,10 @@ def verify(
     path: Results = Path("results"),
     recompute: Annotated[
         int,
-        typer.Option(min=0, help="recompute this many blocks of runs, drawn at random, and compare all bits"),
+        typer.Option(
+            min=0,
+            help="recompute this many blocks of runs, or values of aggregates, drawn at random, and compare",
+        ),
     ] = 0,
     run_archived_code: RunCode = False,
     json: Json = False,
@@ -37,7 +40,8 @@ def verify(
     Names every file that is changed, truncated, missing or extra. Exit code 0 if there is none, 1 if there
     is one or a recomputed run differs, 2 if there is no manifest or a run cannot be recomputed.
     `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
-    with its seal and with runs.nc. A shard of other runs, for instance of another config, is extra.
+    with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
+    extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. N of B blocks are drawn without
     repetition, so one altered block is missed with chance 1 - N/B, which the last line says.

@@ -10,6 +10,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,7 +160,7 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
     """Each file of the smallest drawn and the smallest trained experiment, by kind and name."""
     import xarray as xr
 
-    from ntk_core.datasets import runs, theory, trained_quantiles, trained_rates
+    from ntk_core.datasets import aggregates, runs, theory, trained_quantiles, trained_rates
     from ntk_core.datasets.quantiles import quantile_dataset
     from ntk_core.datasets.rates import rate_dataset
     from ntk_core.datasets.shard import make_shard
@@ -179,6 +180,11 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
         make_shard(Shard(drawn, 1, 4, 0, 4), grid.with_suffix(".4"), client, lambda _: None)
         make_shard(Shard(drawn, 1, 16, 0, 4), grid.with_suffix(".16"), client, lambda _: None)
         runs.collect(drawn, 1, [grid.with_suffix(".4"), grid.with_suffix(".16")], grid)
+        kept, total = replace(drawn, keep="aggregates", delta=delta, x_norm=x_norm), grid.with_suffix(".sum")
+        parts = [(grid.with_suffix(f".kept{m}"), kept.part(m, range(4))) for m in kept.m]
+        for m, (path, _) in zip(kept.m, parts, strict=True):
+            make_shard(Shard(kept, 1, m, 0, 4), path, client, lambda _: None)
+        aggregates.add(kept, 1, parts, total, None)
         known = theory.theory_dataset(drawn, 1, delta, x_norm, client)
         table = quantile_dataset(grid, known, drawn, 1, client)
         for m in trained.m:
@@ -189,6 +195,7 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
         return {
             "drawn": {
                 "runs.nc": xr.load_dataset(grid),
+                "aggregates.nc": xr.load_dataset(total),
                 "theory.nc": known,
                 "quantiles.nc": table,
                 "rates.nc": rate_dataset(table, drawn, 1),

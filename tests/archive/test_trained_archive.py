@@ -20,8 +20,9 @@ from ntk_core.claims import JUDGES, open_results
 from ntk_core.claims.answer import answer
 from ntk_core.claims.record import FALSE, PROVED, TRUE, UNDECIDED
 from ntk_core.cli import app
+from ntk_core.datasets.data_file import open_data
 from ntk_core.datasets.runs import collect
-from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile, open_runs
+from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_shard
 from ntk_core.datasets.trained_quantiles import table_dataset
 from ntk_core.datasets.trained_rates import rate_dataset
@@ -375,7 +376,7 @@ def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client):
 
 
 def test_archives_of_either_kind_are_told_apart_and_checked(lazy, tmp_path):
-    with open_runs(lazy / "runs.nc") as runs:
+    with open_data(lazy / "runs.nc") as runs:
         assert isinstance(runs, TrainedRunsFile)
         assert runs.experiment == LAZY
         assert runs.index(64, 11) == (1, 11)
@@ -391,7 +392,7 @@ def test_archives_of_either_kind_are_told_apart_and_checked(lazy, tmp_path):
     broken.write_bytes((lazy / "runs.nc").read_bytes())
     with netCDF4.Dataset(broken, "a") as file:
         file.renameVariable("alpha_hat", "alpha")
-    with pytest.raises(ResultsError, match="variable alpha_hat is None"), open_runs(broken):
+    with pytest.raises(ResultsError, match="variable alpha_hat is None"), open_data(broken):
         pass
 
 

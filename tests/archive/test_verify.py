@@ -22,8 +22,8 @@ from trained import EXPERIMENTS
 from ntk_core.archive import replay
 from ntk_core.archive.replay import random_blocks
 from ntk_core.archive.verify import Fault, check
+from ntk_core.datasets.data_file import open_data
 from ntk_core.datasets.runs import collect
-from ntk_core.datasets.runs_file import open_runs
 from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -210,7 +210,7 @@ def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(result
     """Each of the 24 is left out by 1 - 6/24 of 2000 draws; one is 5 standard errors off at chance 1.4e-5."""
     generator = random.Random(3)
     monkeypatch.setattr(replay, "Random", lambda: generator)
-    with open_runs(results / "e/runs.nc") as runs:
+    with open_data(results / "e/runs.nc") as runs:
         drawn = [random_blocks([runs], 6) for _ in range(2000)]
     assert {count for _, count in drawn} == {24}
     times = Counter(str(block) for blocks, _ in drawn for block in blocks)

@@ -9,7 +9,7 @@ from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import simulate_shard
-from ntk_core.datasets.theory import bound_arrays, theory_dataset
+from ntk_core.datasets.theory import theory_dataset
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -110,7 +110,9 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
     """|Δ₂| of the adversarial law is K·α/m, and at its quantile K lies on the binomial bound itself."""
     from scipy.stats import binom
 
-    from ntk_core.datasets.quantiles import _cell, _thresholds
+    from ntk_core.datasets.comparisons import comparisons
+    from ntk_core.datasets.run_statistics import cell
+    from ntk_core.datasets.theory import theory_dataset
     from ntk_core.theory.gaussian import band_probability
 
     over_by_rounding = 0
@@ -120,16 +122,15 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
             pairs = np.arange(40)
             values = np.tile(alpha / m * pairs, (5, 1))
             one = DrawnExperiment("one", "band", ("adversarial",), (m,), (2,), (alpha,), 40)
-            limits = bound_arrays(one, tuple(delta), tuple(x_norm))
-            thresholds = _thresholds(one, QUANTITIES, limits, x_norm)[:, :, 0, 0]
+            theory = theory_dataset(one, 0, tuple(delta), tuple(x_norm), None)
             runs = SimpleNamespace(read=lambda *_, values=values: values[0].copy())
-            exact = np.zeros((2, 5, 3))
-            got = _cell(runs, (0, 0, 0, 0), QUANTITIES, delta, thresholds, exact)["exceedances"]
+            (limits,) = comparisons(one, theory)
+            got = cell(runs, (0, 0, 0, 0), QUANTITIES, delta, limits)["exceedances"]
             got = got[list(QUANTITIES).index("delta2"), 2]
             level = binom.ppf(1 - delta, m // 2, band_probability(alpha / math.sqrt(m)))
             assert np.array_equal(got, np.repeat((39 - level)[:, None], 3, axis=1))
             scaled = values[0][:, None, None] * x_norm
-            over_by_rounding += int((scaled > limits["binomial"][3, 0, 0]).sum() - got.sum())
+            over_by_rounding += int((scaled > theory["bound_binomial"].values[3, 0, 0]).sum() - got.sum())
     assert over_by_rounding > 0  # what a plain comparison would count
 
 

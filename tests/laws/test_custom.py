@@ -17,8 +17,9 @@ from command_line import call
 from conftest import ROOT, run_snakemake
 from scipy.stats import ks_2samp
 
+from ntk_core.datasets.data_file import open_data
 from ntk_core.datasets.runs import collect
-from ntk_core.datasets.runs_file import DrawnRunsFile, open_runs
+from ntk_core.datasets.runs_file import DrawnRunsFile
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
@@ -425,7 +426,7 @@ def test_an_archive_has_source_and_digest_of_its_laws(runs):
     with netCDF4.Dataset(runs) as file:
         archived_spec = json.loads(file.spec)
     assert archived_spec["laws"] == {"noisy": {"sha256": EXAMPLE_LAW.sha256, "source": EXAMPLE.read_text()}}
-    with open_runs(runs) as found:
+    with open_data(runs) as found:
         assert isinstance(found, DrawnRunsFile)
         assert found.experiment == EXPERIMENT
         assert not found.experiment.laws[0].may_run
@@ -434,7 +435,7 @@ def test_an_archive_has_source_and_digest_of_its_laws(runs):
 def test_a_long_law_fits_into_an_archive(tmp_path):
     source = ALIGNED + "#" * (MAX_SOURCE - len(ALIGNED.encode()))
     experiment = DrawnExperiment("own", "band", ("mine",), (4,), (1,), (1.0,), 2, (own(source),))
-    with open_runs(stored(experiment, tmp_path / "own", [], ExecutionModel())) as found:
+    with open_data(stored(experiment, tmp_path / "own", [], ExecutionModel())) as found:
         assert found.experiment == experiment
 
 
@@ -461,7 +462,7 @@ def changed_spec(path: Path, **changes: object) -> None:
 def test_an_archive_with_odd_laws_is_refused(runs, tmp_path, laws, told):
     path = Path(shutil.copy(runs, tmp_path))
     changed_spec(path, laws=laws)
-    with pytest.raises(ResultsError) as error, open_runs(path):
+    with pytest.raises(ResultsError) as error, open_data(path):
         pass
     assert told in str(error.value)
 
@@ -485,7 +486,7 @@ def marked(runs, tmp_path) -> tuple[Path, Path]:
 def test_an_archive_runs_its_code_only_if_it_is_told_to(marked):
     results, trace = marked
     assert call("verify", results)[0] == 0
-    with open_runs(results / "own" / "runs.nc") as found:
+    with open_data(results / "own" / "runs.nc") as found:
         found.read("delta1", (1, 0, 0, 0, slice(None)))
         cell = found.experiment.cell((1, 0, 0, 0))
         assert cell.cost() > 0

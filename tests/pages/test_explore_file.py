@@ -18,7 +18,7 @@ from browsing import in_browser
 from conftest import EXPERIMENT, ROOT
 from explorable import DENSE, drawn, loaded
 
-from ntk_core.datasets.quantiles import NOISE
+from ntk_core.datasets.comparisons import NOISE
 from ntk_core.datasets.runs import RunsReader
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel

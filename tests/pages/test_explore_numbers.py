@@ -10,7 +10,7 @@ import pytest
 from browsing import in_browser
 from explorable import drawn, parsed, rows, state, table
 
-from ntk_core.datasets.quantiles import NOISE
+from ntk_core.datasets.comparisons import NOISE
 from ntk_core.datasets.runs import RunsReader
 from ntk_core.pages.explore.data import RUN_QUANTITIES
 from ntk_core.pages.explore.page import LINES

@@ -31,7 +31,7 @@ rule theory:
 # Quantiles, moments, bounds and exceedances of every cell; slopes against the width, and the constants in front.
 rule quantiles:
     input:
-        runs="results/{experiment}/runs.nc",
+        data=lambda wildcards: PLAN.data(wildcards.experiment),
         theory="results/{experiment}/theory.nc",
     output:
         quantiles="results/{experiment}/quantiles.nc",
@@ -61,7 +61,7 @@ rule quantiles:
 # Every statement of the notes with its verdict, from all archived runs and the exact laws.
 rule claims:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=EXPERIMENTS),
+        data=[PLAN.data(experiment) for experiment in EXPERIMENTS],
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
         rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
     output:

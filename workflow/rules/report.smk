@@ -42,7 +42,7 @@ rule findings:
 # that of Theorem 1 have no bounds, and are not on it.
 rule explore:
     input:
-        runs=expand("results/{experiment}/runs.nc", experiment=PLAN.config.bounded),
+        data=[PLAN.data(experiment) for experiment in PLAN.config.bounded],
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.bounded),
         rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.bounded),
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),

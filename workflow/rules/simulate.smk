@@ -56,3 +56,14 @@ rule collect:
         "Collecting the runs of {wildcards.experiment}"
     script:
         "../scripts/collect.py"
+
+
+# The same where only aggregates of the runs are kept: they add up.
+use rule collect as add with:
+    output:
+        aggregates="results/{experiment}/aggregates.nc",
+    log:
+        "logs/{experiment}/add.log",
+    threads: EXECUTION.threads
+    message:
+        "Adding up the aggregates of {wildcards.experiment}"

@@ -1,4 +1,4 @@
-"""Shards in, one runs file out. A shard that is not as it was sealed is removed: the next call makes it."""
+"""Shards in, one file out. A shard that is not as it was sealed is removed: the next call makes it."""
 
 import signal
 
@@ -7,18 +7,28 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stac
 import logging
 from pathlib import Path
 
+from ntk_core.datasets.aggregates import add
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged
+from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.plan import Plan
 
-logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
+if __name__ == "__main__":  # worker processes import this file and must not run it
+    logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-config = parse_config(snakemake.config)
-experiment = config.experiment(snakemake.wildcards.experiment)
-shards = [Path(path) for path in snakemake.input.shards]
-try:
-    discard_damaged(shards)
-except DamagedShardError as error:
-    raise SystemExit(str(error)) from None
-collect(experiment, config.entropy, shards, snakemake.output.runs)
-logging.info("%d runs from %d shards", experiment.runs, len(shards))
+    output = Path(snakemake.output[0])
+    plan = Plan(parse_config(snakemake.config), output.parents[1])
+    experiment, entropy = plan.experiment(snakemake.wildcards.experiment), plan.config.entropy
+    shards = [Path(path) for path in snakemake.input.shards]
+    try:
+        discard_damaged(shards)
+    except DamagedShardError as error:
+        raise SystemExit(str(error)) from None
+    if experiment.keep == "aggregates":
+        parts = [(path, plan.shard(experiment.name, path).content) for path in shards]
+        with workers(plan.config.execution, snakemake.threads) as executors:
+            add(experiment, entropy, parts, output, executors)
+    else:
+        collect(experiment, entropy, shards, output)
+    logging.info("%d runs from %d shards", experiment.runs, len(shards))

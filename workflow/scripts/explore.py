@@ -20,7 +20,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
 
     config = parse_config(snakemake.config)
     files = snakemake.input
-    drawn = zip(config.bounded, files.runs, files.quantiles, files.rates, strict=True)
+    drawn = zip(config.bounded, files.data, files.quantiles, files.rates, strict=True)
     trained = zip(files.trained_quantiles, files.trained_rates, strict=True)
     with workers(config.execution, snakemake.threads) as executors:
         grids = [

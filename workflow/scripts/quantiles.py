@@ -1,4 +1,4 @@
-"""A runs file and what theory says of it in, its quantiles and their rates out."""
+"""Runs or aggregates and what theory says of it in, its quantiles and their rates out."""
 
 import signal
 
@@ -21,7 +21,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     experiment = config.drawn_experiment(snakemake.wildcards.experiment)
     theory = xr.load_dataset(snakemake.input.theory)
     with workers(config.execution, snakemake.threads) as executors:
-        table = quantile_dataset(snakemake.input.runs, theory, experiment, config.entropy, executors)
+        table = quantile_dataset(snakemake.input.data, theory, experiment, config.entropy, executors)
     rates = rate_dataset(table, experiment, config.entropy)
     write(table, snakemake.output.quantiles)
     write(rates, snakemake.output.rates)

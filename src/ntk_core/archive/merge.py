@@ -2,7 +2,8 @@
 
 In: two folders with runs. Out: a folder with the runs of both, the tables made of them, and a manifest.
 Both are verified first. Runs that both hold must agree in every bit. Runs are copied cell by cell, so memory
-does not grow with their number. The merged `runs.nc` has the bytes that one run of the full grid gives.
+does not grow with their number. Aggregates add up, so no run may be in both. The merged file has the bytes
+that one run of the full grid gives.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 
+from ..datasets.aggregates import add
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
 from ..datasets.runs import RunsWriter, run_coordinates, runs_attributes
@@ -82,15 +84,22 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
     """Write the runs and the tables of one experiment of both archives into `folder`."""
     grid, entropy = _full_grid(parts), parts[0].entropy
     folder.mkdir(parents=True)
-    with ExitStack() as stack:
-        sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / "runs.nc"))) for part in parts]
-        _check_overlap(sources)
-        _write_runs(grid, entropy, sources, folder / "runs.nc")
+    data = folder / f"{grid.keep}.nc"
+    if grid.keep == "aggregates":
+        try:
+            add(grid, entropy, [(part.folder / data.name, part.spec) for part in parts], data, None)
+        except ValueError as error:
+            raise MergeError(f"{grid.name}: {error}") from None
+    else:
+        with ExitStack() as stack:
+            sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / data.name))) for part in parts]
+            _check_overlap(sources)
+            _write_runs(grid, entropy, sources, data)
     table = parts[0].quantiles()
     delta, x_norm = (tuple(map(float, table[name].values)) for name in ("delta", "x_norm"))
     theory = theory_dataset(grid, entropy, delta, x_norm, None)
     write(theory, folder / "theory.nc")
-    quantiles = quantile_dataset(folder / "runs.nc", theory, grid, entropy, None)
+    quantiles = quantile_dataset(data, theory, grid, entropy, None)
     write(quantiles, folder / "quantiles.nc")
     write(rate_dataset(quantiles, grid, entropy), folder / "rates.nc")
     return grid
@@ -99,7 +108,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
 def _full_grid(parts: list[DrawnResults]) -> DrawnExperiment:
     """The smallest grid that both are parts of. Raises `MergeError` where there is none."""
     one, other = (part.spec for part in parts)
-    for key in ("sampler", "laws"):
+    for key in ("sampler", "laws", "keep", "delta", "x_norm"):
         if (left := getattr(one, key)) != (right := getattr(other, key)):
             raise MergeError(f"{one.name}: {key} is {left} in one archive, {right} in the other")
     if parts[0].entropy != parts[1].entropy:
@@ -121,10 +130,6 @@ class _Source:
 
     file: DrawnRunsFile
 
-    def has_cell(self, cell: Cell) -> bool:
-        axes = self.file.experiment.axes
-        return all(getattr(cell, name) in values for name, values in axes.items())
-
     def read(self, quantity: str, cell: Cell, numbers: range) -> Array:
         index = self.file.experiment.place(cell.perturbation, cell.m, cell.d, cell.alpha)
         first = self.file.experiment.first_seed
@@ -142,7 +147,7 @@ def _check_overlap(sources: list[_Source]) -> None:
     if not common:
         return
     for cell in one.file.experiment.cells():
-        if not other.has_cell(cell):
+        if not other.file.experiment.has(cell):
             continue
         for quantity in QUANTITIES:
             left, right = (source.read(quantity, cell, common) for source in sources)
@@ -171,7 +176,7 @@ def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], pat
 
 def _read(sources: list[_Source], quantity: str, cell: Cell, numbers: range) -> Array:
     """Read runs of a cell by number, each from an archive that has it."""
-    candidates = [source for source in sources if source.has_cell(cell)]
+    candidates = [source for source in sources if source.file.experiment.has(cell)]
     values, seed = [], numbers.start
     while seed < numbers.stop:
         ranges = [source.overlap(range(seed, numbers.stop)) for source in candidates]

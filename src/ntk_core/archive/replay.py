@@ -11,7 +11,9 @@ from random import Random
 
 import numpy as np
 
-from ..datasets.runs_file import DrawnRunsFile, TrainedRunsFile
+from ..datasets.aggregates_file import AggregatesFile
+from ..datasets.data_file import DataFile
+from ..datasets.runs_file import DrawnFile, DrawnRunsFile, TrainedRunsFile
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling import descent
@@ -26,6 +28,7 @@ from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_V
 class Replayed:
     """One run, archived and recomputed: values by quantity, of a drawn run at ‖x‖ = 1.
 
+    Where aggregates are kept, only values among the largest are archived.
     Values of a trained run are arrays over times and inputs, or over times; its `definitions` are
     those of the last time. `definitions` is None where they were not evaluated.
     """
@@ -37,7 +40,7 @@ class Replayed:
 
     @property
     def same(self) -> bool:
-        """Whether archived and recomputed agree in every bit."""
+        """Whether archived and recomputed agree in every bit, where a value is archived."""
         return all(same_bits(self.recomputed[name], values) for name, values in self.archived.items())
 
     @property
@@ -51,7 +54,7 @@ class Replayed:
 
 
 def replay(
-    runs: DrawnRunsFile,
+    runs: DrawnFile,
     perturbation: str,
     m: int,
     d: int,
@@ -70,12 +73,11 @@ def replay(
         runs.allow_code(run_archived_code)
     cell, entropy = runs.experiment.cell(index), runs.entropy
     block = f"block {seed // cell.block}, place {seed % cell.block}"
-    place = seed - runs.experiment.first_seed
-    archived = [runs.read(quantity, (*index, place)) for quantity in QUANTITIES]
+    archived = runs.run(index, seed)
     by_definition = definitions(entropy, cell, seed) if dense else None
     return Replayed(
         f"{runs.experiment.name}: {cell.name}, seed {seed} ({block}), at |x| = 1",
-        dict(zip(QUANTITIES, map(np.asarray, archived), strict=True)),
+        {name: np.asarray(value) for name, value in archived.items()},
         dict(zip(QUANTITIES, simulate(entropy, cell, seed, seed + 1)[:, 0], strict=True)),
         None if by_definition is None else dict(zip(QUANTITIES, by_definition, strict=True)),
     )
@@ -131,6 +133,29 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """One of the largest values of an archive of aggregates; `number` is that of `AggregatesFile.blocks`."""
+
+    runs: AggregatesFile
+    index: tuple[int, ...]
+    number: int
+
+    def __str__(self) -> str:
+        cell, (quantity, seed, _) = self.runs.experiment.cell(self.index), self._value()
+        return f"{self.runs.experiment.name} ({cell.name}, {quantity} of seed {seed})"
+
+    def _value(self) -> tuple[str, int, float]:
+        return self.runs.kept(self.index, self.number)
+
+    def differing(self) -> dict[str, int]:
+        """1 for the quantity if it differs in any bit from the archived one; empty if it does not."""
+        quantity, seed, archived = self._value()
+        recomputed = simulate(self.runs.entropy, self.runs.experiment.cell(self.index), seed, seed + 1)
+        same = same_bits(recomputed[list(QUANTITIES).index(quantity)], np.array([archived]))
+        return {} if same else {quantity: 1}
+
+
+@dataclass(frozen=True)
 class TrainedRun:
     """A trained run of an archive; `index` is into (m,), `number` is the seed."""
 
@@ -172,13 +197,15 @@ def same_bits(a: Array, b: Array) -> bool:
     )
 
 
-BLOCKS: dict[str, Callable[..., Block | TrainedRun]] = {"drawn": Block, "trained": TrainedRun}
-"""What is recomputed at once, by kind of experiment."""
+BLOCKS: dict[type[DataFile], Callable[..., Block | TrainedRun | Kept]] = {
+    DrawnRunsFile: Block,
+    TrainedRunsFile: TrainedRun,
+    AggregatesFile: Kept,
+}
+"""What is recomputed at once, by kind of file."""
 
 
-def random_blocks(
-    files: Sequence[DrawnRunsFile | TrainedRunsFile], count: int
-) -> tuple[list[Block | TrainedRun], int]:
+def random_blocks(files: Sequence[DataFile], count: int) -> tuple[list[Block | TrainedRun | Kept], int]:
     """`count` different blocks at random, or all where there are fewer; and the number of all blocks."""
     cells = [(runs, *cell) for runs in files for cell in runs.blocks()]
     ends = list(accumulate(len(numbers) for _, _, numbers in cells))
@@ -187,5 +214,5 @@ def random_blocks(
     for place in chosen:
         cell = bisect_right(ends, place)
         runs, index, numbers = cells[cell]
-        blocks.append(BLOCKS[runs.experiment.kind](runs, index, numbers[place - ends[cell]]))
+        blocks.append(BLOCKS[type(runs)](runs, index, numbers[place - ends[cell]]))
     return blocks, ends[-1]

@@ -18,9 +18,10 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import trained_quantiles, trained_rates
+from ..datasets.data_file import data_file, data_files, open_data
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
-from ..datasets.runs_file import DrawnRunsFile, TrainedRunsFile, open_runs
+from ..datasets.runs_file import DrawnFile, TrainedRunsFile
 from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
 from ..datasets.validation import ResultsError, load_table, read_spec, reading
 from ..experiments.config import AnalysisModel
@@ -73,16 +74,27 @@ class _Results(Generic[Kind]):
 
     @property
     def runs(self) -> xr.Dataset:
-        """`runs.nc`: one value a run, read on use; in chunks where Dask is installed."""
-        chunks: Any = {} if importlib.util.find_spec("dask") else None
-        path = self.folder / "runs.nc"
-        with reading(path):
-            return xr.open_dataset(path, engine="netcdf4", chunks=chunks, cache=False)
+        """`runs.nc`: one value a run, read on use; in chunks where Dask is installed.
+
+        Raises `ResultsError` where aggregates are kept in their place.
+        """
+        if self.spec.keep != "runs":
+            raise ResultsError(
+                f"{self.folder} keeps {self.spec.keep}, not runs: see the attribute {self.spec.keep}"
+            )
+        return self._data
 
     @property
     def datasets(self) -> dict[str, xr.Dataset]:
-        """All its files by name: `runs`, `quantiles`, `rates` and so on."""
-        return {"runs": self.runs, **{name: self._table(name) for name in self.FILES}}
+        """All its files by name: `runs` or `aggregates`, `quantiles`, `rates` and so on."""
+        return {self.spec.keep: self._data, **{name: self._table(name) for name in self.FILES}}
+
+    @property
+    def _data(self) -> xr.Dataset:
+        chunks: Any = {} if importlib.util.find_spec("dask") else None
+        path = data_file(self.folder)
+        with reading(path):
+            return xr.open_dataset(path, engine="netcdf4", chunks=chunks, cache=False)
 
     def rates(self, table: xr.Dataset | None = None) -> xr.Dataset:
         """Slopes against m and the constants in front, of a table made by `quantiles` (see `rates.nc`).
@@ -126,6 +138,16 @@ class DrawnResults(_Results[DrawnExperiment]):
     FILES = ("theory", "quantiles", "rates")
 
     @property
+    def aggregates(self) -> xr.Dataset:
+        """`aggregates.nc`: sums, histograms and largest values of each cell, read on use.
+
+        Raises `ResultsError` where runs are kept.
+        """
+        if self.spec.keep != "aggregates":
+            raise ResultsError(f"{self.folder} keeps {self.spec.keep}, not aggregates")
+        return self._data
+
+    @property
     def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The archived levels δ and norms ‖x‖, ascending."""
         return self._levels(None)
@@ -151,8 +173,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         experiment, quantities = self.part(quantity, seeds, **axes)
         levels = self._levels(delta, x_norm)
         theory = theory_dataset(experiment, self.entropy, *levels, workers, quantities)
-        runs = self.folder / "runs.nc"
-        return quantile_dataset(runs, theory, experiment, self.entropy, workers, self.spec)
+        return quantile_dataset(data_file(self.folder), theory, experiment, self.entropy, workers, self.spec)
 
     def part(
         self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
@@ -205,7 +226,8 @@ class DrawnResults(_Results[DrawnExperiment]):
         """
         from .replay import replay  # compiled code, slow to import
 
-        with DrawnRunsFile(self.folder / "runs.nc") as runs:
+        with open_data(data_file(self.folder)) as runs:
+            assert isinstance(runs, DrawnFile)
             return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
 
     def _with_axes(self, **axes: Any) -> DrawnExperiment:
@@ -269,12 +291,12 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._folders = {file.parent.name: file.parent for file in sorted(path.glob("*/runs.nc"))}
+        self._folders = {file.parent.name: file.parent for file in data_files(path)}
 
     def __getitem__(self, name: str) -> DrawnResults | TrainedResults:
         folder = self.folder(name)
-        with open_runs(folder / "runs.nc") as runs:
-            if isinstance(runs, DrawnRunsFile):
+        with open_data(data_file(folder)) as runs:
+            if isinstance(runs, DrawnFile):
                 return DrawnResults(folder, runs.experiment, runs.entropy)
             return TrainedResults(folder, runs.experiment, runs.entropy)
 
@@ -326,7 +348,9 @@ def open_archive(path: str | Path) -> Archive:
     if path.suffix == ".zip" and path.is_file():
         raise ResultsError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
     if not (archive := Archive(path)):
-        raise ResultsError(f"{path} holds no results: there is no <experiment>/runs.nc in it")
+        raise ResultsError(
+            f"{path} holds no results: there is no <experiment>/runs.nc or aggregates.nc in it"
+        )
     return archive
 
 

@@ -1,7 +1,8 @@
-"""Compare every file of the results with their manifest, and every shard with its seal and `runs.nc`.
+"""Compare every file of the results with their manifest, and every shard with its seal and all runs.
 
 A seal alone proves nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that the
-manifest lists has its runs, bit for bit. Any other shard is extra, as is every file that is not listed.
+manifest lists has its runs, bit for bit, or if all shards of a width add up to what an `aggregates.nc` has.
+Any other shard is extra, as is every file that is not listed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..datasets.runs_file import open_runs
+from ..datasets.data_file import NAMES, open_data
 from ..datasets.validation import ResultsError
 from ..storage.checksums import MANIFEST, broken, digest, manifest_text
 from ..storage.regular_file import FileError, read_regular_file
@@ -53,7 +54,7 @@ class Checked:
 
 
 def check(root: Path) -> Checked:
-    """Compare every file below `root` with the manifest there, and every shard with its seal and `runs.nc`.
+    """Compare every file below `root` with the manifest there, and every shard with its seal and all runs.
 
     A manifest that differs from its seal is the only fault reported, as nothing can be compared with it.
     Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files.
@@ -89,17 +90,20 @@ def _judge_shards(
     """Add to `kinds` the faults of `shards` that match their seals: the parts of their names, by name."""
     for experiment in {parts[0] for parts in shards.values()}:
         experiment_shards = {name: parts[1:] for name, parts in shards.items() if parts[0] == experiment}
-        runs_name = f"{experiment}/runs.nc"
-        if runs_name in listed and kinds[runs_name]:
-            continue  # runs.nc itself is the fault: its shards cannot be compared with it
+        data = [name for name in (f"{experiment}/{file}" for file in NAMES) if name in listed]
+        if any(kinds[name] for name in data):
+            continue  # the file itself is the fault: its shards cannot be compared with it
         kinds.update(dict.fromkeys(experiment_shards, "extra"))
-        if runs_name in listed:
-            with contextlib.suppress(ResultsError), open_runs(root / runs_name) as runs:
-                for name, (key, m, start, stop) in experiment_shards.items():
-                    numbers = range(int(start), int(stop))
-                    if runs.holds(key, int(m), numbers):
-                        same = runs.has_shard(root / name, int(m), numbers)
-                        kinds[name] = None if same else "unlike runs.nc"
+        for data_name in data:
+            with contextlib.suppress(ResultsError), open_data(root / data_name) as file:
+                held = {
+                    root / name: (int(m), range(int(start), int(stop)))
+                    for name, (key, m, start, stop) in experiment_shards.items()
+                    if file.holds(key, int(m), range(int(start), int(stop)))
+                }
+                for path, same in file.confirmed(held).items():
+                    name = path.relative_to(root).as_posix()
+                    kinds[name] = None if same else f"unlike {file.path.name}"
 
 
 def _is_leaf(path: Path) -> bool:

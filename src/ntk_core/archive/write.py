@@ -64,6 +64,7 @@ MEANINGS = {
     "summary.txt": "The answer in some lines of text.",
     "figures/*": "A figure of an experiment, named by both.",
     "*/runs.nc": "The runs: one value a run of each quantity.",
+    "*/aggregates.nc": "Of the runs: exact sums, histograms, runs over each bound, and the largest values.",
     "*/theory.nc": "What is known without a run: exact quantiles and moments, bounds.",
     "*/quantiles.nc": "Quantiles with distribution-free intervals, moments, bounds, runs beyond them.",
     "*/rates.nc": "Slopes against the width with intervals, and the constants in front.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets.quantiles import ROUNDING
+from ..datasets.comparisons import ROUNDING
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 from ..theory.all_radii import NAME as ALL_RADII

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from .. import network
-from ..datasets.quantiles import NOISE
+from ..datasets.comparisons import NOISE
 from ..laws import LAWS, THEOREM_LAWS
 from ..network import Array
 from ..quantities import QUANTITIES

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..datasets.data_file import data_file, open_data
 from ..datasets.runs import RunsReader
-from ..datasets.runs_file import DrawnRunsFile, open_runs
+from ..datasets.runs_file import DrawnFile
 from ..datasets.validation import load_table, reading
 from ..execution.compute import Workers, compute
 from ..experiments.drawn import DrawnExperiment
@@ -32,11 +33,11 @@ Piece = tuple[Cell, tuple[int | slice, ...]]
 
 @dataclass(frozen=True)
 class DrawnTables:
-    """One experiment: its grid, the path of its runs, its quantiles and rates."""
+    """One experiment: its grid, the path of its runs or aggregates, its quantiles and rates."""
 
     experiment: DrawnExperiment
     entropy: int
-    runs: Path
+    data: Path
     table: xr.Dataset
     rates: xr.Dataset
 
@@ -63,8 +64,12 @@ class Results:
     balls: tuple[DrawnTables, ...] = ()
 
     def of(self, sampler: str) -> tuple[DrawnTables, ...]:
-        """The experiments of one sampler, `band` or `dense`."""
-        return tuple(item for item in self.experiments if item.experiment.sampler == sampler)
+        """The experiments of one sampler, `band` or `dense`, whose runs are stored."""
+        return tuple(
+            item
+            for item in self.experiments
+            if item.experiment.sampler == sampler and item.experiment.keep == "runs"
+        )
 
     def scan(self, test: Test, quantities: tuple[str, ...], sampler: str) -> list[Array]:
         """Apply `test` to these quantities of all runs of a sampler, in pieces on the workers, in order."""
@@ -77,7 +82,7 @@ class Results:
                 )
                 for start in range(0, item.experiment.seeds, CHUNK)
             ]
-            path = str(item.runs.resolve())
+            path = str(item.data.resolve())
             groups += [(path, pieces[i : i + 16]) for i in range(0, len(pieces), 16)]
         results = compute(self.workers, partial(_scan, test, quantities), groups)
         return [piece for group in results for piece in group]
@@ -96,16 +101,16 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
 
 
 def open_results(folders: Iterable[Path], workers: Workers) -> Results:
-    """The experiments whose `runs.nc`, `quantiles.nc` and `rates.nc` are in the folders, by name.
+    """The experiments whose runs or aggregates, `quantiles.nc` and `rates.nc` are in the folders, by name.
 
     Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
     drawn, trained = [], []
     for folder in sorted(folders):
-        with open_runs(folder / "runs.nc") as runs:
+        with open_data(data_file(folder)) as runs:
             spec = runs.experiment, runs.entropy
             table, rates = (load_table(folder / f"{name}.nc", *spec) for name in ("quantiles", "rates"))
-        if isinstance(runs, DrawnRunsFile):
+        if isinstance(runs, DrawnFile):
             drawn.append(DrawnTables(runs.experiment, runs.entropy, runs.path, table, rates))
         else:
             trained.append(TrainedTables(runs.experiment, table, rates))

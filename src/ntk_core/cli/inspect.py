@@ -66,7 +66,7 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
     else:
         axes |= {"m": spec.m, "steps": spec.times}
     datasets = results.datasets
-    attrs = datasets["runs"].attrs
+    attrs = datasets[spec.keep].attrs
     axes |= {key: datasets["quantiles"][key].values.tolist() for key in ("delta", "x_norm")}
     return {
         "runs": spec.runs,

@@ -27,7 +27,10 @@ def verify(
     path: Results = Path("results"),
     recompute: Annotated[
         int,
-        typer.Option(min=0, help="recompute this many blocks of runs, drawn at random, and compare all bits"),
+        typer.Option(
+            min=0,
+            help="recompute this many blocks of runs, or values of aggregates, drawn at random, and compare",
+        ),
     ] = 0,
     run_archived_code: RunCode = False,
     json: Json = False,
@@ -37,7 +40,8 @@ def verify(
     Names every file that is changed, truncated, missing or extra. Exit code 0 if there is none, 1 if there
     is one or a recomputed run differs, 2 if there is no manifest or a run cannot be recomputed.
     `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
-    with its seal and with runs.nc. A shard of other runs, for instance of another config, is extra.
+    with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
+    extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. N of B blocks are drawn without
     repetition, so one altered block is missed with chance 1 - N/B, which the last line says.
@@ -75,18 +79,18 @@ def _recompute(
 ) -> tuple[dict[str, dict[str, int]], int]:
     """Runs that differ from the archived ones, by block and variable, in random blocks; and all blocks."""
     from ..archive.replay import random_blocks
-    from ..datasets.runs_file import open_runs
+    from ..datasets.data_file import data_files, open_data
     from ..datasets.validation import ResultsError
     from ..laws import LawError
 
     recomputed = {}
     with contextlib.ExitStack() as stack:
         try:
-            files = [open_runs(file) for file in sorted(path.glob("*/runs.nc"))]
+            files = [open_data(file) for file in data_files(path)]
             for runs in files:
                 stack.enter_context(runs).allow_code(run_archived_code)
             if not files:
-                refuse(f"{path} holds no runs.nc")
+                refuse(f"{path} holds no runs.nc or aggregates.nc")
             chosen, blocks = random_blocks(files, count)
             for block in chosen:
                 differing = recomputed[str(block)] = block.differing()
@@ -132,12 +136,13 @@ def replay(
     from ..archive.replay import replay as replay_drawn
     from ..archive.replay import replay_trained
     from ..archive.results import open_archive
-    from ..datasets.runs_file import TrainedRunsFile, open_runs
+    from ..datasets.data_file import data_file, open_data
+    from ..datasets.runs_file import TrainedRunsFile
     from ..datasets.validation import ResultsError
     from ..experiments.units import size_text
 
     try:
-        with open_runs(open_archive(path).folder(experiment) / "runs.nc") as runs:
+        with open_data(data_file(open_archive(path).folder(experiment))) as runs:
             if isinstance(runs, TrainedRunsFile):
                 try:
                     replayed = replay_trained(runs, m, seed, dense)
@@ -165,10 +170,13 @@ def _show_drawn(replayed: Replayed, unit: float) -> None:
         columns["definitions"] = replayed.definitions
     say(replayed.title)
     say(" " * 22 + "".join(f"{name:<26}" for name in columns).rstrip())
-    for quantity in replayed.archived:
-        values = (float(column[quantity]) for column in columns.values())
-        say(f"{quantity:<22}" + "".join(f"{value!r:<26}" for value in values).rstrip())
-    say("archived and recomputed: " + ("the same bits" if replayed.same else "DIFFERENT"))
+    for quantity in replayed.recomputed:
+        values = (repr(float(column[quantity])) if quantity in column else "-" for column in columns.values())
+        say(f"{quantity:<22}" + "".join(f"{value:<26}" for value in values).rstrip())
+    if replayed.archived:
+        say("archived and recomputed: " + ("the same bits" if replayed.same else "DIFFERENT"))
+    else:
+        say("nothing was compared: no value of this run is among the largest, which alone are archived")
     if replayed.definitions:
         distance = replayed.apart
         say(f"recomputed and definitions: at most {distance:.1e} apart, {distance / unit:.1e} of α/m")

@@ -18,7 +18,7 @@ from ..laws import moments
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
-from .quantiles import NOISE
+from .comparisons import NOISE
 from .statistics import CONFIDENCE, local_slopes, log_slope
 
 RATE_STATISTICS = ("mean", "rms")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -32,6 +30,7 @@ class RunsFile:
     """
 
     kind: ClassVar[str]
+    keep: ClassVar[str] = "runs"
     entropy: int
     experiment: Experiment
 
@@ -66,8 +65,14 @@ class RunsFile:
             and numbers.start <= seeds.start < seeds.stop <= numbers.stop
         )
 
-    def has_shard(self, path: Path, m: int, seeds: range) -> bool:
-        """Whether the file at `path` is a shard of these runs, equal to them in every bit."""
+    def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
+        """Whether each file is a shard of these runs, equal to them in every bit; by path, width and seeds.
+
+        A file that nothing can be said of is left out.
+        """
+        return {path: self._has_shard(path, *place) for path, place in shards.items()}
+
+    def _has_shard(self, path: Path, m: int, seeds: range) -> bool:
         spec = self.experiment.part(m, seeds), self.entropy
         try:
             with type(self)(path, seeds.start) as shard:
@@ -97,6 +102,8 @@ class RunsFile:
         self.experiment, self.entropy = read_spec(self.path, attrs)
         if self.experiment.kind != self.kind:
             raise ResultsError(f"{self.path} holds {self.experiment.kind} runs, not {self.kind} ones")
+        if self.experiment.keep != self.keep:
+            raise ResultsError(f"{self.path} holds {self.experiment.keep}, not {self.keep}")
         require(self.path, attrs, "ntk_core_version", "numpy_version")
         if self.path.stat().st_size < (size := self._minimum_size()):
             runs = self.experiment.runs
@@ -136,17 +143,26 @@ def _pieces(dims: tuple[str, ...], shape: tuple[int, ...]) -> Iterator[tuple[sli
             yield *(slice(i, i + 1) for i in index), slice(low, min(low + step, shape[cut])), *rest
 
 
-class DrawnRunsFile(RunsFile):
-    """The runs of one grid of drawn displacements."""
+class DrawnFile(RunsFile):
+    """The runs, or aggregates, of one grid of drawn displacements."""
 
     kind = "drawn"
     experiment: DrawnExperiment
 
-    def blocks(self) -> list[tuple[tuple[int, ...], range]]:
-        """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its blocks."""
-        size, numbers = next(self.experiment.cells()).block, self.experiment.numbers
-        blocks = range(numbers.start // size, -(-numbers.stop // size))
-        return [(index, blocks) for index in np.ndindex(self.experiment.shape)]
+    def run(self, index: tuple[int, ...], seed: int) -> dict[str, Array]:
+        """The stored values of a run of the cell at `index` into (perturbation, m, d, alpha), by quantity."""
+        raise NotImplementedError
+
+    def allow_code(self, allowed: bool) -> None:
+        """See `RunsFile.allow_code`."""
+        laws = self.experiment.laws
+        if laws and not allowed:
+            names = ", ".join(law.name for law in laws)
+            raise ResultsError(
+                f"{self.path} has custom laws ({names}); to recompute their runs is to run code from the "
+                "archive. Read it (it is in the attribute spec), then add --run-archived-code"
+            )
+        self.experiment = replace(self.experiment, laws=tuple(replace(law, may_run=True) for law in laws))
 
     def index(self, perturbation: str, m: int, d: int, alpha: float, seed: int) -> tuple[int, ...]:
         """Index of a run's cell, into (perturbation, m, d, alpha). Raises `ResultsError` without the run."""
@@ -160,16 +176,20 @@ class DrawnRunsFile(RunsFile):
             raise ResultsError(f"{self.path}: seed is {seed}; archived: {archived_seeds}")
         return index
 
-    def allow_code(self, allowed: bool) -> None:
-        """See `RunsFile.allow_code`."""
-        laws = self.experiment.laws
-        if laws and not allowed:
-            names = ", ".join(law.name for law in laws)
-            raise ResultsError(
-                f"{self.path} has custom laws ({names}); to recompute their runs is to run code from the "
-                "archive. Read it (it is in the attribute spec), then add --run-archived-code"
-            )
-        self.experiment = replace(self.experiment, laws=tuple(replace(law, may_run=True) for law in laws))
+
+class DrawnRunsFile(DrawnFile):
+    """The runs of one grid of drawn displacements."""
+
+    def run(self, index: tuple[int, ...], seed: int) -> dict[str, Array]:
+        """See `DrawnFile.run`."""
+        place = seed - self.experiment.first_seed
+        return {quantity: self.read(quantity, (*index, place)) for quantity in QUANTITIES}
+
+    def blocks(self) -> list[tuple[tuple[int, ...], range]]:
+        """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its blocks."""
+        size, numbers = next(self.experiment.cells()).block, self.experiment.numbers
+        blocks = range(numbers.start // size, -(-numbers.stop // size))
+        return [(index, blocks) for index in np.ndindex(self.experiment.shape)]
 
     def _minimum_size(self) -> int:
         return 8 * sum(not quantity.fraction for quantity in QUANTITIES.values()) * self.experiment.runs
@@ -232,11 +252,3 @@ class TrainedRunsFile(RunsFile):
             "input": range(experiment.held_out_inputs),
             "training_input": range(experiment.training_inputs),
         }
-
-
-def open_runs(path: str | Path) -> DrawnRunsFile | TrainedRunsFile:
-    """The runs file at `path`, of the kind that its spec names; it is checked when it is entered."""
-    kind = None
-    with contextlib.suppress(ResultsError), reading(Path(path)), RunsReader(path) as reader:
-        kind = json.loads(reader.header()[0]["spec"]).get("kind")
-    return TrainedRunsFile(path) if kind == "trained" else DrawnRunsFile(path)

@@ -19,6 +19,7 @@ from ..sampling.samplers import simulate
 from ..storage.atomic import replacing
 from ..storage.checksums import broken, seal, seal_path
 from ..storage.metadata import attributes
+from .aggregates import aggregate_shard
 from .runs import RunsWriter, run_coordinates
 
 
@@ -65,11 +66,13 @@ def _number_of_runs(arrays: list[Array]) -> int:
 
 
 def make_shard(shard: Shard[Any], path: str | Path, workers: Workers, report: Callable[[int], None]) -> None:
-    """`simulate_shard`, or for a trained experiment `trained_shard.train_shard`."""
+    """`simulate_shard`, `aggregates.aggregate_shard` or `trained_shard.train_shard`, as the experiment is."""
     if shard.experiment.kind == "trained":
         from .trained_shard import train_shard  # xarray is slow to import
 
         train_shard(shard, path, workers, report)
+    elif shard.experiment.keep == "aggregates":
+        aggregate_shard(shard, path, workers, report)
     else:
         simulate_shard(shard, path, workers, report)
 

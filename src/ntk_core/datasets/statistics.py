@@ -129,9 +129,16 @@ def sample_mean(values: Array, transform: Callable[[Array], Array] = np.positive
 
     mean = average(np.positive)
     deviation = math.sqrt(average(lambda x: (x - mean) ** 2))
+    if deviation == 0.0:
+        return mean_with_limits(n, mean, 0.0, 0.0)
+    skewness = average(lambda x: ((x - mean) / deviation) ** 2 * ((x - mean) / deviation))
+    return mean_with_limits(n, mean, deviation, skewness)
+
+
+def mean_with_limits(n: int, mean: float, deviation: float, skewness: float) -> Mean:
+    """The mean of a sample of size `n` from its average, standard deviation (by n) and skewness."""
     if n == 1 or deviation == 0.0:
         return Mean(mean, math.nan if n == 1 else 0.0, math.nan, math.nan)
-    skewness = average(lambda x: ((x - mean) / deviation) ** 2 * ((x - mean) / deviation))
     error = deviation / math.sqrt(n - 1)
     half = float(half_width(n, error, skewness))
     return Mean(mean, error, mean - half, mean + half)

@@ -25,7 +25,7 @@ from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.all_radii import all_radii
-from .quantiles import NOISE, ROUNDING
+from .comparisons import NOISE, ROUNDING
 from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
 from .trained_shard import TITLE
 

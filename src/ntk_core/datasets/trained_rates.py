@@ -16,7 +16,7 @@ from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import attributes, describe
 from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
-from .quantiles import NOISE
+from .comparisons import NOISE
 from .statistics import CONFIDENCE, local_slopes, log_slope
 from .trained_shard import TITLE
 

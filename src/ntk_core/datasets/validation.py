@@ -44,7 +44,7 @@ TYPES = {"i1", "i4", "i8", "f8", "S1"}
 LEVELS = ("delta", "x_norm")
 """Coordinates of every table but `rates.nc`."""
 
-OPTIONAL = ("name", "laws", "first_seed")
+OPTIONAL = ("name", "laws", "first_seed", "keep", "delta", "x_norm")
 """Fields of an experiment that a spec has elsewhere, or only where they are not the default."""
 
 
@@ -86,7 +86,8 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
         entropy, name = int(spec["entropy"]), str(spec["name"])
         kind = TrainedExperiment if spec.get("kind") == "trained" else DrawnExperiment
         keys = {field.name: spec[field.name] for field in fields(kind) if field.name not in OPTIONAL}
-        keys |= {"first_seed": spec["first_seed"]} if "first_seed" in spec else {}
+        keys |= {name: spec[name] for name in ("first_seed", "keep") if name in spec}
+        levels = {name: list(spec[name]) for name in LEVELS} if "keep" in spec else {}
         laws = {law: _archived_law(path, law, record) for law, record in spec.get("laws", {}).items()}
         if kind is TrainedExperiment:
             keys = _as_config(keys)
@@ -95,7 +96,9 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
     without_runs = keys["seeds"] == 0  # of theory.nc
     try:
         keys |= {"seeds": 1} if without_runs else {}
-        config = parse_config({"entropy": entropy, "experiments": {name: keys}, "laws": laws})
+        config = parse_config(
+            {"entropy": entropy, "experiments": {name: keys}, "laws": laws, "analysis": levels}
+        )
         experiment = config.experiment(name)
     except ConfigError as error:
         raise ResultsError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None

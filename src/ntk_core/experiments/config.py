@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,13 +108,21 @@ class Config(Section):
         return [name for name in self.drawn if math.isinf(self.drawn_experiment(name).norm)]
 
     @property
+    def aggregated(self) -> list[str]:
+        """Names of the experiments that keep aggregates in place of runs."""
+        return [name for name in self.experiments if self.experiment(name).keep == "aggregates"]
+
+    @property
     def trained(self) -> list[str]:
         """Names of the trained experiments."""
         return [name for name, model in self.experiments.items() if model.kind == "trained"]
 
     def experiment(self, name: str) -> DrawnExperiment | TrainedExperiment:
         """The experiment called `name`, of either kind. Raises `KeyError` if there is none."""
-        return self.experiments[name].experiment(name, self.laws)
+        experiment = self.experiments[name].experiment(name, self.laws)
+        if isinstance(experiment, DrawnExperiment) and experiment.keep == "aggregates":
+            return replace(experiment, delta=self.delta, x_norm=self.x_norm)
+        return experiment
 
     def drawn_experiment(self, name: str) -> DrawnExperiment:
         """A drawn experiment. Raises `KeyError` if there is none of this name."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..quantities import QUANTITIES
 from ..theory.bounds import BOUNDS
+from .drawn import SHARD_TASKS
 from .experiment import Experiment
 from .plan import Plan
 from .section import ConfigError
@@ -55,6 +56,15 @@ READ_COPIES = 4
 
 ENTRY_BYTES = 3 * 8 * len(BOUNDS) * len(QUANTITIES)
 """Bytes of a cell at one δ and ‖x‖ in the tables: 3 float64 for each bound of each quantity."""
+
+AGGREGATE_BYTES = 1e5
+"""Stored aggregates of a cell, at most, whatever the number of its runs (`python -m benchmarks pipeline`)."""
+
+AGGREGATE_MEMORY = 5e5
+"""Aggregates of a cell in memory, at most."""
+
+AGGREGATE_SECONDS = 3e-2
+"""Reading, adding up and writing the aggregates of a cell."""
 
 FILE_BYTES = 1e5
 """A NetCDF file without data (`python -m benchmarks estimate`)."""
@@ -193,6 +203,8 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
     entries = max(_entries(plan, experiment) for experiment in experiments)
     read = max(experiments, key=_read_bytes)
     cell = "seeds: a cell" if read.kind == "drawn" else "experiments: the training"
+    if read.keep == "aggregates":
+        cell = "experiments: aggregates"
     return [
         (f"execution.shard_seeds: a shard of {max(shard_runs):,} runs", max(map(_write_bytes, shards))),
         (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
@@ -204,7 +216,8 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
 def disk_bytes(plan: Plan) -> float:
     """Bytes yet to be written, at most: missing runs, a `runs.nc` as large as its shards, tables, pages."""
     return PAGE_BYTES + sum(
-        e.run_bytes * (plan.missing(e) + e.runs)
+        _stored_bytes(e, plan.missing(e), _shard_count(plan, e))
+        + _stored_bytes(e, e.runs, len(e.m))
         + ENTRY_BYTES * _entries(plan, e)
         + FILE_BYTES * (_shard_count(plan, e) + 4)
         + FIGURE_BYTES
@@ -228,8 +241,9 @@ def analysis_seconds(plan: Plan, names: list[str]) -> float:
     """Time to read all runs of some experiments and to compute the exact laws of their cells."""
     experiments = [plan.experiment(name) for name in names]
     cells = sum(experiment.table_cells for experiment in experiments)
-    runs = sum(experiment.runs for experiment in experiments)
-    return RUN_SECONDS * runs + CELL_SECONDS * len(plan.config.delta) * cells
+    runs = sum(experiment.runs for experiment in experiments if experiment.keep == "runs")
+    kept = sum(experiment.table_cells for experiment in experiments if experiment.keep == "aggregates")
+    return RUN_SECONDS * runs + AGGREGATE_SECONDS * kept + CELL_SECONDS * len(plan.config.delta) * cells
 
 
 def _shard_count(plan: Plan, experiment: Experiment) -> int:
@@ -243,11 +257,22 @@ def _entries(plan: Plan, experiment: Experiment) -> int:
     return experiment.table_cells * len(plan.config.delta) * len(plan.config.x_norm)
 
 
-def _write_bytes(shard: Shard[Any]) -> int:
+def _stored_bytes(experiment: Experiment, runs: int, files: int) -> float:
+    """Bytes of so many runs of an experiment in so many files of one width each."""
+    if experiment.keep == "aggregates":
+        return AGGREGATE_BYTES * experiment.cells_per_width * files
+    return experiment.run_bytes * runs
+
+
+def _write_bytes(shard: Shard[Any]) -> float:
+    if shard.experiment.keep == "aggregates":
+        return AGGREGATE_MEMORY * (shard.experiment.cells_per_width + SHARD_TASKS)
     return WRITE_COPIES * shard.experiment.run_bytes * shard.runs
 
 
-def _read_bytes(experiment: Experiment) -> int:
+def _read_bytes(experiment: Experiment) -> float:
+    if experiment.keep == "aggregates":
+        return AGGREGATE_MEMORY * experiment.table_cells
     return READ_COPIES * experiment.run_bytes * experiment.runs_together
 
 

@@ -14,14 +14,22 @@ from ..laws import CustomLaw, ball_norm
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..sampling.streams import FORMAT_VERSION
-from .shards import Shard
+from .shards import SHARD_UNIT, Shard
+
+SHARD_TASKS = 64
+"""Most tasks of a shard of aggregates, but for one a cell: their results are in memory together."""
+
+AGGREGATE_COST = 6e10
+"""Least work of a shard of aggregates, whose size does not depend on its runs, in the unit of `Cell.cost`."""
 
 
 @dataclass(frozen=True)
 class DrawnExperiment:
     """A full grid: the product of its axes, with `seeds` runs in every cell, numbered from `first_seed` on.
 
-    `laws` are the custom laws among its perturbations. `Experiment` describes the other members.
+    `laws` are the custom laws among its perturbations. `keep` is what is stored: `runs`, or `aggregates`,
+    whose runs are compared with the bounds at the levels `delta` and norms `x_norm` while they are drawn.
+    `Experiment` describes the other members.
     """
 
     name: str
@@ -33,6 +41,9 @@ class DrawnExperiment:
     seeds: int
     laws: tuple[CustomLaw, ...] = field(default=(), repr=False)
     first_seed: int = field(default=0, repr=False)
+    keep: str = field(default="runs", repr=False)
+    delta: tuple[float, ...] = field(default=(), repr=False)
+    x_norm: tuple[float, ...] = field(default=(), repr=False)
 
     kind = "drawn"
 
@@ -53,6 +64,10 @@ class DrawnExperiment:
         custom = next((custom for custom in self.laws if custom.name == law), None)
         return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], custom)
 
+    def has(self, cell: Cell) -> bool:
+        """Whether the grid has a cell with these values of the axes."""
+        return all(getattr(cell, name) in values for name, values in self.axes.items())
+
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
         """Index of a cell into the axes (perturbation, m, d, alpha).
 
@@ -72,6 +87,8 @@ class DrawnExperiment:
         """
         if unknown := axes.keys() - self.axes.keys():
             raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
+        if seeds not in (None, self.seeds) and self.keep == "aggregates":
+            raise ValueError(f"seeds is {seeds}; archived: {self.seeds}, all together, as aggregates")
         if seeds is not None and not 0 < seeds <= self.seeds:
             raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
         selected = {name: set(values) for name, values in axes.items()}
@@ -149,8 +166,10 @@ class DrawnExperiment:
         return max(cell.memory() for cell in replace(self, d=self.d[-1:], alpha=self.alpha[-1:]).cells([m]))
 
     def shard_seeds(self, m: int, maximum: int) -> int:
-        """Seeds of one shard at a width: the maximum."""
-        return maximum
+        """Seeds of one shard at a width: the maximum, or of aggregates, at least a minute's work."""
+        if self.keep == "runs":
+            return maximum
+        return max(maximum, SHARD_UNIT * math.ceil(AGGREGATE_COST / self.seed_cost(m) / SHARD_UNIT))
 
     def part(self, m: int, seeds: range) -> DrawnExperiment:
         """The runs of one width with these seeds."""
@@ -162,6 +181,9 @@ class DrawnExperiment:
         del content["laws"]
         if not self.first_seed:
             del content["first_seed"]
+        if self.keep == "runs":
+            for name in ("keep", "delta", "x_norm"):
+                del content[name]
         if self.laws:
             content["laws"] = {law.name: {"sha256": law.sha256, "source": law.source} for law in self.laws}
         return content
@@ -181,6 +203,8 @@ class DrawnExperiment:
         }
         if self.laws:
             content["laws"] = {law.name: law.sha256 for law in self.laws}
+        if self.keep == "aggregates":
+            content["aggregates"] = {"delta": self.delta, "x_norm": self.x_norm}
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
 
 

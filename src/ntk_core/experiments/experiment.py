@@ -24,6 +24,10 @@ class Experiment(Protocol):
         """Name in the config, and of the folder of results."""
 
     @property
+    def keep(self) -> str:
+        """What is stored, in the file of this name: `runs`, or `aggregates` of each cell."""
+
+    @property
     def m(self) -> tuple[int, ...]:
         """Widths, ascending."""
 

@@ -100,6 +100,11 @@ class ExperimentModel(Section):
     first_seed: Annotated[int, Field(ge=0, le=2**40)] = Field(
         default=0, description="a whole number, 0 to 2^40: number of the first run, to make a part of a whole"
     )
+    keep: Literal["runs", "aggregates"] = Field(
+        default="runs",
+        description="'runs' (the default), each stored, or 'aggregates': counts, sums, histograms and the "
+        "largest values of each cell, of a size that does not grow with the runs",
+    )
 
     @field_validator("m")
     @classmethod
@@ -123,6 +128,7 @@ class ExperimentModel(Section):
             alpha=tuple(sorted(self.alpha)),
             seeds=self.seeds,
             first_seed=self.first_seed,
+            keep=self.keep,
             laws=tuple(replace(laws[law], name=law) for law in custom),
         )
 

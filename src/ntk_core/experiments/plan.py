@@ -36,6 +36,10 @@ class Plan:
         """The experiment called `name`."""
         return self.config.experiment(name)
 
+    def data(self, name: str) -> Path:
+        """The file of all runs, or aggregates, of an experiment."""
+        return self.root / name / f"{self.experiment(name).keep}.nc"
+
     def folder(self, experiment: Experiment) -> Path:
         """Where the shards of an experiment live; shards of another grid live elsewhere."""
         return self.root / experiment.name / "shards" / experiment.content_key(self.config.entropy)

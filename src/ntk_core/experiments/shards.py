@@ -27,6 +27,11 @@ class Shard(Generic[AnyExperiment]):
     stop: int
 
     @property
+    def content(self) -> Experiment:
+        """The shard as an experiment of one width."""
+        return self.experiment.part(self.m, range(self.start, self.stop))
+
+    @property
     def runs(self) -> int:
         """Runs in the shard."""
         return self.experiment.cells_per_width * (self.stop - self.start)

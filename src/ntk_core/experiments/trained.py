@@ -49,6 +49,11 @@ class TrainedExperiment(Training):
         return replace(self, m=(m,), seeds=len(seeds))
 
     @property
+    def keep(self) -> str:
+        """What is stored: every run."""
+        return "runs"
+
+    @property
     def numbers(self) -> range:
         """Numbers of the runs of a width."""
         return range(self.seeds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -50,8 +51,10 @@ def summarise(
     grids = [_experiment(table, rates) for table, rates in experiments]
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
     explorable = trainings or any(_in_theorem_ball(table) for table, _ in experiments)
+    specs = [json.loads(table.attrs["spec"]) for table, _ in (*experiments, *trainings)]
+    kept = sorted({spec.get("keep", "runs") for spec in specs}, reverse=True)
     files = {
-        "<experiment>/{runs,quantiles,rates}.nc": "the data",
+        f"<experiment>/{{{','.join([*kept, 'quantiles', 'rates'])}}}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)" if drawn else "",
         "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim",

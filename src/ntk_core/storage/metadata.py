@@ -68,6 +68,18 @@ LONG_NAMES = {
     "bound": "bound on the quantity, from the notes' own to the tightest",
     "statistic": "statistic of the runs of a cell: mean, rms, or a delta for the (1 - delta)-quantile",
     **{quantity.name: quantity.long_name for quantity in QUANTITIES.values()},
+    # aggregates
+    "bin": "number of the bin of a histogram; 0 holds zeros, 1 all below bin_unit",
+    "bin_lower": "where the bin begins, in units of bin_unit; it ends where the next one begins",
+    "bin_unit": "where bin 2 begins, a power of 2",
+    "histogram": "number of runs in the bin, at |x| = 1",
+    "power": "power of the values that is summed",
+    "digit": "place of a digit of a sum, the lowest first",
+    "power_sum": "digits in base 2^32 of the exact sum of a power over the runs, in units of 2^-1074",
+    "smallest": "least of the runs at |x| = 1",
+    "rank": "place of the run among the largest",
+    "top_value": "the largest values at |x| = 1, descending",
+    "top_seed": "number of the run of each of the largest values",
     # trained runs
     "steps": "steps of gradient descent",
     "input": "number of the held-out input",

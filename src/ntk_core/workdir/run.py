@@ -104,8 +104,12 @@ class Run:
     @property
     def products(self) -> list[Path]:
         """All results but the manifest and the report, in the order of the data."""
-        config, kinds = self.plan.config, ("runs", "quantiles", "rates")
-        datasets = [self.results / name / f"{kind}.nc" for name in config.experiments for kind in kinds]
+        config, tables = self.plan.config, ("quantiles.nc", "rates.nc")
+        datasets = [
+            path
+            for name in config.experiments
+            for path in (self.plan.data(name), *(self.results / name / table for table in tables))
+        ]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
         shown = config.bounded or config.trained
         pages = [self.claims, self.summary, self.findings, *([self.explore] if shown else [])]

@@ -76,7 +76,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         Number("smallest share that the search finds", search()[0]),
     ]
     agrees = close(mean.value, mean.standard_error, limit, WIDTH) and search()[1] <= 1.0 + 1e-9
-    for item in results.balls:
+    for item in (ball for ball in results.balls if ball.experiment.keep == "runs"):
         if item.experiment.norm == FROBENIUS:
             fits, numbers = _archived(item, factor)
             agrees, evidence = agrees and fits, evidence + numbers
@@ -129,7 +129,7 @@ def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
 def _over(item: DrawnTables, factor: float) -> list[int]:
     """Runs of each cell over the bound at `LEVEL`, whose leading constant is multiplied by `factor`."""
     counts, grid = [], item.experiment
-    with RunsReader(str(item.runs.resolve())) as runs:
+    with RunsReader(str(item.data.resolve())) as runs:
         for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
             leading = norm_ball.limit(FROBENIUS, cell.alpha) * cell.m ** -norm_ball.exponent(FROBENIUS)
             bound = norm_ball.bound(FROBENIUS, cell.m, cell.alpha, LEVEL) + (factor - 1.0) * leading

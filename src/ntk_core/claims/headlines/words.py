@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets.quantiles import NOISE
+from ...datasets.comparisons import NOISE
 from ...network import Array
 from ...quantities import QUANTITIES
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT

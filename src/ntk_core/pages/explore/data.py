@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ...datasets.quantiles import NOISE
+from ...datasets.comparisons import NOISE
 from ...datasets.trained_quantiles import UNIFORM
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS

@@ -1,4 +1,4 @@
-"""Histograms of the runs of every cell, from one pass over `runs.nc`, cell by cell, spread over workers."""
+"""Histograms of the runs of every cell, from `runs.nc`, spread over workers, or from `aggregates.nc`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.quantiles import NOISE, TASK_RUNS, Index
+from ...datasets.aggregate_statistics import bin_ends
+from ...datasets.aggregates_file import AggregatesFile
+from ...datasets.comparisons import NOISE, ROUNDING
+from ...datasets.run_statistics import TASK_RUNS, Index
 from ...datasets.runs import RunsReader
 from ...execution.compute import Workers, compute
 from ...experiments.drawn import DrawnExperiment
@@ -32,15 +35,18 @@ class Histogram:
     counts: NDArray[np.int64]
 
 
-def histograms(runs: str | Path, experiment: DrawnExperiment, workers: Workers) -> list[list[Histogram]]:
-    """A histogram at ‖x‖ = 1 of each quantity of each cell of a runs file: by quantity, then by cell.
+def histograms(data: str | Path, experiment: DrawnExperiment, workers: Workers) -> list[list[Histogram]]:
+    """A histogram at ‖x‖ = 1 of each quantity of each cell of an experiment: by quantity, then by cell.
 
-    Cells are in the order of the file. A task holds one quantity of one cell at a time.
+    `data` are its runs or aggregates. Cells are in the order of the file. A task holds one quantity of one
+    cell at a time. Of aggregates, all runs of a bin are at one value in it.
     """
+    if experiment.keep == "aggregates":
+        return _of_aggregates(data, experiment)
     indices = iter(np.ndindex(experiment.shape))
     size = max(1, TASK_RUNS // experiment.seeds)
     work = list(iter(lambda: list(islice(indices, size)), []))
-    results = compute(workers, partial(_cells, str(Path(runs).resolve()), experiment), work)
+    results = compute(workers, partial(_cells, str(Path(data).resolve()), experiment), work)
     return [list(row) for row in zip(*(cell for cells in results for cell in cells), strict=True)]
 
 
@@ -56,8 +62,28 @@ def _cell(runs: RunsReader, experiment: DrawnExperiment, index: Index) -> Iterat
         yield histogram(runs.read(quantity, index), QUANTITIES[quantity].unit(m, alpha))
 
 
-def histogram(values: Array, unit: float) -> Histogram:
-    """The histogram of some runs `(runs,)`; `unit` is what one neuron can add.
+def _of_aggregates(path: str | Path, experiment: DrawnExperiment) -> list[list[Histogram]]:
+    rows: list[list[Histogram]] = [[] for _ in QUANTITIES]
+    with AggregatesFile(path) as file:
+        for index, cell in zip(np.ndindex(experiment.shape), experiment.cells(), strict=True):
+            aggregates = file.cell(index)
+            for row, quantity, aggregate in zip(rows, QUANTITIES.values(), aggregates, strict=True):
+                low, high = bin_ends(aggregate, quantity, cell.m, cell.alpha)
+                unit = quantity.unit(cell.m, cell.alpha)
+                row.append(histogram(_places(low, high, unit), unit, aggregate.counts))
+    return rows
+
+
+def _places(low: Array, high: Array, unit: float) -> Array:
+    """A value of each bin: a multiple of the unit where every bin has one, else its middle."""
+    middle = 0.5 * (low + high)
+    multiples = unit * np.rint(middle / unit)
+    inside = (multiples >= low * (1.0 - ROUNDING)) & (multiples <= high * (1.0 + ROUNDING))
+    return multiples if inside.all() else middle
+
+
+def histogram(values: Array, unit: float, runs: NDArray[np.int64] | None = None) -> Histogram:
+    """The histogram of some values, each of as many `runs`, or one; `unit` is what one neuron can add.
 
     If all values are integer multiples of the unit, bins are centred on them, with equally many in each.
     """
@@ -74,7 +100,7 @@ def histogram(values: Array, unit: float) -> Histogram:
     else:
         start, width, bins = low - unit / 2, unit, 1
         ends = (start, start + unit)
-    counts, _ = np.histogram(values, bins, ends)
+    counts, _ = np.histogram(values, bins, ends, weights=runs)
     return Histogram(start, width, counts.astype(np.int64))
 
 

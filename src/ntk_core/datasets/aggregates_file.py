@@ -1,0 +1,235 @@
+"""An `aggregates.nc`, or a shard of one, that somebody else may have written: used only if consistent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..experiments.drawn import DrawnExperiment
+from ..network import Array
+from ..quantities import QUANTITIES
+from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edges, same
+from ..sampling.kernels.bins import POWERS
+from ..theory import bounds
+from .runs_file import DrawnFile
+from .validation import MAX_PACKING, Form, ResultsError
+
+CELL = ("perturbation", "m", "d", "alpha")
+
+DIGITS = 40
+"""Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
+
+FORMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "bin_unit": (("quantity", "m", "alpha"), "f8"),
+    "histogram": (("quantity", *CELL, "bin"), "i8"),
+    "power_sum": (("quantity", *CELL, "power", "digit"), "u4"),
+    "smallest": (("quantity", *CELL), "f8"),
+    "top_value": (("quantity", *CELL, "rank"), "f8"),
+    "top_seed": (("quantity", *CELL, "rank"), "i8"),
+    "exceedances": (("quantity", *CELL, "bound", "delta", "x_norm"), "i8"),
+    "exact_exceedances": (("quantity", *CELL, "delta"), "i8"),
+    "exact_shortfalls": (("quantity", *CELL, "delta"), "i8"),
+}
+"""Dimensions and type of each variable that is no coordinate."""
+
+
+def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
+    """Coordinates of the file of an experiment, by dimension."""
+    bins = max(
+        Bins.of(quantity, experiment.m[-1], alpha).count
+        for quantity in QUANTITIES.values()
+        for alpha in experiment.alpha
+    )
+    return {
+        "quantity": tuple(QUANTITIES),
+        **experiment.axes,
+        "bin": range(bins),
+        "power": range(1, POWERS + 1),
+        "digit": range(DIGITS),
+        "rank": range(1, min(LARGEST, experiment.seeds) + 1),
+        "bound": bounds.BOUNDS,
+        "delta": experiment.delta,
+        "x_norm": experiment.x_norm,
+    }
+
+
+def bin_units(experiment: DrawnExperiment) -> Array:
+    """The first edge above 0 of the bins, `(quantity, m, alpha)`."""
+    return np.array(
+        [
+            [[Bins.of(quantity, m, alpha).unit for alpha in experiment.alpha] for m in experiment.m]
+            for quantity in QUANTITIES.values()
+        ]
+    )
+
+
+def add_cells(parts: Iterable[Sequence[Aggregate]]) -> list[Aggregate]:
+    """The sums of the aggregates of each quantity of one cell, of disjoint seeds."""
+    return [combine(of_one_quantity) for of_one_quantity in zip(*parts, strict=True)]
+
+
+class AggregatesFile(DrawnFile):
+    """The aggregates of one grid of drawn displacements, cell by cell."""
+
+    keep = "aggregates"
+
+    def cell(self, index: tuple[int, ...]) -> list[Aggregate]:
+        """The aggregates of each quantity of the cell at `index` into (perturbation, m, d, alpha).
+
+        Raises `ResultsError` where they contradict each other.
+        """
+        values: dict[str, NDArray[Any]] = {
+            name: self.read(name, (slice(None), *index)) for name in FORMS if name != "bin_unit"
+        }
+        return [
+            self._aggregate(index, name, {key: value[q] for key, value in values.items()})
+            for q, name in enumerate(QUANTITIES)
+        ]
+
+    def blocks(self) -> list[tuple[tuple[int, ...], range]]:
+        """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its kept values.
+
+        Number `q * ranks + r` is the value of rank r, from 0 on, of the quantity of number q.
+        """
+        ranks = min(LARGEST, self.experiment.seeds)
+        return [(index, range(len(QUANTITIES) * ranks)) for index in np.ndindex(self.experiment.shape)]
+
+    def kept(self, index: tuple[int, ...], number: int) -> tuple[str, int, float]:
+        """Quantity, seed and value of a kept value by its number in `blocks`."""
+        q, rank = divmod(number, min(LARGEST, self.experiment.seeds))
+        seed, value = (self.read(name, (q, *index, rank)) for name in ("top_seed", "top_value"))
+        return list(QUANTITIES)[q], int(seed), float(value)
+
+    def run(self, index: tuple[int, ...], seed: int) -> dict[str, Array]:
+        """The values of a run that are among the largest, by quantity."""
+        places: tuple[int | slice, ...] = (slice(None), *index)
+        values, seeds = self.read("top_value", places), self.read("top_seed", places)
+        return {
+            quantity: value[of_seed][0]
+            for quantity, value, of_seed in zip(QUANTITIES, values, seeds == seed, strict=True)
+            if of_seed.any()
+        }
+
+    def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
+        """See `RunsFile.confirmed`. Only the sum of all shards of a width can be compared."""
+        confirmed: dict[Path, bool] = {}
+        for m in self.experiment.m:
+            of_width = {path: seeds for path, (width, seeds) in shards.items() if width == m}
+            ranges = sorted((seeds.start, seeds.stop) for seeds in of_width.values())
+            numbers = self.experiment.numbers
+            edges = [numbers.start, *(stop for _, stop in ranges)]
+            if [start for start, _ in ranges] == edges[:-1] and edges[-1] == numbers.stop:
+                same = self._is_sum(m, of_width)
+                confirmed |= dict.fromkeys(of_width, same)
+        return confirmed
+
+    def _is_sum(self, m: int, shards: Mapping[Path, range]) -> bool:
+        with ExitStack() as stack:
+            try:
+                files = [stack.enter_context(AggregatesFile(path)) for path in shards]
+                parts = [self.experiment.part(m, seeds) for seeds in shards.values()]
+                if [(file.experiment, file.entropy) for file in files] != [(p, self.entropy) for p in parts]:
+                    return False
+                q = self.experiment.m.index(m)
+                return all(
+                    same(whole, total)
+                    for p, r, s in np.ndindex(self.experiment.shape[0], *self.experiment.shape[2:])
+                    for whole, total in zip(
+                        self.cell((p, q, r, s)),
+                        add_cells(file.cell((p, 0, r, s)) for file in files),
+                        strict=True,
+                    )
+                )
+            except ResultsError:
+                return False
+
+    def counts(self, name: str, index: tuple[int, ...]) -> NDArray[Any]:
+        """The exceedances, or another count, of each quantity of the cell at `index`."""
+        return self.read(name, (slice(None), *index))
+
+    def _aggregate(self, index: tuple[int, ...], quantity: str, values: dict[str, NDArray[Any]]) -> Aggregate:
+        cell, runs = self.experiment.cell(index), self.experiment.seeds
+        bins = np.flatnonzero(values["histogram"])
+        over = values["exceedances"], values["exact_exceedances"], runs - values["exact_shortfalls"]
+        aggregate = Aggregate(
+            runs,
+            tuple(int.from_bytes(row.astype("<u4").tobytes(), "little") for row in values["power_sum"]),
+            float(values["smallest"]),
+            bins,
+            values["histogram"][bins],
+            np.concatenate([counts.ravel() for counts in over]),
+            values["top_value"],
+            values["top_seed"],
+        )
+        if fault := _fault(
+            aggregate, Bins.of(QUANTITIES[quantity], cell.m, cell.alpha), self.experiment.numbers
+        ):
+            raise ResultsError(f"{self.path}: {quantity} of {cell.name}: {fault}")
+        return aggregate
+
+    def _minimum_size(self) -> int:
+        sizes = {"i8": 8, "f8": 8, "u4": 4}
+        return (
+            sum(math.prod(shape) * sizes[kind] for _, shape, kind in self._own_forms().values())
+            // MAX_PACKING
+        )
+
+    def _own_forms(self) -> dict[str, Form]:
+        sizes = {name: len(values) for name, values in coordinates(self.experiment).items()}
+        return {name: (dims, tuple(sizes[dim] for dim in dims), kind) for name, (dims, kind) in FORMS.items()}
+
+    def _forms(self) -> dict[str, Form]:
+        forms: dict[str, Form] = {}
+        for name, values in coordinates(self.experiment).items():
+            if isinstance(values[0], str):
+                longest = max(map(len, values))
+                forms[name] = ((name, f"string{longest}"), (len(values), longest), "S1")
+            else:
+                forms[name] = ((name,), (len(values),), "f8" if isinstance(values[0], float) else "i8")
+        bins = forms["bin"][1]
+        return forms | {"bin_lower": (("bin",), bins, "f8")} | self._own_forms()
+
+    def _coordinates(self) -> dict[str, Sequence[Any]]:
+        named = coordinates(self.experiment)
+        return named | {"bin_lower": relative_edges(len(named["bin"])).tolist()}
+
+    def _check(self) -> None:
+        super()._check()
+        if not np.array_equal(self.read("bin_unit", ()), bin_units(self.experiment)):
+            raise ResultsError(f"{self.path}: bin_unit is not that of the widths and radii")
+
+
+def _fault(aggregate: Aggregate, bins: Bins, numbers: range) -> str | None:
+    """What contradicts itself in an aggregate of all runs of a cell, or None."""
+    runs, top, seeds = aggregate.runs, aggregate.top_values, aggregate.top_seeds
+    if aggregate.counts.size == 0 or aggregate.counts.min() < 0 or int(aggregate.counts.sum()) != runs:
+        return f"the histogram does not hold {runs:,} runs"
+    if not (np.isfinite(top).all() and (top >= 0.0).all() and (np.diff(top) <= 0.0).all()):
+        return "the largest values do not descend"
+    if np.unique(seeds).size != seeds.size or seeds.min() < numbers.start or seeds.max() >= numbers.stop:
+        return "the largest values have seeds that the experiment does not have, or one twice"
+    kept = np.bincount(bins.index(top), minlength=bins.count)[aggregate.bins]
+    whole = np.cumsum(aggregate.counts[::-1])[::-1] <= top.size  # bins all of whose runs are kept
+    if kept.sum() != top.size or (kept > aggregate.counts).any() or (kept != aggregate.counts)[whole].any():
+        return "the largest values are not in the bins of the histogram"
+    ends = bins.index(np.array([aggregate.smallest, top[0]]))
+    if [*ends] != [aggregate.bins[0], aggregate.bins[-1]] or not 0.0 <= aggregate.smallest <= top[-1]:
+        return "the smallest or the largest value is not in the bins of the histogram"
+    if ((aggregate.over < 0) | (aggregate.over > runs)).any():
+        return f"a number of runs is not one of {runs:,}"
+    edges = np.append(bins.lower_edges(), np.inf)
+    low, high = (
+        np.maximum(edges[aggregate.bins], aggregate.smallest),
+        np.minimum(edges[aggregate.bins + 1], top[0]),
+    )
+    for power in range(1, POWERS + 1):
+        least, most = (math.fsum(aggregate.counts * end**power) for end in (low, high))
+        if not least * (1.0 - 1e-9) <= float(aggregate.power_mean(power) * runs) <= most * (1.0 + 1e-9):
+            return f"the sum of power {power} does not fit the histogram"
+    return None

@@ -1,0 +1,67 @@
+"""What the runs of a cell are compared with: bounds, and exact quantiles, each with what is rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..experiments.drawn import DrawnExperiment
+from ..network import Array
+from ..quantities import QUANTITIES
+from ..theory import bounds
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+ROUNDING = 1e-12
+"""Relative excess over a bound that is rounding: |Δ₂| attains its bound exactly."""
+
+NOISE = 1e-9
+"""Values below this, in units of what one neuron can add, are rounding of the dense sampler around 0."""
+
+EXACT_ERROR = 1e-6
+"""Relative error of exact quantiles: a value so near is neither above nor below."""
+
+COUNTS = ("exact_exceedances", "exact_shortfalls")
+"""Runs above and below the exact quantile, each with probability at most δ and 1 - δ, whatever the law."""
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """The values that the runs of one cell, at ‖x‖ = 1, are compared with.
+
+    `bounds` `(bound, quantity, delta, x_norm)`: a run above is over the bound. `above` and `below`
+    `(quantity, delta)`: a run above or below is off the exact quantile. Nothing exceeds NaN.
+    """
+
+    bounds: Array
+    above: Array
+    below: Array
+
+
+def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Comparisons]:
+    """Those of each cell in its order, from `theory`, a dataset of the same grid.
+
+    An exact quantile that is NaN, or rounding, has nothing below it; one that is NaN nothing above it.
+    """
+    quantities = tuple(map(str, theory["quantity"].values))
+    noise = _noise(experiment, quantities)
+    x_norm, exact = theory["x_norm"].values, theory["exact_quantile"].values
+    scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
+    limits = [theory[f"bound_{name}"].values / scale * (1.0 + ROUNDING) for name in bounds.BOUNDS]
+    thresholds = np.stack([np.maximum(limit, noise[..., None, None]) for limit in limits])
+    minimum = noise[:, None, :, None, :, None]
+    above = np.maximum(exact * (1.0 + EXACT_ERROR), minimum)
+    below = np.where(exact > minimum, exact * (1.0 - EXACT_ERROR), 0.0)
+    for index in np.ndindex(experiment.shape):
+        place = (slice(None), *index)
+        yield Comparisons(thresholds[:, :, index[1], index[3]], above[place], below[place])
+
+
+def _noise(experiment: DrawnExperiment, quantities: tuple[str, ...]) -> Array:
+    """Values of each quantity up to which it is rounding, `(quantity, m, alpha)`."""
+    m, alpha = np.array(experiment.m)[:, None], np.array(experiment.alpha)
+    return np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])

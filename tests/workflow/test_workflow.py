@@ -69,6 +69,24 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
     assert snakemake(analysis, "--dry-run", *SMALL_TARGETS).jobs() == {"theory": 1, "quantiles": 1}
 
 
+def test_aggregates_of_more_seeds_are_added_and_have_the_bytes_of_one_run(snakemake, small):
+    target, pattern = "results/grid/rates.nc", "results/grid/*.nc"
+    small["experiments"]["grid"]["keep"] = "aggregates"
+    first = snakemake(small, target)
+    assert first.code == 0, first.output
+    assert first.jobs() == {"simulate": 2, "add": 1, "theory": 1, "quantiles": 1}
+    small["experiments"]["grid"]["seeds"] = 4000
+    more = snakemake(small, target)
+    assert more.jobs() == {"simulate": 2, "add": 1, "quantiles": 1}
+    shards = sorted(path.name for path in more.directory.glob("results/grid/shards/*/m64*.nc"))
+    assert shards == ["m64_seeds0-2500.nc", "m64_seeds2500-4000.nc"]
+    execution = {"threads": 2, "workers": "processes"}
+    whole = snakemake({**small, "execution": execution}, target, to="whole")
+    assert whole.code == 0, whole.output
+    assert whole.digests(pattern) == more.digests(pattern)
+    assert "results/grid/aggregates.nc" in whole.digests(pattern)
+
+
 def test_a_figure_is_the_same_pdf_each_time(default_run):
     for path in sorted(default_run.run.directory.glob("results/figures/*.svg")):
         assert vl_convert.svg_to_pdf(on_white(path.read_text())) == path.with_suffix(".pdf").read_bytes(), (

@@ -15,7 +15,9 @@ from ntk_core.workdir.run import Session
 @pytest.mark.parametrize(("chosen", "place"), [(None, ""), (Path("out"), "out/"), ("/a/b", "/a/b/")])
 def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, place):
     summary = Path(folder, "summary.txt")
-    summary.parent.mkdir()
+    (summary.parent / "figures").mkdir(parents=True)
+    for name in ("manifest.json", "findings.html"):
+        (summary.parent / name).touch()
     about = "results: 3 runs of results"  # an experiment of that name stays what it is
     summary.write_text(f"{about}\n\n{summarise([], [], summary.parent)}")
     Session(summary).summarise(chosen)
@@ -23,6 +25,21 @@ def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, pla
     assert text == about
     assert all(line.startswith(f"{place}{folder}/") for line in files.splitlines())
     assert files.endswith(f"for: ntk-core verify {place}{folder}")
+    assert "report.html" not in files  # it is not made: only the archive was asked for, for instance
+
+
+def test_an_archive_of_these_results_is_named_with_the_command_that_checks_it(directory, capsys):
+    summary, archive = Path("results/summary.txt"), Path("archive.zip")
+    summary.parent.mkdir()
+    summary.write_text(f"about\n\n{summarise([], [])}")
+    archive.touch()
+    Session(summary).summarise("out")
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split()[0] for line in lines] == ["out/archive/", "out/archive.zip"]
+    assert lines[0].endswith("ntk-core verify out/archive")
+    os.utime(archive, ns=(0, summary.stat().st_mtime_ns - 1))
+    Session(summary).summarise("out")
+    assert "archive" not in capsys.readouterr().out
 
 
 def test_a_summary_of_older_tables_is_not_shown(directory, capsys):

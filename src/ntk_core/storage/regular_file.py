@@ -7,7 +7,6 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-
 OTHER_KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a link",

@@ -7,6 +7,7 @@ from the tables.
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import math
 import re
@@ -392,6 +393,21 @@ def texts_of(drawn) -> list[Text]:
         for text in drawn.findobj(Text)
         if text.get_visible() and text.get_text().strip() and (text in labels or text not in every)
     ]
+
+
+def test_numbers_below_neighbouring_panels_stay_apart(tables):
+    """By a letter at least, for the longest level that the default grid has."""
+    with style.context():
+        drawn = module("delta").draw(*tables["default-like"])
+        drawn.draw_without_rendering()
+        plt.close(drawn)
+    boxes = [
+        [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()] for ax in drawn.axes
+    ]
+    assert {label.get_text() for label in drawn.axes[0].get_xticklabels()} == {"0.001", "0.1", "0.5"}
+    for left, right in itertools.pairwise(boxes):
+        gap = min(box.x0 for box in right) - max(box.x1 for box in left)
+        assert gap > style.SMALL * drawn.dpi / 72.0
 
 
 @pytest.mark.parametrize("name", [*grids.DRAWN, "trained"])

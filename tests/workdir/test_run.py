@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def test_an_archive_of_these_results_is_named_with_the_command_that_checks_it(di
     summary.write_text(f"about\n\n{summarise([], [])}")
     archive.touch()
     Session(summary).summarise("out")
-    lines = capsys.readouterr().out.splitlines()[-2:]
+    *_, last, folder, file = capsys.readouterr().out.splitlines()
+    lines = [folder, file]
+    assert len({re.search(r"\S  +", line).end() for line in (last, folder, file)}) == 1  # one column
     assert [line.split()[0] for line in lines] == ["out/archive/", "out/archive.zip"]
     assert lines[0].endswith("ntk-core verify out/archive")
     os.utime(archive, ns=(0, summary.stat().st_mtime_ns - 1))

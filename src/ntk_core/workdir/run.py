@@ -215,10 +215,11 @@ def _archive_lines(summary: Path, root: Path) -> list[str]:
     newer = packed.exists() and packed.stat().st_mtime_ns >= summary.stat().st_mtime_ns
     if summary != Run.summary or not newer:
         return []
-    folder = str(root / manifest.parent)
+    above = "" if root == Path() else f"{root}/"
     return [
-        f"{f'{folder}/':<47}  the archive of all this; checksums, for: ntk-core verify {folder}",
-        f"{root / packed!s:<47}  the same as one file",
+        f"{above}{f'{manifest.parent}/':<47}  the archive: results, config and sources, for: ntk-core verify "
+        f"{above}{manifest.parent}",
+        f"{above}{packed!s:<47}  the same as one file",
     ]
 
 

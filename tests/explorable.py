@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import trained
 import xarray as xr
@@ -28,7 +30,12 @@ DENSE = DrawnExperiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """A folder with the runs, quantiles and rates of a dense experiment."""
-    folder = tmp_path_factory.mktemp("dense")
+    return dense_folder(tmp_path_factory.getbasetemp() / "explorable-dense")
+
+
+@cache  # several files of tests use it
+def dense_folder(folder):
+    folder.mkdir()
     with workers(ExecutionModel(), 1) as client:
         shards = [folder / f"{m}.nc" for m in DENSE.m]
         for m, path in zip(DENSE.m, shards, strict=True):
@@ -50,6 +57,11 @@ def loaded(folder, experiment, client):
 @pytest.fixture(scope="module")
 def given(archived, checked):
     """What the page is made from, of both grids, the dense one first."""
+    return grids(archived, checked)
+
+
+@cache
+def grids(archived, checked):
     with workers(ExecutionModel(), 2) as client:
         return [loaded(checked, DENSE, client), loaded(archived, EXPERIMENT, client)]
 
@@ -57,7 +69,12 @@ def given(archived, checked):
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """Quantiles and rates of a trained experiment, and of one whose runs diverge."""
-    folder = tmp_path_factory.mktemp("trained")
+    return trainings(tmp_path_factory.getbasetemp() / "explorable-trained")
+
+
+@cache
+def trainings(folder):
+    folder.mkdir()
     return [trained.train(trained.EXPERIMENTS[name], folder) for name in ("usual", "diverged")]
 
 

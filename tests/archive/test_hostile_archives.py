@@ -303,7 +303,7 @@ class Change:
 KEY = GRID.content_key(1)
 SHARD = f"e/shards/{KEY}/m64_seeds0-1500.nc"
 REPLAY = "replay --experiment e --m 64 --d 2 --perturbation sphere --alpha 2 --seed 7"
-NO_FILE = "is not a regular file"
+NO_FILE = ", not a file"
 
 
 def pipe(name: str) -> Callable[[Path], None]:
@@ -469,13 +469,13 @@ CHANGES: dict[str, Change] = {
     "pipe as seal": Change(pipe(f"{MANIFEST}.sha256"), {"verify": (1, "without its seal")}, False),
     "pipe as seal of a shard": Change(pipe(f"{SHARD}.sha256"), {"verify": (1, "without its seal")}),
     "pipe as claims": Change(pipe("claims.json"), {"claims": (2, NO_FILE), "describe": (2, NO_FILE),
-                                                   "verify": (1, "changed: ")}, False),
+                                                   "verify": (1, "a pipe, not a file: ")}, False),
     "pipe as runs": Change(pipe("e/runs.nc"), {"describe": (2, NO_FILE), "export": (2, NO_FILE)}, False),
     "pipe as table": Change(pipe("e/rates.nc"), {"describe": (2, NO_FILE), "export": (2, NO_FILE)}, False),
     "endless manifest": Change(endless(MANIFEST), {"verify": (2, NO_FILE)}, False),
     "endless seal": Change(endless(f"{MANIFEST}.sha256"), {"verify": (1, "without its seal")}, False),
     "endless claims": Change(endless("claims.json"), {"claims": (2, NO_FILE),
-                                                      "verify": (1, "changed: ")}, False),
+                                                      "verify": (1, "a link, not a file: ")}, False),
     "large manifest": Change(large(MANIFEST), {"verify": (2, "is too large; allowed: at most")}, False),
     "large seal": Change(large(f"{MANIFEST}.sha256"), {"verify": (1, "without its seal")}, False),
     "large claims": Change(large("claims.json"), {"claims": (2, "is too large; allowed: at most"),

@@ -28,7 +28,7 @@ from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.storage.checksums import MANIFEST, seal, seal_path, write_manifest
+from ntk_core.storage.checksums import MANIFEST, broken, seal, seal_path, write_manifest
 
 UNSEALED = "nothing else was compared, as manifest.json does not match its seal, manifest.json.sha256\n"
 
@@ -75,7 +75,7 @@ def test_every_kind_of_fault_is_named(results):
     expected = [
         Fault("claims.json", "changed"),
         Fault("e/rates.nc", "truncated"),
-        Fault("e/runs.nc", "changed"),
+        Fault("e/runs.nc", "a link, not a file"),
         Fault(shard.relative_to(results).as_posix(), "truncated"),
         Fault("elsewhere.nc", "extra"),
         Fault("figures/e-rate.svg", "missing"),
@@ -86,6 +86,27 @@ def test_every_kind_of_fault_is_named(results):
     assert code == 1
     for fault in expected:
         assert f"{fault.kind}: {results / fault.path}\n" in output
+
+
+def test_what_stands_in_the_place_of_a_file_is_named(results):
+    shard = next(results.rglob("m64*.nc"))
+    for path in (results / "claims.json", shard):
+        path.unlink()
+        path.mkdir()
+    (results / "figures/e-rate.svg").unlink()
+    os.mkfifo(results / "figures/e-rate.svg")
+    (results / "report.html").rename(results.parent / "elsewhere.html")
+    (results / "report.html").symlink_to(results.parent / "elsewhere.html")
+    expected = [
+        Fault("claims.json", "a folder, not a file"),
+        Fault(shard.relative_to(results).as_posix(), "a folder, not a file"),
+        Fault("figures/e-rate.svg", "a pipe, not a file"),
+        Fault("report.html", "a link, not a file"),
+    ]
+    assert check(results).faults == sorted(expected)
+    for path in (shard, results / "figures/e-rate.svg"):
+        assert broken(path) == next(fault.kind for fault in expected if path == results / fault.path)
+    assert f"a folder, not a file: {results / 'claims.json'}\n" in call("verify", results)[1]
 
 
 def test_a_shard_and_its_seal_belong_together(results):

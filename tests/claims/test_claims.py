@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import EXPERIMENT, archive_results
+from scipy.stats import binom
 
 from ntk_core import network
 from ntk_core.claims import JUDGES, LEDGER, STATEMENTS, Results, claim, open_results, to_json
 from ntk_core.claims.__main__ import main
-from ntk_core.claims.record import FALSE, LOOSE, SLACK, THIS_PROJECT, TRUE, UNDECIDED, judge_factor
+from ntk_core.claims.record import FALSE, LOOSE, SLACK, THIS_PROJECT, TRUE, UNDECIDED, Number, judge_factor
 from ntk_core.claims.results import DrawnTables
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
@@ -35,6 +36,16 @@ def dense(tmp_path_factory):
     """A folder with a small experiment that evaluates the definitions on all weights."""
     experiment = dataclasses.replace(EXPERIMENT, name="full", sampler="dense", m=(4, 16, 64), seeds=500)
     return archive_results(experiment, tmp_path_factory.mktemp("dense"))
+
+
+def test_a_share_of_runs_has_the_limits_of_the_binomial_law():
+    """At each limit as many runs or more, or as few or fewer, have a probability of 1/200."""
+    number = Number.share("share", 7, 50)
+    assert number.value == 7 / 50
+    assert binom.sf(6, 50, number.lower) == pytest.approx(0.005)
+    assert binom.cdf(7, 50, number.upper) == pytest.approx(0.005)
+    doubled = Number.share("the same in halves", 7, 50, 0.5)
+    assert (doubled.value, doubled.lower, doubled.upper) == (0.28, 2 * number.lower, 2 * number.upper)
 
 
 def verdict(name, archive, factor=1.0):

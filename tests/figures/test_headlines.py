@@ -7,6 +7,7 @@ from the tables.
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import math
 import re
@@ -18,6 +19,7 @@ import pytest
 import xarray as xr
 from matplotlib.text import Text
 
+from ntk_core.claims.answer import answer
 from ntk_core.claims.headlines import FINDINGS, TOPICS, finding, headline
 from ntk_core.claims.plain_text import plain_text
 from ntk_core.figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
@@ -298,6 +300,23 @@ def test_one_ball_is_said_of_a_bounded_radius_alone(tables):
     assert "ceiling" not in beyond
 
 
+def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
+    """The article gives α̂ at the largest width with runs, and the title the same number."""
+    table, rates = tables["trained"]
+    wider = table.assign_coords(m=[4 * m for m in table["m"].values]).isel(m=[-1])
+    wider = changed(wider, {"variable": "alpha_hat", "steps": 8}, run_mean=9.0, run_mean_upper=np.nan)
+    both = xr.concat([table, wider], "m", data_vars="minimal", join="outer").assign_attrs(table.attrs)
+    text = finding("radius", both, changed(rates, {"variable": "alpha_hat"}, run_slope_lower=np.nan))
+    means = both["run_mean"].sel(variable="alpha_hat", steps=8).values
+    assert text.startswith(
+        rf"$\hat\alpha$ grows from ${means[0]:.3g}$ at $m=64$ to $9$ at $m=2^{{12}}$ "
+        "(means over runs; intervals show it from $m=64$ to $2^{10}$)"
+    )
+    assert answer(both, rates).radius.value == 9.0
+    fallen = changed(both, {"variable": "alpha_hat", "steps": 8, "m": 4096}, run_mean=means[0] / 2)
+    assert finding("radius", fallen, rates) == ""
+
+
 @pytest.mark.parametrize(
     ("low", "slope", "high", "last", "words"),
     [
@@ -374,6 +393,21 @@ def texts_of(drawn) -> list[Text]:
         for text in drawn.findobj(Text)
         if text.get_visible() and text.get_text().strip() and (text in labels or text not in every)
     ]
+
+
+def test_numbers_below_neighbouring_panels_stay_apart(tables):
+    """By a letter at least, for the longest level that the default grid has."""
+    with style.context():
+        drawn = module("delta").draw(*tables["default-like"])
+        drawn.draw_without_rendering()
+        plt.close(drawn)
+    boxes = [
+        [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()] for ax in drawn.axes
+    ]
+    assert {label.get_text() for label in drawn.axes[0].get_xticklabels()} == {"0.001", "0.1", "0.5"}
+    for left, right in itertools.pairwise(boxes):
+        gap = min(box.x0 for box in right) - max(box.x1 for box in left)
+        assert gap > style.SMALL * drawn.dpi / 72.0
 
 
 @pytest.mark.parametrize("name", [*grids.DRAWN, "trained"])

@@ -111,6 +111,17 @@ def test_no_page_is_wider_than_the_screen(visit, width, experiment, charts):
 
 
 @in_browser
+def test_every_number_of_the_calculator_is_seen_on_a_small_laptop(visit):
+    """Longest where all stand: a number of the smallest size has two signs, seven digits and a power."""
+    tab = visit(viewport={"width": 1280, "height": 800})
+    for name, value in (("m", "2^40"), ("alpha", "1"), ("x_norm", "1e-9")):
+        tab.fill(f"#exact_{name}", value)
+    tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+    shown, whole = tab.locator("#exact-table").evaluate("e => [e.clientWidth, e.scrollWidth]")
+    assert whole <= shown
+
+
+@in_browser
 def test_without_javascript_the_page_says_so(visit):
     tab = visit(java_script_enabled=False)
     assert tab.is_visible("#still")

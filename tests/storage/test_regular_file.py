@@ -24,8 +24,8 @@ def test_what_is_no_regular_file_is_refused_and_closed(tmp_path):
     (tmp_path / "endless").symlink_to("/dev/zero")
     (tmp_path / "loop").symlink_to("loop")
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
-    for name in ("folder", "pipe", "endless"):
-        with pytest.raises(FileError, match=f"{name} is not a regular file"):
+    for name, kind in (("folder", "folder"), ("pipe", "pipe"), ("endless", "device")):
+        with pytest.raises(FileError, match=f"{name} is a {kind}, not a file"):
             open_regular_file(tmp_path / name)
     for name, reason in (("nothing", "No such file"), ("loop", "Too many levels")):
         with pytest.raises(FileError, match=f"{name} cannot be read: {reason}"):

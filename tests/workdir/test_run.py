@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from ntk_core.workdir.run import Session
 @pytest.mark.parametrize(("chosen", "place"), [(None, ""), (Path("out"), "out/"), ("/a/b", "/a/b/")])
 def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, place):
     summary = Path(folder, "summary.txt")
-    summary.parent.mkdir()
+    (summary.parent / "figures").mkdir(parents=True)
+    for name in ("manifest.json", "findings.html"):
+        (summary.parent / name).touch()
     about = "results: 3 runs of results"  # an experiment of that name stays what it is
     summary.write_text(f"{about}\n\n{summarise([], [], summary.parent)}")
     Session(summary).summarise(chosen)
@@ -23,6 +26,23 @@ def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, pla
     assert text == about
     assert all(line.startswith(f"{place}{folder}/") for line in files.splitlines())
     assert files.endswith(f"for: ntk-core verify {place}{folder}")
+    assert "report.html" not in files  # it is not made: only the archive was asked for, for instance
+
+
+def test_an_archive_of_these_results_is_named_with_the_command_that_checks_it(directory, capsys):
+    summary, archive = Path("results/summary.txt"), Path("archive.zip")
+    summary.parent.mkdir()
+    summary.write_text(f"about\n\n{summarise([], [])}")
+    archive.touch()
+    Session(summary).summarise("out")
+    *_, last, folder, file = capsys.readouterr().out.splitlines()
+    lines = [folder, file]
+    assert len({re.search(r"\S  +", line).end() for line in (last, folder, file)}) == 1  # one column
+    assert [line.split()[0] for line in lines] == ["out/archive/", "out/archive.zip"]
+    assert lines[0].endswith("ntk-core verify out/archive")
+    os.utime(archive, ns=(0, summary.stat().st_mtime_ns - 1))
+    Session(summary).summarise("out")
+    assert "archive" not in capsys.readouterr().out
 
 
 def test_a_summary_of_older_tables_is_not_shown(directory, capsys):

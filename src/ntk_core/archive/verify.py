@@ -18,7 +18,7 @@ from typing import Any
 from ..datasets.data_file import NAMES, open_data
 from ..datasets.validation import ResultsError
 from ..storage.checksums import MANIFEST, broken, digest, manifest_text
-from ..storage.regular_file import FileError, read_regular_file
+from ..storage.regular_file import FileError, other_kind, read_regular_file
 
 MAX_MANIFEST = 16 << 20
 """Largest manifest in bytes: a hundred thousand files, more than any config makes."""
@@ -37,7 +37,8 @@ class NoManifestError(ValueError):
 class Fault:
     """A file that differs from the manifest.
 
-    `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc.
+    `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc;
+    of what is no regular file, as `storage.regular_file.other_kind` says.
     """
 
     path: str
@@ -66,19 +67,23 @@ def check(root: Path) -> Checked:
     if kind := broken(root / MANIFEST):
         return Checked(0, 0, [Fault(MANIFEST, kind)])
     listed = _parse(root / MANIFEST, data)
-    present = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if _is_leaf(path)}
-    kinds = {name: _fault(present.pop(name, None), entry) for name, entry in listed.items()}
+    paths = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*"))}
+    kinds = {name: _fault(paths.get(name), entry) for name, entry in listed.items()}
+    present = {name: path for name, path in paths.items() if name not in listed and _is_leaf(path)}
     shards: dict[str, tuple[str, ...]] = {}
     for name, path in present.items():
         shard = name.removesuffix(".sha256")
         parts = _SHARD.fullmatch(shard)
-        if path.is_symlink() or not (parts or name in UNLISTED):
+        if not (parts or name in UNLISTED):
             kinds[name] = "extra"
+        elif other := _other_kind(path):
+            if not kinds.get(shard):  # else it is without its seal, which is this
+                kinds[name] = other
         elif parts and name == shard:
             shards[name] = parts.groups()
             kinds[name] = broken(path)
         elif shard not in present:
-            kinds[shard] = "missing"
+            kinds[shard] = _other_kind(paths[shard]) if shard in paths else "missing"
     _judge_shards(root, listed, {name: parts for name, parts in shards.items() if kinds[name] is None}, kinds)
     faults = sorted(Fault(name, kind) for name, kind in kinds.items() if kind)
     return Checked(len(listed), sum(kinds[name] is None for name in shards), faults)
@@ -110,11 +115,16 @@ def _is_leaf(path: Path) -> bool:
     return path.is_symlink() or not path.is_dir()
 
 
+def _other_kind(path: Path) -> str | None:
+    """What is at a path instead of a regular file; links are not followed."""
+    return other_kind(path.lstat().st_mode)
+
+
 def _fault(path: Path | None, entry: dict[str, Any]) -> str | None:
     if path is None:
         return "missing"
-    if path.is_symlink() or not path.is_file():
-        return "changed"
+    if other := _other_kind(path):
+        return other
     size = path.stat().st_size
     if size != entry["bytes"]:
         return "truncated" if size < entry["bytes"] else "changed"

@@ -10,7 +10,6 @@ import math
 import numpy as np
 from scipy.special import bdtrc, erf
 
-from ..datasets.statistics import proportion_interval
 from ..theory.binomial import binomial_quantile
 from .record import Judgement, Number, judge_factor
 from .results import Results
@@ -25,7 +24,6 @@ def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
     x = np.array([2.0, -1.0, 0.5])
     runs = 1_000_000
     inside = int(np.count_nonzero(np.abs(rng.standard_normal((runs, 3)) @ x) <= 0.5 * np.linalg.norm(x)))
-    lower, upper = proportion_interval(inside, runs)
     return Judgement(
         judge_factor(float(ratio.max()) / factor),
         (
@@ -37,9 +35,7 @@ def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
             ),
             Number(r"the ratio at $\varepsilon=0.5$", float(_ratio(0.5)) / factor),
             Number(r"the ratio at $\varepsilon=2$", float(_ratio(2.0)) / factor),
-            Number(
-                r"share of a million draws with $|U^\top x|\le\|x\|/2$, $d=3$", inside / runs, lower, upper
-            ),
+            Number.share(r"share of a million draws with $|U^\top x|\le\|x\|/2$, $d=3$", inside, runs),
             Number(r"exact probability $2\Phi(\frac12)-1$", math.erf(0.5 / math.sqrt(2.0))),
         ),
     )

@@ -16,7 +16,6 @@ from functools import cache
 import numpy as np
 
 from ..datasets.quantiles import CHANCE, beyond_chance
-from ..datasets.statistics import proportion_interval
 from ..laws.exact import exact_law
 from ..network import Array, symmetric_initialization
 from ..quantities import QUANTITIES
@@ -234,7 +233,6 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     runs = max(cell.block, min(MAX_RUNS, int(MAX_WORK / cell.cost())))
     values = simulate(1, cell, 0, runs)[list(QUANTITIES).index(quantity)]
     over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
-    lower, upper = proportion_interval(over, runs)
     worst = "" if quantity == "band_fraction" else " under the worst displacement of the ball"
     return Counterexample(
         rf"To fail with probability at most $\delta={point.delta:g}$, the bound fails with probability "
@@ -242,7 +240,7 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
         {"m": point.m, "alpha": point.alpha, "delta": point.delta, "x_norm": point.x_norm},
         (
             Number("exact probability that the bound fails", chance),
-            Number(f"share of {runs:,} simulated runs over the bound", over / runs, lower, upper),
+            Number.share(f"share of {runs:,} simulated runs over the bound", over, runs),
         ),
     )
 

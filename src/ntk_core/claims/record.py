@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, get_args
 
+from ..datasets.statistics import proportion_interval
+
 Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported", "conjectured"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED, CONJECTURED = VERDICTS
@@ -71,6 +73,12 @@ class Number:
         has_limits = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
         limits = (estimate.lower / unit, estimate.upper / unit) if has_limits else (None, None)
         return cls(what, estimate.value / unit, *limits)
+
+    @classmethod
+    def share(cls, what: str, count: int, runs: int, unit: float = 1.0) -> Number:
+        """The share of independent runs, `count` of `runs`, in units of `unit`, with exact limits."""
+        lower, upper = proportion_interval(count, runs)
+        return cls(what, count / runs / unit, lower / unit, upper / unit)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ def verify(
 ) -> None:
     """Compare an archive with its manifest, byte by byte.
 
-    Names every file that is changed, truncated, missing or extra. Exit code 0 if there is none, 1 if there
-    is one or a recomputed run differs, 2 if there is no manifest or a run cannot be recomputed.
+    Names every file that is changed, truncated, missing or extra, and every folder, link or pipe in the place
+    of a file. Exit code 0 if there is none, 1 if there is one or a recomputed run differs, 2 if there is no
+    manifest or a run cannot be recomputed.
     `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
     with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
     extra.

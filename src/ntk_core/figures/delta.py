@@ -35,6 +35,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     for ax in panels.axes:
         ax.set(yscale="log", xlabel=r"$\delta$")
         style.at_values(ax, delta)
+        ax.margins(x=0.12)  # the last number of a panel stays away from the first of the next
         ax.invert_xaxis()
     panels.axes[0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
     panels.name_ends(panels.axes)

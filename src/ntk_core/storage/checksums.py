@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .atomic import replacing
-from .regular_file import FileError, open_regular_file, read_regular_file
+from .regular_file import FileError, open_regular_file, other_kind, read_regular_file
 
 MANIFEST = "manifest.json"
 
@@ -42,9 +42,13 @@ def seal(path: Path) -> None:
 
 def broken(path: Path) -> str | None:
     """The fault of a sealed file (see `archive.verify.Fault`); None where it matches its seal."""
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except OSError:
         return "missing"
-    if path.stat().st_size == 0:
+    if other := other_kind(status.st_mode):
+        return other
+    if status.st_size == 0:
         return "truncated"
     try:
         sealed = read_regular_file(seal_path(path), MAX_SEAL)

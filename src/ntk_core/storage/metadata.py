@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _RATES = {
     "slope": "least-squares slope against log(m) of the log of",
-    "slope_lower": "lower confidence limit of the slope of",
-    "slope_upper": "upper confidence limit of the slope of",
+    "slope_lower": "lower confidence limit, NaN where a width has no interval, of the slope of",
+    "slope_upper": "upper confidence limit, NaN where a width has no interval, of the slope of",
     "local_slope_last": "slope between the two largest widths of",
     "constant": "value times m^k at the largest width, of",
     "constant_lower": "lower confidence limit of the constant of",
@@ -126,8 +126,8 @@ LONG_NAMES = {
     "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
     "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths",
     "run_slope": "least-squares slope of log(run_mean) against log(m)",
-    "run_slope_lower": "lower confidence limit of that slope",
-    "run_slope_upper": "upper confidence limit of that slope",
+    "run_slope_lower": "lower confidence limit of that slope; NaN where a width has no interval",
+    "run_slope_upper": "upper confidence limit of that slope; NaN where a width has no interval",
     "run_local_slope": "slope of log(run_mean) against log(m) from the next smaller width to this one",
     "run_local_slope_lower": "lower confidence limit of that local slope",
     "run_local_slope_upper": "upper confidence limit of that local slope",
@@ -166,8 +166,8 @@ LONG_NAMES = {
     "runs": "number of runs in the cell",
     # rates
     "slope": "least-squares slope of log(statistic) against log(m)",
-    "slope_lower": "lower confidence limit of the slope",
-    "slope_upper": "upper confidence limit of the slope",
+    "slope_lower": "lower confidence limit of the slope; NaN where a width has no interval",
+    "slope_upper": "upper confidence limit of the slope; NaN where a width has no interval",
     "exact_slope": "the same slope of the exact values; NaN where they are not known",
     "limit_slope": "slope less the finite-m curvature of the exact law: slope - exact_slope - exponent",
     "limit_slope_lower": "lower confidence limit of limit_slope",

@@ -7,9 +7,25 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
+OTHER_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+"""What may stand in the place of a regular file, for people, by its type."""
+
 
 class FileError(ValueError):
     """A file that cannot be read, is not regular or is too large; the message names it and says why."""
+
+
+def other_kind(mode: int) -> str | None:
+    """What a file of this mode (`st_mode`) is, `a folder, not a file`; None for a regular file."""
+    kind = OTHER_KINDS.get(stat.S_IFMT(mode), "special")
+    return None if stat.S_ISREG(mode) else f"{kind}, not a file"
 
 
 def open_regular_file(path: str | Path) -> BufferedReader:
@@ -21,9 +37,9 @@ def open_regular_file(path: str | Path) -> BufferedReader:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if other := other_kind(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FileError(f"{path} is not a regular file")
+        raise FileError(f"{path} is {other}")
     return os.fdopen(descriptor, "rb")
 
 

@@ -15,6 +15,7 @@ from scipy.special import erf
 
 from ..network import Array
 from ..quantities import QUANTITIES, Step
+from .bernstein import bernstein_quantile
 from .binomial import binomial_quantile
 from .exact import full_step_law, law_quantile
 from .gaussian import PHI0
@@ -58,8 +59,7 @@ def bernstein(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Arr
     """
     first, second = (QUANTITIES[quantity].full_step or Step.CONSTANT).moments
     expected = PHI0 * alpha * np.sqrt(m)  # the expected number of pairs in the band is at most this
-    level = _level(delta)
-    pairs = first * expected + np.sqrt(2.0 * second * expected) * level + level**2 / 3.0
+    pairs = bernstein_quantile(first * expected, second * expected, _level(delta))
     return _from_band_fraction(quantity, 2.0 * pairs / np.asarray(m), alpha, x_norm)
 
 

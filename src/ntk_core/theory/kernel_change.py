@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import owens_t
 
 from ..network import Array
+from .bernstein import bernstein_quantile
 from .binomial import binomial_quantile, binomial_tail
 from .gaussian import PHI0, band_probability
 from .tilt import log1p
@@ -105,8 +106,8 @@ def kernel_change_bound(m: Any, alpha: Any, delta: Any, angle: Any) -> Array:
     """
     radius = np.asarray(alpha) / np.sqrt(m)
     chance = PHI0 * radius + np.asarray(angle) * radius**2 / (4.0 * math.pi)
-    level = np.log(2.0 / np.asarray(delta))
-    return np.asarray(chance + 2.0 * np.sqrt(chance * level / m) + 2.0 * level / (3.0 * np.asarray(m)))
+    level, share = np.sqrt(np.log(2.0 / np.asarray(delta))), 2.0 / np.asarray(m)  # share: one pair of m/2
+    return np.asarray(bernstein_quantile(chance, share * chance, level, share))
 
 
 def kernel_change_limit(alpha: float) -> float:

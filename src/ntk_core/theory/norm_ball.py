@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Array
+from .bernstein import bernstein_quantile
 from .gaussian import PHI0
 
 FROBENIUS = 2.0
@@ -92,9 +93,9 @@ def bound(q: float, m: Any, radius: Any, delta: Any) -> Any:
     m^{-k} limit + (τ^{3/2} √(2φ₀m/3) L + τL²/3)/√m with L² = log(1/δ) and τ the `threshold`. By duality with
     the fixed multiplier τ, and Bernstein's inequality.
     """
-    tau, level, m = threshold(q, m, radius), -np.log(delta), np.asarray(m, dtype=np.float64)
+    tau, level, m = threshold(q, m, radius), np.sqrt(-np.log(delta)), np.asarray(m, dtype=np.float64)
     mean = limit(q, radius) * m ** -exponent(q)
-    return mean + (tau**1.5 * np.sqrt(2.0 * PHI0 * m * level / 3.0) + tau * level / 3.0) / np.sqrt(m)
+    return bernstein_quantile(mean, PHI0 * tau**3 / 3.0, level, tau / np.sqrt(m))
 
 
 def reach(q: float, m: int, radius: float) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Array
+from .bernstein import bernstein_quantile
 from .binomial import binomial_tail
 from .gaussian import PHI0, band_probability
 
@@ -135,11 +136,8 @@ def _net_size(mesh: Array, d: int) -> Array:
 
 def _bernstein(m: int, alpha: Any, level: Any) -> Array:
     """What √m sup_u E at one input exceeds with probability at most e^{-level}."""
-    return np.asarray(
-        0.5 * PHI0 * np.square(alpha)
-        + np.sqrt(2.0 * level) * fluctuation(m, alpha)
-        + alpha * level / (3.0 * math.sqrt(m))
-    )
+    mean, variance = 0.5 * PHI0 * np.square(alpha), np.square(fluctuation(m, alpha))
+    return np.asarray(bernstein_quantile(mean, variance, np.sqrt(level), alpha / math.sqrt(m)))
 
 
 def circle_levels(m: int, alpha: float) -> tuple[Array, Array, Array]:
@@ -170,12 +168,6 @@ def circle_bound(m: int, alpha: float, delta: float) -> float:
     """What √m sup E over the ball and the circle ‖x‖ = 1, d = 2, exceeds with probability at most δ."""
     levels, above, upcrossings = circle_levels(m, alpha)
     return _last_level(levels, above + upcrossings, delta)
-
-
-def circle_median(m: int, alpha: float) -> float:
-    """The median of √m sup E over the circle if upcrossings of high levels were a Poisson process."""
-    levels, _, upcrossings = circle_levels(m, alpha)
-    return _last_level(levels, upcrossings, math.log(2.0))
 
 
 def _last_level(levels: Array, numbers: Array, number: float) -> float:

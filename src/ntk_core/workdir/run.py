@@ -195,16 +195,39 @@ class Session:
     def summarise(self, directory: str | Path | None) -> None:
         """Say what was found and where the files are, named as from the call, whose `--directory` is given.
 
-        These are the first and the last paragraph of the summary. One that is older than a table is of other
-        results, and not shown.
+        These are the first and the last paragraph of the summary, without files that this run has not made,
+        and the archive if it is of these results. A summary that is older than a table is of other results,
+        and not shown.
         """
         self._terminal.end(failed=False)
+        root = Path(directory or ".")
         tables = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/rates.nc")]
         if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(tables, default=0):
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
             first, _, rest = text.partition("\n\n")
-            files = rest.rpartition("\n\n")[2]
+            lines = [line for line in rest.rpartition("\n\n")[2].splitlines() if _is_of_a_file(line)]
             names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
-            files = re.sub(names, lambda _: str(Path(directory or ".") / folder), files)
+            files = re.sub(names, lambda _: str(root / folder), "\n".join(lines))
+            files = "\n".join([files, *_archive_lines(self._summary, root)])
             encoding = sys.stdout.encoding or "utf-8"
             print(f"\n{first}\n\n{files}".encode(encoding, "replace").decode(encoding))  # perhaps no √ there
+
+
+def _archive_lines(summary: Path, root: Path) -> list[str]:
+    """What the archive is called and how to check it, if one was made of the results with this summary."""
+    packed, manifest, _ = Run.archive
+    newer = packed.exists() and packed.stat().st_mtime_ns >= summary.stat().st_mtime_ns
+    if summary != Run.summary or not newer:
+        return []
+    above = "" if root == Path() else f"{root}/"
+    return [
+        f"{above}{f'{manifest.parent}/':<47}  the archive: results, config and sources, for: ntk-core verify "
+        f"{above}{manifest.parent}",
+        f"{above}{packed!s:<47}  the same as one file",
+    ]
+
+
+def _is_of_a_file(line: str) -> bool:
+    """Whether a line of the summary begins with a file or folder that exists, or with a pattern."""
+    name = line.split(maxsplit=1)[0]
+    return "<" in name or Path(name).exists()

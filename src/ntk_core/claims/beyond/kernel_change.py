@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from ...datasets.statistics import proportion_interval
 from ...network import Array
 from ...theory.kernel_change import (
     entry_probability,
@@ -105,15 +104,14 @@ def _drawn() -> tuple[list[Number], bool]:
     counts, expected = np.sum(moves, axis=2).T, draws * np.array(chances)
     numbers = []
     for words, count, mean in zip(("enter", "leave"), counts.sum(axis=1), expected.sum(axis=1), strict=True):
-        lower, upper = proportion_interval(int(count), draws * len(ANGLES))
-        unit = draws * len(ANGLES) / mean
+        drawn = draws * len(ANGLES)
         numbers.append(
-            Number(
+            Number.share(
                 rf"pairs that can {words} over their expectation ({RUNS} networks of $m=2^{{12}}$ at each of "
                 "these angles)",
-                float(count / mean),
-                lower * unit,
-                upper * unit,
+                int(count),
+                drawn,
+                mean / drawn,
             )
         )
     return numbers, bool(np.all(np.abs(counts - expected) < ERRORS * np.sqrt(expected)))

@@ -11,7 +11,6 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ...datasets.statistics import proportion_interval
 from ...quantities import QUANTITIES
 from ...sampling.cell import Cell
 from ...sampling.samplers import simulate
@@ -116,14 +115,12 @@ def _simulated() -> tuple[Number, ...]:
     runs = simulate(SEED, Cell("band", "adversarial", WIDTH, 2, 1.0), 0, RUNS)
     limit = second_order_quantile("linearization_error", WIDTH, 1.0, delta, 1.0)
     over = int(np.count_nonzero(runs[list(QUANTITIES).index("linearization_error")] > limit))
-    lower, upper = proportion_interval(over, RUNS)
     return (
-        Number(
+        Number.share(
             rf"share of {RUNS:,} simulated runs above the formula at $m=2^{{14}}$, $\alpha=1$, "
             r"$z_{1-\delta}=1$",
-            over / RUNS,
-            lower,
-            upper,
+            over,
+            RUNS,
         ),
         Number(r"$\delta$ of that $z_{1-\delta}$", delta),
     )

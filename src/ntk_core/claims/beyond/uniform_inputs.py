@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...datasets.statistics import proportion_interval, sample_mean
+from ...datasets.statistics import sample_mean
 from ...network import Array
 from ...theory.uniform_inputs import (
     asymptote,
@@ -75,8 +75,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         evidence.append(Number("asymptote of the same", float(asymptote(draws.m, draws.d, 1.0))))
         evidence.append(Number(rf"bound on the same, at $\delta={DELTA:g}$", limit))
         over = int(np.count_nonzero(values > limit))
-        lower, upper = proportion_interval(over, draws.runs)
-        evidence.append(Number("share of these networks over that bound", over / draws.runs, lower, upper))
+        evidence.append(Number.share("share of these networks over that bound", over, draws.runs))
         excess = (over - DELTA * draws.runs) / math.sqrt(DELTA * (1.0 - DELTA) * draws.runs)
         agree = agree and excess < CHANCE_ERRORS
     return Judgement(judge_agreement(PROVED, agree), tuple(evidence))

@@ -23,7 +23,11 @@ def diverged(table: xr.Dataset) -> str:
 
 
 def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """Whether one ball holds the weights at every width, by the interval of α̂'s slope, or α̂ grows."""
+    """Whether one ball holds the weights at every width, by the interval of α̂'s slope, or α̂ grows.
+
+    It grows if it does between the outermost widths whose means have intervals, and between the outermost of
+    all. The means at these are stated, and where the intervals are unless they are there.
+    """
     if said := diverged(table):
         return said
     a = answer(table, rates)
@@ -34,11 +38,18 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
             r"One ball holds the weights at every width: the slope of $\hat\alpha$ is 0 within its interval; "
             rf"$\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
         )
-    first, last = _ends(table, a, "alpha_hat")
-    if (change := _change(first, last)) == 0:
+    sure = _ends(table, a, "alpha_hat")
+    ends = _ends(table, a, "alpha_hat", "run_mean")
+    first, last = (float(end["run_mean"]) for end in ends)
+    if (change := _change(*sure)) * (last - first) <= 0.0:
         return ""
-    ends = (rf"{digits(float(end['run_mean']), 3)} at $m={width(int(end['m']))}$" for end in (first, last))
-    return rf"$\hat\alpha$ {'grows' if change > 0 else 'falls'} from {' to '.join(ends)}{below}"
+    least, largest = (width(int(end["m"])) for end in ends)
+    where = [width(int(end["m"])) for end in sure]
+    by = "" if where == [least, largest] else " (means over runs; intervals show it from $m={}$ to ${}$)"
+    return (
+        rf"$\hat\alpha$ {'grows' if change > 0 else 'falls'} from {digits(first, 3)} at $m={least}$ "
+        rf"to {digits(last, 3)} at $m={largest}${by.format(*where)}{below}"
+    )
 
 
 def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -132,10 +143,12 @@ def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
     return ""
 
 
-def _ends(table: xr.Dataset, a: Answer, variable: str) -> tuple[xr.Dataset, xr.Dataset]:
-    """Least and largest width at which the mean over runs has an interval, at the last time; else at all."""
+def _ends(
+    table: xr.Dataset, a: Answer, variable: str, number: str = "run_mean_upper"
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Least and largest width that have a number at the last time, by default an interval; else of all."""
     row = table.sel(variable=variable, steps=a.time)
-    usable = np.flatnonzero(np.isfinite(row["run_mean_upper"].values))
+    usable = np.flatnonzero(np.isfinite(row[number].values))
     return row.isel(m=usable[0] if usable.size else 0), row.isel(m=usable[-1] if usable.size else -1)
 
 

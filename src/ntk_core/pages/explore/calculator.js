@@ -32,7 +32,7 @@ const calculator = (() => {
   const trouble = document.getElementById("exact-error");
   const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
   const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
-  const COLUMNS = ["exact_quantile", "printed", "sharp", "binomial", "bernstein", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
+  const NUMBERS = ["exact_quantile", "printed", "sharp", "binomial", "bernstein", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
 
   // The number of a field, or what is wrong with it.
   const parse = (name) => {
@@ -44,11 +44,11 @@ const calculator = (() => {
     return fits ? { value } : { error: `${SYMBOLS[name]} is ${text || "empty"}; allowed: ${words.replace("2^40", "2⁴⁰").replace("2^20", "2²⁰")}.` };
   };
 
-  const cell = (column, result, radius) => {
-    const value = result[column];
-    if (column === "exponent") return value === 0.5 ? "m^(−1/2)" : "m^(−3/4)";
+  const cell = (name, result, radius) => {
+    const value = result[name];
+    if (name === "exponent") return value === 0.5 ? "m^(−1/2)" : "m^(−3/4)";
     if (value !== null) return numbers.number(value, 7);
-    return column === "mean" ? "—" : radius > exactLaws.maxRadius ? "not computed" : "not to 10⁻⁶";
+    return name === "mean" ? "—" : radius > exactLaws.maxRadius ? "not computed" : "not to 10⁻⁶";
   };
 
   let questions = 0;
@@ -59,7 +59,8 @@ const calculator = (() => {
     trouble.textContent = errors.join(" ");
     told.textContent = "";
     const body = document.getElementById("exact-values").tBodies[0];
-    body.replaceChildren();
+    const rows = [...body.rows];
+    for (const row of rows) row.replaceChildren(row.cells[0]);
     if (errors.length) return;
     const question = { law: at("law").value, ...Object.fromEntries(parsed.map(([name, { value }]) => [name, value])) };
     const radius = question.alpha / Math.sqrt(question.m);
@@ -67,28 +68,23 @@ const calculator = (() => {
     const pause = () => new Promise((resolve) => setTimeout(resolve)); // keys and clicks in between
     // First what is known at once, then the exact quantiles, one after another.
     const waiting = [];
-    for (const [symbol, words, quantity] of quantities) {
-      const row = body.insertRow(), parts = exactLaws.parts({ ...question, quantity }), result = {};
-      const head = document.createElement("th");
-      head.scope = "row";
-      head.textContent = symbol;
-      head.title = words;
-      row.append(head);
-      for (const column of COLUMNS) {
-        const td = Object.assign(row.insertCell(), { className: "n", textContent: "…" });
+    for (const [, , quantity] of quantities) {
+      const parts = exactLaws.parts({ ...question, quantity }), result = {};
+      for (const [place, name] of NUMBERS.entries()) {
+        const td = Object.assign(rows[place].insertCell(), { className: "n", textContent: "…" });
         const fill = (value) => {
-          result[column] = value;
-          td.textContent = cell(column, result, radius);
+          result[name] = value;
+          td.textContent = cell(name, result, radius);
         };
-        if (typeof parts[column] === "function") waiting.push([quantity, column, () => fill(parts[column]()), result]);
-        else fill(parts[column]);
+        if (typeof parts[name] === "function") waiting.push([quantity, name, () => fill(parts[name]()), result]);
+        else fill(parts[name]);
       }
     }
-    for (const [quantity, column, compute, result] of waiting) {
+    for (const [quantity, name, compute, result] of waiting) {
       await pause();
       if (mine !== questions) return;
       compute();
-      if (quantity !== "linearization_error" || column !== "exact_quantile") continue;
+      if (quantity !== "linearization_error" || name !== "exact_quantile") continue;
       const level = numbers.given(Number((1 - question.delta).toPrecision(12)));
       const exact = result.exact_quantile;
       told.textContent = `With probability ${level} the linearization error ${quantities.find(([, , name]) => name === quantity)[0]} is at most `

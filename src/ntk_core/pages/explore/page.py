@@ -71,11 +71,12 @@ def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
         *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "drawing", "page")),
     ]
     first = next((i for i, experiment in enumerate(data) if experiment.get("sampler") == "band"), 0)
+    quantities = [(q.text, q.words, q.name) for q in QUANTITIES.values()]
     content: dict[str, Any] = {
         "experiments": data,
         "first": first,
         "axes": AXES,
-        "quantities": [(q.text, q.words, q.name) for q in QUANTITIES.values()],
+        "quantities": quantities,
         "ranges": {name: list(limits) for name, limits in RANGES.items()},
         "displacements": {name: law.words for name, law in LAWS.items()},
         "bounds": [*BOUNDS, ALL_RADII],
@@ -96,6 +97,7 @@ def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
             names=[experiment["name"] for experiment in data],
             trained=len(trained) > 0,
             lines=LINES,
+            quantities=quantities,
             laws=[name for name in THEOREM_LAWS if LAWS[name].words],
         )
     )

@@ -13,6 +13,7 @@ from scipy.special import erf
 
 from ..network import Array
 from ..quantities import QUANTITIES, Step
+from .bernstein import bernstein_quantile
 from .bounds import bernstein
 from .gaussian import PHI0
 
@@ -83,5 +84,4 @@ def _relative_deviation(m: Any, delta: Any, start: Any) -> Array:
     The pairs in the band are at most 1+η times their expected number, at α₀ and all larger radii.
     """
     pairs = np.asarray(m) / 2.0 * erf(start / np.sqrt(2.0 * np.asarray(m)))
-    square = -np.log(delta)
-    return np.asarray(np.sqrt(2.0 * square / pairs) + square / (3.0 * pairs))
+    return np.asarray(bernstein_quantile(0.0, pairs, np.sqrt(-np.log(delta))) / pairs)

@@ -12,7 +12,6 @@ from itertools import product
 
 import numpy as np
 
-from ...datasets.statistics import proportion_interval
 from ...network import Array
 from ...quantities import QUANTITIES
 from ...theory.all_radii import NAME, all_radii
@@ -59,7 +58,6 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     ]
     largest, delta = float(np.nanmax(shares)) / factor, 0.1  # an exact law is not computed beyond r = 8
     over = int(np.count_nonzero(_largest_ratio(delta) > factor))
-    lower, upper = proportion_interval(over, RUNS)
     agrees = CLOSE <= largest <= 1.0 + TIE and float(binomial_tail(over - 1, RUNS, delta)) > 1e-6
     if factor == 1.0:
         counts = [item.table["exceedances"].sel(uniform_bound=NAME) for item in results.trainings]
@@ -72,12 +70,11 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
                 rf"radii, at {len(PLACES)} points $(m,\alpha,\delta)$",
                 largest,
             ),
-            Number(
+            Number.share(
                 rf"share of {RUNS:,} networks that exceed it at any of 200 radii, $m={WIDTH}$, "
                 rf"$\delta={delta}$",
-                over / RUNS,
-                lower,
-                upper,
+                over,
+                RUNS,
             ),
             *(
                 Number(

@@ -30,6 +30,7 @@ FINDINGS: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
     "standing": training.standing,
     "twin": training.twin,
     "flips": training.flips,
+    "crossover": training.crossover,
     "norms": norms,
 }
 """What each figure may show, by its name."""
@@ -48,6 +49,7 @@ TOPICS = {
     "standing": "Error of training beside the displacement laws of the same radius",
     "twin": "A network and its linear twin along training",
     "flips": "Share of the signs that ever change, along training",
+    "crossover": "Error at new inputs by their angle to the training input",
     "norms": "Worst error over balls of several norms, against width",
 }
 """What each figure draws, whatever the numbers."""

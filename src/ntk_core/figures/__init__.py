@@ -61,7 +61,7 @@ def _has_axis(figure: str, axes: Mapping[str, Collection[Any]]) -> bool:
 
     And whether an axis that must have a single value has.
     """
-    if figure in SINGLE and len(axes[SINGLE[figure]]) > 1:
+    if figure in SINGLE and len(axes.get(SINGLE[figure], ())) != 1:
         return False
     sizes = (len(axes[axis]) - (axis == "steps" or figure == "slope") for axis in AXES[figure])
     return not AXES[figure] or any(size > 1 for size in sizes)

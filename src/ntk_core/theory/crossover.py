@@ -82,6 +82,7 @@ def crossover(
         sine = math.sqrt(float(np.sum(across**2)))
         if sine < PARALLEL:
             across = np.cross(space[k], np.eye(3)[np.argmin(np.abs(space[k]))])
+        across = across - np.sum(across * space[k]) * space[k]  # what rounding leaves at a small angle
         v = across / math.sqrt(float(np.sum(across**2)))
         s = widths * (0.0 if sine < PARALLEL else math.atan2(sine, cosine[k]))
         along = np.stack([pushes * np.einsum("jd,d->j", space, one) for one in (space[k], z)], axis=1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slope", "failure")
 """Names of the figures of a grid; each is a module here with a function `draw(table, rates)`."""
 
-TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips", "crossover")
+TRAINING_FIGURES = ("crossover", "radius", "training_rate", "standing", "twin", "flips")
 """Names of the figures of a trained experiment."""
 
 BALL_FIGURES = ("norms",)

@@ -25,12 +25,12 @@ FINDINGS: dict[str, Callable[[xr.Dataset, xr.Dataset], str]] = {
     "ladder": grid.ladder,
     "slope": grid.slope,
     "failure": failure,
+    "crossover": training.crossover,
     "radius": training.radius,
     "training_rate": training.training_rate,
     "standing": training.standing,
     "twin": training.twin,
     "flips": training.flips,
-    "crossover": training.crossover,
     "norms": norms,
 }
 """What each figure may show, by its name."""
@@ -44,12 +44,12 @@ TOPICS = {
     "ladder": "Bounds over the quantile of the supremum",
     "slope": "Slope of the error from width to width",
     "failure": "Exact probabilities that the printed bounds fail",
+    "crossover": "Error at new inputs by their angle to the training input",
     "radius": r"Radius $\hat\alpha$ that training reached, against width",
     "training_rate": "Linearization error of trained networks against width",
     "standing": "Error of training beside the displacement laws of the same radius",
     "twin": "A network and its linear twin along training",
     "flips": "Share of the signs that ever change, along training",
-    "crossover": "Error at new inputs by their angle to the training input",
     "norms": "Worst error over balls of several norms, against width",
 }
 """What each figure draws, whatever the numbers."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, get_args
 Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported", "conjectured"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED, CONJECTURED = VERDICTS
-"""The first four are on statements of the notes; the last three, `FALSE` and `UNDECIDED` on this project's."""
+"""The first four are on statements of the notes; the last three, `FALSE` and `UNDECIDED` on our own."""
 
 THIS_PROJECT = "this project"
 """The `source` of a statement that is not in the notes."""

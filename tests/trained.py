@@ -42,7 +42,7 @@ EXPERIMENTS = {
 }
 
 ONE_INPUT = TrainedExperiment(
-    "teacher", (), 2, 1, 48, "squared", 1.0, 4, None, name="one_input", m=(1024, 4096), seeds=256
+    "teacher", (), 2, 1, 64, "squared", 1.0, 4, None, name="one_input", m=(1024, 4096), seeds=256
 )
 """As in the default run, with fewer and narrower networks, and more runs of each."""
 

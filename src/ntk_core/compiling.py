@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import numba
 
-COMPILED = ("compiling.py", "sampling/kernels/*.py", "theory/crossing.py")
+COMPILED = ("compiling.py", "sampling/kernels/*.py", "theory/crossing.py", "theory/crossover.py")
 """The files of the package with compiled functions."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -25,17 +25,20 @@ from ntk_core.datasets.runs import collect
 from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_shard
 from ntk_core.datasets.trained_quantiles import table_dataset
-from ntk_core.datasets.trained_rates import rate_dataset
+from ntk_core.datasets.trained_rates import _crossing_limits, _laws_beside, rate_dataset
 from ntk_core.datasets.validation import ResultsError
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
 from ntk_core.experiments.trained import SHARD_COST, TrainedExperiment
 from ntk_core.quantities import QUANTITIES
+from ntk_core.sampling.data import load, step_size
 from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.storage.netcdf import write
 from ntk_core.theory.all_radii import all_radii
 from ntk_core.theory.bounds import bound
+from ntk_core.theory.crossing import deviation
+from ntk_core.theory.crossover import crossover
 
 ENTROPY = 5
 LAZY = TrainedExperiment(
@@ -219,6 +222,42 @@ def test_tables_at_the_training_inputs_say_what_the_runs_say(lazy):
     width = rates["separation_width"].sel(steps=8).values
     alpha = float(table["run_mean"].sel(variable="alpha_hat", m=256, steps=8))
     np.testing.assert_allclose(np.sqrt(width) * runs["training_angle"].values, alpha)
+
+
+def test_rates_have_the_limits_at_training_inputs_and_the_laws_beside_them(lazy):
+    table, rates = (xr.load_dataset(lazy / f"{name}.nc") for name in ("quantiles", "rates"))
+    data = load(LAZY, ENTROPY)
+    problem = (data.x, data.y, "squared", step_size(data, "squared", 1.0), LAZY.times, -math.inf)
+    limits = deviation(*problem, data.held_x, np.random.default_rng(1))
+    error = limits.error[:, :6]
+    np.testing.assert_array_equal(rates["training_signed_error_limit"], error)
+    rms = np.sqrt(np.mean(error**2, axis=1))
+    np.testing.assert_allclose(rates["training_bias_constant_limit"], rms)
+    row = rates["training_constant_limit"].sel(quantity="linearization_error")
+    np.testing.assert_allclose(row.sel(statistic="rms"), rms)
+    np.testing.assert_allclose(row.sel(statistic="mean"), np.abs(error).mean(axis=1))
+    assert np.isnan(rates["training_constant_limit"].sel(quantity="delta1")).all()
+    for name, part in (("twin_distance", slice(6, None)), ("twin_training_distance", slice(6))):
+        expected = np.sqrt(np.mean(limits.from_twin[:, part] ** 2, axis=1))
+        np.testing.assert_allclose(rates[f"{name}_constant_limit"], expected)
+        for end in ("", "_lower", "_upper"):
+            mean = table[f"run_mean{end}"].sel(variable=name, m=256)
+            np.testing.assert_array_equal(rates[f"{name}_constant{end}"], 16.0 * mean)
+    for prefix, inputs in (("", data.held_x), ("training_", data.x)):
+        law = crossover(*problem, inputs, LAZY.m)
+        root = np.sqrt(np.array(LAZY.m))[:, None, None]
+        np.testing.assert_allclose(rates[f"{prefix}wide_signed_error_mean"], law.mean / root)
+        square = (law.mean**2 + law.variance / root) / root**2
+        np.testing.assert_allclose(rates[f"{prefix}wide_signed_error_rms"] ** 2, square)
+
+
+def test_limits_that_are_not_exact_or_too_long_are_nan():
+    for changes in ({"d": 4}, {"steps": 1 << 12}):
+        training = dataclasses.replace(LAZY, **changes)
+        assert all(np.isnan(values[1]).all() for values in _crossing_limits(training, ENTROPY).values())
+    for changes in ({"d": 4}, {"held_out_inputs": 500}):
+        training = dataclasses.replace(LAZY, **changes)
+        assert all(np.isnan(values[1]).all() for values in _laws_beside(training, ENTROPY).values())
 
 
 def test_rounding_around_zero_has_no_slope(lazy):

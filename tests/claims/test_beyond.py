@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
+from trained import DEFAULT_ENTROPY, ONE_INPUT, train
 
 from ntk_core.claims import JUDGES, LEDGER, Results, claim
 from ntk_core.claims.beyond import STATEMENTS
-from ntk_core.claims.record import CONJECTURED, FALSE, PROVED, SUPPORTED, THIS_PROJECT, from_json, to_json
+from ntk_core.claims.record import (
+    CONJECTURED,
+    FALSE,
+    PROVED,
+    SUPPORTED,
+    THIS_PROJECT,
+    UNDECIDED,
+    from_json,
+    to_json,
+)  # fmt: skip
+from ntk_core.claims.results import TrainedTables
 from ntk_core.claims.wording import as_text
 
 NOTHING = Results((), None)
 """No archive: the judges' own computations decide."""
+
+ARCHIVED = ("N6",)
+"""Statements that are judged by archived runs."""
 
 VERDICTS = dict.fromkeys(STATEMENTS, PROVED) | {"N6": SUPPORTED}
 """What each statement stands on."""
@@ -23,7 +38,7 @@ SPOILED = {
     "N3": (0.998, 1.002),
     "N4": (0.99, 1.01),
     "N5": (0.99, 1.01),
-    "N6": (0.8, 1.2),
+    "N6": (0.88, 1.14),
     "N7": (0.999, 1.001),
     "N8": (0.999, 1.001),
     "N9": (0.99, 1.01),
@@ -31,10 +46,17 @@ SPOILED = {
 """Factors on the constant, just beyond what the evidence can tell from 1."""
 
 
-def test_each_statement_is_of_this_project_and_stands_where_it_says():
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """One training input: each of three numbers is beside its limit by chance with probability 1e-5."""
+    table, rates = train(ONE_INPUT, tmp_path_factory.mktemp("one-input"), DEFAULT_ENTROPY)
+    return Results((), None, (TrainedTables(ONE_INPUT, table, rates),))
+
+
+def test_each_statement_is_of_this_project_and_stands_where_it_says(archive):
     assert VERDICTS.keys() == SPOILED.keys() == STATEMENTS.keys()
     for name in STATEMENTS:
-        judged = claim(name, NOTHING)
+        judged = claim(name, archive if name in ARCHIVED else NOTHING)
         assert judged.source == THIS_PROJECT
         assert judged.verdict == VERDICTS[name] in {PROVED, SUPPORTED, CONJECTURED}
         assert judged.evidence
@@ -49,5 +71,33 @@ def test_each_statement_is_of_this_project_and_stands_where_it_says():
 @pytest.mark.parametrize(
     ("name", "factor"), [(name, factor) for name, both in SPOILED.items() for factor in both]
 )
-def test_another_constant_is_false(name, factor):
-    assert JUDGES[name](NOTHING, factor).verdict == FALSE
+def test_another_constant_is_false(archive, name, factor):
+    assert JUDGES[name](archive if name in ARCHIVED else NOTHING, factor).verdict == FALSE
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"training_bias_constant_limit": 1.14},
+        {"twin_training_distance_constant_limit": 1.35},
+        {"twin_distance_constant_limit": 1.6},
+    ],
+)
+def test_each_limit_of_training_is_compared(archive, spoil):
+    (item,) = archive.trainings
+    rates = item.rates.assign({name: factor * item.rates[name] for name, factor in spoil.items()})
+    spoiled = Results((), None, (dataclasses.replace(item, rates=rates),))
+    assert JUDGES["N6"](spoiled).verdict == FALSE
+
+
+def test_without_wide_networks_and_known_limits_training_is_undecided(archive):
+    (item,) = archive.trainings
+    for change in (
+        {"table": item.table.assign_coords(m=[16, 64]), "rates": item.rates.assign_coords(m=[16, 64])},
+        {"rates": item.rates * math.nan},
+    ):
+        changed = dataclasses.replace(item, **change)
+        if "rates" in change:
+            changed.rates.attrs.update(item.rates.attrs)
+        assert JUDGES["N6"](Results((), None, (changed,))).verdict == UNDECIDED
+    assert JUDGES["N6"](NOTHING).verdict == UNDECIDED

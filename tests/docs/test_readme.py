@@ -77,8 +77,9 @@ def test_the_tutorial_counts_the_networks_of_the_default_run(results):
         assert f"- `{name}`: {runs:,} networks" in tutorial
     cell = int(xr.open_dataset(results / "theorem1/quantiles.nc")["runs"].max())
     assert f"quantiles of the error over {cell:,} networks each" in tutorial
-    lazy = int(xr.open_dataset(results / "lazy/quantiles.nc")["run_status"].sum())
-    assert f"- `lazy`: {lazy} networks" in tutorial
+    for name in ("lazy", "one_input"):
+        trained = int(xr.open_dataset(results / name / "quantiles.nc")["run_status"].sum())
+        assert f"- `{name}`: {trained} networks" in tutorial
 
 
 def test_its_python_draws_runs_on_the_exact_law_below_the_bound(tmp_path, monkeypatch):

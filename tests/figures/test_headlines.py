@@ -260,7 +260,8 @@ def test_a_figure_needs_an_axis_with_two_values(tables):
     assert planned(tables["one-width"][0]) == ("constant", "delta", "dimension", "ladder", "failure")
     assert "dimension" not in planned(tables["one-law"][0])
     assert planned(tables["default-like"][0]) == FIGURES
-    assert planned(tables["trained"][0]) == TRAINING_FIGURES
+    assert ("crossover", *planned(tables["trained"][0])) == TRAINING_FIGURES  # it has several training inputs
+    assert "crossover" in training_drawable({"m": (4,), "steps": (0, 1, 2), "training_input": (0,)})
     assert "slope" not in planned(tables["few"][0])  # two widths have one slope between them
     assert training_drawable({"m": (4,), "steps": (0, 1)}) == ("twin",)
 

@@ -12,12 +12,13 @@ import pytest
 import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
-from trained import EXPERIMENTS, made
+from trained import DEFAULT_ENTROPY, EXPERIMENTS, ONE_INPUT, made, train
 
 from ntk_core.claims.answer import answer
-from ntk_core.claims.headlines import TOPICS
+from ntk_core.claims.headlines import TOPICS, headline
 from ntk_core.figures import (
     TRAINING_FIGURES,
+    crossover,
     radius,
     save,
     standing,
@@ -58,23 +59,64 @@ def test_unusual_experiments_are_drawn(tables, tmp_path, name):
         assert "<g id=" in (tmp_path / f"{figure}.svg").read_text()
 
 
+@pytest.fixture(scope="module")
+def one_input(tmp_path_factory):
+    return train(ONE_INPUT, tmp_path_factory.mktemp("one-input"), DEFAULT_ENTROPY)
+
+
+def of(tables, figure):
+    """An experiment that has the figure."""
+    return tables["single" if figure == "crossover" else "usual"]
+
+
 @pytest.mark.parametrize("figure", TRAINING_FIGURES)
 def test_they_are_drawn_alike(tables, tmp_path, figure):
     for turn in ("a", "b"):
-        save(figure, *tables["usual"], [tmp_path / f"{turn}.svg"])
+        save(figure, *of(tables, figure), [tmp_path / f"{turn}.svg"])
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 @pytest.mark.parametrize("name", TRAINING_FIGURES)
 def test_all_figures_have_one_width_and_the_sizes_and_inks_of_the_style(tables, name):
     with style.context():
-        drawn = importlib.import_module(f"ntk_core.figures.{name}").draw(*tables["usual"])
+        drawn = importlib.import_module(f"ntk_core.figures.{name}").draw(*of(tables, name))
     plt.close(drawn)
     assert drawn.get_size_inches()[0] == style.WIDTH
     texts = [text for text in drawn.findobj(Text) if text.get_visible() and text.get_text().strip()]
     assert {text.get_fontsize() for text in texts} <= {style.TEXT, style.SMALL, style.HEADLINE}
     assert {to_hex(text.get_color()) for text in texts} <= {style.INK, style.MUTED}
     assert not any(ax.get_legend() for ax in drawn.axes)
+
+
+def test_the_crossover_shows_each_input_by_its_angle_beside_the_law(one_input):
+    table, rates = one_input
+    last = table.isel(steps=-1)
+    near = table["training_angle"].values <= 1.0
+    left, right = drawn(crossover, one_input).axes
+    alpha = float(last["run_mean"].sel(variable="alpha_hat", m=4096))
+    angles = np.sort(64.0 * table["training_angle"].values[near]) / alpha
+    for ax, name in ((left, "mean"), (right, "rms")):
+        points = curve(ax, "$m$ = $2^{12}$")
+        np.testing.assert_allclose(points.get_xdata(), angles)
+        order = np.argsort(table["training_angle"].values[near])
+        law = rates[f"wide_signed_error_{name}"].sel(m=4096).isel(steps=-1).values[near][order]
+        measured = points.get_ydata() / 64.0
+        assert np.corrcoef(measured, law)[0, 1] > (0.5 if name == "mean" else 0.8)
+        if name == "mean":
+            np.testing.assert_allclose(measured, last["signed_error_mean"].sel(m=4096).values[near][order])
+    text = headline("crossover", *one_input)
+    limit = float(rates["training_bias_constant_limit"].isel(steps=-1))
+    value = float(rates["training_bias_constant"].isel(steps=-1))
+    assert (
+        f"is ${value:.3g}$ at the training input, ${limit:.3g}$ in theory, and fades with the angle" in text
+    )
+    off = rates.assign(training_bias_constant_limit=1.2 * rates["training_bias_constant_limit"])
+    assert headline("crossover", table, off) == TOPICS["crossover"]
+
+
+def test_the_crossover_is_of_one_training_input_only(tables, tmp_path):
+    with pytest.raises(ValueError, match="or several of training_input"):
+        save("crossover", *tables["usual"], [tmp_path / "a.svg"])
 
 
 def test_an_svg_has_no_ground_and_only_colours_of_the_style_and_a_png_is_white(tables, tmp_path):

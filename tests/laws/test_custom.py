@@ -381,7 +381,8 @@ def test_nothing_of_a_grid_without_own_laws_has_changed():
     default = parse_config(read_config_file(ROOT / "config/config.yaml"))
     keys = {name: default.experiment(name).content_key(default.entropy) for name in default.experiments}
     assert keys == {
-        "theorem1": "4dd1b7c61d", "definitions": "45aca5da36", "frobenius": "daf660e666", "lazy": "5dca31e69f"
+        "theorem1": "4dd1b7c61d", "definitions": "45aca5da36", "frobenius": "daf660e666",
+        "lazy": "5dca31e69f", "one_input": "acc66b3399",
     }  # fmt: skip
     experiment = DrawnExperiment("e", "band", ("aligned",), (64,), (2,), (1.0,), 5)
     assert experiment.spec() == {

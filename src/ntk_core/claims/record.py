@@ -13,7 +13,7 @@ from ..datasets.statistics import proportion_interval
 Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported", "conjectured"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED, CONJECTURED = VERDICTS
-"""The first four are on statements of the notes, the last three and `FALSE` on statements of this project."""
+"""The first four are on statements of the notes; the last three, `FALSE` and `UNDECIDED` on our own."""
 
 THIS_PROJECT = "this project"
 """The `source` of a statement that is not in the notes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..sampling.data import load, step_size
+from ..sampling.data import Data, load, step_size
 from ..sampling.streams import Streams
 from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import attributes, describe
@@ -21,6 +22,13 @@ from .statistics import CONFIDENCE, local_slopes, log_slope
 from .trained_shard import TITLE
 
 STATISTICS = ("mean", "rms")
+
+DISTANCES = ("twin_distance", "twin_training_distance")
+"""Variables of a run with the exponent 1/2, whose constants have limits by the crossing dynamics."""
+
+FEW_CROSSINGS, FEW_ARCS = 1 << 24, 1 << 10
+"""Work in d ≤ 3 up to which the limits at the training inputs and the laws beside them are computed, a second
+each: training inputs × all inputs × steps², and all inputs × arcs between the training inputs."""
 
 ENDS = ("", "_lower", "_upper")
 """Suffixes of a number and of its limits."""
@@ -34,7 +42,8 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
     """Slopes against the width at every recorded time, and constants with their limits for m → ∞.
 
     They are of the mean and root mean square of each quantity, at held-out and at training inputs, of the
-    systematic part of the signed error at both, and of the mean over runs of each variable.
+    systematic part of the signed error at both, and of the mean over runs of each variable. Beside them are
+    the limits at training inputs and the laws of the signed error by the angle to them.
     """
     times = table["steps"].values
     theory = training_limit(experiment, entropy)
@@ -46,7 +55,8 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         ("quantity", "statistic", "steps"),
         np.array([[_limit(theory, statistic, name) for statistic in STATISTICS] for name in QUANTITIES]),
     )
-    variables |= _bias(table, "") | _bias(table, "training_") | _over_variables(table)
+    variables |= _bias(table, "") | _bias(table, "training_") | _over_variables(table) | _distances(table)
+    variables |= _crossing_limits(experiment, entropy) | _laws_beside(experiment, entropy)
     variables["displacement_limit"] = ("steps", theory.displacement)
     variables["alpha_hat_limit_ceiling"] = ("steps", theory.ceiling)
     variables["separation_width"] = (("steps", "input"), separation_width(table))
@@ -58,6 +68,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
             "variable": table["variable"].values,
             "m": table["m"].values,
             "input": table["input"].values,
+            "training_input": table["training_input"].values,
             "training_angle": ("input", table["training_angle"].values),
             "steps": times,
         },
@@ -73,11 +84,78 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
 
 def training_limit(training: Training, entropy: int) -> Limit:
     """The limit of a run as m → ∞, at every recorded time."""
-    data = load(training, entropy)
-    eta = step_size(data, training.loss, training.step)
+    data, eta = _problem(training, entropy)
     sums = path(data.x, data.y, training.loss, eta, training.times, training.target)
     rng = Streams(entropy, training.data_key, 0).generator("limit")
     return limit(data.x, data.held_x, sums, rng)
+
+
+def _crossing_limits(training: TrainedExperiment, entropy: int) -> dict[str, Any]:
+    """Limits of √m times errors at training inputs and distances from the twin.
+
+    NaN in d > 3, where they would be averages over drawn directions, with an error of some per cent, and
+    where the work is more than `FEW_CROSSINGS`.
+    """
+    n, held_out, times = training.training_inputs, training.held_out_inputs, training.times
+    error, distance = (np.full((len(times), count), np.nan) for count in (n, n + held_out))
+    if training.d <= 3 and n * (n + held_out) * training.steps**2 <= FEW_CROSSINGS:
+        from ..theory.crossing import deviation  # compiled: slow to import
+
+        data, eta = _problem(training, entropy)
+        with np.errstate(over="ignore", invalid="ignore"):  # of descent that diverges
+            limits = deviation(
+                data.x, data.y, training.loss, eta, times, training.target, data.held_x,
+                np.random.default_rng(0),  # nothing is drawn in d ≤ 3
+            )  # fmt: skip
+        error, distance = limits.error[:, :n], limits.from_twin
+    constants = np.full((len(QUANTITIES), len(STATISTICS), len(times)), np.nan)
+    constants[tuple(QUANTITIES).index("linearization_error")] = np.mean(np.abs(error), axis=1), _rms(error)
+    return {
+        "training_signed_error_limit": (("steps", "training_input"), error),
+        "training_constant_limit": (("quantity", "statistic", "steps"), constants),
+        "training_bias_constant_limit": ("steps", _rms(error)),
+        "twin_distance_constant_limit": ("steps", _rms(distance[:, n:])),
+        "twin_training_distance_constant_limit": ("steps", _rms(distance[:, :n])),
+    }
+
+
+def _laws_beside(training: TrainedExperiment, entropy: int) -> dict[str, Any]:
+    """Mean and root mean square of the signed error in wide networks by the angle to a training input.
+
+    At every width and time and both kinds of input, `(m, steps, inputs)`; NaN in d > 3 and where the work is
+    more than `FEW_ARCS`.
+    """
+    n, inputs = training.training_inputs, training.training_inputs + training.held_out_inputs
+    arcs = 2 if training.d < 3 else 2 * (n + 1)
+    mean, rms = np.full((2, len(training.m), len(training.times), inputs), np.nan)
+    if training.d <= 3 and inputs * arcs <= FEW_ARCS:
+        from ..theory.crossover import crossover  # compiled: slow to import
+
+        data, eta = _problem(training, entropy)
+        every = np.concatenate([data.x, data.held_x])
+        with np.errstate(over="ignore", invalid="ignore"):
+            law = crossover(
+                data.x, data.y, training.loss, eta, training.times, training.target, every, training.m
+            )
+        root = np.sqrt(np.array(training.m, dtype=np.float64))[:, None, None]
+        mean, rms = law.mean / root, np.sqrt((law.mean**2 + law.variance / root) / root**2)
+    kinds = {"": ("input", slice(n, None)), "training_": ("training_input", slice(n))}
+    return {
+        f"{prefix}wide_{name}": (("m", "steps", dim), values[..., part])
+        for prefix, (dim, part) in kinds.items()
+        for name, values in (("signed_error_mean", mean), ("signed_error_rms", rms))
+    }
+
+
+def _problem(training: Training, entropy: int) -> tuple[Data, float]:
+    """The data of a training and its step size η."""
+    data = load(training, entropy)
+    return data, step_size(data, training.loss, training.step)
+
+
+def _rms(values: Array) -> Array:
+    """Root mean square over the inputs, the last axis."""
+    return np.sqrt(np.mean(values**2, axis=-1))
 
 
 def separation_width(table: xr.Dataset) -> Array:
@@ -135,6 +213,22 @@ def _over_variables(table: xr.Dataset) -> dict[str, Any]:
             local[name][v, :, time] = numbers
     variables: dict[str, Any] = {f"run_{name}": (("variable", "steps"), fitted[name]) for name in names}
     return variables | {f"run_local_{name}": (("variable", "m", "steps"), local[name]) for name in names}
+
+
+def _distances(table: xr.Dataset) -> dict[str, Any]:
+    """√m times the mean over runs of the distances from the twin, at the largest width that has it."""
+    variables = {}
+    for name in DISTANCES:
+        rows = [table[f"run_mean{end}"].sel(variable=name).values for end in ENDS]  # (m, steps)
+        scaled = np.stack(rows) * np.sqrt(table["m"].values)[:, None]
+        widest = [np.flatnonzero(np.isfinite(column)) for column in scaled[0].T]
+        for end, values in zip(ENDS, scaled, strict=True):
+            constants = [
+                column[index[-1]] if index.size else math.nan
+                for column, index in zip(values.T, widest, strict=True)
+            ]
+            variables[f"{name}_constant{end}"] = ("steps", np.array(constants))
+    return variables
 
 
 def _rate(m: Array, value: Array, lower: Array, upper: Array, k: float) -> dict[str, float]:

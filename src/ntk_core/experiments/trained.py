@@ -70,8 +70,8 @@ class TrainedExperiment(Training):
 
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
-        """Widths, and steps at which a run is recorded."""
-        return {"m": self.m, "steps": self.times}
+        """Widths, steps at which a run is recorded, and numbers of the training inputs."""
+        return {"m": self.m, "steps": self.times, "training_input": tuple(range(self.training_inputs))}
 
     @property
     def method(self) -> str:

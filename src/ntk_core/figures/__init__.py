@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slope", "failure")
 """Names of the figures of a grid; each is a module here with a function `draw(table, rates)`."""
 
-TRAINING_FIGURES = ("radius", "training_rate", "standing", "twin", "flips")
+TRAINING_FIGURES = ("crossover", "radius", "training_rate", "standing", "twin", "flips")
 """Names of the figures of a trained experiment."""
 
 BALL_FIGURES = ("norms",)
@@ -29,8 +29,12 @@ AXES: dict[str, tuple[str, ...]] = {
     "dimension": ("d",), "ladder": ("m", "x_norm"), "slope": ("m",), "failure": (),
     "norms": ("m",),
     "radius": ("m",), "training_rate": ("m",), "standing": ("m", "steps"), "twin": (), "flips": ("steps",),
+    "crossover": ("steps",),
 }  # fmt: skip
 """Axes against which a figure shows something: one with a single value is left out of it."""
+
+SINGLE = {"crossover": "training_input"}
+"""Axes that must have a single value: the angle of an input is to the only training input."""
 
 
 def drawable(axes: Mapping[str, Collection[Any]], quantities: Collection[str]) -> tuple[str, ...]:
@@ -48,12 +52,17 @@ def drawable(axes: Mapping[str, Collection[Any]], quantities: Collection[str]) -
 
 
 def training_drawable(axes: Mapping[str, Collection[Any]]) -> tuple[str, ...]:
-    """The figures of a trained experiment with these widths `m` and recorded `steps`."""
+    """The figures of a trained experiment with these widths `m`, recorded `steps` and training inputs."""
     return tuple(name for name in TRAINING_FIGURES if _has_axis(name, axes))
 
 
 def _has_axis(figure: str, axes: Mapping[str, Collection[Any]]) -> bool:
-    """Whether one of the figure's axes has two values; of steps two after the start, of slopes two."""
+    """Whether one of the figure's axes has two values; of steps two after the start, of slopes two.
+
+    And whether an axis that must have a single value has.
+    """
+    if figure in SINGLE and len(axes.get(SINGLE[figure], ())) != 1:
+        return False
     sizes = (len(axes[axis]) - (axis == "steps" or figure == "slope") for axis in AXES[figure])
     return not AXES[figure] or any(size > 1 for size in sizes)
 
@@ -69,8 +78,9 @@ def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path
     if name not in names:
         raise ValueError(f"figure is {name!r}; allowed: {', '.join(names)}")
     if not _has_axis(name, {str(axis): table[axis].values for axis in table.dims}):
+        several = f", or several of {SINGLE[name]}" if name in SINGLE else ""
         raise ValueError(
-            f"figure {name!r} has nothing to show: there is one value of {' and '.join(AXES[name])}"
+            f"figure {name!r} has nothing to show: there is one value of {' and '.join(AXES[name])}{several}"
         )
     from . import files, style  # seaborn takes a second to import
 

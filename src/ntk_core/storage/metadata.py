@@ -30,6 +30,13 @@ _RATES = {
 
 _BIAS = "root mean square over inputs of the mean signed error"
 
+_WIDE = "in wide networks, by the angle to a training input; NaN where not computed,"
+
+_DISTANCES = {
+    "twin_distance": "root mean square over held-out inputs of network minus linearized model",
+    "twin_training_distance": "root mean square over training inputs of network minus linearized model",
+}
+
 SIGNED_ERRORS = {
     "signed_error_mean": "mean over the runs of the signed error",
     "signed_error_standard_error": "standard error of that mean",
@@ -38,6 +45,8 @@ SIGNED_ERRORS = {
     "bias_lower": f"lower confidence limit of the {_BIAS}; NaN where runs are too few",
     "bias_upper": f"upper confidence limit of the {_BIAS}; NaN where runs are too few",
     **{f"bias_{name}": f"{text} the {_BIAS}, k = 1/2," for name, text in _RATES.items()},
+    "wide_signed_error_mean": f"mean of the signed error {_WIDE}",
+    "wide_signed_error_rms": f"root mean square of the signed error {_WIDE}",
 }
 """Long names of what is made of the signed errors at one kind of input."""
 
@@ -97,8 +106,7 @@ LONG_NAMES = {
     "test_loss": "loss of the network on the held-out inputs",
     "twin_training_loss": "loss of the linearized model on the training inputs",
     "twin_test_loss": "loss of the linearized model on the held-out inputs",
-    "twin_distance": "root mean square over held-out inputs of network minus linearized model",
-    "twin_training_distance": "root mean square over training inputs of network minus linearized model",
+    **_DISTANCES,
     "flipped_fraction": "fraction of neurons and training inputs whose sign indicator ever differed so far",
     "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
     "status": "how the run ended",
@@ -138,6 +146,23 @@ LONG_NAMES = {
         for name, text in SIGNED_ERRORS.items()
     },
     **{f"training_{name}": f"{text} at the training inputs" for name, text in TRAINING_INPUTS.items()},
+    "training_signed_error_limit": "limit of sqrt(m) times the signed error at the training input; "
+    "NaN where not computed",
+    "training_constant_limit": "limit of training_constant as m grows; NaN where not known or not computed",
+    "training_bias_constant_limit": "limit of training_bias_constant as m grows; NaN where not computed",
+    **{
+        f"{name}_constant{end}": f"{text}sqrt(m) times the mean over runs at the largest width of the {what}"
+        for name, what in _DISTANCES.items()
+        for end, text in (
+            ("", ""),
+            ("_lower", "lower confidence limit of "),
+            ("_upper", "upper confidence limit of "),
+        )
+    },
+    **{
+        f"{name}_constant_limit": f"limit of {name}_constant as m grows; NaN where not computed"
+        for name in _DISTANCES
+    },
     # quantiles
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
     "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",

@@ -1,28 +1,29 @@
 """N6: at the inputs it is trained on, a network leaves its linearization at Theorem 1's own rate.
 
-In: a small problem of its own, whose limits are exact, and the archived trained experiments. Out: the limits
-of √m times the signed error and of √m times the distance from the linear twin, beside what runs measure.
+In: the archived trained experiments whose limits are known. Out: √m times the signed error at the training
+inputs, and times the distance from the linear twin, over their limits.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 
-from ... import network
-from ...datasets.statistics import Mean, sample_mean
-from ...network import Array
-from ...sampling.data import Data, load, step_size
-from ...sampling.descent import start, tangent_kernel, trace
-from ...sampling.training import Training
-from ..answer import answer
-from ..record import SUPPORTED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
-from ..results import Results
-
-if TYPE_CHECKING:
-    from ...theory.crossing import Deviation
+from ...datasets.statistics import Mean, half_width
+from ..answer import Answer, answer
+from ..record import (
+    SUPPORTED,
+    THIS_PROJECT,
+    UNDECIDED,
+    Judgement,
+    Number,
+    Statement,
+    judge_agreement,
+)
+from ..results import Results, TrainedTables
 
 STATEMENT = Statement(
     title="Training leaves the linearization at the rate of Theorem 1",
@@ -31,98 +32,108 @@ STATEMENT = Statement(
         r"$\|x_k\|=1$. As $m\to\infty$, in probability, at every "
         r"training input $$\sqrt m\,\big(F(x_k;w)-\nabla F(x_k;w(0))^\top u\big)\to e_t(x_k),$$ and at "
         r"every input $\sqrt m\,\big(F(x;w)-\text{twin}(x)\big)\to h_t(x)$, where the twin is the linearized "
-        r"model trained by the same steps. Both limits follow from the neurons that cross the kink of a "
-        r"training input while they are trained."
+        r"model trained by the same steps. At an input at the angle $s/\sqrt m$ to $x_k$ the first is "
+        r"$e_t(x_k,s)$, which tends to 0 as $s$ grows. All limits follow from the neurons that cross "
+        r"the kink of a training input while they are trained."
     ),
     source=THIS_PROJECT,
     proof="At the training inputs",
-    figures=("training_rate", "twin"),
+    figures=("crossover", "training_rate", "twin"),
 )
 
-PROBLEM = Training("teacher", (), 3, 5, 2, "squared", 1.0, 12, None)
-"""Five training inputs and two new ones in d = 3, where the limits are exact; 12 steps."""
-
-ENTROPY, WIDTH, RUNS = 2, 1 << 10, 192
-
-FINITE_WIDTH = 2.5
-"""A mean is within this over √m of its limit, relatively, at all widths that were tried."""
-
 ERRORS = 4.5
-"""Standard errors within which a mean agrees: a chance of 1e-5 each for 191 degrees of freedom."""
+"""Standard errors within which a mean agrees: a chance of 2e-5 each for 95 degrees of freedom."""
+
+LEAST_WIDTH = 1 << 10
+"""Least width whose runs are compared with limits."""
+
+FINITE_WIDTH = 0.1
+"""At such widths a mean is within this times α̂²/√m of its limit, in all problems that were tried."""
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A measured number, described by `what`, and its limit; `room` is what a finite width may add."""
+
+    what: str
+    measured: Mean
+    limit: float
+    room: float
+
+    def agrees(self, factor: float) -> bool:
+        """Whether the number is that of `factor` times the limit."""
+        apart = abs(self.measured.value - factor * self.limit)
+        return apart < ERRORS * self.measured.standard_error + self.room
 
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:
-    """N6; `factor` multiplies both limits."""
-    point = f"5 training inputs, $d=3$, {PROBLEM.steps} steps, $m={WIDTH}$, {RUNS} runs"
-    error, distance, limits = measure()
-    n = PROBLEM.training_inputs
-    evidence = [
-        Number.measured(
-            rf"$\sqrt m$ times the signed error at training inputs over its limit ({point})", error
-        ),
-        Number.measured(rf"$\sqrt m\,(F-\text{{twin}})$ at all inputs over its limit ({point})", distance),
-        Number(r"root mean square of $e_t(x_k)$ over these training inputs", rms(limits.error[0, :n])),
-        Number(r"root mean square of $h_t(x_k)$ over the same inputs", rms(limits.from_twin[0, :n])),
+    """N6; `factor` multiplies all limits. Undecided where none is known or no network is wide enough."""
+    answers = [(item, answer(item.table, item.rates)) for item in results.trainings]
+    compared = [one for item, a in answers for one in _comparisons(item, a)]
+    evidence = [Number.measured(one.what, one.measured, one.limit) for one in compared]
+    evidence += [number for _, a in answers for number in _slopes(a)]
+    if not compared:
+        what = f"archived trained experiments with limits, intervals and $m\\ge{LEAST_WIDTH}$"
+        return Judgement(UNDECIDED, (Number(what, 0), *evidence))
+    agrees = all(one.agrees(factor) for one in compared)
+    return Judgement(judge_agreement(SUPPORTED, agrees), tuple(evidence))
+
+
+def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
+    """What the last time of an experiment has beside its limits, where it has intervals."""
+    table, rates = item.table.sel(steps=a.time), item.rates.sel(steps=a.time)
+    wide = [int(m) for m in table["m"].values if LEAST_WIDTH <= m <= a.m]
+    if a.diverged or not wide:
+        return []
+    square = a.radius.value**2
+    at = f"({a.name}, {a.time} steps, $m={a.m}$)"
+    root = math.sqrt(a.m)
+    error = root * float(table["training_bias_standard_error"].sel(m=a.m))
+    bias = Mean(a.training_bias.value, error, a.training_bias.lower, a.training_bias.upper)
+    what = rf"$\sqrt m$ times the mean signed error at training inputs, rms over them, over its limit {at}"
+    found = [
+        _Comparison(what, bias, float(rates["training_bias_constant_limit"]), FINITE_WIDTH * square / root)
     ]
-    agrees = all(
-        abs(mean.value - factor) < ERRORS * mean.standard_error + FINITE_WIDTH / math.sqrt(WIDTH)
-        for mean in (error, distance)
-    )
-    return Judgement(judge_agreement(SUPPORTED, agrees), (*evidence, *_archived(results)))
+    names = {"twin_training_distance": "training", "twin_distance": "held-out"} if len(wide) > 1 else {}
+    for name, kind in names.items():
+        before, last = (table.sel(m=m, variable=name) for m in wide[-2:])
+        found.append(
+            _Comparison(
+                rf"$\sqrt m$ times the distance from the twin at {kind} inputs, taken to $m\to\infty$ from "
+                f"the two largest widths, over its limit ({a.name}, {a.time} steps)",
+                _extrapolated(before, last),
+                float(rates[f"{name}_constant_limit"]),
+                FINITE_WIDTH * square / math.sqrt(wide[-2]),
+            )
+        )
+    return [one for one in found if math.isfinite(one.measured.lower) and one.limit > 0.0]
 
 
-def measure() -> tuple[Mean, Mean, Deviation]:
-    """√m times the error and the distance from the twin, projected on their limits, and the limits.
-
-    A run's values at the inputs are v·e/(e·e), which has the mean 1 where v has the mean e.
-    """
-    from ...theory.crossing import deviation  # compiled: slow to import
-
-    data = load(PROBLEM, ENTROPY)
-    n, eta = data.y.size, step_size(data, PROBLEM.loss, PROBLEM.step)
-    limits = deviation(
-        data.x, data.y, PROBLEM.loss, eta, (PROBLEM.steps,), -math.inf, data.held_x, np.random.default_rng(0)
-    )
-    pairs = [_run(data, eta, seed) for seed in range(RUNS)]
-    values = [math.sqrt(WIDTH) * np.array(each) for each in zip(*pairs, strict=True)]
-    error, distance = (
-        sample_mean(np.einsum("rp,p->r", each, limit) / np.sum(limit**2))
-        for each, limit in zip(values, (limits.error[0, :n], limits.from_twin[0]), strict=True)
-    )
-    return error, distance, limits
+def _extrapolated(before: xr.Dataset, last: xr.Dataset) -> Mean:
+    """The limit of √m times a distance d from two widths: m d² is h² + O(m^{-1/2}), by the fluctuations."""
+    factor = math.sqrt(float(last["m"]) / float(before["m"])) - 1.0
+    squares, errors = [], []
+    for row in (before, last):
+        m, mean = float(row["m"]), float(row["run_mean"])
+        squares.append(m * mean**2)
+        errors.append(2.0 * m * mean * float(row["run_mean_standard_error"]))
+    square = squares[1] + (squares[1] - squares[0]) / factor
+    error = math.hypot((1.0 + 1.0 / factor) * errors[1], errors[0] / factor)
+    value = math.sqrt(max(square, 0.0))
+    error /= 2.0 * max(value, math.sqrt(error))
+    has_interval = np.isfinite([float(row["run_mean_lower"]) for row in (before, last)]).all()
+    half = float(half_width(int(last["runs"]), error, 0.0)) if has_interval else math.nan
+    return Mean(value, error, value - half, value + half)
 
 
-def rms(values: Array) -> float:
-    """Root mean square."""
-    return math.sqrt(float(np.mean(values**2)))
-
-
-def _run(data: Data, eta: float, seed: int) -> tuple[Array, Array]:
-    """The signed error at the training inputs, and F - twin at all inputs, of one run."""
-    n, inputs = data.y.size, np.concatenate([data.x, data.held_x])
-    w0, c = start(PROBLEM, ENTROPY, WIDTH, seed)
-    _, w = trace(PROBLEM, data, w0, c)
-    outputs = np.array([network.scaled_network(x, w, c) for x in inputs])
-    linear = np.array([network.linearization(x, w0, c, w - w0) for x in inputs[:n]])
-    active = np.stack([network.preactivation(x, w0) >= 0.0 for x in inputs], axis=1)
-    kernel = tangent_kernel(inputs, data.x, active, active[:, :n])
-    twin = np.zeros(len(inputs))
-    for _ in range(PROBLEM.steps):
-        twin = twin - eta / n * np.einsum("pk,k->p", kernel, twin[:n] - data.y)
-    return outputs[:n] - linear, outputs - twin
-
-
-def _archived(results: Results) -> list[Number]:
-    """What archived trained experiments measured, where their runs suffice."""
-    numbers = []
-    for item in results.trainings:
-        a = answer(item.table, item.rates)
-        at = f"({a.name}, {a.time} steps)"
-        for what, number in (
-            ("slope of the rms of $E$ at training inputs", a.training_rate),
-            (r"$\sqrt m$ times the mean signed error there, rms over the inputs", a.training_bias),
-            ("slope of the distance from the twin at training inputs", a.twin_training_rate),
-        ):
-            if math.isfinite(number.lower):
-                numbers.append(Number.measured(f"{what} {at}", number))
-    return numbers
+def _slopes(a: Answer) -> list[Number]:
+    """The slopes of one experiment, where its runs suffice."""
+    slopes = {
+        "slope of the rms of $E$ at training inputs": a.training_rate,
+        "slope of the distance from the twin at training inputs": a.twin_training_rate,
+    }
+    return [
+        Number.measured(f"{what} ({a.name}, {a.time} steps)", slope)
+        for what, slope in slopes.items()
+        if math.isfinite(slope.lower)
+    ]

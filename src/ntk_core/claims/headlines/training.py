@@ -7,6 +7,7 @@ import math
 import numpy as np
 import xarray as xr
 
+from ...datasets.statistics import half_width
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..answer import Answer, Estimate, answer
 from ..wording import width
@@ -128,6 +129,23 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     if not parts:
         return ""
     return f"The distance of a network from its linear twin falls {' and '.join(parts)}"
+
+
+def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
+    """√m times the mean signed error at the training input beside its limit, if it fades with the angle."""
+    if said := diverged(table):
+        return said
+    a = answer(table, rates)
+    value, limit = a.training_bias, rates["training_bias_constant_limit"].sel(steps=a.time).item()
+    row = table.sel(m=a.m, steps=a.time).sortby("training_angle")
+    half = half_width(int(row["runs"]), row["signed_error_standard_error"].values, 0.0)
+    mean = np.abs(row["signed_error_mean"].values)
+    if not value.lower <= limit <= value.upper or not mean[0] - half[0] > mean[-1] + half[-1]:
+        return ""
+    return (
+        rf"$\sqrt{{m}}$ times the mean error is {digits(value.value, 3)} at the training input, "
+        rf"{digits(limit, 3)} in theory, and fades with the angle to it"
+    )
 
 
 def flips(table: xr.Dataset, rates: xr.Dataset) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-FINDINGS = ("radius", "training_rate", "twin")
+FINDINGS = ("radius", "training_rate", "crossover", "twin")
 """Figures whose findings the answer gives."""
 
 
@@ -68,7 +68,7 @@ def _rows(a: Answer) -> list[Number]:
         _row(rf"Radius $\hat\alpha$ at {place}: mean over the runs", a.radius),
         _row("the least run", Estimate(a.least)),
         _row("the largest run", Estimate(a.largest)),
-        _row(r"what $\hat\alpha$ stays below as $m\to\infty$", Estimate(a.limit_ceiling)),
+        _row(r"what $\hat\alpha$ is at most as $m\to\infty$", Estimate(a.limit_ceiling)),
         _row("what it stays below at every width, while the loss does not grow", Estimate(a.ceiling)),
         _row(r"$\sqrt m$ times the mean displacement", a.displacement),
         _row(r"its limit as $m\to\infty$", Estimate(a.displacement_limit)),

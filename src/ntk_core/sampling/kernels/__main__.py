@@ -8,6 +8,7 @@ import numpy as np
 
 from ...laws import LAWS
 from ...theory.crossing import deviation
+from ...theory.crossover import crossover
 from ..cell import Cell
 from ..data import load
 from ..descent import train
@@ -24,6 +25,7 @@ def main() -> None:
     data = load(smallest, 0)
     train(smallest, data, 0, 2, 0)
     deviation(data.x, data.y, "squared", 1.0, (1,), -math.inf, data.held_x, np.random.default_rng(0))
+    crossover(data.x, data.y, "squared", 1.0, (1,), -math.inf, data.held_x, [2])
 
 
 if __name__ == "__main__":

@@ -217,7 +217,7 @@ def test_what_went_wrong_is_said(tables):
         "All 6 runs diverged and count up to there. In 4 runs the training loss grew on the way."
     )
     stayed = {name for name, pair in tables.items() if answer(*pair).stayed}
-    assert stayed == {"usual", "lone", "early", "missed"}
+    assert stayed == {"usual", "lone", "early", "missed", "single"}
     assert not answer(*tables["at-once"]).trained
     table, rates = tables["usual"]
     mixed = table.assign(run_status=table["run_status"] * 0 + xr.DataArray([1, 2, 0, 1], dims="status"))

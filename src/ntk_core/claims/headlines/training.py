@@ -143,7 +143,7 @@ def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
     if not value.lower <= limit <= value.upper or not mean[0] - half[0] > mean[-1] + half[-1]:
         return ""
     return (
-        rf"$\sqrt{{m}}$ times the mean error is {digits(value.value, 3)} at the training input, "
+        rf"$\sqrt{{m}}$ times the mean error has size {digits(value.value, 3)} at the training input, "
         rf"{digits(limit, 3)} in theory, and fades with the angle to it"
     )
 

@@ -125,7 +125,7 @@ def test_laws_of_the_package_written_anew_have_their_exact_moments(sampler, law)
 def test_sums_over_flips_are_those_of_the_definition():
     """Run by run and chunk by chunk; also runs without pairs, and one of several chunks."""
     pairs = np.array([0, 3, 0, PAIRS + 5, PAIRS - 8, 0, 2 * PAIRS, 1, 0])
-    block = BandBlock(pairs, pairs.size, 0.3, 2, Streams(1, "x", 0), 2**20, 0.3 * 2**10)
+    block = BandBlock(pairs, pairs.size, 0.3, 2, Streams(1, "x", 0, 4), 2**20, 0.3 * 2**10)
     law = own(SPHERE)
     found = law.law().band(block)
     drawn = [*block.projected(int(pairs.sum()), law._functions()[1])]

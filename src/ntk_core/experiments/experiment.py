@@ -24,6 +24,10 @@ class Experiment(Protocol):
         """Name in the config, and of the folder of results."""
 
     @property
+    def format_version(self) -> int:
+        """Format in which its runs are made."""
+
+    @property
     def m(self) -> tuple[int, ...]:
         """Widths, ascending."""
 

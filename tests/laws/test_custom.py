@@ -198,7 +198,7 @@ def test_a_draw_outside_the_ball_is_refused_with_its_length(sampler):
     with pytest.raises(LawError) as error:
         simulate(1, Cell(sampler, "mine", large, 2, 1.0, law), 70, 71)
     length = {"band": "|u_i·x|/‖x‖", "dense": "‖u_i‖"}[sampler]
-    seeds = {"band": "0 to 1023", "dense": "64 to 127"}[sampler]
+    seeds = {"band": "0 to 4095", "dense": "64 to 127"}[sampler]
     assert str(error.value) == (
         f"law mine (mine.py) leaves the ball: {length} is 1.5 α/√m; allowed: at most 1; in the block of "
         f"seeds {seeds} of {sampler}, mine, m = {large}, d = 2, alpha = 1"

@@ -1,6 +1,6 @@
 """`python -m benchmarks` with one of:
 
-race, compare, chance, pipeline, cpu, estimate, kills, scaling, packing, startup, reproduce, inputs.
+race, compare, chance, pipeline, cpu, estimate, kills, scaling, widths, packing, startup, reproduce, inputs.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from . import (
     reproduce,
     scaling,
     startup,
+    widths,
 )
 from .contenders import CONTENDERS
 from .point import QUANTITIES
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kills_parser.add_argument("--times", type=int, default=200)
     kills_parser.add_argument("--seed", type=int, default=1, help="of the moments")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
+    widths_parser = commands.add_parser("widths", help="a run in units of the floor, by width and format")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
     inputs_parser = commands.add_parser("inputs", help="the worst input of the sphere, at large widths")
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser, reproduce_parser, inputs_parser,
+        startup_parser, reproduce_parser, inputs_parser, widths_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser):
@@ -111,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "scaling":
         growth = scaling.measure(chosen.cores)
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
+    if chosen.command == "widths":
+        return _store(chosen.output, "widths", "widths", widths.measure(), widths.markdown)
     if chosen.command == "packing":
         return _store(chosen.output, "packing", "packing", packing.measure(), packing.markdown)
     if chosen.command == "reproduce":

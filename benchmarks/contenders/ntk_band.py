@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 
-from ntk_core.sampling.cell import BLOCK, Cell
+from ntk_core.sampling.cell import LARGE_BLOCK, Cell
 from ntk_core.sampling.samplers import simulate
 
 from ..point import Array, Point, Runner
 
 PACKAGES = ("numpy", "numba")
 
-UNIT = BLOCK["band"]
+UNIT = LARGE_BLOCK
 
 
 def prepare(point: Point, seed: int, cores: int) -> Runner:

@@ -236,6 +236,7 @@ def run_quantities(m: int, alpha: float, pairs: NDArray[np.int64], flips: FlipSu
     From Δ₁ = -(1/√m) Σ_S c|a|, Δ₂ = (1/√m) Σ_S c|b| and E = |Δ₁ + Δ₂| (Lemmas 3 and 4); `pairs`
     is K, half the number of neurons in the band.
     """
-    return np.stack(
-        [quantity.from_band(flips, pairs, quantity.unit(m, alpha), m) for quantity in QUANTITIES.values()]
-    )
+    values = np.empty((len(QUANTITIES), pairs.size))
+    for row, quantity in zip(values, QUANTITIES.values(), strict=True):
+        row[:] = quantity.from_band(flips, pairs, quantity.unit(m, alpha), m)
+    return values

@@ -10,13 +10,14 @@ import random
 import shutil
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
 from command_line import call
-from conftest import EXPERIMENT
+from conftest import EXPERIMENT, archive_results, results_of
 from trained import EXPERIMENTS
 
 from ntk_core.archive import replay
@@ -218,33 +219,68 @@ def test_recomputing_finds_what_no_checksum_can(results):
     assert call("verify", results)[0] == 0
     code, output = call("verify", results, "--recompute", 400)
     assert code == 1
-    told = "recomputed e (band, sphere, m = 256, d = 2, alpha = 2, seeds 0 to 1023): 1 runs differ in delta1"
+    told = "recomputed e (band, sphere, m = 256, d = 2, alpha = 2, seeds 0 to 1499): 1 runs differ in delta1"
     assert f"{told}\n" in output
-    assert "seeds 1024 to 1499): the same bits" in output
+    assert "seeds 0 to 1499): the same bits" in output
     lines = output.splitlines()
-    assert len(set(lines)) == len(lines) == 1 + 24 + 1  # 12 cells of 2 blocks each, once
-    told = "recomputed 24 of 24 blocks: where one alone is altered, the chance to miss it is 1 - 24/24 = 0.0%"
+    assert len(set(lines)) == len(lines) == 1 + 12 + 1  # 12 cells of a block each, once
+    told = "recomputed 12 of 12 blocks: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
     assert lines[-1] == told
 
 
 def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(results, monkeypatch):
-    """Each of the 24 is left out by 1 - 6/24 of 2000 draws; one is 5 standard errors off at chance 1.4e-5."""
+    """Each of the 12 is left out by 1 - 3/12 of 2000 draws; one is 5 standard errors off at chance 7e-6."""
     generator = random.Random(3)
     monkeypatch.setattr(replay, "Random", lambda: generator)
     with open_data(results / "e/runs.nc") as runs:
-        drawn = [random_blocks([runs], 6) for _ in range(2000)]
-    assert {count for _, count in drawn} == {24}
+        drawn = [random_blocks([runs], 3) for _ in range(2000)]
+    assert {count for _, count in drawn} == {12}
     times = Counter(str(block) for blocks, _ in drawn for block in blocks)
-    assert all(len({str(block) for block in blocks}) == 6 for blocks, _ in drawn)
-    assert len(times) == 24
+    assert all(len({str(block) for block in blocks}) == 3 for blocks, _ in drawn)
+    assert len(times) == 12
     missed = 1 - np.array(list(times.values())) / 2000
-    assert np.all(np.abs(missed - (1 - 6 / 24)) < 5 * math.sqrt(0.25 * 0.75 / 2000))
-    output = call("verify", results, "--recompute", 6)[1]
-    assert output.splitlines()[-1].startswith("recomputed 6 of 24 blocks: ")
-    assert output.endswith("the chance to miss it is 1 - 6/24 = 75.0%\n")
+    assert np.all(np.abs(missed - (1 - 3 / 12)) < 5 * math.sqrt(0.25 * 0.75 / 2000))
+    output = call("verify", results, "--recompute", 3)[1]
+    assert output.splitlines()[-1].startswith("recomputed 3 of 12 blocks: ")
+    assert output.endswith("the chance to miss it is 1 - 3/12 = 75.0%\n")
 
 
 RUN = ("--experiment", "e", "--perturbation", "sphere", "--m", 256, "--d", 2, "--alpha", 2, "--seed")
+
+
+@pytest.fixture(scope="module")
+def former(tmp_path_factory) -> Path:
+    """An archive of runs that were drawn in format 3."""
+    grid = replace(EXPERIMENT, m=(64, 256), seeds=1100, version=3)
+    root = results_of(
+        archive_results(grid, tmp_path_factory.mktemp("former")), tmp_path_factory.mktemp("all")
+    )
+    write_manifest(root, [*root.glob("e/*.nc")])
+    return root
+
+
+def test_an_archive_of_the_format_before_is_verified_and_replayed_by_its_own_draws(former):
+    with netCDF4.Dataset(former / "e/runs.nc") as file:
+        assert file.format_version == 3
+    code, output = call("verify", former, "--recompute", 24)
+    assert (code, output.splitlines()[-1][:26]) == (0, "recomputed 16 of 16 blocks")
+    assert "seeds 1024 to 1099): the same bits" in output
+    code, output = call("replay", *RUN, 1030, former, "--dense")
+    assert code == 0
+    assert "archived and recomputed: the same bits" in output
+
+
+def test_runs_of_one_format_are_not_those_of_another(former, tmp_path):
+    other = shutil.copytree(former, tmp_path / "other")
+    for path in other.glob("e/*.nc"):
+        with netCDF4.Dataset(path, "a") as file:
+            file.format_version = np.int32(4)
+    write_manifest(other, [*other.glob("e/*.nc")])
+    assert call("verify", other, "--recompute", 1)[0] == 1
+    for version in (2, 5):
+        with netCDF4.Dataset(other / "e/runs.nc", "a") as file:
+            file.format_version = np.int32(version)
+        assert "does not have format 3 or 4, which this version reads" in call("describe", other)[1]
 
 
 def test_replay_shows_a_run_archived_recomputed_and_by_the_definitions(results):
@@ -252,7 +288,7 @@ def test_replay_shows_a_run_archived_recomputed_and_by_the_definitions(results):
     assert code == 0
     lines = output.splitlines()
     assert lines[0] == (
-        "e: band, sphere, m = 256, d = 2, alpha = 2, seed 1030 (block 1, place 6), at |x| = 1"
+        "e: band, sphere, m = 256, d = 2, alpha = 2, seed 1030 (block 0, place 1030), at |x| = 1"
     )
     assert lines[1].split() == ["archived", "recomputed", "definitions"]
     with netCDF4.Dataset(results / "e/runs.nc") as file:

@@ -18,7 +18,19 @@ from conftest import ROOT
 from packaging.utils import canonicalize_name
 from requirements import locked, project, required
 
-from benchmarks import chance, compare, cpu, equality, pipeline, report, reproduce, snakemake_call, worker
+from benchmarks import (
+    chance,
+    compare,
+    cpu,
+    equality,
+    machine,
+    pipeline,
+    report,
+    reproduce,
+    snakemake_call,
+    widths,
+    worker,
+)
 from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
 from benchmarks.point import QUANTITIES, Point
@@ -444,3 +456,22 @@ def test_the_chance_of_a_wrong_interval_is_that_of_the_samples():
     assert chance.slope_shares(np.array([1.0, 2.0]), few, 2)[:2] == (0.0, 0.0)
     record = {"runs": 4, "archives": 3, "false": 0, "means": [0.0, 0.0, 0.1], "slopes": [0.0, 0.0, 0.1]}
     assert "0 of 3" in chance.markdown([record], "chance", "here")
+
+
+def test_the_stored_ratios_by_width_are_those_of_the_table():
+    stored = json.loads((RESULTS / "widths.json").read_text())
+    text = widths.markdown(stored["found"], stored["command"], machine.sentence(stored["machine"]))
+    assert (RESULTS / "widths.md").read_text() == text
+    assert {(row["law"], row["d"], row["exponent"]) for row in stored["found"]} == {
+        (law, d, exponent) for law, d in widths.LAWS for exponent in widths.RUNS
+    }
+
+
+@pytest.mark.parametrize("law", ["adversarial", "sphere"])
+def test_parts_of_a_run_are_of_as_many_runs_as_the_whole(law):
+    for version, block in ((3, 1024), (4, 4096)):
+        cell = widths.Cell("band", law, 64, 2, 1.0, version=version)
+        sizes = {part: np.shape(work()) for part, work in widths._parts(cell, 4096).items()}
+        assert sizes["run"] == (len(QUANTITIES), 4096)
+        assert sizes["counts"] == (4096 // block, block)
+        assert sizes["quantities"] == (4096 // block, len(QUANTITIES), block)

@@ -19,7 +19,7 @@ from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.samplers import simulate
-from ntk_core.sampling.streams import FORMAT_VERSION
+from ntk_core.sampling.streams import FORMAT_VERSIONS
 from ntk_core.storage.atomic import replacing
 
 EXPERIMENT = DrawnExperiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
@@ -57,7 +57,7 @@ def test_runs_file_is_labelled_and_holds_the_runs(tmp_path):
         assert spec["entropy"] == attrs["entropy"] == "5"
         assert spec["m"] == [6, 64]
         assert attrs["numpy_version"] == np.__version__
-        assert attrs["format_version"] == FORMAT_VERSION
+        assert attrs["format_version"] == FORMAT_VERSIONS["band"]
 
 
 def test_bytes_do_not_depend_on_how_runs_were_cut(tmp_path, monkeypatch):

@@ -109,15 +109,20 @@ class Finder:
 def probes() -> Iterator[Callable[[], bytes]]:
     """Draws that between them use every part of the samplers; the quick ones first."""
     from ntk_core.laws import CustomLaw
+    from ntk_core.sampling.band import band_pairs
     from ntk_core.sampling.cell import Cell
+    from ntk_core.sampling.counts import band_counts
     from ntk_core.sampling.data import load
     from ntk_core.sampling.descent import train
     from ntk_core.sampling.samplers import simulate
+    from ntk_core.sampling.streams import Streams
     from ntk_core.sampling.training import Training
 
-    def drawn(sampler: str, law: str, m: int, d: int, alpha: float, stop: int = 3, start: int = 0) -> bytes:
+    def drawn(
+        sampler: str, law: str, m: int, d: int, alpha: float, stop: int = 3, start: int = 0, version: int = 0
+    ) -> bytes:
         own = CustomLaw("own", OWN, "", may_run=True) if law == "own" else None
-        return simulate(1, Cell(sampler, law, m, d, alpha, own), start, stop).tobytes()
+        return simulate(1, Cell(sampler, law, m, d, alpha, own, version), start, stop).tobytes()
 
     def trained(*parameters: Any) -> bytes:
         training = Training(*parameters)
@@ -128,7 +133,10 @@ def probes() -> Iterator[Callable[[], bytes]]:
 
     yield lambda: drawn("band", "sphere", 16, 2, 1.0)
     yield lambda: drawn("band", "adversarial", 2, 1, 0.8)  # radius above SERIES_RADIUS
-    yield lambda: drawn("band", "aligned", 64, 1, 0.8, 1030, 1020)  # a series of seven terms
+    yield lambda: drawn("band", "aligned", 64, 1, 0.8, 1030, 1020, 3)  # a series of seven terms
+    yield lambda: drawn("band", "aligned", 16, 1, 0.4, 4100, 4090)
+    yield lambda: band_counts(Streams(1, "", 0, 4), 2**39, 2.0**-18, 2).tobytes()  # a sum of two parts
+    yield lambda: band_pairs(dear := Cell("band", "aligned", 2**20, 1, 1.5), dear.streams(1, 0)).tobytes()
     yield lambda: drawn("band", "sphere", 4, 5, 3.0)
     yield lambda: drawn("dense", "sphere", 4, 3, 1.0, 66, 62)
     yield lambda: drawn("band", "own", 16, 2, 1.0)

@@ -12,7 +12,6 @@ from ntk_core.laws import THEOREM_LAWS
 from ntk_core.sampling import definitions
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
-from ntk_core.sampling.streams import Streams
 
 POINTS = [(2, 1, 1.0), (64, 2, 1.0), (1024, 3, 2.0), (4096, 64, 0.5), (64, 1, 30.0), (16, 5, 40.0)]
 
@@ -43,7 +42,7 @@ def test_the_matching_network_is_one_the_theorem_speaks_of(law):
     Fixed seeds; the level is 1e-3 for each of the three laws.
     """
     cell = Cell("band", law, 4096, 3, 2.0)
-    x, w0, c, u = definitions._matching_network(cell, 4, Streams(7, cell.key, 0))
+    x, w0, c, u = definitions._matching_network(cell, 4, cell.streams(7, 0))
     half = cell.m // 2
     assert np.array_equal(w0[:half], w0[half:])
     assert np.array_equal(c[:half], -c[half:])

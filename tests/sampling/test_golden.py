@@ -2,8 +2,9 @@
 
 `golden.json` has them by case and variable. Counts of neurons are whole, so a digest stands for them. Real
 numbers differ in their last digits where the math library is another one (docs/randomness.md), so a weighted
-mean stands for them, to nine digits. A draw that changes changes both. Only a new `FORMAT_VERSION` makes new
-ones: `PYTHONPATH=src .venv/bin/python tests/sampling/test_golden.py` writes them.
+mean stands for them, to nine digits. A draw that changes changes both. Only a new format version makes new
+ones, and those of former versions stay: `PYTHONPATH=src .venv/bin/python tests/sampling/test_golden.py` adds
+what is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.data import load
 from ntk_core.sampling.descent import train
 from ntk_core.sampling.samplers import simulate
-from ntk_core.sampling.streams import FORMAT_VERSION
+from ntk_core.sampling.streams import FORMAT_VERSIONS, FORMER_VERSIONS
 from ntk_core.sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 FILE = Path(__file__).with_name("golden.json")
@@ -46,8 +47,8 @@ POINTS = {
 }
 """(m, d, α). Several neurons of a dense network flip under each law; the last has more than 2^17 weights."""
 
-SEEDS = {"band": [(0, 40), (1020, 1028)], "dense": [(0, 8), (62, 66)]}
-"""From the first block, and across the edge to the second; of large networks the former alone."""
+SEEDS, EDGE = {"band": 40, "dense": 8}, {"band": (4, 4), "dense": (2, 2)}
+"""From the first block, and on both sides of the edge to the second; of large networks the former alone."""
 
 TRAININGS = {
     "digits": Training("digits", (3, 8), 64, 6, 5, "squared", 1.0, 8, None),
@@ -57,10 +58,12 @@ TRAININGS = {
 }
 
 
-def drawn(sampler: str, law: str, m: int, d: int, alpha: float) -> dict[str, np.ndarray]:
+def drawn(sampler: str, law: str, m: int, d: int, alpha: float, version: int) -> dict[str, np.ndarray]:
     own = CustomLaw(law, OWN, "own.py", may_run=True) if law == "own" else None
-    cell = Cell(sampler, law, m, d, alpha, own)
-    stretches = SEEDS[sampler][: 1 if sampler == "dense" and m * d > 1000 else 2]
+    cell = Cell(sampler, law, m, d, alpha, own, version)
+    stretches = [(0, SEEDS[sampler])]
+    if sampler == "band" or m * d <= 1000:
+        stretches.append((cell.block - EDGE[sampler][0], cell.block + EDGE[sampler][1]))
     values = np.concatenate([simulate(ENTROPY, cell, *seeds) for seeds in stretches], axis=1)
     return dict(zip(QUANTITIES, values, strict=True))
 
@@ -73,12 +76,13 @@ def trained(name: str, m: int, seed: int) -> dict[str, np.ndarray]:
 
 
 CASES = {
-    f"{sampler} {law} m={m} d={d} alpha={alpha:g}": (drawn, (sampler, law, m, d, alpha))
+    (version, f"{sampler} {law} m={m} d={d} alpha={alpha:g}"): (drawn, (sampler, law, m, d, alpha, version))
     for sampler, points in POINTS.items()
+    for version in (*FORMER_VERSIONS[sampler], FORMAT_VERSIONS[sampler])
     for law in (*LAWS, "own")
     for m, d, alpha in points
 } | {
-    f"trained {name} m={m} seed={seed}": (trained, (name, m, seed))
+    (FORMAT_VERSIONS["trained"], f"trained {name} m={m} seed={seed}"): (trained, (name, m, seed))
     for name in TRAININGS
     for m, seed in ((4, 0), (64, 3))
 }
@@ -88,7 +92,7 @@ COUNTS = {*FRACTIONS, *(f"training_{name}" for name in FRACTIONS), "flipped_neur
 NAMES = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES, "steps", "status")
 
 
-def fingerprint(case: str) -> dict[str, str | float | None]:
+def fingerprint(case: tuple[int, str]) -> dict[str, str | float | None]:
     """What stands for each variable of a case; None where a run has diverged and nothing is left."""
     function, arguments = CASES[case]
     return {
@@ -99,7 +103,7 @@ def fingerprint(case: str) -> dict[str, str | float | None]:
 
 def _digest(values: np.ndarray, arguments: tuple) -> str:
     """Of whole numbers: fractions times the neurons, or times the neurons and training inputs."""
-    whole = arguments[2] if len(arguments) == 5 else arguments[1] * TRAININGS[arguments[0]].training_inputs
+    whole = arguments[2] if len(arguments) == 6 else arguments[1] * TRAININGS[arguments[0]].training_inputs
     counts = np.rint(np.nan_to_num(values, nan=-1.0) * whole).astype("<i8")
     return hashlib.sha256(np.ascontiguousarray(counts).tobytes()).hexdigest()[:16]
 
@@ -111,22 +115,25 @@ def _weighted_mean(values: np.ndarray) -> float | None:
     return math.fsum(weights * flat) / flat.size if flat.size else None
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_runs_are_what_they_were(case):
-    golden = json.loads(FILE.read_text())
-    assert golden["format_version"] == FORMAT_VERSION
-    values = fingerprint(case)
-    for name, value in golden["cases"][case].items():
+@pytest.mark.parametrize(("version", "case"), CASES)
+def test_runs_are_what_they_were(version, case):
+    values = fingerprint((version, case))
+    for name, value in json.loads(FILE.read_text())[str(version)][case].items():
         expected = value if name in COUNTS or value is None else pytest.approx(value, rel=1e-9, abs=1e-13)
         assert values[name] == expected, name
 
 
 def test_there_are_numbers_of_every_case():
-    golden = json.loads(FILE.read_text())["cases"]
-    assert list(golden) == list(CASES)
-    assert all(set(golden[case]) in ({*QUANTITIES}, {*NAMES}) for case in golden)
+    golden = json.loads(FILE.read_text())
+    cases = {(int(version), case): names for version in golden for case, names in golden[version].items()}
+    assert set(cases) == set(CASES)
+    assert all(set(names) in ({*QUANTITIES}, {*NAMES}) for names in cases.values())
 
 
 if __name__ == "__main__":
-    fingerprints = {case: fingerprint(case) for case in CASES}
-    FILE.write_text(json.dumps({"format_version": FORMAT_VERSION, "cases": fingerprints}, indent=1) + "\n")
+    golden = json.loads(FILE.read_text())
+    for version, case in CASES:
+        cases = golden.setdefault(str(version), {})
+        if case not in cases:
+            cases[case] = fingerprint((version, case))
+    FILE.write_text(json.dumps(golden, indent=1) + "\n")

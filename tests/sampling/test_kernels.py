@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import shutil
@@ -54,6 +55,18 @@ def test_every_lane_is_numpys_generator():
         state["state"]["state"] = np.array([*states[:, lane], 1], dtype=np.uint64)
         numpys.state = state
         numpys.random_raw(12)
+        assert np.array_equal(numpys.random_raw(len(got)), got[:, lane])
+
+
+def test_a_name_gives_states_by_shake_256():
+    source, digest = words.hashed_stream(b"name"), hashlib.shake_256(b"name").digest(24 * words.LANES)
+    got = np.concatenate([words.chunk(source).copy() for _ in range(2)]).reshape(-1, words.LANES)
+    states = np.frombuffer(digest, dtype="<u8").reshape(3, words.LANES)
+    for lane in range(words.LANES):
+        numpys = np.random.SFC64()
+        state = numpys.state
+        state["state"]["state"] = np.array([*states[:, lane], 1], dtype=np.uint64)
+        numpys.state = state
         assert np.array_equal(numpys.random_raw(len(got)), got[:, lane])
 
 

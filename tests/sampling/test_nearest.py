@@ -17,7 +17,6 @@ from ntk_core.sampling.band import band_pairs
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.definitions import definitions
 from ntk_core.sampling.samplers import simulate
-from ntk_core.sampling.streams import Streams
 from ntk_core.theory import norm_ball
 
 FALSE_ALARM = 1e-4
@@ -99,7 +98,7 @@ def test_both_forms_agree_on_the_same_draws():
 def test_a_run_draws_no_more_than_it_needs_up_to_two_to_the_36():
     for power in (20, 30, 36):
         cell = Cell("band", "frobenius", 2**power, 2, 1.0)
-        drawn = band_pairs(cell, Streams(1, cell.key, 0)).max()
+        drawn = band_pairs(cell, cell.streams(1, 0)).max()
         assert drawn < 1.2 * (norm_ball.PHI0 * 2.0**power / 2) ** (2 / 3)
     row = list(QUANTITIES).index("linearization_error")
     error = simulate(1, cell, 0, 1)[row, 0] * 2.0**6

@@ -108,7 +108,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
 def _full_grid(parts: list[DrawnResults]) -> DrawnExperiment:
     """The smallest grid that both are parts of. Raises `MergeError` where there is none."""
     one, other = (part.spec for part in parts)
-    for key in ("sampler", "laws", "keep", "delta", "x_norm"):
+    for key in ("sampler", "format_version", "laws", "keep", "delta", "x_norm"):
         if (left := getattr(one, key)) != (right := getattr(other, key)):
             raise MergeError(f"{one.name}: {key} is {left} in one archive, {right} in the other")
     if parts[0].entropy != parts[1].entropy:

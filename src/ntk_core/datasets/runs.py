@@ -16,7 +16,6 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..sampling.streams import FORMAT_VERSION
 from ..storage.atomic import replacing
 from ..storage.metadata import ATTRIBUTES, VARIABLE_ATTRIBUTES, attributes, meaning
 from ..storage.regular_file import open_regular_file
@@ -224,8 +223,8 @@ class _Shards:
                     raise ValueError(f"{path} holds {key} {actual[key]}, not {expected[key]}")
             if actual.get("laws") != expected.get("laws"):
                 raise ValueError(f"{path} was made with other laws of the same names")
-            if file.format_version != FORMAT_VERSION:
-                raise ValueError(f"{path} has format {file.format_version}, not {FORMAT_VERSION}")
+            if file.format_version != experiment.format_version:
+                raise ValueError(f"{path} has format {file.format_version}, not {experiment.format_version}")
             seeds = file["seed"]
             self._parts[int(file["m"][0])].append((int(seeds[0]), int(seeds[-1]) + 1, path))
         for m, parts in self._parts.items():

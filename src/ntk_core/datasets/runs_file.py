@@ -187,9 +187,11 @@ class DrawnRunsFile(DrawnFile):
 
     def blocks(self) -> list[tuple[tuple[int, ...], range]]:
         """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its blocks."""
-        size, numbers = next(self.experiment.cells()).block, self.experiment.numbers
-        blocks = range(numbers.start // size, -(-numbers.stop // size))
-        return [(index, blocks) for index in np.ndindex(self.experiment.shape)]
+        numbers, blocks = self.experiment.numbers, []
+        for index in np.ndindex(self.experiment.shape):
+            size = self.experiment.cell(index).block
+            blocks.append((index, range(numbers.start // size, -(-numbers.stop // size))))
+        return blocks
 
     def _minimum_size(self) -> int:
         return 8 * sum(not quantity.fraction for quantity in QUANTITIES.values()) * self.experiment.runs

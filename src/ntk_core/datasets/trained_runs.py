@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 
 from ..experiments.trained import TrainedExperiment
-from ..sampling.streams import FORMAT_VERSION
 from ..storage.metadata import attributes, describe
 from ..storage.netcdf import write
 from .trained_shard import TITLE
@@ -55,5 +54,6 @@ def _check(file: xr.Dataset, path: str | Path, experiment: TrainedExperiment, en
     for key, value in expected.items():
         if key not in ("name", "m", "seeds") and actual.get(key) != value:
             raise ValueError(f"{path} holds {key} {actual.get(key)}, not {value}")
-    if file.attrs["format_version"] != FORMAT_VERSION:
-        raise ValueError(f"{path} has format {file.attrs['format_version']}, not {FORMAT_VERSION}")
+    version = file.attrs["format_version"]
+    if version != experiment.format_version:
+        raise ValueError(f"{path} has format {version}, not {experiment.format_version}")

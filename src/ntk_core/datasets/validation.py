@@ -11,7 +11,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from ..experiments.experiment import Experiment
 from ..experiments.section import ConfigError
 from ..experiments.trained import TrainedExperiment
 from ..laws.custom import MAX_SOURCE, CustomLaw
-from ..sampling.streams import FORMAT_VERSION
+from ..sampling.streams import FORMAT_VERSIONS, FORMER_VERSIONS
 from ..storage.metadata import LONG_NAMES
 from ..storage.printable import printable
 from ..storage.regular_file import FileError
@@ -44,8 +44,8 @@ TYPES = {"i1", "i4", "i8", "f8", "S1"}
 LEVELS = ("delta", "x_norm")
 """Coordinates of every table but `rates.nc`."""
 
-OPTIONAL = ("name", "laws", "first_seed", "keep", "delta", "x_norm")
-"""Fields of an experiment that a spec has elsewhere, or only where they are not the default."""
+OPTIONAL = ("name", "laws", "first_seed", "keep", "delta", "x_norm", "version")
+"""Fields of an experiment that a file has elsewhere, or only where they are not the default."""
 
 
 class ResultsError(ValueError):
@@ -78,9 +78,6 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
 
     Raises `ResultsError` where they are missing or no config allows them.
     """
-    version = attrs.get("format_version")
-    if not (isinstance(version, np.integer) and version == FORMAT_VERSION):
-        raise ResultsError(f"{path} does not have format {FORMAT_VERSION}, which this version reads")
     try:
         spec = json.loads(attrs["spec"])
         entropy, name = int(spec["entropy"]), str(spec["name"])
@@ -93,6 +90,7 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
             keys = _as_config(keys)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         raise ResultsError(f"{path} has no spec of an experiment") from None
+    version = _format_version(path, attrs, str(keys.get("sampler", "trained")))
     without_runs = keys["seeds"] == 0  # of theory.nc
     try:
         keys |= {"seeds": 1} if without_runs else {}
@@ -102,9 +100,21 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
         experiment = config.experiment(name)
     except ConfigError as error:
         raise ResultsError(f"{path} has a spec that no config allows: {str(error).splitlines()[0]}") from None
-    if without_runs and isinstance(experiment, DrawnExperiment):
-        experiment = experiment.without_runs()
+    if isinstance(experiment, DrawnExperiment):
+        experiment = replace(experiment, version=version)
+        experiment = experiment.without_runs() if without_runs else experiment
     return experiment, entropy
+
+
+def _format_version(path: Path, attrs: Mapping[str, Any], sampler: str) -> int:
+    """The format of a file's runs, 0 for the newest. Raises `ResultsError` for one that no run can have."""
+    if sampler not in FORMAT_VERSIONS:
+        raise ResultsError(f"{path} has a spec that no config allows: its sampler is {sampler}")
+    version, versions = attrs.get("format_version"), (*FORMER_VERSIONS[sampler], FORMAT_VERSIONS[sampler])
+    if not (isinstance(version, np.integer) and version in versions):
+        allowed = " or ".join(map(str, versions))
+        raise ResultsError(f"{path} does not have format {allowed}, which this version reads")
+    return 0 if version == FORMAT_VERSIONS[sampler] else int(version)
 
 
 def _archived_law(path: Path, name: str, record: Any) -> CustomLaw:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import __version__
-from ..sampling.streams import FORMAT_VERSION
+from ..sampling.streams import FORMAT_VERSIONS
 from .private_folder import writable_by_others
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def library_digest() -> str:
 @functools.cache
 def environment() -> dict[str, str]:
     """Versions and platform of this process: everything that can change a bit of a result."""
+    formats = " ".join(f"{sampler} {version}" for sampler, version in FORMAT_VERSIONS.items())
     packages = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "numba", "llvmlite")}
     return {
-        "ntk_core": f"{__version__} (code {library_digest()}, format {FORMAT_VERSION})",
+        "ntk_core": f"{__version__} (code {library_digest()}, formats {formats})",
         "Python": ".".join(platform.python_version_tuple()[:2]),
         **packages,
         "C library": " ".join(platform.libc_ver()),

@@ -13,7 +13,7 @@ from typing import Any
 from ..laws import CustomLaw, ball_norm
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
-from ..sampling.streams import FORMAT_VERSION
+from ..sampling.streams import FORMAT_VERSIONS
 from .shards import SHARD_UNIT, Shard
 
 SHARD_TASKS = 64
@@ -29,7 +29,8 @@ class DrawnExperiment:
 
     `laws` are the custom laws among its perturbations. `keep` is what is stored: `runs`, or `aggregates`,
     whose runs are compared with the bounds at the levels `delta` and norms `x_norm` while they are drawn.
-    `Experiment` describes the other members.
+    `version` is the format in which its runs are drawn; 0 stands for the newest of the sampler. `Experiment`
+    describes the other members.
     """
 
     name: str
@@ -44,8 +45,14 @@ class DrawnExperiment:
     keep: str = field(default="runs", repr=False)
     delta: tuple[float, ...] = field(default=(), repr=False)
     x_norm: tuple[float, ...] = field(default=(), repr=False)
+    version: int = field(default=0, repr=False)
 
     kind = "drawn"
+
+    @property
+    def format_version(self) -> int:
+        """The format in which its runs are drawn."""
+        return self.version or FORMAT_VERSIONS[self.sampler]
 
     def without_runs(self) -> DrawnExperiment:
         """The same grid with no runs, for theory."""
@@ -55,14 +62,15 @@ class DrawnExperiment:
         """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
         custom = {law.name: law for law in self.laws}
         for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
-            yield Cell(self.sampler, *point, custom=custom.get(point[0]))
+            yield Cell(self.sampler, *point, custom.get(point[0]), self.version)
 
     def cell(self, index: tuple[int, ...]) -> Cell:
         """The cell at `index` into the axes (perturbation, m, d, alpha)."""
         p, q, r, s = index
         law = self.perturbation[p]
         custom = next((custom for custom in self.laws if custom.name == law), None)
-        return Cell(self.sampler, law, self.m[q], self.d[r], self.alpha[s], custom)
+        point = law, self.m[q], self.d[r], self.alpha[s]
+        return Cell(self.sampler, *point, custom, self.version)
 
     def has(self, cell: Cell) -> bool:
         """Whether the grid has a cell with these values of the axes."""
@@ -176,9 +184,12 @@ class DrawnExperiment:
         return replace(self, m=(m,), first_seed=seeds.start, seeds=len(seeds))
 
     def spec(self) -> dict[str, Any]:
-        """The whole experiment as plain data for a file; custom laws with source and digest."""
+        """The whole experiment as plain data for a file; custom laws with source and digest.
+
+        Its format version is an attribute of every file of its own.
+        """
         content = asdict(self)
-        del content["laws"]
+        del content["laws"], content["version"]
         if not self.first_seed:
             del content["first_seed"]
         if self.keep == "runs":
@@ -194,7 +205,7 @@ class DrawnExperiment:
         Shards live in a folder of this name, so that no file of another grid is used.
         """
         content: dict[str, Any] = {
-            "format": FORMAT_VERSION,
+            "format": self.format_version,
             "entropy": entropy,
             "sampler": self.sampler,
             "perturbation": self.perturbation,

@@ -24,6 +24,10 @@ class Experiment(Protocol):
         """Name in the config, and of the folder of results."""
 
     @property
+    def format_version(self) -> int:
+        """Format in which its runs are made."""
+
+    @property
     def keep(self) -> str:
         """What is stored, in the file of this name: `runs`, or `aggregates` of each cell."""
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from .. import __version__
 from ..laws import LawError
 from ..laws.custom import TRIAL_WIDTH
-from ..sampling.streams import FORMAT_VERSION
 from .config import Config
 from .experiment import Experiment
 from .section import ConfigError
@@ -105,7 +104,7 @@ class Plan:
         spec = experiment.spec()
         for law in spec.get("laws", {}).values():
             del law["source"]  # its digest stands for it
-        versions = {"format": FORMAT_VERSION, "ntk_core": __version__}
+        versions = {"format": experiment.format_version, "ntk_core": __version__}
         return json.dumps({"spec": spec, "entropy": self.config.entropy, **versions}, sort_keys=True)
 
     def sorting_threads(self, name: str, cores: int) -> int:

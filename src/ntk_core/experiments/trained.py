@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..sampling.streams import FORMAT_VERSION
+from ..sampling.streams import FORMAT_VERSIONS
 from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 SHARD_COST = 2e10
@@ -27,6 +27,7 @@ class TrainedExperiment(Training):
     seeds: int
     kind: str = "trained"
 
+    format_version = FORMAT_VERSIONS["trained"]
     cells_per_width = 1
     table_cells = 0
 
@@ -108,6 +109,6 @@ class TrainedExperiment(Training):
         content = {k: v for k, v in asdict(self).items() if k not in ("name", "m", "seeds")}
         for key in ("step", "target_loss"):
             content[key] = None if content[key] is None else float(content[key]).hex()
-        content |= {"format": FORMAT_VERSION, "entropy": entropy}
+        content |= {"format": self.format_version, "entropy": entropy}
         content["variables"] = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]

@@ -23,7 +23,7 @@ def weights(rng: np.random.Generator, x: Array, w0: Array, c: Array, radius: flo
 
 def band_sums(block: Band) -> FlipSums:
     """Half of the band's pairs (those with a ≥ 0) flip their c = -1 neuron, by the full radius."""
-    count = block.generator("count").binomial(block.pairs, 0.5)[: block.runs]
+    count = block.halves(block.pairs)[: block.runs]
     return FlipSums(count.astype(np.float64), -block.position_sums(count), -count.astype(np.float64))
 
 

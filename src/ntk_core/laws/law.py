@@ -44,6 +44,9 @@ class Band(Protocol):
     def generator(self, variate: str) -> np.random.Generator:
         """The block's generator of this name."""
 
+    def halves(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many of `counts[i]` pairs have a ≥ 0, for every run i, each with probability 1/2."""
+
     def position_sums(self, counts: NDArray[np.int64]) -> Array:
         """Σ |a|/(r‖x‖) over `counts[i]` neurons of the band for every run i; shape of `counts`."""
 

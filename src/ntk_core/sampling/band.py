@@ -14,10 +14,10 @@ from ..laws.law import PAIRS, Projection
 from ..network import Array
 from ..quantities import FlipSums, run_quantities
 from ..theory import norm_ball
-from ..theory.gaussian import band_probability
 from .cell import Cell
+from .counts import band_counts, half_counts
 from .nearest import Nearest, ball, worst
-from .streams import Streams
+from .streams import FORMAT_VERSIONS, Streams
 
 if TYPE_CHECKING:
     from .kernels.words import Stream
@@ -42,6 +42,10 @@ class BandBlock:
     def generator(self, variate: str) -> np.random.Generator:
         """See `Band`."""
         return self.streams.generator(variate)
+
+    def halves(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Band`."""
+        return half_counts(self.streams, counts)
 
     def position_sums(self, counts: NDArray[np.int64]) -> Array:
         """See `Band`."""
@@ -125,14 +129,15 @@ def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
 
 def band_pairs(cell: Cell, streams: Streams) -> NDArray[np.int64]:
     """How many pairs of each run of a whole block lie within the cell's reach."""
-    return streams.generator("pairs").binomial(cell.m // 2, band_probability(cell.reach), size=cell.block)
+    return band_counts(streams, cell.m // 2, cell.reach, cell.block)
 
 
 def suprema(entropy: int, q: float, m: int, alpha: float, runs: int) -> Array:
     """sup E over the ball (Σ‖u_i‖^q)^{1/q} ≤ α m^{1/q-1/2} at ‖x‖ = 1, of `runs` random networks; q > 1."""
     radius = norm_ball.reach(q, m, alpha)
-    streams = Streams(entropy, f"ball|q={q.hex()}|m={m}|alpha={alpha.hex()}", 0)
-    pairs = streams.generator("pairs").binomial(m // 2, band_probability(radius), size=runs)
+    name = f"ball|q={q.hex()}|m={m}|alpha={alpha.hex()}"
+    streams = Streams(entropy, name, 0, FORMAT_VERSIONS["band"])
+    pairs = band_counts(streams, m // 2, radius, runs)
     block = BandBlock(pairs, runs, radius, 1, streams, m, alpha)
     gains = np.array([run.flips * run.length - run.total for run in block.nearest(q)])
     return gains / math.sqrt(m)

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from ..laws import LAWS, CustomLaw, DisplacementLaw, ball_norm
 from ..laws.custom import NEURON_NS, PAIR_NS
 from ..theory.gaussian import band_probability
+from .streams import FORMAT_VERSIONS, Streams
 
 BLOCK = {"band": 1024, "dense": 64}
 """Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
+
+LARGE_BLOCK = 4096
+"""Seeds drawn together where runs are cheap, from version 4 on: a block costs some hundred such runs."""
+
+CHEAP_NEURONS = 1024
+"""α√m up to which band runs are cheap; a run has 0.8 α√m neurons in its band."""
 
 WEIGHT_COPIES = 8
 """Arrays of the size of a network's weights in a dense run that needs them all, those of its law included."""
@@ -21,7 +28,10 @@ PAIR_COPIES = 4
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a grid; its runs differ in the seed alone."""
+    """One point of a grid; its runs differ in the seed alone.
+
+    `version` is the format in which its runs are drawn; 0 stands for the newest of the sampler.
+    """
 
     sampler: str
     perturbation: str
@@ -29,6 +39,12 @@ class Cell:
     d: int
     alpha: float
     custom: CustomLaw | None = None
+    version: int = 0
+
+    @property
+    def format_version(self) -> int:
+        """The format in which its runs are drawn."""
+        return self.version or FORMAT_VERSIONS[self.sampler]
 
     @property
     def law(self) -> DisplacementLaw:
@@ -50,7 +66,13 @@ class Cell:
     @property
     def block(self) -> int:
         """Seeds drawn together."""
-        return BLOCK[self.sampler]
+        cheap = (
+            self.sampler == "band"
+            and self.format_version >= 4
+            and self.alpha * math.sqrt(self.m) <= CHEAP_NEURONS
+            and math.isinf(ball_norm(self.perturbation))
+        )
+        return LARGE_BLOCK if cheap else BLOCK[self.sampler]
 
     @property
     def name(self) -> str:
@@ -61,6 +83,10 @@ class Cell:
     def key(self) -> str:
         """The name under which the cell's random streams are drawn; exact in α."""
         return f"{self.sampler}|{self.perturbation}|m={self.m}|d={self.d}|alpha={self.alpha.hex()}"
+
+    def streams(self, entropy: int, block: int) -> Streams:
+        """The streams of a block of its seeds."""
+        return Streams(entropy, self.key, block, self.format_version)
 
     def memory(self) -> int:
         """Bytes of one run that grow with the width; 0 where it is drawn in parts."""

@@ -41,7 +41,7 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
     if cell.m * cell.d > MAX_WEIGHTS:
         raise ValueError(f"m·d is {cell.m * cell.d:,}; allowed: at most {MAX_WEIGHTS:,} weights")
     block, place = divmod(seed, cell.block)
-    streams = Streams(entropy, cell.key, block)
+    streams = cell.streams(entropy, block)
     band_network = _matching_network if math.isinf(cell.law.norm) else _nearest_network
     draw = _dense_network if cell.sampler == "dense" else band_network
     x, w0, c, u = draw(cell, place, streams)

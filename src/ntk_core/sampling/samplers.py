@@ -9,10 +9,10 @@ import numpy as np
 
 from ..laws import LawError
 from ..network import Array
+from ..quantities import QUANTITIES
 from .band import band_block
 from .cell import Cell
 from .dense import dense_block
-from .streams import Streams
 
 
 def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
@@ -22,14 +22,16 @@ def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
     their first seed on, so a `start` inside a block costs the seeds before it. Raises `LawError` where a
     custom law leaves the ball.
     """
-    sampler = {"band": band_block, "dense": dense_block}[cell.sampler]
-    parts = []
-    for block in range(start // cell.block, -(-stop // cell.block)):
-        first = block * cell.block
+    sampler, size = {"band": band_block, "dense": dense_block}[cell.sampler], cell.block
+    values = np.empty((len(QUANTITIES), stop - start))
+    for block in range(start // size, -(-stop // size)):
+        first = block * size
         try:
-            runs = sampler(cell, min(cell.block, stop - first), Streams(entropy, cell.key, block))
+            runs = sampler(cell, min(size, stop - first), cell.streams(entropy, block))
         except LawError as error:
-            seeds = f"seeds {first} to {first + cell.block - 1}"
+            seeds = f"seeds {first} to {first + size - 1}"
             raise LawError(f"{error}; in the block of {seeds} of {cell.name}") from None
-        parts.append(runs[:, max(start - first, 0) :])
-    return np.concatenate(parts, axis=1)
+        place = max(first - start, 0)
+        part = runs[:, max(start - first, 0) :]
+        values[:, place : place + part.shape[1]] = part
+    return values

@@ -16,8 +16,11 @@ import numpy as np
 if TYPE_CHECKING:
     from .kernels.words import Stream
 
-FORMAT_VERSION = 3
-"""Version of the mapping from (entropy, cell, seed) to bits. A change of any draw raises it."""
+FORMAT_VERSIONS = {"band": 4, "dense": 3, "trained": 3}
+"""Version of the mapping from (entropy, cell, seed) to bits, by sampler. A change of any draw raises it."""
+
+FORMER_VERSIONS = {"band": (3,), "dense": (), "trained": ()}
+"""Versions in which runs were made before, and can still be made: archives name theirs."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,14 @@ class Streams:
     """The streams of one block of seeds, one for each variate.
 
     `entropy` is the non-negative root of all randomness, `cell` the cell's key (`Cell.key`), `block` the
-    block number. A stream is seeded through `numpy.random.SeedSequence` from a SHA-256 digest of its
-    full name.
+    block number. Generators are seeded through `numpy.random.SeedSequence` from a SHA-256 digest of the full
+    name, words by SHAKE-256 of the name itself; before version 4, words by `SeedSequence` too.
     """
 
     entropy: int
     cell: str
     block: int
+    format_version: int = FORMAT_VERSIONS["trained"]
 
     def generator(self, variate: str) -> np.random.Generator:
         """The stream of a variate as one of NumPy's generators (SFC64)."""
@@ -39,11 +43,13 @@ class Streams:
 
     def words(self, variate: str) -> Stream:
         """The stream of a variate as words in bulk, for the compiled kernels."""
-        from .kernels.words import stream  # compiled: slow to import
+        from .kernels.words import hashed_stream, stream  # compiled: slow to import
 
-        return stream(self._seed(variate))
+        return stream(self._seed(variate)) if self.format_version < 4 else hashed_stream(self._name(variate))
 
     def _seed(self, variate: str) -> np.random.SeedSequence:
-        name = f"ntk-core/{FORMAT_VERSION}|{self.entropy}|{self.cell}|{self.block}|{variate}"
-        digest = hashlib.sha256(name.encode()).digest()
+        digest = hashlib.sha256(self._name(variate)).digest()
         return np.random.SeedSequence(np.frombuffer(digest, dtype="<u4"))
+
+    def _name(self, variate: str) -> bytes:
+        return f"ntk-core/{self.format_version}|{self.entropy}|{self.cell}|{self.block}|{variate}".encode()

@@ -13,7 +13,6 @@ import numpy as np
 from .. import __version__
 from ..experiments.experiment import Experiment
 from ..quantities import QUANTITIES
-from ..sampling.streams import FORMAT_VERSION
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -256,7 +255,7 @@ def attributes(title: str, summary: str, experiment: Experiment, entropy: int, *
         "experiment": experiment.name,
         "spec": json.dumps({"entropy": str(entropy), **experiment.spec(), **spec}, sort_keys=True),
         "entropy": str(entropy),
-        "format_version": np.int32(FORMAT_VERSION),
+        "format_version": np.int32(experiment.format_version),
         "ntk_core_version": __version__,
         "numpy_version": np.__version__,
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,7 @@ _COEFFICIENTS = [float(e) for e in _inverse_coefficients(24)]
 _SHORT = 4
 
 
+@lru_cache(maxsize=256)
 def positions(radius: float) -> Positions:
     """The method for `radius` r > 0, in units of the standard deviation."""
     coefficients: list[float] = []

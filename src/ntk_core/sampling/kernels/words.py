@@ -2,11 +2,12 @@
 
 Word k of generator l is word k·LANES + l of the stream. Generators that do not wait for each other are
 drawn by vector instructions; one alone takes as long as NumPy's. Each is the SFC64 of C. Doty-Humphrey
-(PractRand) that NumPy also has; NumPy's provides the initial states.
+(PractRand) that NumPy also has. NumPy's provides the initial states, or a hash does.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,17 @@ def stream(seed: np.random.SeedSequence) -> Stream:
     new = Stream(state, np.empty(CHUNK, dtype=np.uint64), np.full(1, CHUNK))
     _discard(new)
     return new
+
+
+def hashed_stream(name: bytes) -> Stream:
+    """A new stream of a name: SHAKE-256 gives the states, but for the counters, which start at 1.
+
+    States that a hash has mixed need no words discarded.
+    """
+    digest = hashlib.shake_256(name).digest(4 * LANES * 8)
+    state = np.frombuffer(digest, dtype="<u8").astype(np.uint64).reshape(4, LANES)
+    state[3] = 1
+    return Stream(state, np.empty(CHUNK, dtype=np.uint64), np.array([CHUNK]))
 
 
 @kernel

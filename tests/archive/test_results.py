@@ -160,7 +160,9 @@ def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):
 
 
 def test_nothing_there_and_packed_archives_are_refused(tmp_path):
-    with pytest.raises(ResultsError, match=r"holds no results: there is no <experiment>/runs\.nc in it"):
+    with pytest.raises(
+        ResultsError, match=r"holds no results: there is no <experiment>/runs\.nc or aggregates\.nc in it"
+    ):
         ntk_core.open_archive(tmp_path)
     (tmp_path / "a.zip").write_bytes(b"PK")
     with pytest.raises(ResultsError, match=r"a\.zip is packed; unpack it first"):

@@ -100,7 +100,7 @@ def off_the_rate(archive, archived, change):
     """The archive as if the error of its runs fell as m^(-k - change): exact quantiles move the other way."""
     item, theory = archive.experiments[0], xr.load_dataset(archived / "theory.nc")
     theory["exact_quantile"] *= (theory["m"] / 64.0) ** change
-    table = quantile_dataset(item.runs, theory, item.experiment, item.entropy, archive.workers)
+    table = quantile_dataset(item.data, theory, item.experiment, item.entropy, archive.workers)
     return dataclasses.replace(archive, experiments=(dataclasses.replace(item, table=table),))
 
 

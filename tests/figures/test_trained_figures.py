@@ -107,9 +107,8 @@ def test_the_crossover_shows_each_input_by_its_angle_beside_the_law(one_input):
     text = headline("crossover", *one_input)
     limit = float(rates["training_bias_constant_limit"].isel(steps=-1))
     value = float(rates["training_bias_constant"].isel(steps=-1))
-    assert (
-        f"is ${value:.3g}$ at the training input, ${limit:.3g}$ in theory, and fades with the angle" in text
-    )
+    sizes = f"has size ${value:.3g}$ at the training input, ${limit:.3g}$ in theory"
+    assert f"{sizes}, and fades with the angle" in text
     off = rates.assign(training_bias_constant_limit=1.2 * rates["training_bias_constant_limit"])
     assert headline("crossover", table, off) == TOPICS["crossover"]
 

@@ -31,8 +31,11 @@ def data_file(folder: Path) -> Path:
 
 def open_data(path: str | Path) -> DataFile:
     """The file at `path`, of the kind that its spec names; it is checked when it is entered."""
-    spec = {}
+    kind: type[DataFile] = DrawnRunsFile
     with contextlib.suppress(ResultsError), reading(Path(path)), RunsReader(path) as reader:
         spec = json.loads(reader.header()[0]["spec"])
-    kinds = (("kind", "trained", TrainedRunsFile), ("keep", "aggregates", AggregatesFile))
-    return next((kind for key, value, kind in kinds if spec.get(key) == value), DrawnRunsFile)(path)
+        if spec.get("kind") == "trained":
+            kind = TrainedRunsFile
+        elif spec.get("keep") == "aggregates":
+            kind = AggregatesFile
+    return kind(path)

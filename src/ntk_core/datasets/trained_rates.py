@@ -137,8 +137,8 @@ def _laws_beside(training: TrainedExperiment, entropy: int) -> dict[str, Any]:
             law = crossover(
                 data.x, data.y, training.loss, eta, training.times, training.target, every, training.m
             )
-        root = np.sqrt(np.array(training.m, dtype=np.float64))[:, None, None]
-        mean, rms = law.mean / root, np.sqrt((law.mean**2 + law.variance / root) / root**2)
+            root = np.sqrt(np.array(training.m, dtype=np.float64))[:, None, None]
+            mean, rms = law.mean / root, np.sqrt((law.mean**2 + law.variance / root) / root**2)
     kinds = {"": ("input", slice(n, None)), "training_": ("training_input", slice(n))}
     return {
         f"{prefix}wide_{name}": (("m", "steps", dim), values[..., part])
@@ -154,8 +154,9 @@ def _problem(training: Training, entropy: int) -> tuple[Data, float]:
 
 
 def _rms(values: Array) -> Array:
-    """Root mean square over the inputs, the last axis."""
-    return np.sqrt(np.mean(values**2, axis=-1))
+    """Root mean square over the inputs, the last axis; infinite where descent diverges so far."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sqrt(np.mean(values**2, axis=-1))
 
 
 def separation_width(table: xr.Dataset) -> Array:

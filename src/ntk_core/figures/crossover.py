@@ -39,7 +39,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.curves(panels.axes[1], held_out, "s", "rms_law", "m", colours, labels, linewidth=1.2)
     for ax, name in zip(panels.axes, ("mean", "rms"), strict=True):
         linear = name == "mean"
-        panels.points(ax, held_out, "s", name, "m", colours, labels, None, linear, markersize=2.5, alpha=0.7)
+        panels.points(ax, held_out, "s", name, "m", colours, labels, None, linear, markersize=2.5)
         panels.points(ax, training, "s", name, "m", colours, None, None, linear, markerfacecolor=style.GROUND)
         ax.set_xscale("log")
         ax.set_xlabel(r"scaled angle $\sqrt{m}\,\theta/\hat\alpha$")

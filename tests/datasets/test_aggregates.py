@@ -262,7 +262,7 @@ def test_shards_are_those_that_add_up(whole, tmp_path):
 def test_a_run_is_replayed_and_compared_where_it_is_among_the_largest(whole):
     with AggregatesFile(whole / "e/aggregates.nc") as file:
         quantity, seed, value = file.kept((1, 1, 0, 0), 0)
-        kept = {int(s) for s in file.counts("top_seed", (1, 1, 0, 0)).ravel()}
+        kept = {int(s) for s in file.read("top_seed", (slice(None), 1, 1, 0, 0)).ravel()}
     point = {"perturbation": "sphere", "m": 1024, "d": 2, "alpha": 0.5}
     results = ntk_core.open_archive(whole)["e"]
     replayed = results.replay(**point, seed=seed, definitions=True)

@@ -20,7 +20,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
-from .aggregates_file import AggregatesFile
+from .aggregates_file import AggregatesFile, counts_over
 from .comparisons import COUNTS, ROUNDING
 from .statistics import Mean, Moments, mean_with_limits, moments, quantile_ranks
 
@@ -54,13 +54,13 @@ def cells(
             of_cell = file.cell(place)
             statistics = [
                 sample_statistics(of_cell[row], QUANTITIES[name], cell.m, cell.alpha, delta)
+                | counts_over(of_cell[row], archived)
                 for row, name in zip(rows, names, strict=True)
             ]
             values = {name: np.array([row[name] for row in statistics]) for name in statistics[0]}
             for name in COUNTS:
-                values[name] = file.counts(name, place)[rows][:, levels]
-            over = file.counts("exceedances", place)[rows]
-            yield index, values | {"exceedances": over[:, :, levels][..., norms]}
+                values[name] = values[name][:, levels]
+            yield index, values | {"exceedances": values["exceedances"][:, :, levels][..., norms]}
 
 
 def _places(name: str, values: Array, archived: tuple[float, ...]) -> list[int]:

@@ -26,9 +26,18 @@ from ..sampling.cell import Cell
 from ..storage.atomic import replacing
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, meaning
-from ..theory import bounds
-from .aggregates_file import CELL, DIGITS, FORMS, AggregatesFile, add_cells, bin_units, coordinates
+from .aggregates_file import (
+    CELL,
+    DIGITS,
+    FORMS,
+    AggregatesFile,
+    add_cells,
+    bin_units,
+    coordinates,
+    counts_over,
+)
 from .comparisons import Comparisons, comparisons
+from .runs import write_coordinate
 from .theory import theory_dataset
 from .validation import ResultsError
 
@@ -55,8 +64,7 @@ class AggregatesWriter:
         sizes: dict[str, int] = {}
         for name, values in coordinates(experiment).items():
             sizes[name] = len(values)
-            file.createDimension(name, len(values))
-            _write_coordinate(file, name, values)
+            write_coordinate(file, name, values)
         lower = file.createVariable("bin_lower", "f8", ("bin",), **PACKING)
         lower[:] = relative_edges(sizes["bin"])
         for name, (dims, kind) in FORMS.items():
@@ -71,40 +79,20 @@ class AggregatesWriter:
 
     def put(self, index: tuple[int, ...], aggregates: Sequence[Aggregate]) -> None:
         """Write the aggregates of each quantity of the cell at `index`."""
-        levels = len(self._experiment.delta), len(self._experiment.x_norm)
         histogram = np.zeros((len(aggregates), self._file.dimensions["bin"].size), np.int64)
         for row, aggregate in zip(histogram, aggregates, strict=True):
             row[aggregate.bins] = aggregate.counts
-        over = [_split(aggregate.over, levels) for aggregate in aggregates]
+        counts = [counts_over(aggregate, self._experiment) for aggregate in aggregates]
         values: dict[str, Any] = {
             "histogram": histogram,
             "power_sum": [[_digits(total) for total in aggregate.sums] for aggregate in aggregates],
             "smallest": [aggregate.smallest for aggregate in aggregates],
             "top_value": [aggregate.top_values for aggregate in aggregates],
             "top_seed": [aggregate.top_seeds for aggregate in aggregates],
-            "exceedances": [counts[0] for counts in over],
-            "exact_exceedances": [counts[1] for counts in over],
-            "exact_shortfalls": [self._experiment.seeds - counts[2] for counts in over],
+            **{name: [of_quantity[name] for of_quantity in counts] for name in counts[0]},
         }
         for name, value in values.items():
             self._file[name][(slice(None), *index)] = np.array(value)
-
-
-def _write_coordinate(file: netCDF4.Dataset, name: str, values: Sequence[Any]) -> None:
-    """A coordinate variable; text as characters, because strings of any length crash HDF5 in threads."""
-    array = np.asarray(values)
-    if array.dtype.kind == "U":
-        size = max(map(len, values))
-        if f"string{size}" not in file.dimensions:
-            file.createDimension(f"string{size}", size)
-        variable = file.createVariable(name, "S1", (name, f"string{size}"))
-        variable._Encoding = "utf-8"
-        variable[:] = array.astype(f"S{size}").view("S1").reshape(len(values), size)
-    else:
-        variable = file.createVariable(name, "f8" if array.dtype.kind == "f" else "i8", (name,))
-        variable.units = "1"
-        variable[:] = array
-    variable.setncatts(meaning(name, True))
 
 
 def _digits(total: int) -> NDArray[np.uint32]:
@@ -115,13 +103,6 @@ def _thresholds(limits: Comparisons) -> Array:
     """All that the runs of a cell are compared with, `(quantities, …)`: bounds, above, below."""
     rows = [np.moveaxis(limits.bounds, 1, 0), limits.above, np.nextafter(limits.below, -1.0)]
     return np.concatenate([row.reshape(len(QUANTITIES), -1) for row in rows], axis=1)
-
-
-def _split(over: NDArray[np.int64], levels: tuple[int, int]) -> list[NDArray[np.int64]]:
-    """The counts over `_thresholds` of one quantity, by kind."""
-    delta, x_norm = levels
-    parts = np.split(over, [len(bounds.BOUNDS) * delta * x_norm, over.size - delta])
-    return [parts[0].reshape(len(bounds.BOUNDS), delta, x_norm), parts[1], parts[2]]
 
 
 def aggregate_pieces(entropy: int, work: list[tuple[Piece, Array]]) -> list[list[Aggregate]]:

@@ -69,6 +69,17 @@ def bin_units(experiment: DrawnExperiment) -> Array:
     )
 
 
+def counts_over(aggregate: Aggregate, experiment: DrawnExperiment) -> dict[str, NDArray[np.int64]]:
+    """The runs over each bound, `(bound, delta, x_norm)`, and above and below exact quantiles, `(delta,)`."""
+    shape = len(bounds.BOUNDS), len(experiment.delta), len(experiment.x_norm)
+    over, above, not_below = np.split(aggregate.over, [math.prod(shape), math.prod(shape) + shape[1]])
+    return {
+        "exceedances": over.reshape(shape),
+        "exact_exceedances": above,
+        "exact_shortfalls": aggregate.runs - not_below,
+    }
+
+
 def add_cells(parts: Iterable[Sequence[Aggregate]]) -> list[Aggregate]:
     """The sums of the aggregates of each quantity of one cell, of disjoint seeds."""
     return [combine(of_one_quantity) for of_one_quantity in zip(*parts, strict=True)]
@@ -148,10 +159,6 @@ class AggregatesFile(DrawnFile):
                 )
             except ResultsError:
                 return False
-
-    def counts(self, name: str, index: tuple[int, ...]) -> NDArray[Any]:
-        """The exceedances, or another count, of each quantity of the cell at `index`."""
-        return self.read(name, (slice(None), *index))
 
     def _aggregate(self, index: tuple[int, ...], quantity: str, values: dict[str, NDArray[Any]]) -> Aggregate:
         cell, runs = self.experiment.cell(index), self.experiment.seeds

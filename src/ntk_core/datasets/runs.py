@@ -56,19 +56,7 @@ class RunsWriter:
         archival: bool,
     ) -> None:
         for name in RUN_DIMS:
-            values = np.asarray(coords[name])
-            file.createDimension(name, values.size)
-            if values.dtype.kind in "UO":
-                size = max(map(len, values))
-                file.createDimension(f"string{size}", size)
-                variable = file.createVariable(name, "S1", (name, f"string{size}"))
-                variable._Encoding = "utf-8"
-                variable[:] = values.astype(str)
-            else:
-                variable = file.createVariable(name, values.dtype, (name,))
-                variable.units = "1"
-                variable[:] = values
-            variable.setncatts(meaning(name, True))
+            write_coordinate(file, name, coords[name])
         chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
         for name, quantity in QUANTITIES.items():
             packing: Any = PACKING if archival and quantity.fraction else {}
@@ -83,6 +71,24 @@ class RunsWriter:
     def put(self, quantity: str, cell: tuple[int, ...], seeds: slice, values: Array) -> None:
         """Write runs of one quantity of one cell; `cell` indexes (perturbation, m, d, alpha)."""
         self._file[quantity][(*cell, seeds)] = values
+
+
+def write_coordinate(file: netCDF4.Dataset, name: str, values: Any) -> None:
+    """A new dimension with its coordinate; text as characters: other strings crash HDF5 in threads."""
+    array = np.asarray(values)
+    file.createDimension(name, array.size)
+    if array.dtype.kind in "UO":
+        size = max(map(len, array))
+        if f"string{size}" not in file.dimensions:
+            file.createDimension(f"string{size}", size)
+        variable = file.createVariable(name, "S1", (name, f"string{size}"))
+        variable._Encoding = "utf-8"
+        variable[:] = array.astype(str)
+    else:
+        variable = file.createVariable(name, array.dtype, (name,))
+        variable.units = "1"
+        variable[:] = array
+    variable.setncatts(meaning(name, True))
 
 
 def run_coordinates(experiment: DrawnExperiment, widths: tuple[int, ...], seeds: range) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def test_recomputing_finds_what_no_checksum_can(results):
     assert "seeds 0 to 1499): the same bits" in output
     lines = output.splitlines()
     assert len(set(lines)) == len(lines) == 1 + 12 + 1  # 12 cells of a block each, once
-    told = "recomputed 12 of 12 blocks: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
+    told = "recomputed 12 of 12 parts: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
     assert lines[-1] == told
 
 

@@ -103,7 +103,7 @@ def _recompute(
             refuse(f"{path}: a run needs more memory than there is")
     number = len(recomputed)
     report(
-        f"recomputed {number:,} of {blocks:,} blocks: where one alone is altered, "
+        f"recomputed {number:,} of {blocks:,} parts: where one alone is altered, "
         f"the chance to miss it is 1 - {number:,}/{blocks:,} = {1.0 - number / blocks:.1%}"
     )
     return recomputed, blocks

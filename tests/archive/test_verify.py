@@ -241,7 +241,7 @@ def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(result
     missed = 1 - np.array(list(times.values())) / 2000
     assert np.all(np.abs(missed - (1 - 3 / 12)) < 5 * math.sqrt(0.25 * 0.75 / 2000))
     output = call("verify", results, "--recompute", 3)[1]
-    assert output.splitlines()[-1].startswith("recomputed 3 of 12 blocks: ")
+    assert output.splitlines()[-1].startswith("recomputed 3 of 12 parts: ")
     assert output.endswith("the chance to miss it is 1 - 3/12 = 75.0%\n")
 
 

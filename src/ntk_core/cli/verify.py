@@ -29,7 +29,7 @@ def verify(
         int,
         typer.Option(
             min=0,
-            help="recompute this many blocks of runs, or values of aggregates, drawn at random, and compare",
+            help="recompute this many parts, drawn at random, and compare",
         ),
     ] = 0,
     run_archived_code: RunCode = False,
@@ -44,8 +44,9 @@ def verify(
     with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
     extra.
 
-    A manifest can be made to fit altered runs; only recomputing shows those. N of B blocks are drawn without
-    repetition, so one altered block is missed with chance 1 - N/B, which the last line says.
+    A manifest can be made to fit altered runs; only recomputing shows those. A part is a block of
+    runs that are drawn together, a trained run, or a value of aggregates. N of B parts are drawn without
+    repetition, so one altered part is missed with chance 1 - N/B, which the last line says.
 
     \b
     Examples:

@@ -87,7 +87,11 @@ class Run:
         config = self.plan.config
         levels = {"delta": config.delta, "x_norm": config.x_norm}
         return {
-            **{name: drawable(config.experiment(name).axes | levels, QUANTITIES) for name in config.drawn},
+            **{
+                name: drawable(config.experiment(name).axes | levels, QUANTITIES)
+                for name in config.drawn
+                if name not in config.weighted
+            },
             **{name: training_drawable(config.experiment(name).axes) for name in config.trained},
         }
 

@@ -60,7 +60,7 @@ def weighted_quantiles(values: Array, weights: Array, delta: Array) -> Array:
             return limits(place)[0] > level
 
         def is_beyond_upper(place: int, level: float = level) -> bool:
-            return place >= start and limits(place)[1] >= level
+            return place >= start and not limits(place)[1] < level  # also where it is NaN
 
         place = min(int(np.searchsorted(tails[0], level, side="right")), last.size - 1)
         above, below = _first(last.size, is_lower), _first(last.size, is_beyond_upper)

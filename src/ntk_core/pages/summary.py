@@ -62,7 +62,7 @@ def summarise(
         f"<experiment>/{{{','.join([*kept, 'quantiles', 'rates'])}}}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)" if drawn else "",
         "summary.txt": "these lines and the numbers behind them",
-        "findings.html": "the article, claim by claim",
+        "findings.html": "the article, claim by claim" if experiments or trainings else "",
         "explore.html": "runs, quantiles, bounds and slopes, cell by cell" if explorable else "",
         "report.html": "the report",
         "manifest.json": f"checksums, for: ntk-core verify {folder}",

@@ -2,7 +2,7 @@
 
 Y is the signed sum of the terms X of n pairs, each of which is in the band with probability p. So
 Λ(θ) = log E[e^{θY}] is n log(1 + p (M(θ) - 1)) with M(θ) = E[e^{θX}] in the band, which a pilot estimates
-from draws of its own. The weights are exact whatever it gives (docs/own-law.md).
+from draws of its own. The weights are exact whatever it gives (docs/rare-events.md).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def mixture(entropy: int, cell: Cell) -> Mixture:
     """The mixture of a cell. Raises `LawError` where the law fails in the pilot."""
     n, p = cell.m // 2, band_probability(cell.reach)
     excess = _pilot(entropy, cell)
-    log_moments = n * np.log1p(p * excess)
+    log_moments = n * np.log1p(np.maximum(p * excess, np.nextafter(-1.0, 0.0)))
     tilts, probabilities = [0.0], [p]
     for exponent in EXPONENTS:
         level = float(np.min((log_moments + exponent) / TILTS, axis=1).max())

@@ -3,7 +3,7 @@
 For each pair of the band the law is asked for `CANDIDATES` pairs, one of which is chosen with a probability
 proportional to e^{θX}, where X is the signed term of the pair. Any law that draws pairs independently can be
 tilted so: nothing has to be known of it. The weight is the ratio of two densities on the space of all
-candidates and choices, so weighted means are unbiased (docs/own-law.md).
+candidates and choices, so weighted means are unbiased (docs/rare-events.md).
 """
 
 from __future__ import annotations

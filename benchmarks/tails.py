@@ -116,14 +116,14 @@ def markdown(records: list[dict[str, Any]], command: str, machine: str) -> str:
     lines = [
         "# Quantiles of rare errors",
         "",
-        f"{machine}. Made by `{command}`. {records[0]['runs']:,} runs of the sampler `tilted` a law and width, "
-        f"d = {D}, α = {ALPHA:g}. {len(false(records))} of {len(records)} tails beyond the exact quantile are "
-        f"off δ by more than a chance of {FALSE_ALARM:g} for all of them explains. *Deviations* are standard "
-        "errors from δ. *Plain runs* are so many without weights as give the same standard error.",
+        f"{machine}. Made by `{command}`. {records[0]['runs']:,} runs of the sampler `tilted` a law and "
+        f"width, d = {D}, α = {ALPHA:g}. {len(false(records))} of {len(records)} tails beyond the exact "
+        f"quantile are off δ by more than a chance of {FALSE_ALARM:g} for all of them explains. *Deviations* "
+        "are standard errors from δ. *Plain runs* are so many without weights as give the same error.",
         "",
         *table([head, *rows]),
         "",
-        "Where only the number of pairs in the band is tilted, at best, the second moment under `sphere` is so "
-        f"many times that of plain runs: {alone}.",
+        "Where only the number of pairs in the band is tilted, at best, the second moment under `sphere` is "
+        f"so many times that of plain runs: {alone}.",
     ]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,6 @@ interval of a quantile is of the values v at which that of P(E ≥ v) holds δ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -14,6 +13,12 @@ import numpy as np
 from ..network import Array
 from .runs import RunsReader
 from .statistics import half_width, moments, sample_mean
+
+REACH = 4.0
+"""Limits of P(E ≥ v) are looked for up to this factor from δ: an interval that is given is never as wide."""
+
+PLACES = 4096
+"""Values v, at most, at which they are looked for."""
 
 
 def cell(
@@ -36,44 +41,35 @@ def weighted_quantiles(values: Array, weights: Array, delta: Array) -> Array:
 
     `values` and `weights` `(runs,)`, in any order. The effective number is (Σ w)²/Σ w² over the runs at or
     above the quantile: so many equal weights would give as good an estimate of δ. Where it is too small for
-    an interval the upper limit is +∞, and the lower one that of a larger δ.
+    an interval the lower limit is 0 and the upper +∞.
     """
     order = np.argsort(-values, kind="stable")
     ordered, weights = values[order], weights[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), values.size - 1)  # of equal values
     sums = np.stack([np.cumsum(weights**power)[last] for power in (1, 2, 3)])
     tails, distinct = sums / values.size, ordered[last]
-
-    def limits(place: int) -> tuple[float, float]:
-        """The interval of P(E ≥ v) at a distinct value v; NaN where it has none."""
-        first, second, third = tails[:, place]
-        deviation = np.sqrt(max(second - first**2, 0.0))
-        skewness = (third - 3.0 * first * second + 2.0 * first**3) / max(deviation, 1e-300) ** 3
-        half = half_width(values.size, deviation / np.sqrt(max(values.size - 1, 1)), skewness)
-        return first - float(half), first + float(half)
-
     columns = []
-    start = _first(last.size, lambda place: not np.isnan(limits(place)[0]))
-    for level in map(float, delta):
-
-        def is_lower(place: int, level: float = level) -> bool:
-            return limits(place)[0] > level
-
-        def is_beyond_upper(place: int, level: float = level) -> bool:
-            return place >= start and not limits(place)[1] < level  # also where it is NaN
-
+    for level in delta:
         place = min(int(np.searchsorted(tails[0], level, side="right")), last.size - 1)
-        above, below = _first(last.size, is_lower), _first(last.size, is_beyond_upper)
-        lower = float(distinct[above]) if above < last.size else 0.0
-        upper = float(distinct[below - 1]) if below > start else np.inf
-        columns.append((distinct[place], lower, upper, sums[0, place] ** 2 / sums[1, place]))
+        effective = sums[0, place] ** 2 / sums[1, place]
+        columns.append((distinct[place], *_limits(values.size, distinct, tails, level), effective))
     return np.array(columns).T
 
 
-def _first(size: int, holds: Callable[[int], bool]) -> int:
-    """The first of so many places from which on something holds; `size` if nowhere."""
-    low, high = 0, size
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
+def _limits(runs: int, values: Array, tails: Array, level: float) -> tuple[float, float]:
+    """The limits of the value v at which P(E ≥ v) is `level`, from those of P(E ≥ v) at some of the values.
+
+    `values` descend, and `tails` `(3, values)` are the means over the runs of w, w² and w³ of E ≥ v.
+    """
+    first, stop = np.searchsorted(tails[0], [level / REACH, REACH * level])
+    places = np.unique(np.linspace(first, max(stop - 1, first), PLACES).astype(np.int64))
+    places = places[places < values.size]
+    tail, square, cube = tails[:, places]
+    deviation = np.sqrt(np.maximum(square - tail**2, 0.0))
+    skewness = (cube - 3.0 * tail * square + 2.0 * tail**3) / np.maximum(deviation, 1e-100) ** 3
+    half = half_width(runs, deviation / np.sqrt(max(runs - 1, 1)), skewness)
+    below = np.flatnonzero(tail - half > level)
+    beyond = np.append(np.flatnonzero(tail + half >= level), places.size)[0]
+    above = np.flatnonzero(tail[:beyond] + half[:beyond] < level)
+    lower = float(values[places[below[0]]]) if below.size else 0.0
+    return lower, float(values[places[above[-1]]]) if above.size else np.inf

@@ -1,6 +1,7 @@
 """`python -m benchmarks` with one of:
 
-race, compare, chance, pipeline, cpu, estimate, kills, scaling, widths, packing, startup, reproduce, inputs.
+race, compare, chance, pipeline, cpu, estimate, kills, scaling, widths, packing, startup, reproduce, inputs,
+tails.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from . import (
     reproduce,
     scaling,
     startup,
+    tails,
     widths,
 )
 from .contenders import CONTENDERS
@@ -74,14 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
     inputs_parser = commands.add_parser("inputs", help="the worst input of the sphere, at large widths")
+    tails_parser = commands.add_parser("tails", help="quantiles of rare errors against exact laws")
+    tails_parser.add_argument("--runs", type=int, default=10**6, help="of each law and width")
     reproduce_parser = commands.add_parser("reproduce", help="each statement judged again, from a whole run")
     reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser, reproduce_parser, inputs_parser, widths_parser,
+        startup_parser, reproduce_parser, inputs_parser, widths_parser, tails_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
-    for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser):
+    for one in (
+        pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser, tails_parser,
+    ):  # fmt: skip
         one.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
         one.add_argument("--rounds", type=int, default=5)
@@ -121,6 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         taken = reproduce.measure(chosen.cores, chosen.folder)
         command = f"reproduce --cores {chosen.cores}"
         return _store(chosen.output, "reproduce", command, taken, reproduce.markdown)
+    if chosen.command == "tails":
+        records = tails.measure(chosen.runs, chosen.cores)
+        _store(chosen.output, "tails", f"tails --runs {chosen.runs}", records, tails.markdown)
+        return int(bool(tails.false(records)))
     if chosen.command == "inputs":
         return _store(chosen.output, "inputs", "inputs", inputs.measure(), inputs.markdown)
     if chosen.command == "startup":

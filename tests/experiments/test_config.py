@@ -203,3 +203,16 @@ def test_default_grid_spans_what_the_theorem_is_shown_on():
     assert band.d == (2, 64)
     assert set(band.perturbation) == {"adversarial", "aligned", "sphere"}
     assert any(experiment.sampler == "dense" for experiment in experiments)
+
+
+def test_tilted_is_refused_where_runs_are_not_stored_or_pairs_depend_on_each_other():
+    for key, value, problem in (
+        ("keep", "aggregates", "have weights and do not add up"),
+        ("perturbation", ["frobenius"], "moves all pairs together"),
+    ):
+        config = changed(f"experiments.t.{key}", value)
+        config["experiments"]["t"]["sampler"] = "tilted"
+        with pytest.raises(ConfigError, match=problem) as error:
+            parse_config(config)
+        assert str(error.value).startswith(f"experiments.t.{key} is ")
+        assert len(str(error.value).splitlines()) == 1

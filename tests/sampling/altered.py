@@ -141,6 +141,8 @@ def probes() -> Iterator[Callable[[], bytes]]:
     yield lambda: drawn("dense", "sphere", 4, 3, 1.0, 66, 62)
     yield lambda: drawn("band", "own", 16, 2, 1.0)
     yield lambda: drawn("band", "frobenius", 256, 2, 1.0)
+    yield lambda: drawn("tilted", "own", 16, 2, 1.0)
+    yield lambda: drawn("tilted", "own", 2, 2, 1.0)  # the largest tilt
     yield lambda: trained("teacher", (), 3, 2, 2, "squared", 6.8, 16, None)  # diverges slowly
     yield lambda: trained("teacher", (), 2, 2, 2, "logistic", 900.0, 4, None)  # outputs beyond LOGISTIC_TAIL
     yield lambda: drawn("dense", "sphere", 258, 512, 1.0, 1)  # a few weights more than FORMAT_WEIGHTS

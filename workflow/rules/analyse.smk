@@ -89,7 +89,7 @@ rule claims:
 # What a person wants to know first, as text.
 rule summary:
     input:
-        claims=[RUN.claims],
+        claims=[RUN.claims] if EXPERIMENTS else [],
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
         rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),

@@ -8,8 +8,8 @@ rule results:
 rule findings:
     input:
         claims=RUN.claims,
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
-        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
+        quantiles=[f"results/{e}/quantiles.nc" for e in PLAN.config.drawn if e in EXPERIMENTS],
+        rates=[f"results/{e}/rates.nc" for e in PLAN.config.drawn if e in EXPERIMENTS],
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
         trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
         figures=[path for path in RUN.figures if path.suffix == ".svg"],

@@ -6,7 +6,8 @@ from ntk_core.workdir.run import check_run, plan_run
 
 RUN = checked(plan_run, config, FILES)
 PLAN, EXECUTION = RUN.plan, RUN.plan.config.execution
-EXPERIMENTS = list(PLAN.config.experiments)
+# Runs with weights are in tables and in the summary only.
+EXPERIMENTS = [name for name in PLAN.config.experiments if name not in PLAN.config.weighted]
 # Jobs at once on this machine, and on a cluster.
 CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings.nodes
 # A job's own process makes one file, and has no session.

@@ -27,7 +27,6 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..laws import LAWS
 from ..network import Array
-from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..storage.atomic import replacing
 from ..storage.checksums import write_manifest
@@ -149,7 +148,7 @@ def _check_overlap(sources: list[_Source]) -> None:
     for cell in one.file.experiment.cells():
         if not other.file.experiment.has(cell):
             continue
-        for quantity in QUANTITIES:
+        for quantity in one.file.experiment.variables:
             left, right = (source.read(quantity, cell, common) for source in sources)
             differing = np.flatnonzero(left.view(np.uint64) != right.view(np.uint64))
             if differing.size:
@@ -164,14 +163,14 @@ def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], pat
     """Write the runs of both into one file. Raises `MergeError` naming a run that neither holds."""
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
         coords = run_coordinates(grid, grid.m, grid.numbers)
-        writer = RunsWriter(file, coords, runs_attributes(grid, entropy), archival=True)
+        writer = RunsWriter(file, coords, runs_attributes(grid, entropy), grid.variables, archival=True)
         chunk = writer.chunk(grid.seeds)
-        for quantity in QUANTITIES:
+        for name in grid.variables:
             for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
                 for low in range(0, grid.seeds, chunk):
                     high = min(low + chunk, grid.seeds)
                     numbers = range(grid.first_seed + low, grid.first_seed + high)
-                    writer.put(quantity, index, slice(low, high), _read(sources, quantity, cell, numbers))
+                    writer.put(name, index, slice(low, high), _read(sources, name, cell, numbers))
 
 
 def _read(sources: list[_Source], quantity: str, cell: Cell, numbers: range) -> Array:

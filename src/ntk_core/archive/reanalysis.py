@@ -137,6 +137,8 @@ def _drawable(
     """The figures that a part of an experiment has something for, at these levels or the archived ones."""
     if isinstance(results, TrainedResults):
         return training_drawable(results.part(**part).axes)
+    if results.spec.weighted:
+        return ()
     archived = dict(zip(("delta", "x_norm"), results.levels, strict=True))
     experiment, quantities = results.part(**part)
     return drawable({**experiment.axes, **archived, **levels}, quantities)

@@ -78,7 +78,7 @@ def replay(
     return Replayed(
         f"{runs.experiment.name}: {cell.name}, seed {seed} ({block}), at |x| = 1",
         {name: np.asarray(value) for name, value in archived.items()},
-        dict(zip(QUANTITIES, simulate(entropy, cell, seed, seed + 1)[:, 0], strict=True)),
+        dict(zip(runs.experiment.variables, simulate(entropy, cell, seed, seed + 1)[:, 0], strict=True)),
         None if by_definition is None else dict(zip(QUANTITIES, by_definition, strict=True)),
     )
 
@@ -123,13 +123,14 @@ class Block:
         return f"{self.runs.experiment.name} ({self.cell.name}, {seeds})"
 
     def differing(self) -> dict[str, int]:
-        """Number of runs that differ in any bit from the archived ones, by quantity; empty if none does."""
+        """Number of runs that differ in any bit from the archived ones, by variable; empty if none does."""
         recomputed = simulate(self.runs.entropy, self.cell, self.seeds.start, self.seeds.stop)
         first = self.runs.experiment.first_seed
         places = slice(self.seeds.start - first, self.seeds.stop - first)
-        archived = np.stack([self.runs.read(quantity, (*self.index, places)) for quantity in QUANTITIES])
+        names = self.runs.experiment.variables
+        archived = np.stack([self.runs.read(name, (*self.index, places)) for name in names])
         counts = np.count_nonzero(recomputed.view(np.uint64) != archived.view(np.uint64), axis=1)
-        return {quantity: int(n) for quantity, n in zip(QUANTITIES, counts, strict=True) if n}
+        return {name: int(n) for name, n in zip(names, counts, strict=True) if n}
 
 
 @dataclass(frozen=True)

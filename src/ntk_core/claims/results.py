@@ -103,11 +103,15 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
 def open_results(folders: Iterable[Path], workers: Workers) -> Results:
     """The experiments whose runs or aggregates, `quantiles.nc` and `rates.nc` are in the folders, by name.
 
+    Those whose runs have weights are left out: claims count runs.
+
     Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
     drawn, trained = [], []
     for folder in sorted(folders):
         with open_data(data_file(folder)) as runs:
+            if isinstance(runs, DrawnFile) and runs.experiment.weighted:
+                continue
             spec = runs.experiment, runs.entropy
             table, rates = (load_table(folder / f"{name}.nc", *spec) for name in ("quantiles", "rates"))
         if isinstance(runs, DrawnFile):

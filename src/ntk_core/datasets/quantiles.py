@@ -53,19 +53,24 @@ def _table(
     """`quantiles.nc` of an experiment: `theory` with the statistics of all its cells."""
     cell = ("quantity", "perturbation", "m", "d", "alpha")
     dims = {
-        **dict.fromkeys(("quantile", "quantile_lower", "quantile_upper", *COUNTS), (*cell, "delta")),
+        **dict.fromkeys(
+            ("quantile", "quantile_lower", "quantile_upper", "effective_runs", *COUNTS), (*cell, "delta")
+        ),
         **dict.fromkeys((field.name for field in fields(Moments)), cell),
         "exceedances": (*cell, "bound", "delta", "x_norm"),
     }
     variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
-    for name in ("exceedances", *COUNTS):
+    for name in {"exceedances", *COUNTS} & parts.keys():
         variables[name] = (dims[name], parts[name].astype(np.int64))
     variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
     dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
     dataset = _judge(dataset, experiment.seeds)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: quantiles of {experiment.name}",
-        "Quantiles with distribution-free confidence intervals, moments, bounds and runs over each "
+        "Quantiles with confidence intervals, by the weights of the runs, moments and bounds, for every cell "
+        "of the grid."
+        if experiment.weighted
+        else "Quantiles with distribution-free confidence intervals, moments, bounds and runs over each "
         "bound, for every cell of the grid.",
         experiment,
         entropy,
@@ -78,19 +83,20 @@ def _table(
 def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
     """Add the ratio of each bound to the measured quantile, and the upper limit on each exceedance rate.
 
-    Both are NaN where the bound is NaN; the ratio also where the quantile is 0.
+    Both are NaN where the bound is NaN; the ratio also where the quantile is 0. Runs with weights are not
+    counted, so there are no exceedances.
     """
     ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
     scale = [
         QUANTITIES[str(quantity)].at_norm(dataset["x_norm"].values) for quantity in dataset["quantity"].values
     ]
     measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
-    over = dataset["exceedances"]
-    upper = xr.DataArray(rate_upper_limit(over.values, seeds), dims=over.dims)
-    return dataset.assign(
-        exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*over.dims),
-        bound_ratio=(ladder / measured.where(measured > 0.0)).transpose(*over.dims),
-    )
+    dims = ("quantity", "perturbation", "m", "d", "alpha", "bound", "delta", "x_norm")
+    dataset = dataset.assign(bound_ratio=(ladder / measured.where(measured > 0.0)).transpose(*dims))
+    if "exceedances" not in dataset:
+        return dataset
+    upper = xr.DataArray(rate_upper_limit(dataset["exceedances"].values, seeds), dims=dims)
+    return dataset.assign(exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*dims))
 
 
 def beyond_chance(over: xr.DataArray, runs: Any, delta: Any, comparisons: int | None = None) -> xr.DataArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
@@ -14,6 +14,7 @@ import numpy as np
 from ..execution.compute import Workers, compute
 from ..experiments.drawn import DrawnExperiment
 from ..network import Array
+from . import weighted_statistics
 from .comparisons import Comparisons, comparisons
 from .runs import RunsReader
 from .statistics import quantiles, sample_moments
@@ -50,13 +51,15 @@ def cells(
     )
     work = list(iter(lambda: list(islice(pieces, size)), []))
     path = str(Path(runs).resolve())
-    task = partial(_cells, path, quantities, experiment.seeds, theory["delta"].values)
+    of_cell = weighted_statistics.cell if experiment.weighted else cell
+    task = partial(_cells, of_cell, path, quantities, experiment.seeds, theory["delta"].values)
     for cells_of_task, results in zip(work, compute(workers, task, work), strict=True):
         for (index, *_), statistics in zip(cells_of_task, results, strict=True):
             yield index, statistics
 
 
 def _cells(
+    of_cell: Callable[..., dict[str, Array]],
     path: str,
     quantities: tuple[str, ...],
     seeds: int,
@@ -66,7 +69,7 @@ def _cells(
     """One task, on a worker: statistics of cells, each with its index in grid and file."""
     with RunsReader(path) as runs:
         return [
-            cell(runs, (*place, slice(0, seeds)), quantities, delta, limits) for _, place, limits in cells
+            of_cell(runs, (*place, slice(0, seeds)), quantities, delta, limits) for _, place, limits in cells
         ]
 
 

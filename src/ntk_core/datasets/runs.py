@@ -52,14 +52,16 @@ class RunsWriter:
         file: netCDF4.Dataset,
         coords: dict[str, Any],
         attrs: dict[str, Any],
+        variables: Sequence[str],
         *,
         archival: bool,
     ) -> None:
         for name in RUN_DIMS:
             write_coordinate(file, name, coords[name])
         chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
-        for name, quantity in QUANTITIES.items():
-            packing: Any = PACKING if archival and quantity.fraction else {}
+        for name in variables:
+            fraction = name in QUANTITIES and QUANTITIES[name].fraction
+            packing: Any = PACKING if archival and fraction else {}
             variable = file.createVariable(
                 name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=archival, fill_value=False, **packing
             )
@@ -68,9 +70,9 @@ class RunsWriter:
         file.setncatts(attrs)
         self._file = file
 
-    def put(self, quantity: str, cell: tuple[int, ...], seeds: slice, values: Array) -> None:
-        """Write runs of one quantity of one cell; `cell` indexes (perturbation, m, d, alpha)."""
-        self._file[quantity][(*cell, seeds)] = values
+    def put(self, name: str, cell: tuple[int, ...], seeds: slice, values: Array) -> None:
+        """Write runs of one variable of one cell; `cell` indexes (perturbation, m, d, alpha)."""
+        self._file[name][(*cell, seeds)] = values
 
 
 def write_coordinate(file: netCDF4.Dataset, name: str, values: Any) -> None:
@@ -127,7 +129,7 @@ class RunsReader:
             self._file.close()
 
     def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
-        """Values of a variable at `index`: of a quantity, into `RUN_DIMS` or their first four."""
+        """Values of a variable at `index`: of one of the runs, into `RUN_DIMS` or their first four."""
         with _LIBRARY_LOCK:
             values: Array = self._file[quantity][index]
         return values
@@ -189,15 +191,15 @@ def _collect(
         replacing(path) as temporary_path,
         netCDF4.Dataset(temporary_path, "w") as file,
     ):
-        writer = RunsWriter(file, coords, attrs, archival=True)
+        writer = RunsWriter(file, coords, attrs, experiment.variables, archival=True)
         chunk = writer.chunk(experiment.seeds)
-        for quantity in QUANTITIES:
+        for name in experiment.variables:
             for cell in np.ndindex(experiment.shape):
                 for low in range(0, experiment.seeds, chunk):
                     high = min(low + chunk, experiment.seeds)
                     first = experiment.first_seed
-                    runs = source.read(quantity, experiment.m[cell[1]], cell, first + low, first + high)
-                    writer.put(quantity, cell, slice(low, high), runs)
+                    runs = source.read(name, experiment.m[cell[1]], cell, first + low, first + high)
+                    writer.put(name, cell, slice(low, high), runs)
 
 
 def runs_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
@@ -220,6 +222,7 @@ class _Shards:
 
     def __init__(self, paths: Sequence[str | Path], experiment: DrawnExperiment, entropy: int) -> None:
         self._files: dict[str, netCDF4.Dataset] = {}
+        self._variables = experiment.variables
         self._parts: dict[int, list[tuple[int, int, str]]] = {m: [] for m in experiment.m}
         for path in map(str, paths):
             file = self._file(path)
@@ -254,16 +257,16 @@ class _Shards:
                 self._files.pop(next(iter(self._files))).close()
             self._files[path] = netCDF4.Dataset(path)
             self._files[path].set_auto_mask(False)
-            for quantity in QUANTITIES:
-                self._files[path][quantity].set_var_chunk_cache(CACHE)
+            for name in self._variables:
+                self._files[path][name].set_var_chunk_cache(CACHE)
         return self._files[path]
 
-    def read(self, quantity: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:
-        """Values of a quantity for seeds low … high - 1; `cell` indexes (perturbation, m, d, alpha)."""
+    def read(self, name: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:
+        """Values of a variable for seeds low … high - 1; `cell` indexes (perturbation, m, d, alpha)."""
         perturbation, _, d, alpha = cell
         return np.concatenate(
             [
-                self._file(path)[quantity][
+                self._file(path)[name][
                     perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start
                 ]
                 for start, stop, path in self._parts[m]

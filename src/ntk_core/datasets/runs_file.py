@@ -183,7 +183,7 @@ class DrawnRunsFile(DrawnFile):
     def run(self, index: tuple[int, ...], seed: int) -> dict[str, Array]:
         """See `DrawnFile.run`."""
         place = seed - self.experiment.first_seed
-        return {quantity: self.read(quantity, (*index, place)) for quantity in QUANTITIES}
+        return {name: self.read(name, (*index, place)) for name in self.experiment.variables}
 
     def blocks(self) -> list[tuple[tuple[int, ...], range]]:
         """Each cell, by its index into (perturbation, m, d, alpha), and the numbers of its blocks."""
@@ -194,11 +194,12 @@ class DrawnRunsFile(DrawnFile):
         return blocks
 
     def _minimum_size(self) -> int:
-        return 8 * sum(not quantity.fraction for quantity in QUANTITIES.values()) * self.experiment.runs
+        fractions = sum(quantity.fraction for quantity in QUANTITIES.values())
+        return 8 * (len(self.experiment.variables) - fractions) * self.experiment.runs
 
     def _forms(self) -> dict[str, Form]:
         shape = (*self.experiment.shape, self.experiment.seeds)
-        forms: dict[str, Form] = dict.fromkeys(QUANTITIES, (RUN_DIMS, shape, "f8"))
+        forms: dict[str, Form] = dict.fromkeys(self.experiment.variables, (RUN_DIMS, shape, "f8"))
         for name, size in zip(RUN_DIMS, shape, strict=True):
             forms[name] = ((name,), (size,), "f8" if name == "alpha" else "i8")
         longest = max(map(len, self.experiment.perturbation))

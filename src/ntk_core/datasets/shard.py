@@ -14,7 +14,6 @@ from ..execution.compute import TASK_COST, Workers, compute
 from ..experiments.drawn import DrawnExperiment, Piece, tasks
 from ..experiments.shards import Shard
 from ..network import Array
-from ..quantities import QUANTITIES
 from ..sampling.samplers import simulate
 from ..storage.atomic import replacing
 from ..storage.checksums import broken, seal, seal_path
@@ -24,7 +23,7 @@ from .runs import RunsWriter, run_coordinates
 
 
 def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
-    """One task: the quantities of each piece, `(quantities, runs)` each. Runs on a worker."""
+    """One task: the variables of each piece, `(variables, runs)` each. Runs on a worker."""
     return [simulate(entropy, piece.cell, piece.start, piece.stop) for piece in pieces]
 
 
@@ -54,10 +53,10 @@ def simulate_shard(
     )
     coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        writer = RunsWriter(file, coords, attrs, archival=False)
-        for row, quantity in enumerate(QUANTITIES):
+        writer = RunsWriter(file, coords, attrs, experiment.variables, archival=False)
+        for row, name in enumerate(experiment.variables):
             for cell, parts in zip(np.ndindex(shape), cells, strict=True):
-                writer.put(quantity, cell, slice(0, seeds), np.concatenate([runs[row] for runs in parts]))
+                writer.put(name, cell, slice(0, seeds), np.concatenate([runs[row] for runs in parts]))
     seal(Path(path))
 
 

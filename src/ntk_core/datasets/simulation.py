@@ -41,20 +41,23 @@ def simulate(
 
     `law` (of the package), `m` (even), `d` and `alpha` are one value or several, `runs` the number of runs of
     each cell, `entropy` (0 to 2^128 - 1) the root of all randomness. The sampler is `band` (m to 2^40) or
-    `dense` (by the definitions on all weights, m to 2^26). A run has the bits that the workflow gives for the
-    same entropy, cell and seed. Runs are drawn one after another in this process. Quantities have no unit.
-    The dimension `law` is called `perturbation`, as in `runs.nc`. Raises `ValueError` naming argument, value
-    and what is allowed, also where the runs need more than half of this machine's memory.
+    `dense` (by the definitions on all weights, m to 2^26), or `tilted` (m to 2^40), which draws large errors
+    more often and gives each run a `weight`: a mean over runs is then that of values times weights. A run has
+    the bits that the workflow gives for the same entropy, cell and seed. Runs are drawn one after another in
+    this process. Quantities have no unit. The dimension `law` is called `perturbation`, as in `runs.nc`.
+    Raises `ValueError` naming argument, value and what is allowed, also where the runs need more than half of
+    this machine's memory.
     """
     axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
     experiment = _experiment(axes, sampler, entropy, seeds=runs)
     size = WRITE_COPIES * experiment.run_bytes * experiment.runs
     check_memory(f"runs: a grid of {experiment.runs:,} runs", size)
     runs, entropy = experiment.seeds, int(entropy)
+    names = experiment.variables
     cells = [samplers.simulate(entropy, cell, 0, runs) for cell in experiment.cells()]
-    values = np.stack(cells, axis=1).reshape(len(QUANTITIES), *experiment.shape, runs)
+    values = np.stack(cells, axis=1).reshape(len(names), *experiment.shape, runs)
     dataset = xr.Dataset(
-        {name: (RUN_DIMS, row) for name, row in zip(QUANTITIES, values, strict=True)},
+        {name: (RUN_DIMS, row) for name, row in zip(names, values, strict=True)},
         coords=run_coordinates(experiment, experiment.m, experiment.numbers),
     )
     return describe(dataset, runs_attributes(experiment, entropy))

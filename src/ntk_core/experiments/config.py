@@ -104,8 +104,14 @@ class Config(Section):
 
     @property
     def bounded(self) -> list[str]:
-        """Names of the drawn experiments in the ball of Theorem 1, which have bounds and exact laws."""
-        return [name for name in self.drawn if math.isinf(self.drawn_experiment(name).norm)]
+        """Names of the drawn experiments in the ball of Theorem 1, which has bounds, with runs that count."""
+        grids = map(self.drawn_experiment, self.drawn)
+        return [grid.name for grid in grids if math.isinf(grid.norm) and not grid.weighted]
+
+    @property
+    def weighted(self) -> list[str]:
+        """Names of the experiments whose runs have weights: claims, figures and pages leave them out."""
+        return [name for name in self.drawn if self.drawn_experiment(name).weighted]
 
     @property
     def aggregated(self) -> list[str]:

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..laws import CustomLaw, ball_norm
-from ..quantities import QUANTITIES
-from ..sampling.cell import Cell
+from ..sampling.cell import Cell, stored_variables
 from ..sampling.streams import FORMAT_VERSIONS
 from .shards import SHARD_UNIT, Shard
 
@@ -113,6 +112,16 @@ class DrawnExperiment:
         return replace(self, seeds=self.seeds if seeds is None else seeds, **parts)
 
     @property
+    def weighted(self) -> bool:
+        """Whether its runs have weights, so that counts of runs say nothing."""
+        return self.sampler == "tilted"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of what is stored of a run: the quantities, and of a weighted one the weight."""
+        return stored_variables(self.sampler)
+
+    @property
     def norm(self) -> float:
         """q of the norm whose ball holds the displacements; ∞ is that of Theorem 1."""
         return ball_norm(self.perturbation[0])
@@ -154,8 +163,8 @@ class DrawnExperiment:
 
     @property
     def run_bytes(self) -> int:
-        """Bytes of one run: a float64 for each quantity."""
-        return 8 * len(QUANTITIES)
+        """Bytes of one run: a float64 for each variable."""
+        return 8 * len(self.variables)
 
     @property
     def method(self) -> str:

@@ -91,7 +91,9 @@ class ExperimentModel(Section):
     kind: Literal["drawn"] = Field(
         default="drawn", description="'drawn' (the default) or 'trained': where displacements come from"
     )
-    sampler: Literal["band", "dense"] = Field(description="'band' or 'dense'")
+    sampler: Literal["band", "dense", "tilted"] = Field(
+        description="'band' or 'dense', or 'tilted': runs with weights, for the quantiles of rare errors"
+    )
     perturbation: Perturbations
     m: Widths
     d: Dimensions
@@ -105,6 +107,21 @@ class ExperimentModel(Section):
         description="'runs' (the default), each stored, or 'aggregates': counts, sums, histograms and the "
         "largest values of each cell, of a size that does not grow with the runs",
     )
+
+    @field_validator("perturbation")
+    @classmethod
+    def _tilted_law(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        whole = next((law for law in value if law in LAWS and LAWS[law].projection is None), None)
+        if info.data.get("sampler") == "tilted" and whole is not None:
+            raise ValueError(f"{whole} moves all pairs together, so 'tilted' cannot draw it")
+        return value
+
+    @field_validator("keep")
+    @classmethod
+    def _tilted_runs(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("sampler") == "tilted" and value != "runs":
+            raise ValueError("runs of 'tilted' have weights and do not add up")
+        return value
 
     @field_validator("m")
     @classmethod

@@ -126,7 +126,7 @@ class Plan:
         run every draw is checked.
         """
         for grid in map(self.config.drawn_experiment, self.config.drawn):
-            widths = grid.m if grid.sampler == "band" else (TRIAL_WIDTH,)
+            widths = (TRIAL_WIDTH,) if grid.sampler == "dense" else grid.m
             edges = itertools.product(_edges(widths), _edges(grid.d), _edges(grid.alpha))
             for law, (m, d, alpha) in itertools.product(grid.laws, edges):
                 try:

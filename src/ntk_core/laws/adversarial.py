@@ -30,11 +30,17 @@ def band_sums(block: Band) -> FlipSums:
     return FlipSums(count.astype(np.float64), block.position_sums(count), count.astype(np.float64))
 
 
+def projection(rng: np.random.Generator, position: Array, sign: Array, d: int, radius: float) -> Array:
+    """The neuron with c = +1 moves across its kink, the other one stays."""
+    return np.stack([-sign, np.zeros_like(sign)])
+
+
 adversarial = DisplacementLaw(
     name="adversarial",
     weights=weights,
     band=band_sums,
     pair_cost=lambda d: 2.5,
+    projection=projection,
     pair_term=lambda quantity, d: full_step_term(quantity),
     exact=lambda quantity, m, d, alpha: full_step_law(quantity, m, alpha),
     label="adversarial: the worst",

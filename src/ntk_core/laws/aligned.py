@@ -27,11 +27,18 @@ def band_sums(block: Band) -> FlipSums:
     return FlipSums(count.astype(np.float64), -block.position_sums(count), -count.astype(np.float64))
 
 
+def projection(rng: np.random.Generator, position: Array, sign: Array, d: int, radius: float) -> Array:
+    """At a > 0 each neuron moves in the direction of its c; at a < 0 both stay."""
+    moves = (sign > 0.0).astype(np.float64)
+    return np.stack([moves, -moves])
+
+
 aligned = DisplacementLaw(
     name="aligned",
     weights=weights,
     band=band_sums,
     pair_cost=lambda d: 1.5,
+    projection=projection,
     pair_term=lambda quantity, d: full_step_term(quantity, share=0.5),
     exact=lambda quantity, m, d, alpha: full_step_law(quantity, m, alpha, share=0.5),
     label="aligned",

@@ -71,7 +71,8 @@ class CustomLaw:
         missing, fails, or leaves the ball.
         """
         weights, project = self._functions()
-        return DisplacementLaw(self.name, weights, partial(_band_sums, project), lambda d: PAIR_NS)
+        band = partial(_band_sums, project)
+        return DisplacementLaw(self.name, weights, band, lambda d: PAIR_NS, projection=project)
 
     def _functions(self) -> tuple[Weights, Projection]:
         if not self.may_run:
@@ -94,7 +95,7 @@ class CustomLaw:
             radius = alpha / math.sqrt(m)
             draw = (
                 partial(_trial_band, project, d, radius, seed)
-                if sampler == "band"
+                if sampler != "dense"
                 else partial(_trial_weights, weights, m, d, radius, seed)
             )
             if not np.array_equal(draw(), draw()):
@@ -156,7 +157,7 @@ def _checked_array(
 ) -> Array:
     """The array, finite and of this shape, that the law's function `name` returns for the arguments."""
     if not callable(function):
-        raise law.fault(f"has no function {name}; allowed: weights for the sampler dense, band for band")
+        raise law.fault(f"has no function {name}; allowed: weights for the sampler dense, band for others")
     value = _run_code(law, name, partial(function, *arguments))
     if type(value) is not np.ndarray or value.shape != shape or value.dtype != np.float64:
         kind = type(value).__name__

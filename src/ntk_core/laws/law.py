@@ -85,6 +85,9 @@ class DisplacementLaw:
     exact law, or None. Where the quantities are no sums over pairs, `rate(quantity, alpha)` has the exponent
     k and the limit of m^k times them. For people: `label` in a legend, `words` for the displacement in a
     sentence, and the `marker` and `dashes` of its points and lines in figures.
+
+    `projection` draws the displacements of pairs of the band one by one, for the sampler `tilted`; None where
+    they depend on the whole network.
     """
 
     name: str
@@ -94,6 +97,7 @@ class DisplacementLaw:
     pair_term: Callable[[str, int], PairTerm | None] = lambda quantity, d: None
     exact: Callable[[str, int, int, float], ExactLaw | None] = lambda quantity, m, d, alpha: None
     rate: Callable[[str, float], tuple[float, float]] | None = None
+    projection: Projection | None = None
     norm: float = math.inf
     reach: Callable[[int, float], float] = lambda m, alpha: alpha / math.sqrt(m)
     run_cost: float = 300.0

@@ -28,11 +28,18 @@ def band_sums(block: Band) -> FlipSums:
     return FlipSums(*block.direction_sums(block.pairs[: block.runs]))
 
 
+def projection(rng: np.random.Generator, position: Array, sign: Array, d: int, radius: float) -> Array:
+    """The first coordinate of a uniform unit vector for each neuron, from a normal and a χ² of d - 1."""
+    normal = rng.standard_normal((2, position.size))
+    return normal / np.sqrt(normal**2 + 2.0 * rng.standard_gamma(0.5 * (d - 1), normal.shape))
+
+
 sphere = DisplacementLaw(
     name="sphere",
     weights=weights,
     band=band_sums,
     pair_cost=lambda d: 6.0 if d <= 3 else 8.0,
+    projection=projection,
     pair_term=random_direction_term,
     exact=random_direction_law,
     label="sphere: random",

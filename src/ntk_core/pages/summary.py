@@ -21,6 +21,7 @@ from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import in_theorem_ball
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
+from .tails import left_out, tails
 
 
 def summarise(
@@ -36,7 +37,9 @@ def summarise(
     with a list of the other files in `folder`, which is of a run or of a reanalysis, with figures among them
     if they are `drawn`. Between them stand the numbers.
     """
-    experiments, trainings = list(experiments), list(trainings)
+    pairs, trainings = list(experiments), list(trainings)
+    weighted = [table for table, _ in pairs if "effective_runs" in table]
+    experiments = [pair for pair in pairs if "effective_runs" not in pair[0]]
     shown = [
         line
         for pair in experiments
@@ -47,17 +50,19 @@ def summarise(
         )
     ]
     shown += [line for pair in trainings for line in _findings(TRAINED, *pair)]
+    shown += [line for table in weighted for line in _paragraph(left_out(table))]
     shown += _paragraph(f"The lecture notes: {plain_text(falsehoods(claims))}.") if claims else []
     grids = [_experiment(table, rates) for table, rates in experiments]
+    grids += map(tails, weighted)
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
     explorable = trainings or any(_in_theorem_ball(table) for table, _ in experiments)
-    specs = [json.loads(table.attrs["spec"]) for table, _ in (*experiments, *trainings)]
+    specs = [json.loads(table.attrs["spec"]) for table, _ in (*pairs, *trainings)]
     kept = sorted({spec.get("keep", "runs") for spec in specs}, reverse=True)
     files = {
         f"<experiment>/{{{','.join([*kept, 'quantiles', 'rates'])}}}.nc": "the data",
         "figures/": "the figures (SVG, PDF, PNG)" if drawn else "",
         "summary.txt": "these lines and the numbers behind them",
-        "findings.html": "the article, claim by claim",
+        "findings.html": "the article, claim by claim" if experiments or trainings else "",
         "explore.html": "runs, quantiles, bounds and slopes, cell by cell" if explorable else "",
         "report.html": "the report",
         "manifest.json": f"checksums, for: ntk-core verify {folder}",

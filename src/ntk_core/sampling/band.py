@@ -69,13 +69,7 @@ class BandBlock:
         for number, (a, t) in enumerate(self.projected(int(edges[-1]), project)):
             inside = np.clip(edges - number * PAIRS, 0, PAIRS)
             runs = np.flatnonzero(np.diff(inside))
-            plus, minus = (a >= 0.0) != (a + t >= 0.0)
-            terms = [
-                1.0 * plus + minus,
-                (1.0 * plus - minus) * np.abs(a),
-                plus * np.abs(t[0]) - minus * np.abs(t[1]),
-            ]
-            sums[:, runs] += np.add.reduceat(np.stack(terms)[:, : inside[-1]], inside[runs], axis=1)
+            sums[:, runs] += np.add.reduceat(pair_terms(a, t)[:, : inside[-1]], inside[runs], axis=1)
         return sums
 
     def projected(self, pairs: int, project: Projection) -> Iterator[tuple[Array, Array]]:
@@ -117,6 +111,20 @@ class BandBlock:
 
     def _streams(self) -> tuple[Stream, Stream]:
         return self.streams.words("band"), self.streams.words("again")
+
+
+def pair_terms(a: Array, t: Array) -> Array:
+    """Flips of pairs, and their terms of Σ c|a|/(r‖x‖) and Σ c|u·x|/(r‖x‖); `(3, pairs)`.
+
+    `a` is a/(r‖x‖), `(pairs,)`, and `t` `(2, pairs)` the projections of the neurons with c = +1 and c = -1.
+    """
+    plus, minus = (a >= 0.0) != (a + t >= 0.0)
+    terms = [
+        1.0 * plus + minus,
+        (1.0 * plus - minus) * np.abs(a),
+        plus * np.abs(t[0]) - minus * np.abs(t[1]),
+    ]
+    return np.stack(terms)
 
 
 def band_block(cell: Cell, runs: int, streams: Streams) -> Array:

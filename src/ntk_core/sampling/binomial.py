@@ -40,9 +40,15 @@ def count_parts(pairs: int, radius: float) -> tuple[CountPart, ...]:
     """The parts of K for n = `pairs` and a radius r > 0: one table where the variance is at most
     `LARGEST_VARIANCE`.
     """
+    return count_parts_of(pairs, probability(radius))
+
+
+@lru_cache(maxsize=256)
+def count_parts_of(pairs: int, p: int) -> tuple[CountPart, ...]:
+    """The same for a probability p in units of 2^-PRECISION."""
     from .kernels.counts import count_table  # compiled: slow to import
 
-    p, unit = probability(radius), 1 << PRECISION
+    unit = 1 << PRECISION
     most = pairs if p == unit else (LARGEST_VARIANCE << 2 * PRECISION) // (p * (unit - p))
     sizes = [(pairs // most, most), (1, pairs % most)] if pairs > most else [(1, pairs)]
     return tuple(CountPart(repeats, count_table(*thresholds(n, p))) for repeats, n in sizes if n)

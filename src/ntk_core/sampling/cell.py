@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from ..laws import LAWS, CustomLaw, DisplacementLaw, ball_norm
 from ..laws.custom import NEURON_NS, PAIR_NS
+from ..quantities import QUANTITIES
 from ..theory.gaussian import band_probability
 from .streams import FORMAT_VERSIONS, Streams
 
-BLOCK = {"band": 1024, "dense": 64}
+BLOCK = {"band": 1024, "dense": 64, "tilted": 1024}
 """Seeds drawn together, by sampler. Part of the format: a run is replayed by replaying its block."""
 
 LARGE_BLOCK = 4096
@@ -24,6 +25,17 @@ WEIGHT_COPIES = 8
 
 PAIR_COPIES = 4
 """Arrays as long as the drawn pairs of a band run whose law needs them all."""
+
+CANDIDATES = 32
+"""Candidates for each pair of a tilted run."""
+
+CANDIDATE_NS = 300.0
+"""Work of a tilted run for each candidate, in nanoseconds; steers scheduling only."""
+
+
+def stored_variables(sampler: str) -> tuple[str, ...]:
+    """Names of what is stored of a run: the quantities, and of a tilted run the weight."""
+    return (*QUANTITIES, "weight") if sampler == "tilted" else tuple(QUANTITIES)
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,8 @@ class Cell:
         if self.sampler == "dense":
             return 3000.0 + (6.0 if self.custom is None else NEURON_NS) * self.m * self.d
         pairs = 0.5 * self.m * band_probability(self.reach)
+        if self.sampler == "tilted":
+            return DisplacementLaw.run_cost + CANDIDATES * CANDIDATE_NS * 1.5 * pairs
         if self.custom is not None:
             return DisplacementLaw.run_cost + PAIR_NS * pairs
         law = LAWS[self.perturbation]

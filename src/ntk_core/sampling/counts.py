@@ -6,12 +6,18 @@ in principle, and take longer than the rest of a small run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..theory.gaussian import band_probability
-from .binomial import count_parts
+from .binomial import CountPart, count_parts
 from .streams import Streams
+
+if TYPE_CHECKING:
+    from .kernels.words import Stream
 
 Counts = NDArray[np.int64]
 
@@ -20,12 +26,17 @@ def band_counts(streams: Streams, pairs: int, radius: float, runs: int) -> Count
     """K ~ Binomial(`pairs`, P(|z| ≤ r)) of so many runs, `(runs,)`."""
     if streams.format_version < 4:
         return _numpy_counts(streams, pairs, radius, runs)
+    return counts_from(count_parts(pairs, radius), streams.words("pairs"), runs)
+
+
+def counts_from(parts: Iterable[CountPart], words: Stream, runs: int) -> Counts:
+    """Counts of so many runs by the parts of their law, `(runs,)`."""
     from .kernels.counts import add_counts  # compiled: slow to import
 
-    stream, counts = streams.words("pairs"), np.zeros(runs, dtype=np.int64)
-    for repeats, table in count_parts(pairs, radius):
+    counts = np.zeros(runs, dtype=np.int64)
+    for repeats, table in parts:
         for _ in range(repeats):
-            add_counts(table, stream, counts)
+            add_counts(table, words, counts)
     return counts
 
 

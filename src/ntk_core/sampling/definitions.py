@@ -27,6 +27,7 @@ from .cell import Cell
 from .data import load
 from .dense import dense_networks
 from .streams import Streams
+from .tilted import chosen_pairs, tilted_pairs
 from .training import INPUT_VARIABLES, TRAINING_INPUT_VARIABLES, Training
 
 MAX_WEIGHTS = 1 << 24
@@ -90,14 +91,23 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
 
     Neurons with c = +1 come first, those with c = -1 after them in the same order: pairs with a position from
     the law, at a > 0; the other pairs of the band, at a < 0 (only under `aligned`); pairs outside the band. A
-    custom law draws all pairs of the band, at either sign; the pairs outside move at random.
+    custom law and the tilted sampler draw all pairs of the band, at either sign; under a custom law the pairs
+    outside move at random.
     """
     rng = streams.generator("replay")
     radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
-    pairs = band_pairs(cell, streams)
-    recorded_band = _RecordedBand(pairs, place + 1, radius, cell.d, streams, cell.m, cell.alpha)
-    cell.law.band(recorded_band)
-    position, *projections = recorded_band.last
+    if cell.sampler == "tilted":
+        pairs = tilted_pairs(cell, streams)[1]
+        parts = [
+            np.stack([chosen.a, *-chosen.t])[:, chosen.run == place]
+            for chosen in chosen_pairs(cell, place + 1, streams)
+        ]
+        position, *projections = np.concatenate([np.empty((3, 0)), *parts], axis=1)
+    else:
+        pairs = band_pairs(cell, streams)
+        recorded_band = _RecordedBand(pairs, place + 1, radius, cell.d, streams, cell.m, cell.alpha)
+        cell.law.band(recorded_band)
+        position, *projections = recorded_band.last
     others = int(pairs[place]) - position.size
     a = np.concatenate(
         [radius * position, -_inner(rng, others, radius), _outer(rng, half - pairs[place], radius)]

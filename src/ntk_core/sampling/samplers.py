@@ -1,6 +1,6 @@
-"""Both samplers in one function: `dense` evaluates the definitions, `band` draws only neurons that can flip.
+"""All samplers in one function. `dense` evaluates the definitions, `band` draws only neurons that can flip.
 
-They share no arithmetic, so each checks the other.
+These two share no arithmetic, so each checks the other. `tilted` draws large errors more often, with weights.
 """
 
 from __future__ import annotations
@@ -9,21 +9,26 @@ import numpy as np
 
 from ..laws import LawError
 from ..network import Array
-from ..quantities import QUANTITIES
 from .band import band_block
-from .cell import Cell
+from .cell import Cell, stored_variables
 from .dense import dense_block
+from .tilted import tilted_block
 
 
 def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
-    """Quantities of the runs with seeds `start` … `stop - 1` of a cell; shape `(quantities, stop - start)`.
+    """What is stored of the runs with seeds `start` … `stop - 1` of a cell; `(variables, stop - start)`.
+
+    The rows are `stored_variables` of the sampler: the quantities, and the weight of a tilted run.
 
     The result of a seed depends on `entropy`, the cell and the seed only. Blocks are drawn from
     their first seed on, so a `start` inside a block costs the seeds before it. Raises `LawError` where a
     custom law leaves the ball.
     """
-    sampler, size = {"band": band_block, "dense": dense_block}[cell.sampler], cell.block
-    values = np.empty((len(QUANTITIES), stop - start))
+    sampler, size = (
+        {"band": band_block, "dense": dense_block, "tilted": tilted_block}[cell.sampler],
+        cell.block,
+    )
+    values = np.empty((len(stored_variables(cell.sampler)), stop - start))
     for block in range(start // size, -(-stop // size)):
         first = block * size
         try:

@@ -16,10 +16,10 @@ import numpy as np
 if TYPE_CHECKING:
     from .kernels.words import Stream
 
-FORMAT_VERSIONS = {"band": 4, "dense": 3, "trained": 3}
+FORMAT_VERSIONS = {"band": 4, "dense": 3, "tilted": 4, "trained": 3}
 """Version of the mapping from (entropy, cell, seed) to bits, by sampler. A change of any draw raises it."""
 
-FORMER_VERSIONS = {"band": (3,), "dense": (), "trained": ()}
+FORMER_VERSIONS = {"band": (3,), "dense": (), "tilted": (), "trained": ()}
 """Versions in which runs were made before, and can still be made: archives name theirs."""
 
 

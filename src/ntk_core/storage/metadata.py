@@ -76,6 +76,7 @@ LONG_NAMES = {
     "bound": "bound on the quantity, from the notes' own to the tightest",
     "statistic": "statistic of the runs of a cell: mean, rms, or a delta for the (1 - delta)-quantile",
     **{quantity.name: quantity.long_name for quantity in QUANTITIES.values()},
+    "weight": "weight of the run: probability density under the law over that under the sampler",
     # aggregates
     "bin": "number of the bin of a histogram; 0 holds zeros, 1 all below bin_unit",
     "bin_lower": "where the bin begins, in units of bin_unit; it ends where the next one begins",
@@ -166,6 +167,7 @@ LONG_NAMES = {
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
     "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",
     "quantile_upper": "upper confidence limit of the (1 - delta)-quantile; infinite where runs are too few",
+    "effective_runs": "(sum w)^2 / sum w^2 over the weights w of the runs at or above the quantile",
     "exact_exceedances": "number of runs above the exact (1 - delta)-quantile; 0 where that is NaN",
     "exact_shortfalls": "number of runs below the exact (1 - delta)-quantile; 0 where that is NaN",
     "exact_quantile": "exact (1 - delta)-quantile at |x| = 1; NaN where no exact law is known",

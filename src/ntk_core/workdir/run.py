@@ -87,7 +87,11 @@ class Run:
         config = self.plan.config
         levels = {"delta": config.delta, "x_norm": config.x_norm}
         return {
-            **{name: drawable(config.experiment(name).axes | levels, QUANTITIES) for name in config.drawn},
+            **{
+                name: drawable(config.experiment(name).axes | levels, QUANTITIES)
+                for name in config.drawn
+                if name not in config.weighted
+            },
             **{name: training_drawable(config.experiment(name).axes) for name in config.trained},
         }
 
@@ -111,8 +115,11 @@ class Run:
             for path in (self.plan.data(name), *(self.results / name / table for table in tables))
         ]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
-        shown = config.bounded or config.trained
-        pages = [self.claims, self.summary, self.findings, *([self.explore] if shown else [])]
+        pages = [self.summary]
+        if len(config.weighted) < len(config.experiments):
+            pages += [self.claims, self.findings]
+        if config.bounded or config.trained:
+            pages.append(self.explore)
         return [*datasets, *self.figures, *pages]
 
     def session(self, cost: Estimate) -> Session:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -79,12 +80,15 @@ class Bins:
         return np.where(bits == 0, 0, index)
 
 
+@lru_cache(maxsize=64)
 def relative_edges(count: int) -> Array:
     """Lower edges of the first `count` bins in units of the first edge above 0."""
     bins = np.arange(count - 2, dtype=np.int64)
     octave, place = bins >> FRACTION, bins & ((1 << FRACTION) - 1)
     edges = np.ldexp(1.0 + place / (1 << FRACTION), octave.astype(np.int32))
-    return np.concatenate([[0.0, 0.0], edges])
+    edges = np.concatenate([[0.0, 0.0], edges])
+    edges.flags.writeable = False  # one array for all callers
+    return edges
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,8 @@ def whole(config: Path, cores: int, folder: Path, output: Path, route: pipeline.
     """Time the workflow on one route of a config; print and write the result, named after both."""
     measured = pipeline.measure(config, cores, folder, route, pipeline.FACTOR[route])
     command = f"pipeline --config {os.path.relpath(config, ROOT)} --cores {cores} --routes {route}"
-    _store(output, f"pipeline-{config.stem}-{route}-{cores}", command, measured, pipeline.markdown)
+    stem = f"pipeline-{config.stem}-{'' if route == 'runs' else f'{route}-'}{cores}"
+    _store(output, stem, command, measured, pipeline.markdown)
 
 
 def _store(

@@ -199,9 +199,10 @@ def _seconds_a_run(spec: Config, place: tuple[str, tuple[int, ...]], again: bool
     cell = experiment.cell(index)
     runs, added = SAMPLE * cell.block, []
     if experiment.keep == "aggregates":
-        runs, added = BATCH, accumulators(cell, _limits(experiment, index))
+        runs = min(BATCH, experiment.seeds)
+        added = accumulators(cell, _limits(experiment, index))
         add_runs(added, spec.entropy, cell, 0, runs)  # later runs are rarely among the largest
-    first = (1 + again) * runs
+    first = -(-(1 + again) * runs // cell.block) * cell.block
     wall, cpu = time.perf_counter(), time.process_time()
     if added:
         add_runs(added, spec.entropy, cell, first, first + runs)

@@ -40,7 +40,8 @@ test-pythons: $(READY)
 bench: $(BENCH_READY)
 	$(BENCH_BIN)/python -m benchmarks race $(ARGS)
 
-# The whole workflow against kernels and raw writing: a hundred million runs, some minutes, 8 GB of disk.
+# The whole workflow against what it cannot do without: 10^8 stored runs, some minutes, 8 GB of disk; then 10^9
+# aggregated ones, half an hour. One of them with ARGS="--routes runs" or aggregates.
 bench-pipeline: $(READY)
 	$(BIN)/python -m benchmarks pipeline $(ARGS)
 

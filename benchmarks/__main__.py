@@ -1,7 +1,7 @@
 """`python -m benchmarks` with one of:
 
-race, compare, chance, pipeline, cpu, estimate, kills, scaling, widths, packing, startup, reproduce, inputs,
-tails.
+race, compare, chance, pipeline, aggregates, tail, cpu, estimate, kills, scaling, widths, packing, startup,
+reproduce, inputs, tails.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from ntk_core.laws import THEOREM_LAWS
 
 from . import (
+    aggregates,
     chance,
     compare,
     cpu,
@@ -32,6 +33,7 @@ from . import (
     reproduce,
     scaling,
     startup,
+    tail,
     tails,
     widths,
 )
@@ -58,9 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     race_parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     compare_parser = commands.add_parser("compare", help="ours and the floor, against a stored result")
     compare_parser.add_argument("reference", type=Path, nargs="?", default=RESULTS / "bench.json")
-    pipeline_parser = commands.add_parser("pipeline", help="the workflow, against kernels and raw writing")
+    pipeline_parser = commands.add_parser("pipeline", help="the workflow, against what it cannot do without")
     pipeline_parser.add_argument("--config", type=Path, default=ROOT / "config/examples/big.yaml")
+    pipeline_parser.add_argument("--routes", choices=pipeline.ROUTES, nargs="+", default=pipeline.ROUTES)
     pipeline_parser.add_argument("--folder", type=Path, default=Path(), help="where to work; needs the disk")
+    aggregates_parser = commands.add_parser("aggregates", help="the same runs, stored and aggregated")
+    aggregates_parser.add_argument("--config", type=Path, default=ROOT / "config/examples/big.yaml")
+    aggregates_parser.add_argument(
+        "--folder", type=Path, default=Path(), help="where to work; needs the disk"
+    )
+    tail_parser = commands.add_parser("tail", help="one cell at growing numbers of seeds, and what more take")
+    tail_parser.add_argument("--config", type=Path, default=ROOT / "config/examples/tail.yaml")
+    tail_parser.add_argument("--seeds", type=int, nargs=2, default=tail.SEEDS)
+    tail_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     cpu_parser = commands.add_parser("cpu", help="CPU time of whole calls, in units of a fixed workload")
     cpu_parser.add_argument("--calls", choices=list(cpu.CALLS), nargs="+", default=list(cpu.CALLS))
     cpu_parser.add_argument("--rounds", type=int, default=1)
@@ -82,11 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser, reproduce_parser, inputs_parser, widths_parser, tails_parser,
+        startup_parser, reproduce_parser, inputs_parser, widths_parser, tails_parser, aggregates_parser,
+        tail_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (
         pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser, tails_parser,
+        aggregates_parser, tail_parser,
     ):  # fmt: skip
         one.add_argument("--cores", type=int, default=len(machine.cores()))
     for one in (race_parser, compare_parser):
@@ -97,7 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     race_parser.add_argument("--law", choices=list(THEOREM_LAWS), default="adversarial")
     chosen = parser.parse_args(arguments)
     if chosen.command == "pipeline":
-        return whole(chosen.config, chosen.cores, chosen.folder, chosen.output)
+        for route in chosen.routes:
+            whole(chosen.config, chosen.cores, chosen.folder, chosen.output, route)
+        return 0
+    if chosen.command == "aggregates":
+        routes = aggregates.measure(chosen.config, chosen.cores, chosen.folder)
+        command = f"aggregates --config {os.path.relpath(chosen.config, ROOT)} --cores {chosen.cores}"
+        return _store(chosen.output, f"aggregates-{chosen.config.stem}", command, routes, aggregates.markdown)
+    if chosen.command == "tail":
+        sizes = tail.measure(chosen.config, tuple(chosen.seeds), chosen.cores, chosen.folder)
+        command = f"tail --seeds {' '.join(map(str, chosen.seeds))} --cores {chosen.cores}"
+        return _store(chosen.output, "tail", command, sizes, tail.markdown)
     if chosen.command == "cpu":
         called = cpu.measure(chosen.calls, chosen.rounds, chosen.cores, chosen.against)
         command = f"cpu --calls {' '.join(chosen.calls)} --rounds {chosen.rounds} --cores {chosen.cores}"
@@ -186,11 +210,12 @@ def race(workers: Workers, law: str, rounds: int, output: Path, count: int | Non
     return 0
 
 
-def whole(config: Path, cores: int, folder: Path, output: Path) -> int:
-    """Time the workflow on a config; print and write the result, named after the config."""
-    measured = pipeline.measure(config, cores, folder)
-    command = f"pipeline --config {os.path.relpath(config, ROOT)} --cores {cores}"
-    return _store(output, f"pipeline-{config.stem}-{cores}", command, measured, pipeline.markdown)
+def whole(config: Path, cores: int, folder: Path, output: Path, route: pipeline.Route) -> None:
+    """Time the workflow on one route of a config; print and write the result, named after both."""
+    measured = pipeline.measure(config, cores, folder, route, pipeline.FACTOR[route])
+    command = f"pipeline --config {os.path.relpath(config, ROOT)} --cores {cores} --routes {route}"
+    stem = f"pipeline-{config.stem}-{'' if route == 'runs' else f'{route}-'}{cores}"
+    _store(output, stem, command, measured, pipeline.markdown)
 
 
 def _store(

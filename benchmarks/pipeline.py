@@ -1,7 +1,8 @@
-"""The whole workflow on a config, against what it cannot do without: drawing runs and writing their bytes.
+"""The whole workflow on a config, against what it cannot do without, on both of its routes.
 
-In: a config. Out: seconds of the kernels, of writing as many raw bytes, of the workflow and of each of its
-rules, and the largest process. All in one session, on the same cores and the same disk.
+Where runs are stored, that is drawing them and writing their bytes; where aggregates are kept, of ten times
+the seeds, drawing and aggregating. In: a config. Out: seconds of the kernels, of writing, of the workflow and
+of each of its rules, the largest process, and the files. All in one session, on the same cores and disk.
 """
 
 from __future__ import annotations
@@ -12,104 +13,216 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import yaml
 
-from ntk_core.experiments.config import parse_config
+from ntk_core.datasets.aggregates import thresholds
+from ntk_core.datasets.comparisons import comparisons
+from ntk_core.datasets.theory import theory_dataset
+from ntk_core.experiments.config import Config, parse_config
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.network import Array
 from ntk_core.quantities import QUANTITIES
-from ntk_core.sampling.cell import Cell
+from ntk_core.sampling.aggregate import BATCH, accumulators, add_runs
 from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT
 from .report import table
 from .snakemake_call import call_snakemake
 
+Route = Literal["runs", "aggregates"]
+"""What an experiment keeps."""
+
+ROUTES: tuple[Route, ...] = ("runs", "aggregates")
+
+FACTOR = {"runs": 1, "aggregates": 10}
+"""Seeds of each route, in units of those of the config."""
+
 SAMPLE = 8
-"""Blocks of a cell that are drawn to time it."""
+"""Blocks of a cell that are drawn to time it, before the workflow and again after it; aggregated, a batch."""
 
 _PIECE = 1 << 26
 
 
+class Seconds(NamedTuple):
+    """Wall-clock time, and CPU time of all processes together."""
+
+    wall: float
+    cpu: float
+
+
 @dataclass(frozen=True)
 class Pipeline:
-    """Seconds of wall-clock time, bytes; `rules` maps a rule to its jobs and the sum of their seconds."""
+    """Seconds and bytes; `rules` maps a rule to its jobs and the sum of their wall-clock seconds.
 
+    `kernels` is the wall-clock time on `cores` cores without any idling. `raw_write` is 0 where no runs are
+    stored. `results` is what the runs or aggregates of all experiments take, `disk` all files of the results,
+    shards included.
+    """
+
+    route: Route
     runs: int
     cores: int
-    kernels: float
+    kernels: Seconds
     raw_write: float
-    workflow: float
+    workflow: Seconds
     results: int
+    disk: int
+    largest_file: int
     peak_process: int
     rules: dict[str, tuple[int, float]]
 
     @property
     def ratio(self) -> float:
         """Workflow over what it cannot do without."""
-        return self.workflow / (self.kernels + self.raw_write)
+        return self.workflow.wall / (self.kernels.wall + self.raw_write)
 
 
-def measure(config: Path, cores: int, folder: Path) -> Pipeline:
-    """Run the workflow on `config` in a new directory below `folder`, and time what it cannot do without."""
-    spec = parse_config(yaml.safe_load(config.read_text()))
+def measure(config: Path, cores: int, folder: Path, route: Route, factor: int) -> Pipeline:
+    """Run the workflow on one route of `config`, of `factor` times the seeds, and time what it needs.
+
+    It works in a new directory below `folder`.
+    """
+    content = on_route(yaml.safe_load(config.read_text()), route, factor)
+    spec = parse_config(content)
     experiments = [spec.drawn_experiment(name) for name in spec.drawn]
-    cells = [(cell, experiment.seeds) for experiment in experiments for cell in experiment.cells()]
-    runs = sum(seeds for _, seeds in cells)
-    with ProcessPoolExecutor(cores) as pool:
-        list(pool.map(_seconds_a_run, [cell for cell, _ in cells[:cores]]))  # both have compiled code loaded
-        taken = pool.map(_seconds_a_run, [cell for cell, _ in cells])
-        kernels = sum(seconds * seeds for seconds, (_, seeds) in zip(taken, cells, strict=True)) / cores
-    with tempfile.TemporaryDirectory(dir=folder) as where:
-        raw_write = _write(Path(where) / "raw", experiments[0].run_bytes * runs)
-        arguments = ["--configfile", str(config.resolve()), "--directory", where, "--cores", str(cores)]
-        call = call_snakemake(ROOT, Path(sys.executable), *arguments)
-        results = sum(path.stat().st_size for path in Path(where).glob("results/*/runs.nc"))
-        log = min(Path(where, ".snakemake/log").glob("*.snakemake.log"))  # the report's own call is later
+    runs = sum(experiment.runs for experiment in experiments)
+    before = _kernels(spec, cores, again=False)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        where = Path(name)
+        stored = experiments[0].run_bytes * runs if route == "runs" else 0
+        raw_write = _write(where / "raw", stored) if stored else 0.0
+        (where / "config.yaml").write_text(yaml.safe_dump(content))
+        arguments = ["--configfile", str((where / "config.yaml").resolve()), "--directory", name]
+        call = call_snakemake(ROOT, Path(sys.executable), *arguments, "--cores", str(cores))
+        sizes = {path: path.stat().st_size for path in where.glob("results/**/*") if path.is_file()}
+        log = min(where.glob(".snakemake/log/*.snakemake.log"))  # the report's own call is later
         rules = _rules(log.read_text(encoding="utf-8"))
-    return Pipeline(runs, cores, kernels, raw_write, call.wall, results, call.peak, rules)
+    after = _kernels(spec, cores, again=True)
+    return Pipeline(
+        route,
+        runs,
+        cores,
+        Seconds(*(0.5 * (one + other) for one, other in zip(before, after, strict=True))),
+        raw_write,
+        Seconds(call.wall, call.cpu),
+        sum(size for path, size in sizes.items() if path.name == f"{route}.nc"),
+        sum(sizes.values()),
+        max(sizes.values()),
+        call.peak,
+        rules,
+    )
+
+
+def on_route(content: dict[str, Any], route: Route, factor: int) -> dict[str, Any]:
+    """A config whose drawn experiments keep runs or aggregates, of so many times the seeds."""
+    drawn = {
+        name: {**keys, "keep": route, "seeds": factor * keys["seeds"]}
+        for name, keys in content["experiments"].items()
+        if keys.get("kind") != "trained"
+    }
+    return {**content, "experiments": content["experiments"] | drawn}
 
 
 def record(measured: Pipeline) -> dict[str, Any]:
     """As plain data, with the ratio."""
-    return {**asdict(measured), "ratio": measured.ratio}
+    seconds = {name: getattr(measured, name)._asdict() for name in ("kernels", "workflow")}
+    return {**asdict(measured), **seconds, "ratio": measured.ratio}
 
 
 def markdown(measured: Pipeline, command: str, machine: str) -> str:
     """The table a person reads."""
-    need = measured.kernels + measured.raw_write
-    size = 8 * len(QUANTITIES) * measured.runs / 1e9
+    stored = measured.route == "runs"
+    kernels, workflow = measured.kernels, measured.workflow
     rows = [
-        ("drawing the runs: kernels alone, from a sample of each cell", f"{measured.kernels:.1f}"),
-        (f"writing as many raw bytes, {size:.2f} GB", f"{measured.raw_write:.1f}"),
-        ("both", f"{need:.1f}"),
-        ("the whole workflow", f"{measured.workflow:.1f}"),
-        ("ratio", f"{measured.ratio:.2f}"),
+        [
+            f"kernels alone, {'drawing' if stored else 'drawing and aggregating'}: a sample of each cell",
+            f"{kernels.wall:.1f}",
+            f"{kernels.cpu:.1f}",
+        ]
+    ]
+    if stored:
+        need = kernels.wall + measured.raw_write
+        size = 8 * len(QUANTITIES) * measured.runs / 1e9
+        rows += [
+            [f"writing as many raw bytes, {size:.2f} GB", f"{measured.raw_write:.1f}", ""],
+            ["both", f"{need:.1f}", ""],
+        ]
+    rows += [
+        ["the whole workflow", f"{workflow.wall:.1f}", f"{workflow.cpu:.1f}"],
+        ["ratio", f"{measured.ratio:.2f}", f"{workflow.cpu / kernels.cpu:.2f}"],
     ]
     rules = [[rule, str(jobs), f"{seconds:.0f}"] for rule, (jobs, seconds) in measured.rules.items()]
     lines = [
-        f"# The workflow on {measured.runs:,} runs",
+        f"# The workflow on {measured.runs:,} {'stored' if stored else 'aggregated'} runs",
         "",
         f"{machine}. Made by `{command}`, on {measured.cores} core{'s' * (measured.cores > 1)}.",
         "",
-        *table([["what", "seconds"], *map(list, rows)]),
+        *table([["what", "seconds", "CPU seconds"], *rows]),
         "",
         f"Largest process: {measured.peak_process / 1e6:,.0f} MB. "
-        f"`runs.nc`: {measured.results / 1e9:.2f} GB, {measured.results / measured.runs:.1f} bytes a run.",
+        f"`{measured.route}.nc`: {size_text(measured.results)}, "
+        f"{measured.results / measured.runs:.3g} bytes a run. All results, shards included: "
+        f"{size_text(measured.disk)}; the largest file: {size_text(measured.largest_file)}.",
         "",
         *table([["rule", "jobs", "seconds, added up"], *rules]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _seconds_a_run(cell: Cell) -> float:
-    runs = SAMPLE * cell.block
-    began = time.perf_counter()
-    simulate(0, cell, 0, runs)
-    return (time.perf_counter() - began) / runs
+def size_text(size: int) -> str:
+    """Bytes for a person."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _kernels(spec: Config, cores: int, again: bool) -> Seconds:
+    """What drawing, or drawing and aggregating, all runs of a config takes on all cores at once."""
+    cells = [(name, place) for name in spec.drawn for place in np.ndindex(spec.drawn_experiment(name).shape)]
+    seeds = np.array([spec.drawn_experiment(name).seeds for name, _ in cells])
+    with ProcessPoolExecutor(cores) as pool:
+        list(pool.map(_seconds_a_run, repeat(spec), cells[:cores], repeat(again)))  # compiled code is loaded
+        taken = np.array(list(pool.map(_seconds_a_run, repeat(spec), cells, repeat(again))))
+    wall, cpu = seeds @ taken
+    return Seconds(float(wall) / cores, float(cpu))
+
+
+def _seconds_a_run(spec: Config, place: tuple[str, tuple[int, ...]], again: bool) -> Seconds:
+    """Time of one run of a cell, from some runs, or `again` from as many after them."""
+    name, index = place
+    experiment = spec.drawn_experiment(name)
+    cell = experiment.cell(index)
+    runs, added = SAMPLE * cell.block, []
+    if experiment.keep == "aggregates":
+        runs = min(BATCH, experiment.seeds)
+        added = accumulators(cell, _limits(experiment, index))
+        add_runs(added, spec.entropy, cell, 0, runs)  # later runs are rarely among the largest
+    first = -(-(1 + again) * runs // cell.block) * cell.block
+    wall, cpu = time.perf_counter(), time.process_time()
+    if added:
+        add_runs(added, spec.entropy, cell, first, first + runs)
+    else:
+        simulate(spec.entropy, cell, first, first + runs)
+    return Seconds((time.perf_counter() - wall) / runs, (time.process_time() - cpu) / runs)
+
+
+def _limits(experiment: DrawnExperiment, index: tuple[int, ...]) -> Array:
+    """All that the runs of a cell are compared with."""
+    p, q, r, s = index
+    alone = replace(
+        experiment,
+        perturbation=experiment.perturbation[p : p + 1],
+        m=experiment.m[q : q + 1],
+        d=experiment.d[r : r + 1],
+        alpha=experiment.alpha[s : s + 1],
+    )
+    theory = theory_dataset(alone, 0, alone.delta, alone.x_norm, None)
+    return thresholds(next(comparisons(alone, theory)))
 
 
 def _write(path: Path, size: int) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from conftest import ROOT
 from packaging.utils import canonicalize_name
 from requirements import locked, project, required
@@ -28,6 +29,7 @@ from benchmarks import (
     report,
     reproduce,
     snakemake_call,
+    tail,
     widths,
     worker,
 )
@@ -360,13 +362,38 @@ Finished jobid: 0 (Rule: all)
     assert pipeline._rules(output) == {"simulate": (2, 24.0), "all": (1, 1.0)}
 
 
-def test_the_pipeline_is_compared_with_kernels_and_raw_writing():
-    measured = pipeline.Pipeline(1000, 2, 30.0, 10.0, 60.0, 20_000, 5 * 10**8, {"simulate": (2, 24.0)})
-    text = pipeline.markdown(measured, "python -m benchmarks pipeline", "A machine")
-    assert re.search(r"\| ratio +\| +1\.50 \|", text)
-    assert "Largest process: 500 MB. `runs.nc`: 0.00 GB, 20.0 bytes a run." in text
+def pipeline_of(route: pipeline.Route, raw_write: float) -> pipeline.Pipeline:
+    kernels, workflow = pipeline.Seconds(30.0, 50.0), pipeline.Seconds(60.0, 80.0)
+    sizes = 20_000, 5 * 10**6, 3 * 10**6, 5 * 10**8
+    return pipeline.Pipeline(route, 1000, 2, kernels, raw_write, workflow, *sizes, {"simulate": (2, 24.0)})
+
+
+def test_the_pipeline_is_compared_with_kernels_and_the_stored_one_with_raw_writing_too():
+    stored, kept = pipeline_of("runs", 10.0), pipeline_of("aggregates", 0.0)
+    text = pipeline.markdown(stored, "python -m benchmarks pipeline", "A machine")
+    assert re.search(r"\| ratio +\| +1\.50 \| +1\.60 \|", text)
+    assert "Largest process: 500 MB. `runs.nc`: 0.0 MB, 20 bytes a run." in text
+    assert "All results, shards included: 5.0 MB; the largest file: 3.0 MB." in text
     assert re.search(r"\| simulate +\| +2 \| +24 \|", text)
-    assert pipeline.record(measured)["ratio"] == 1.5
+    assert pipeline.record(stored)["ratio"] == 1.5
+    assert pipeline.record(kept)["ratio"] == 2.0
+    assert "raw bytes" not in pipeline.markdown(kept, "python -m benchmarks pipeline", "A machine")
+
+
+def test_a_route_changes_what_drawn_experiments_keep_and_their_seeds_alone():
+    content = yaml.safe_load((ROOT / "config/examples/tiny.yaml").read_text())
+    content["experiments"]["trained"] = {"kind": "trained", "seeds": 4}
+    routed = pipeline.on_route(content, "aggregates", 10)
+    assert routed["experiments"]["trained"] == {"kind": "trained", "seeds": 4}
+    for name in ("small", "small_dense"):
+        before, after = content["experiments"][name], routed["experiments"][name]
+        assert after == before | {"keep": "aggregates", "seeds": 10 * before["seeds"]}
+
+
+def test_time_by_a_line_through_two_sizes():
+    sizes = [pipeline.record(pipeline_of("aggregates", 0.0)) for _ in range(2)]
+    sizes[1] |= {"runs": 3000, "kernels": {"wall": 90.0}, "workflow": {"wall": 120.0}}
+    assert tail.line(sizes, 10_000) == {"slope": 0.03, "start": 30.0, "expected": 330.0, "linear": 1.0}
 
 
 def test_a_call_counts_the_processes_that_it_waited_for(tmp_path, monkeypatch):

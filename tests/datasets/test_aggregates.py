@@ -17,6 +17,7 @@ from conftest import DELTA, X_NORM
 from typer.testing import CliRunner
 
 import ntk_core
+from benchmarks.aggregates import compare
 from ntk_core.archive.merge import MergeError, merge_archives
 from ntk_core.archive.verify import check
 from ntk_core.cli import app
@@ -34,6 +35,7 @@ from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
 from ntk_core.pages.explore.histograms import histograms
+from ntk_core.sampling.aggregate import LARGEST
 from ntk_core.storage.checksums import seal, write_manifest
 from ntk_core.storage.netcdf import write
 
@@ -118,6 +120,22 @@ def test_quantiles_of_the_largest_values_and_of_fractions_are_exact(tables):
         assert np.array_equal(aggregated[name].sel(fractions), stored[name].sel(fractions))
         tail = {"delta": list(DELTA[:1])}  # its limits are among the 1,000 largest
         assert np.array_equal(aggregated[name].sel(tail), stored[name].sel(tail))
+
+
+def test_the_comparison_of_both_routes_says_what_is_lost(tables):
+    stored, aggregated = tables
+    for one in compare(RUNS, stored, aggregated):
+        assert (one.unequal, one.inside, one.exact) == (0, one.intervals, one.tail)
+        assert one.tail == 5 * sum(SEEDS * delta < LARGEST for delta in DELTA)
+        assert one.moments < 1e-12
+        assert 0.0 < one.quantiles <= 0.5 + 1e-9
+    changed = aggregated.copy(deep=True)
+    for name in ("exceedances", "mean", "quantile", "quantile_lower"):
+        changed[name][{"m": 0}] += 1
+    for one, cell in zip(compare(RUNS, stored, changed), RUNS.cells(), strict=True):
+        narrow = cell.m == RUNS.m[0]
+        assert (one.unequal > 0) == (one.moments > 1e-3) == (one.quantiles > 1.0) == narrow
+        assert (one.inside < one.intervals) == (one.exact < one.tail) == narrow
 
 
 def test_histograms_of_the_page_hold_the_same_runs(whole, runs):

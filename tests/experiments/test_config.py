@@ -176,7 +176,10 @@ def test_axes_are_sorted_and_analysis_has_defaults():
 
 @pytest.mark.parametrize(
     "file",
-    ["config.yaml", *(f"examples/{name}.yaml" for name in ("tiny", "big", "widest", "lazy", "own_law"))],
+    [
+        "config.yaml",
+        *(f"examples/{name}.yaml" for name in ("tiny", "big", "tail", "widest", "lazy", "own_law")),
+    ],
 )
 def test_shipped_configs_are_valid_and_name_their_schema(file):
     path = ROOT / "config" / file

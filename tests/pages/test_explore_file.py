@@ -24,7 +24,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.pages.explore import histograms as histograms_module
 from ntk_core.pages.explore.data import drawn_data, trained_data
-from ntk_core.pages.explore.histograms import BINS, histogram, histograms
+from ntk_core.pages.explore.histograms import BINS, FIRST, histogram, histograms
 from ntk_core.pages.explore.page import render
 from ntk_core.quantities import QUANTITIES
 from ntk_core.theory.bounds import BOUNDS
@@ -74,6 +74,8 @@ def test_every_run_is_in_its_bin(given, archived, checked, number):
         ([0, 99, *range(100)], 3, None),
         ([0.25, 0.5, 1.25], 1 / BINS, None),
         ([0.7, 0.7], 1, [2]),
+        ([*([4, 8] * FIRST), 10], 2, [FIRST, 0, FIRST, 1]),
+        ([*([4, 8] * FIRST), 8.5], 4.5 / BINS, None),
     ],
 )
 def test_bins_fit_counts_of_neurons(units, width, counts):

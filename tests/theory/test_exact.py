@@ -307,6 +307,15 @@ def test_many_pairs_by_cumulants_and_by_the_series(monkeypatch, n, p, radius, fa
         assert many.error < 1e-9
 
 
+@pytest.mark.parametrize("falling", [True, False])
+@pytest.mark.parametrize("radius", [1e-6, 0.3, 2.0, 8.0])
+def test_a_moment_of_one_real_tilt_is_that_of_a_complex_one(falling, radius):
+    law = CompoundBinomial(4, 0.5, radius, falling, 1.0)
+    tilts = np.array([0.0, 1e-8, 0.1, 1.9, 2.1, 40.0, 64.0, 300.0])
+    one_by_one = [law._scaled_moment(tilt) for tilt in tilts]
+    np.testing.assert_allclose(one_by_one, law._scaled_transform(tilts + 0j).real, rtol=1e-13)
+
+
 def test_so_many_pairs_that_the_series_fails_have_a_quantile():
     """6e10 of them: the mean of |z|/r under the band, and Gauss; the deviation is 2.4e-6 of the mean."""
     n, radius = 2**37, 1e6 / 2**19

@@ -99,7 +99,7 @@ def _digits(total: int) -> NDArray[np.uint32]:
     return np.frombuffer(total.to_bytes(4 * DIGITS, "little"), "<u4")
 
 
-def _thresholds(limits: Comparisons) -> Array:
+def thresholds(limits: Comparisons) -> Array:
     """All that the runs of a cell are compared with, `(quantities, …)`: bounds, above, below."""
     rows = [np.moveaxis(limits.bounds, 1, 0), limits.above, np.nextafter(limits.below, -1.0)]
     return np.concatenate([row.reshape(len(QUANTITIES), -1) for row in rows], axis=1)
@@ -107,9 +107,7 @@ def _thresholds(limits: Comparisons) -> Array:
 
 def aggregate_pieces(entropy: int, work: list[tuple[Piece, Array]]) -> list[list[Aggregate]]:
     """One task: the aggregates of each piece, by quantity. Runs on a worker."""
-    return [
-        aggregate_cell(entropy, piece.cell, piece.start, piece.stop, thresholds) for piece, thresholds in work
-    ]
+    return [aggregate_cell(entropy, piece.cell, piece.start, piece.stop, of_cell) for piece, of_cell in work]
 
 
 def aggregate_shard(
@@ -122,9 +120,9 @@ def aggregate_shard(
     numbers = range(shard.start, shard.stop)
     experiment = shard.experiment.part(shard.m, numbers)
     theory = theory_dataset(experiment, shard.entropy, experiment.delta, experiment.x_norm, workers)
-    thresholds = list(map(_thresholds, comparisons(experiment, theory)))
+    of_cells = list(map(thresholds, comparisons(experiment, theory)))
     work = [
-        [(piece, thresholds[piece.index]) for piece in pieces]
+        [(piece, of_cells[piece.index]) for piece in pieces]
         for pieces in tasks(shard, max(TASK_COST, shard.cost() / SHARD_TASKS))
     ]
     results = compute(
@@ -133,7 +131,7 @@ def aggregate_shard(
         work,
         lambda done: report(sum(aggregates[0].runs for aggregates in done)),
     )
-    parts: list[list[list[Aggregate]]] = [[] for _ in thresholds]
+    parts: list[list[list[Aggregate]]] = [[] for _ in of_cells]
     for pieces, done in zip(work, results, strict=True):
         for (piece, _), aggregates in zip(pieces, done, strict=True):
             parts[piece.index].append(aggregates)

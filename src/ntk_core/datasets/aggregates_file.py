@@ -236,7 +236,7 @@ def _fault(aggregate: Aggregate, bins: Bins, numbers: range) -> str | None:
         np.minimum(edges[aggregate.bins + 1], top[0]),
     )
     for power in range(1, POWERS + 1):
-        least, most = (math.fsum(aggregate.counts * end**power) for end in (low, high))
+        least, most = (float(aggregate.counts @ end**power) for end in (low, high))
         if not least * (1.0 - 1e-9) <= float(aggregate.power_mean(power) * runs) <= most * (1.0 + 1e-9):
             return f"the sum of power {power} does not fit the histogram"
     return None

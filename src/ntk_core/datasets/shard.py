@@ -18,7 +18,6 @@ from ..sampling.samplers import simulate
 from ..storage.atomic import replacing
 from ..storage.checksums import broken, seal, seal_path
 from ..storage.metadata import attributes
-from .aggregates import aggregate_shard
 from .runs import RunsWriter, run_coordinates
 
 
@@ -71,6 +70,8 @@ def make_shard(shard: Shard[Any], path: str | Path, workers: Workers, report: Ca
 
         train_shard(shard, path, workers, report)
     elif shard.experiment.keep == "aggregates":
+        from .aggregates import aggregate_shard
+
         aggregate_shard(shard, path, workers, report)
     else:
         simulate_shard(shard, path, workers, report)

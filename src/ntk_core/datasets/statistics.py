@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,18 @@ _PART = 1 << 16
 def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
     """Order statistics for the (1-δ)-quantile of `runs` iid values: estimate, lower, upper.
 
-    1-based ranks, shape of `delta`. The estimate is ⌈runs·(1-δ)⌉. The interval [X_lower, X_upper]
+    1-based ranks, `(len(delta),)`. The estimate is ⌈runs·(1-δ)⌉. The interval [X_lower, X_upper]
     covers the quantile with probability at least `CONFIDENCE` whatever the law (from the binomial
     law of how many values lie below it). Rank 0 stands for the lower end of the range, rank
     `runs + 1` for +∞: too few runs for a limit on that side.
     """
-    level = 1.0 - np.asarray(delta, dtype=np.float64)
+    return _quantile_ranks(runs, tuple(np.asarray(delta, dtype=np.float64).tolist()))
+
+
+@lru_cache(maxsize=64)
+def _quantile_ranks(runs: int, delta: tuple[float, ...]) -> tuple[NDArray[np.int64], ...]:
+    """Cached, because all cells of a grid share them."""
+    level = 1.0 - np.array(delta)
     estimate = np.clip(np.ceil(runs * level - 1e-9), 1, runs)
     # P(X_(l) > q) = P(Binomial(runs, level) < l) ≤ TAIL, and P(X_(u) < q) = P(Binomial ≥ u) ≤ TAIL.
     lower = binomial_quantile(1.0 - TAIL, runs, level)

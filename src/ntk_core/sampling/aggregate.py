@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -79,12 +80,15 @@ class Bins:
         return np.where(bits == 0, 0, index)
 
 
+@lru_cache(maxsize=64)
 def relative_edges(count: int) -> Array:
     """Lower edges of the first `count` bins in units of the first edge above 0."""
     bins = np.arange(count - 2, dtype=np.int64)
     octave, place = bins >> FRACTION, bins & ((1 << FRACTION) - 1)
     edges = np.ldexp(1.0 + place / (1 << FRACTION), octave.astype(np.int32))
-    return np.concatenate([[0.0, 0.0], edges])
+    edges = np.concatenate([[0.0, 0.0], edges])
+    edges.flags.writeable = False  # one array for all callers
+    return edges
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,10 @@ class Accumulator:
         top_values, top_seeds = self._top
         lowest = top_values[-1] if top_values.size == LARGEST else -1.0
         new = np.flatnonzero(values > lowest)  # later seeds lose ties
+        if new.size > LARGEST:
+            least = np.partition(values[new], -LARGEST)[-LARGEST]
+            over, equal = new[values[new] > least], new[values[new] == least]
+            new = np.concatenate([over, equal[: LARGEST - over.size]])
         if new.size:
             seeds = first_seed + new.astype(np.int64)
             self._top = _top(np.concatenate([top_values, values[new]]), np.concatenate([top_seeds, seeds]))
@@ -195,12 +203,22 @@ def aggregate_cell(entropy: int, cell: Cell, start: int, stop: int, thresholds: 
 
     `thresholds` `(quantities, …)`; errors as of `simulate`.
     """
-    accumulators = [
+    added = accumulators(cell, thresholds)
+    edges = [start, *range(start - start % BATCH + BATCH, stop, BATCH), stop]
+    for low, high in pairwise(edges):
+        add_runs(added, entropy, cell, low, high)
+    return [accumulator.result() for accumulator in added]
+
+
+def accumulators(cell: Cell, thresholds: Array) -> list[Accumulator]:
+    """One for each quantity of a cell, without runs; `thresholds` `(quantities, …)`."""
+    return [
         Accumulator(Bins.of(quantity, cell.m, cell.alpha), row)
         for quantity, row in zip(QUANTITIES.values(), thresholds, strict=True)
     ]
-    edges = [start, *range(start - start % BATCH + BATCH, stop, BATCH), stop]
-    for low, high in pairwise(edges):
-        for accumulator, values in zip(accumulators, simulate(entropy, cell, low, high), strict=True):
-            accumulator.add(values, low)
-    return [accumulator.result() for accumulator in accumulators]
+
+
+def add_runs(accumulators: Sequence[Accumulator], entropy: int, cell: Cell, start: int, stop: int) -> None:
+    """Draw the runs with seeds `start` … `stop - 1` of a cell and add each quantity to its accumulator."""
+    for accumulator, values in zip(accumulators, simulate(entropy, cell, start, stop), strict=True):
+        accumulator.add(values, start)

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, hyp1f1, ndtri, wofz
+from scipy.special import erf, erfcx, hyp1f1, ndtri, wofz
 
+from .fourier import waves
 from .gaussian import PHI0, band_probability
 from .tilt import (
     LOG_EXCESS,
@@ -199,8 +200,20 @@ class CompoundBinomial:
     def _real_transform(self, tilt: float) -> float:
         """E[e^{σX}]."""
         if tilt < 0.0:
-            return float(self._complement._scaled_transform(np.array([-tilt + 0j]))[0].real)
-        return math.exp(tilt) * float(self._scaled_transform(np.array([tilt + 0j]))[0].real)
+            return self._complement._scaled_moment(-tilt)
+        return math.exp(tilt) * self._scaled_moment(tilt)
+
+    def _scaled_moment(self, z: float) -> float:
+        """As `_scaled_transform`, for one real z: a tilt is sought among many."""
+        r, scale = self.radius, self._share
+        if not self.falling:
+            z, scale = z - r * r, scale * math.exp(-0.5 * r * r)
+        if abs(z) <= 2.0:
+            nodes = 0.5 * (_NODES + 1.0)
+            return scale * float(np.exp(-z * nodes - 0.5 * (r * nodes) ** 2) @ (0.5 * _WEIGHTS))
+        a = z / (r * math.sqrt(2.0))
+        rest = math.exp(-z - 0.5 * r * r) * float(erfcx(a + r / math.sqrt(2.0)))
+        return scale * math.sqrt(0.5 * math.pi) / r * (float(erfcx(a)) - rest)
 
     @cached_property
     def _complement(self) -> CompoundBinomial:
@@ -305,6 +318,6 @@ class _Series:
 
     def integral(self, y: float, end: float) -> float:
         """e^{σy} ∫ e^{-σt} f(t) dt for t from y to `end`, 0 or `length`; f is the tilted density."""
-        angle = 2.0 * math.pi / self.length * y * np.arange(self.terms.size)
         at_end = math.exp(self.tilt * (y - end))
-        return float(np.sum((self.terms * (np.exp(-1j * angle) - at_end)).real))
+        phases = waves(2.0 * math.pi / self.length * y, self.terms.size)
+        return float(np.sum((self.terms * (phases - at_end)).real))

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..network import Array
-from .fourier import fourier_sums
+from .fourier import fourier_sums, waves
 from .pair import PairDensity, largest_angle, pair_density
 from .tilt import (
     LOG_EXCESS,
@@ -216,9 +216,18 @@ class _Series:
 
     def tail_integral(self, y: float, cut: float = 1.0) -> float:
         """∫_y^end e^{-σ(x - y)} p(x) dx for the tilted density p, by the series up to the share `cut`."""
-        order = np.arange(int(cut * self.terms.size))
-        turn = -2j * math.pi / self.length
+        count = int(cut * self.terms.size)
         end_factor = math.exp(-self.tilt * (self.end - y))
-        waves = np.exp(turn * y * order) - end_factor * np.exp(turn * self.end * order)
-        terms = (self.terms[: order.size] * waves).real * np.exp(-36.0 * (order / order.size) ** 8)
+        phases = waves(2.0 * math.pi / self.length * y, count) - end_factor * self._end_waves[:count]
+        terms = (self.terms[:count] * phases).real * _damping(count)
         return (2.0 * float(np.sum(terms)) - float(terms[0])) / self.length
+
+    @cached_property
+    def _end_waves(self) -> Complex:
+        return waves(2.0 * math.pi / self.length * self.end, self.terms.size)
+
+
+@lru_cache(maxsize=32)
+def _damping(count: int) -> Array:
+    """Factors of the terms of a series that is cut after so many."""
+    return np.exp(-36.0 * (np.arange(count) / count) ** 8)

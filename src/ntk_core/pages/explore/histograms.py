@@ -26,6 +26,10 @@ BINS = 40
 """Largest number of bins of a histogram."""
 
 
+FIRST = 1 << 10
+"""Values that are looked at before all of them."""
+
+
 @dataclass(frozen=True)
 class Histogram:
     """Runs in bins of one width: `counts` `(bins,)`, the first bin from `start` to `start + width`."""
@@ -105,9 +109,23 @@ def histogram(values: Array, unit: float, runs: NDArray[np.int64] | None = None)
 
 
 def _spacing(values: Array, unit: float) -> float:
-    """Greatest common divisor of all differences, if all values are integer multiples of the unit; else 0."""
+    """Greatest common divisor of all differences, if all values are integer multiples of the unit; else 0.
+
+    The first values settle most cases: what is no multiple among them is none among all.
+    """
+    if _multiples(values[:FIRST], unit) is None or (multiples := _multiples(values, unit)) is None:
+        return 0.0
+    if _divisor(multiples[:FIRST]) == 1:
+        return unit
+    return unit * max(1, _divisor(multiples))
+
+
+def _multiples(values: Array, unit: float) -> Array | None:
+    """Values in units, if all are whole numbers of them."""
     units = values / unit
     integers = np.rint(units)
-    if np.abs(units - integers).max() > 1e-6:
-        return 0.0
-    return unit * max(1, int(np.gcd.reduce((integers - integers.min()).astype(np.int64))))
+    return integers if np.abs(units - integers).max() <= 1e-6 else None
+
+
+def _divisor(integers: Array) -> int:
+    return int(np.gcd.reduce((integers - integers.min()).astype(np.int64)))

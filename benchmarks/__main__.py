@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kills_parser = commands.add_parser("kills", help="whole runs killed at random moments")
     kills_parser.add_argument("--times", type=int, default=200)
     kills_parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    kills_parser.add_argument("--keep", choices=["runs", "aggregates"], default="runs", help="of each run")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     widths_parser = commands.add_parser("widths", help="a run in units of the floor, by width and format")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command += " --against OTHER" * (chosen.against is not None)
         return _store(chosen.output, "cpu", command, called, cpu.markdown)
     if chosen.command == "kills":
-        outcome = kills.kill_at_random(chosen.times, chosen.seed)
+        outcome = kills.kill_at_random(chosen.times, chosen.seed, chosen.keep)
         _say(f"{outcome.kills} kills, {outcome.completed} runs completed, {len(outcome.faults)} faults")
         for fault in outcome.faults:
             _say(fault)

@@ -75,10 +75,10 @@ def kill_at_random(times: int, seed: int, keep: str = "runs") -> Outcome:
                 print(f"kill {kills} after {moment:.2f} s of {seconds:.2f} s: {left} files made", flush=True)
                 continue
             completed += 1
-            if code:
-                faults.append(output)
-            elif _digests(folder / "out") != expected:
-                faults.append("other bytes")
+            same = not code and _digests(folder / "out") == expected
+            if not same:
+                faults.append(output if code else "other bytes")
+            print(f"run {completed} completed: {'the same bytes' if same else faults[-1]}", flush=True)
             shutil.rmtree(folder / "out")
     return Outcome(kills, completed, faults)
 

@@ -1,6 +1,7 @@
 """`python -m benchmarks` with one of:
 
-race, compare, chance, pipeline, cpu, estimate, kills, scaling, widths, packing, startup, reproduce, inputs.
+race, compare, chance, pipeline, cpu, estimate, kills, scaling, widths, packing, startup, reproduce, inputs,
+efficiency, paper.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from . import (
     chance,
     compare,
     cpu,
+    efficiency,
     equality,
     estimate,
     inputs,
     kills,
     machine,
     packing,
+    paper,
     pipeline,
     plot,
     report,
@@ -74,12 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     widths_parser = commands.add_parser("widths", help="a run in units of the floor, by width and format")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
+    efficiency_parser = commands.add_parser("efficiency", help="what Dask costs a job of 1 to 16 workers")
+    paper_parser = commands.add_parser("paper", help="a trillion runs on a thousand cores, from measurements")
     inputs_parser = commands.add_parser("inputs", help="the worst input of the sphere, at large widths")
     reproduce_parser = commands.add_parser("reproduce", help="each statement judged again, from a whole run")
     reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser, reproduce_parser, inputs_parser, widths_parser,
+        startup_parser, reproduce_parser, inputs_parser, widths_parser, efficiency_parser,
+        paper_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser):
@@ -116,6 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
     if chosen.command == "widths":
         return _store(chosen.output, "widths", "widths", widths.measure(), widths.markdown)
+    if chosen.command == "efficiency":
+        return _store(chosen.output, "efficiency", "efficiency", efficiency.measure(), efficiency.markdown)
+    if chosen.command == "paper":
+        return _store(chosen.output, "paper", "paper", paper.measure(), paper.markdown)
     if chosen.command == "packing":
         return _store(chosen.output, "packing", "packing", packing.measure(), packing.markdown)
     if chosen.command == "reproduce":

@@ -1,7 +1,7 @@
 """`python -m benchmarks` with one of:
 
 race, compare, chance, pipeline, aggregates, tail, cpu, estimate, kills, scaling, widths, packing, startup,
-reproduce, inputs, tails.
+reproduce, inputs, rare, efficiency, paper.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ from . import (
     chance,
     compare,
     cpu,
+    efficiency,
     equality,
     estimate,
     inputs,
     kills,
     machine,
     packing,
+    paper,
     pipeline,
     plot,
+    rare,
     report,
     reproduce,
     scaling,
     startup,
     tail,
-    tails,
     widths,
 )
 from .contenders import CONTENDERS
@@ -83,23 +85,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kills_parser = commands.add_parser("kills", help="whole runs killed at random moments")
     kills_parser.add_argument("--times", type=int, default=200)
     kills_parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    kills_parser.add_argument("--keep", choices=["runs", "aggregates"], default="runs", help="of each run")
     scaling_parser = commands.add_parser("scaling", help="cost against width, seeds, shards and cores")
     widths_parser = commands.add_parser("widths", help="a run in units of the floor, by width and format")
     packing_parser = commands.add_parser("packing", help="size and speed of ways to pack runs.nc")
     startup_parser = commands.add_parser("startup", help="what a simulate job loads before it draws")
+    efficiency_parser = commands.add_parser("efficiency", help="what Dask costs a job of 1 to 16 workers")
+    paper_parser = commands.add_parser("paper", help="a trillion runs on a thousand cores, from measurements")
     inputs_parser = commands.add_parser("inputs", help="the worst input of the sphere, at large widths")
-    tails_parser = commands.add_parser("tails", help="quantiles of rare errors against exact laws")
-    tails_parser.add_argument("--runs", type=int, default=10**6, help="of each law and width")
+    rare_parser = commands.add_parser("rare", help="quantiles of rare errors against exact laws")
+    rare_parser.add_argument("--runs", type=int, default=10**6, help="of each law and width")
     reproduce_parser = commands.add_parser("reproduce", help="each statement judged again, from a whole run")
     reproduce_parser.add_argument("--folder", type=Path, default=Path(), help="where to work")
     for one in (
         pipeline_parser, cpu_parser, chance_parser, estimate_parser, scaling_parser, packing_parser,
-        startup_parser, reproduce_parser, inputs_parser, widths_parser, tails_parser, aggregates_parser,
-        tail_parser,
+        startup_parser, reproduce_parser, inputs_parser, widths_parser, rare_parser, aggregates_parser,
+        tail_parser, efficiency_parser, paper_parser,
     ):  # fmt: skip
         one.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     for one in (
-        pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser, tails_parser,
+        pipeline_parser, cpu_parser, estimate_parser, scaling_parser, reproduce_parser, rare_parser,
         aggregates_parser, tail_parser,
     ):  # fmt: skip
         one.add_argument("--cores", type=int, default=len(machine.cores()))
@@ -128,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command += " --against OTHER" * (chosen.against is not None)
         return _store(chosen.output, "cpu", command, called, cpu.markdown)
     if chosen.command == "kills":
-        outcome = kills.kill_at_random(chosen.times, chosen.seed)
+        outcome = kills.kill_at_random(chosen.times, chosen.seed, chosen.keep)
         _say(f"{outcome.kills} kills, {outcome.completed} runs completed, {len(outcome.faults)} faults")
         for fault in outcome.faults:
             _say(fault)
@@ -145,16 +150,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _store(chosen.output, "scaling", f"scaling --cores {chosen.cores}", growth, scaling.markdown)
     if chosen.command == "widths":
         return _store(chosen.output, "widths", "widths", widths.measure(), widths.markdown)
+    if chosen.command == "efficiency":
+        return _store(chosen.output, "efficiency", "efficiency", efficiency.measure(), efficiency.markdown)
+    if chosen.command == "paper":
+        return _store(chosen.output, "paper", "paper", paper.measure(), paper.markdown)
     if chosen.command == "packing":
         return _store(chosen.output, "packing", "packing", packing.measure(), packing.markdown)
     if chosen.command == "reproduce":
         taken = reproduce.measure(chosen.cores, chosen.folder)
         command = f"reproduce --cores {chosen.cores}"
         return _store(chosen.output, "reproduce", command, taken, reproduce.markdown)
-    if chosen.command == "tails":
-        records = tails.measure(chosen.runs, chosen.cores)
-        _store(chosen.output, "tails", f"tails --runs {chosen.runs}", records, tails.markdown)
-        return int(bool(tails.false(records)))
+    if chosen.command == "rare":
+        records = rare.measure(chosen.runs, chosen.cores)
+        _store(chosen.output, "rare", f"rare --runs {chosen.runs}", records, rare.markdown)
+        return int(bool(rare.false(records)))
     if chosen.command == "inputs":
         return _store(chosen.output, "inputs", "inputs", inputs.measure(), inputs.markdown)
     if chosen.command == "startup":

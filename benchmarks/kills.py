@@ -1,7 +1,7 @@
 """Kills of a whole run at random moments, from its first instant to its end, each followed by the same call.
 
-In: how many kills, and a seed for the moments. Out: a line a kill, and whether every run that came to
-its end, with nothing but the same command, has the bytes of a run that was left alone.
+In: how many kills, a seed for the moments, and what is kept of a run. Out: a line a kill, and whether every
+run that came to its end, with nothing but the same command, has the bytes of a run that was left alone.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TARGET = "results/grid/rates.nc"
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "entropy": 11,
     "experiments": {
         "grid": {
@@ -47,12 +48,16 @@ class Outcome:
     faults: list[str]
 
 
-def kill_at_random(times: int, seed: int) -> Outcome:
-    """Kill `times` runs; a run is called again until it completes, then a new one begins in a new folder."""
+def kill_at_random(times: int, seed: int, keep: str = "runs") -> Outcome:
+    """Kill `times` runs; a run is called again until it completes, then a new one begins in a new folder.
+
+    `keep` is the route: `runs`, or `aggregates`, whose shards hold all seeds of a width of this grid.
+    """
+    config = CONFIG | {"experiments": {"grid": CONFIG["experiments"]["grid"] | {"keep": keep}}}
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "config.json").write_text(json.dumps(CONFIG))
+        (folder / "config.json").write_text(json.dumps(config))
         began = time.monotonic()
         code, output = _call(folder, None)
         seconds = time.monotonic() - began
@@ -70,10 +75,10 @@ def kill_at_random(times: int, seed: int) -> Outcome:
                 print(f"kill {kills} after {moment:.2f} s of {seconds:.2f} s: {left} files made", flush=True)
                 continue
             completed += 1
-            if code:
-                faults.append(output)
-            elif _digests(folder / "out") != expected:
-                faults.append("other bytes")
+            same = not code and _digests(folder / "out") == expected
+            if not same:
+                faults.append(output if code else "other bytes")
+            print(f"run {completed} completed: {'the same bytes' if same else faults[-1]}", flush=True)
             shutil.rmtree(folder / "out")
     return Outcome(kills, completed, faults)
 

@@ -34,6 +34,7 @@ from ntk_core.experiments.trained import SHARD_COST, TrainedExperiment
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.data import load, step_size
 from ntk_core.sampling.training import RUN_VARIABLES
+from ntk_core.storage.checksums import seal
 from ntk_core.storage.netcdf import write
 from ntk_core.theory.all_radii import all_radii
 from ntk_core.theory.bounds import bound
@@ -109,6 +110,24 @@ def test_a_damaged_shard_is_removed_and_comes_out_the_same_when_trained_again(cl
     assert not list(tmp_path.glob("shard.nc*"))
     make_shard(shard, path, client, lambda _: None)
     assert digest(path) == before
+
+
+@pytest.mark.parametrize("suffix", ["", ".sha256"])
+def test_a_folder_in_the_place_of_a_shard_is_named_and_left(suffix, tmp_path):
+    folder, good, cut = tmp_path / f"a.nc{suffix}", tmp_path / "good.nc", tmp_path / "cut.nc"
+    for path in (tmp_path / "a.nc", good, cut):
+        path.write_bytes(b"runs")
+        seal(path)
+    folder.unlink()
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    cut.write_bytes(b"run")
+    with pytest.raises(DamagedShardError) as raised:
+        discard_damaged([tmp_path / "a.nc", good, cut])
+    assert f"{folder} is a folder, not a file, and was left: move it elsewhere." in str(raised.value)
+    assert f"{cut} is changed and was removed." in str(raised.value)
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, "good.nc", "good.nc.sha256"}
+    assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_what_changes_a_run_changes_the_folder_of_its_shards_and_nothing_else_does():

@@ -23,8 +23,10 @@ from benchmarks import (
     chance,
     compare,
     cpu,
+    efficiency,
     equality,
     machine,
+    paper,
     pipeline,
     report,
     reproduce,
@@ -502,3 +504,40 @@ def test_parts_of_a_run_are_of_as_many_runs_as_the_whole(law):
         assert sizes["run"] == (len(QUANTITIES), 4096)
         assert sizes["counts"] == (4096 // block, block)
         assert sizes["quantities"] == (4096 // block, len(QUANTITIES), block)
+
+
+def test_sleeping_tasks_leave_less_than_all_of_the_time_and_give_as_many_bytes():
+    assert efficiency.sleep((0.0, 1000, None)).nbytes == 1000
+    route = {"seconds": 0.05, "given": 1000, "work": None}
+    assert 0.0 < efficiency._efficiencies("threads", 2, [route])[0] <= 1.0
+
+
+def test_the_paper_adds_up():
+    """The stored results are those of the stored inputs, by the command's arithmetic and by hand."""
+    stored = json.loads((RESULTS / "paper.json").read_text())
+    inputs, found = stored["found"]["inputs"], stored["found"]["results"]
+    again = paper.results(inputs)
+    assert again == pytest.approx(found, rel=1e-12)
+    text = paper.markdown(stored["found"], stored["command"], machine.sentence(stored["machine"]))
+    assert (RESULTS / "paper.md").read_text() == text
+    mean = sum(inputs["run_seconds"].values()) / 10  # as many runs at each of ten widths
+    assert found["runs"] >= paper.RUNS
+    assert found["core_hours"] == pytest.approx(found["runs"] * mean / 3600)
+    lower = (3600 * found["core_hours"] + found["jobs"] * inputs["job_seconds"]) / paper.CORES
+    assert lower <= 60 * found["wall_minutes"] <= lower + 60 * found["longest_job_minutes"]
+    assert found["jobs"] <= 5000 < 2 * found["jobs"] or found["jobs"] * 36 <= 10**6
+    assert found["bytes_a_second"] * 60 * found["wall_minutes"] == pytest.approx(found["shards_bytes"])
+    assert found["failures_a_day"] == pytest.approx(2.738, abs=1e-3)
+
+
+def test_the_page_has_the_rows_of_the_paper():
+    stored = json.loads((RESULTS / "paper.json").read_text())["found"]
+    page = (ROOT / "docs" / "performance.md").read_text()
+    for row in paper.rows(stored["inputs"], stored["results"])[1:]:
+        assert f"| {' | '.join(row)} |" in page
+
+
+def test_the_longest_job_starts_first():
+    assert paper.makespan([1.0, 1.0, 2.0], 2) == 2.0
+    assert paper.makespan([3.0], 10) == 3.0
+    assert paper.makespan([2.0, 2.0, 2.0], 2) == 4.0

@@ -1,4 +1,7 @@
-"""Workers and schedulers that die, are strangers, or listen where they must not: with real processes."""
+"""Workers and schedulers that die, are strangers, or listen where they must not: with real processes.
+
+With `KEEP=aggregates` in the environment workers die while they make a shard of aggregates.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from distributed import KilledWorker
 from distributed.chaos import KillWorker
 
 from ntk_core.datasets.runs import RunsReader, collect
-from ntk_core.datasets.shard import simulate_shard
+from ntk_core.datasets.shard import make_shard, simulate_shard
 from ntk_core.execution.compute import compute
 from ntk_core.execution.versions import MismatchError
 from ntk_core.execution.workers import check, workers
@@ -35,7 +38,10 @@ from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.shards import Shard
 
-DEAR = DrawnExperiment("e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15)
+DEAR = DrawnExperiment(
+    "e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15,
+    keep=os.environ.get("KEEP", "runs"), delta=(0.1,), x_norm=(1.0,),
+)  # fmt: skip
 """Eight tasks, together some four seconds."""
 
 
@@ -48,7 +54,7 @@ def processes(tmp_path):
 
 
 def shard(path: Path, client) -> str:
-    simulate_shard(Shard(DEAR, 1, DEAR.m[0], 0, DEAR.seeds), path, client, lambda _: None)
+    make_shard(Shard(DEAR, 1, DEAR.m[0], 0, DEAR.seeds), path, client, lambda _: None)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -201,5 +201,21 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
 
 def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path, monkeypatch):
     monkeypatch.setattr(Plan, "shards", None)
-    with pytest.raises(ConfigError, match=r"shards; allowed: at most 100,000 shards"):
+    with pytest.raises(
+        ConfigError, match=r"seeds: one of [\d,]+ shards, of [\d,]+ runs, needs .*B of memory"
+    ):
         check_size(make(small, tmp_path, seeds=2**40))
+    with pytest.raises(ConfigError, match=r"runs and their tables need .*B of disk"):
+        check_size(make(small, tmp_path, seeds=2**40), local=False)
+    grid = small["experiments"]["grid"] | {"m": list(range(2, 2002, 2)), "seeds": 1}
+    small["experiments"] = dict.fromkeys(("grid", *"abcde"), grid)
+    with pytest.raises(ConfigError, match=r"there are 6,000 widths together, .* at most 5,000 shards"):
+        check_size(make(small, tmp_path, seeds=1))
+
+
+def test_a_person_is_told_where_shards_are_larger_than_the_config_asks(small, tmp_path):
+    plan = make(small, tmp_path, seeds=8192 * 10_000)
+    lines = estimate(plan, expected_cost(plan, 2)).splitlines()
+    assert lines[1].startswith(
+        "[plan] shards: 8 times as large as execution.shard_seeds (8192) asks for, so that there are at "
+    )

@@ -68,3 +68,63 @@ def test_a_part_of_a_whole_has_its_own_seeds_and_shards(small, tmp_path):
     assert there == [(1000, 1700), (1700, 3000)]
     assert part.identity("grid") != whole.identity("grid")
     assert part.grid_identity("grid") == whole.grid_identity("grid")
+
+
+def ranges(plan, m=64):
+    return [(shard.start, shard.stop) for shard in plan.shards("grid") if shard.m == m]
+
+
+def test_shards_grow_in_powers_of_two_until_there_are_at_most_5000(small, tmp_path):
+    small["execution"] = {"shard_seeds": 1024}
+    del small["experiments"]["check"]
+    for seeds, factor in ((1024 * 2500, 1), (1024 * 2500 + 1, 2), (1024 * 10_000, 4), (2**34, 2**13)):
+        plan = make(small, tmp_path, seeds=seeds)
+        counts = {2**k: 2 * -(-seeds // (1024 * 2**k)) for k in range(20)}  # two widths
+        assert factor == min(f for f, count in counts.items() if count <= 5000)
+        assert plan.shard_factor == factor
+        assert len(plan.all_shards) == counts[factor] == plan.shard_count(plan.experiment("grid"))
+        assert max(stop - start for start, stop in ranges(plan)) == 1024 * factor
+
+
+def test_all_experiments_share_the_5000_shards(small, tmp_path):
+    trained = {
+        "kind": "trained", "data": "teacher", "d": 100, "training_inputs": 1000, "held_out_inputs": 10,
+        "loss": "squared", "steps": 1000, "m": [2**12], "seeds": 4000,
+    }  # fmt: skip
+    small["experiments"]["trained"] = trained
+    alone = Plan(parse_config({"entropy": 1, "experiments": {"trained": trained}}), tmp_path)
+    assert (alone.shard_factor, len(alone.all_shards)) == (1, 4000)
+    plan = make(small, tmp_path, seeds=8192 * 1000)
+    assert plan.shard_factor == 2
+    assert len(plan.shards("trained")) == 2000
+    assert len(plan.shards("grid")) == 1000
+
+
+def test_cells_of_all_shards_are_at_most_a_million(small, tmp_path):
+    changes = {"alpha": [0.01 * k for k in range(1, 501)], "seeds": 8192 * 1000}
+    plan = make(small, tmp_path, **changes)
+    grid = plan.experiment("grid")
+    assert 2000 * grid.cells_per_width > 10**6 > plan.shard_count(grid) * grid.cells_per_width > 4 * 10**5
+
+
+def test_more_seeds_in_larger_shards_keep_those_that_exist(small, tmp_path):
+    """Also while the new ones are being made, and where an old one is lost."""
+    small["execution"] = {"shard_seeds": 1024}
+    del small["experiments"]["check"]
+    old = make(small, tmp_path, m=[64], seeds=1024 * 5000)
+    folder = old.folder(old.experiment("grid"))
+    folder.mkdir(parents=True)
+    for shard in old.all_shards:
+        old.path(shard).touch()
+    grown = make(small, tmp_path, m=[64], seeds=1024 * 6000)
+    assert (old.shard_factor, grown.shard_factor) == (1, 2)
+    assert grown.folder(grown.experiment("grid")) == folder
+    planned = ranges(grown)
+    assert planned[:5000] == ranges(old)
+    assert planned[5000:] == [(start, start + 2048) for start in range(1024 * 5000, 1024 * 6000, 2048)]
+    assert grown.missing(grown.experiment("grid")) == grown.runs - old.runs
+    for start, stop in (planned[5003], planned[-1], planned[5000]):
+        (folder / f"m64_seeds{start}-{stop}.nc").touch()
+        assert ranges(grown) == planned
+    (folder / "m64_seeds1024-2048.nc").unlink()
+    assert ranges(grown) == planned

@@ -36,8 +36,8 @@ from snakemake.settings.types import ConfigSettings
 from ntk_core.execution.workers import check as check_execution
 from ntk_core.experiments.config import Config, parse_config
 from ntk_core.experiments.config_file import read_config_file
-from ntk_core.experiments.cost import MAX_SHARDS, check_size
-from ntk_core.experiments.plan import Plan
+from ntk_core.experiments.cost import check_size
+from ntk_core.experiments.plan import MAX_SHARDS, Plan
 from ntk_core.experiments.section import ConfigError
 
 EXAMPLES = 1500
@@ -288,7 +288,7 @@ NASTY: dict[str, tuple[bytes, str]] = {
         .encode(),
         "allowed: at most 1,000,000, so shorten the lists",
     ),
-    "many seeds": (with_value("seeds: 1000000000000", "seeds: 100"), "allowed: at most 100,000 shards"),
+    "many seeds": (with_value("seeds: 1000000000000", "seeds: 100"), "of memory; allowed: "),
     "huge table": (
         json.dumps(
             VALID[0]

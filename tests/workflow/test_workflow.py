@@ -149,7 +149,7 @@ BAD = [
     ({"m": [63]}, "experiments.grid.m[0] is 63; allowed:"),
     ({"width": [64]}, "experiments.grid.width: unknown key"),
     ({"seeds": 4 * 10**8}, "allowed:"),
-    ({"seeds": 10**12}, "shards; allowed: at most 100,000"),
+    ({"seeds": 10**12}, "of memory; allowed: "),
 ]
 
 

@@ -84,12 +84,20 @@ class DamagedShardError(RuntimeError):
 def discard_damaged(shards: Iterable[Path]) -> None:
     """Remove each shard that does not match its seal, so that the next call recomputes it.
 
-    Raises `DamagedShardError` if there is one.
+    A folder in the place of a shard or of its seal is named and left: what is in it was not written here.
+    Raises `DamagedShardError` if there is a shard that does not match.
     """
-    damaged = {path: fault for path in shards if (fault := broken(path))}
-    for path in damaged:
-        path.unlink(missing_ok=True)
-        seal_path(path).unlink(missing_ok=True)
-    if damaged:
-        faults = "\n".join(f"{path} is {fault} and was removed." for path, fault in damaged.items())
-        raise DamagedShardError(f"{faults}\nCall again to recompute these runs; all other shards are kept.")
+    faults: list[str] = []
+    for path in shards:
+        if fault := broken(path):
+            files = {path: f"{path} is {fault} and was removed.", seal_path(path): ""}
+            for file in files:
+                if file.is_dir() and not file.is_symlink():
+                    files[file] = f"{file} is a folder, not a file, and was left: move it elsewhere."
+                else:
+                    file.unlink(missing_ok=True)
+            faults += filter(None, files.values())
+    if faults:
+        raise DamagedShardError(
+            "\n".join([*faults, "Call again to recompute these runs; all other shards are kept."])
+        )

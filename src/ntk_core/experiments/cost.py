@@ -16,16 +16,10 @@ from ..quantities import QUANTITIES
 from ..theory.bounds import BOUNDS
 from .drawn import SHARD_TASKS
 from .experiment import Experiment
-from .plan import Plan
+from .plan import MAX_PIECES, MAX_SHARDS, Plan
 from .section import ConfigError
 from .shards import Shard
 from .units import clock, size_text
-
-MAX_SHARDS = 100_000
-"""More would take Snakemake minutes to plan and the file system a folder too large to list."""
-
-MAX_PIECES = 1_000_000
-"""Cells of all shards; every job adds up their costs at its start, some microseconds each."""
 
 START_SECONDS = 0.8
 """Start of a job: Python and its imports (`python -m benchmarks startup`)."""
@@ -120,6 +114,12 @@ def expected_cost(plan: Plan, job_count: int) -> Estimate:
 def estimate(plan: Plan, cost: Estimate) -> str:
     """The expected time, disk and memory as lines for a person."""
     runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards exist"
+    if plan.shard_factor > 1:
+        runs += (
+            f"\n[plan] shards: {plan.shard_factor} times as large as execution.shard_seeds "
+            f"({plan.config.execution.shard_seeds}) asks for, "
+            f"so that there are at most {MAX_SHARDS:,}, with {MAX_PIECES:,} cells"
+        )
     if cost.existing == cost.shards:
         return runs
     return "\n".join(
@@ -161,19 +161,18 @@ def check_size(plan: Plan, local: bool = True) -> None:
     are `local`: the largest shard in drawing, the largest cell in sorting, and the largest table.
     """
     experiments = [plan.experiment(name) for name in plan.config.experiments]
-    shard_seeds = plan.config.execution.shard_seeds
-    counts = [_shard_count(plan, e) for e in experiments]
+    counts = [plan.shard_count(e) for e in experiments]
     count = sum(counts)
     if count > MAX_SHARDS:
         raise ConfigError(
-            f"execution.shard_seeds is {shard_seeds}, which makes {count:,} shards; allowed: at most "
-            f"{MAX_SHARDS:,} shards, so raise it, or lower the seeds of what is trained"
+            f"experiments: there are {count:,} widths together, each at least one shard; "
+            f"allowed: at most {MAX_SHARDS:,} shards"
         )
     pieces = sum(n * e.cells_per_width for n, e in zip(counts, experiments, strict=True))
     if pieces > MAX_PIECES:
         raise ConfigError(
             f"experiments: the {count:,} shards have {pieces:,} cells together; "
-            f"allowed: at most {MAX_PIECES:,}, so shorten the lists or raise execution.shard_seeds"
+            f"allowed: at most {MAX_PIECES:,}, so shorten the lists"
         )
     for subject, size in _memory_peaks(plan) if local else ():
         check_memory(subject, size)
@@ -197,16 +196,22 @@ def check_memory(subject: str, size: float) -> None:
 def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
     """The largest need of memory of each kind: words that begin with the key of the config, and bytes."""
     experiments = [plan.experiment(name) for name in plan.config.experiments]
-    size = plan.config.execution.shard_seeds
-    shards = [Shard(e, plan.config.entropy, e.m[-1], 0, min(e.seeds, size)) for e in experiments]
-    shard_runs = [shard.runs for shard in shards]
+    shards = [
+        Shard(e, plan.config.entropy, m, 0, min(e.seeds, plan.shard_seeds(e, m)))
+        for e in experiments
+        for m in e.m
+    ]
+    shard_runs = max(shard.runs for shard in shards)
+    shard = f"execution.shard_seeds: a shard of {shard_runs:,} runs"
+    if plan.shard_factor > 1:
+        shard = f"seeds: one of {sum(map(plan.shard_count, experiments)):,} shards, of {shard_runs:,} runs,"
     entries = max(_entries(plan, experiment) for experiment in experiments)
     read = max(experiments, key=_read_bytes)
     cell = "seeds: a cell" if read.kind == "drawn" else "experiments: the training"
     if read.keep == "aggregates":
         cell = "experiments: aggregates"
     return [
-        (f"execution.shard_seeds: a shard of {max(shard_runs):,} runs", max(map(_write_bytes, shards))),
+        (shard, max(map(_write_bytes, shards))),
         (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
         (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
         ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
@@ -216,10 +221,10 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
 def disk_bytes(plan: Plan) -> float:
     """Bytes yet to be written, at most: missing runs, a `runs.nc` as large as its shards, tables, pages."""
     return PAGE_BYTES + sum(
-        _stored_bytes(e, plan.missing(e), _shard_count(plan, e))
+        _stored_bytes(e, plan.missing(e), plan.shard_count(e))
         + _stored_bytes(e, e.runs, len(e.m))
         + ENTRY_BYTES * _entries(plan, e)
-        + FILE_BYTES * (_shard_count(plan, e) + 4)
+        + FILE_BYTES * (plan.shard_count(e) + 4)
         + FIGURE_BYTES
         for e in map(plan.experiment, plan.config.experiments)
     )
@@ -244,12 +249,6 @@ def analysis_seconds(plan: Plan, names: list[str]) -> float:
     runs = sum(experiment.runs for experiment in experiments if experiment.keep == "runs")
     kept = sum(experiment.table_cells for experiment in experiments if experiment.keep == "aggregates")
     return RUN_SECONDS * runs + AGGREGATE_SECONDS * kept + CELL_SECONDS * len(plan.config.delta) * cells
-
-
-def _shard_count(plan: Plan, experiment: Experiment) -> int:
-    """Shards of an experiment as the config cuts it, counted without listing."""
-    maximum = plan.config.execution.shard_seeds
-    return sum(-(-experiment.seeds // experiment.shard_seeds(m, maximum)) for m in experiment.m)
 
 
 def _entries(plan: Plan, experiment: Experiment) -> int:

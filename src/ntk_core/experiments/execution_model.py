@@ -89,7 +89,7 @@ class ExecutionModel(Section):
 
     shard_seeds: Annotated[int, Field(ge=SHARD_UNIT, le=2**40, multiple_of=SHARD_UNIT)] = Field(
         default=8192,
-        description=f"a multiple of {SHARD_UNIT}, at most 2^40: most seeds of one shard (a job, a file)",
+        description=f"a multiple of {SHARD_UNIT}, at most 2^40: seeds of one shard (a job, a file)",
     )
     threads: Annotated[int, Field(ge=1, le=4096)] = Field(
         default=1, description="a whole number, 1 to 4096: cores of one simulate or quantiles job"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -20,6 +21,12 @@ from .section import ConfigError
 from .shards import Shard, seed_ranges
 
 Number = TypeVar("Number", int, float)
+
+MAX_SHARDS = 5_000
+"""Most shards of a plan: each costs Snakemake milliseconds in every call (`python -m benchmarks scaling`)."""
+
+MAX_PIECES = 1_000_000
+"""Most cells of all shards; every job adds up their costs at its start, some microseconds each."""
 
 _SHARD_NAME = re.compile(r"m(\d+)_seeds(\d+)-(\d+)\.nc")
 
@@ -62,12 +69,40 @@ class Plan:
     def shards(self, name: str) -> list[Shard[Any]]:
         """The shards of an experiment, those already on disk reused whatever their size."""
         experiment, existing = self.experiment(name), self.existing(name)
-        most = self.config.execution.shard_seeds
         return [
             Shard(experiment, self.config.entropy, m, start, stop)
             for m in experiment.m
-            for start, stop in self._ranges(experiment, existing[m], experiment.shard_seeds(m, most))
+            for start, stop in self._ranges(experiment, existing[m], self.shard_seeds(experiment, m))
         ]
+
+    def shard_seeds(self, experiment: Experiment, m: int) -> int:
+        """Seeds of a new shard of an experiment at a width. Depends on the config alone, not on the disk."""
+        return self.shard_factor * experiment.shard_seeds(m, self.config.execution.shard_seeds)
+
+    def shard_count(self, experiment: Experiment) -> int:
+        """Shards of an experiment as the config cuts it, counted without listing."""
+        return sum(-(-experiment.seeds // self.shard_seeds(experiment, m)) for m in experiment.m)
+
+    @functools.cached_property
+    def shard_factor(self) -> int:
+        """By how much shards are larger than their experiments ask for: a power of two.
+
+        The least with at most `MAX_SHARDS` shards that have at most `MAX_PIECES` cells, or one shard a width.
+        """
+        most = self.config.execution.shard_seeds
+        widths = [
+            (experiment.seeds, experiment.shard_seeds(m, most), experiment.cells_per_width)
+            for experiment in map(self.experiment, self.config.experiments)
+            for m in experiment.m
+        ]
+        factor = 1
+        while any(seeds > factor * size for seeds, size, _ in widths):
+            counts = [-(-seeds // (factor * size)) for seeds, size, _ in widths]
+            pieces = sum(count * cells for count, (_, _, cells) in zip(counts, widths, strict=True))
+            if sum(counts) <= MAX_SHARDS and pieces <= MAX_PIECES:
+                break
+            factor *= 2
+        return factor
 
     @staticmethod
     def _ranges(

@@ -1,6 +1,6 @@
 """Calls of snakemake, each in a process forked from one that has imported what every call imports.
 
-That import is most of a call's CPU time. Apart from that, a call is what `python -m snakemake` is: a session
+That import is most of a call's CPU time. Its jobs are forked from it, see forked_jobs.py. Apart from that, a call is what `python -m snakemake` is: a session
 of its own, with the folder, environment and search path of a new process. What an interpreter reads from the
 environment when it starts, such as PYTHONHASHSEED, has no effect.
 """
@@ -16,12 +16,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from forked_jobs import fork_jobs
+
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["snakemake.cli", "snakemake.report.html_reporter", "netCDF4"])
+FORKS.set_forkserver_preload(["snakemake.cli", "snakemake.report.html_reporter", "imported_by_jobs"])
 
 
 class Call:
@@ -37,6 +40,7 @@ class Call:
         environment: Mapping[str, str] | None = None,
         before: Callable[[], Any] | None = None,
     ) -> None:
+        _start_server()
         reading, writing = FORKS.Pipe(duplex=False)
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)  # it is read at the end
         everything = {**os.environ, "PYTHONPATH": "", **(environment or {})}
@@ -85,6 +89,19 @@ class Call:
 
 
 @functools.cache
+def _start_server() -> None:
+    """Where it is to find the modules of tests is said, as Python before 3.13 does not."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+@functools.cache
 def _search_path() -> list[str]:
     """Where a new interpreter looks for modules, after the folder it is called in."""
     code = "import json, sys; print(json.dumps(sys.path[1:]))"
@@ -110,6 +127,7 @@ def _main(
     output.close()
     import snakemake.cli
 
+    fork_jobs(search_path)
     sys.argv[:] = [str(Path(snakemake.cli.__file__).with_name("__main__.py")), *arguments]
     if before:
         before()

@@ -288,10 +288,10 @@ def test_a_job_that_runs_into_its_memory_limit(tmp_path, whole):
 
 
 def simulating(pid: int) -> list[psutil.Process]:
-    """The jobs of a run that simulate; a process that is just starting or ending has no command line."""
+    """The jobs of a run that simulate; a process that is just ending has no name."""
     with contextlib.suppress(psutil.Error):
-        children = psutil.Process(pid).children(recursive=True)
-        return [child for child in children if "simulate.py" in " ".join(child.cmdline())]
+        children = psutil.Process(pid).children()
+        return [child for child in children if child.name() == "simulate.py"]
     return []
 
 

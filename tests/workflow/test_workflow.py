@@ -253,29 +253,52 @@ def test_tables_name_the_code_that_made_them():
 
 SHOW = """
 import json, os, signal, sys
-signals = {number: str(signal.getsignal(number)) for number in (2, 13, 15, 17)}
+signals = {number: str(signal.getsignal(number)) for number in (1, 2, 13, 15, 17)}
 path = [one for one in sys.path if os.path.isabs(one)]
-state = [path, sys.argv, os.getcwd(), dict(os.environ), os.getsid(0) == os.getpid(), signals]
-print("shown", json.dumps(state))
+names = {name: value for name, value in os.environ.items() if name not in ("_", "PWD", "OLDPWD", "SHLVL")}
+print("shown", json.dumps([path, sys.argv[1:], os.getcwd(), names, os.getsid(0), signals]), flush=True)
 """
+SHOW_OF_JOB = (
+    SHOW
+    + """
+import atexit, logging, multiprocessing, threading
+links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+files = {os.path.realpath(link) for link in links if os.path.exists(link)} - {os.devnull}
+files = {file for file in files if "pipe" not in file}
+main = threading.current_thread() is threading.main_thread(), multiprocessing.current_process().daemon
+library = [name for name in sys.modules if name.startswith("ntk_core")]
+print("shown", json.dumps([sorted(files), main, library, logging.getLogger().handlers, os.getppid(), __file__]))
+atexit.register(print, "shown", '"at exit"')
+raise SystemExit("it has failed")
+"""
+)
 
 
-def test_a_forked_call_of_these_tests_is_like_a_process_of_its_own(tmp_path):
-    (tmp_path / "Snakefile").write_text(SHOW)
-    process = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--quiet"],
+def test_a_forked_call_of_these_tests_and_its_job_are_like_processes_of_their_own(tmp_path):
+    """Variables that Bash sets for itself are left out: it starts the job of a new process."""
+    (tmp_path / "Snakefile").write_text(f"{SHOW}\nimport ntk_core\nrule all:\n    script: 'job.py'\n")
+    (tmp_path / "job.py").write_text(SHOW_OF_JOB)
+    arguments = ["--quiet", "--cores", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": "", "ONLY": "here"},
         start_new_session=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
-    call = Call(["--quiet"], tmp_path, {"ONLY": "here"})
-    output, _ = call.communicate()
-    (one,), (other,) = (re.findall("^shown (.*)$", text, re.M) for text in (process.stdout, output))
-    assert json.loads(one) == json.loads(other)
-    assert call.returncode == process.returncode != 0  # there is no rule
+    call = Call(arguments, tmp_path, {"ONLY": "here"})
+    shown = []
+    for one in (process, call):
+        output = re.sub(r"/tmp\w{8}/", "/", one.communicate()[0])  # of Snakemake's cache
+        told = [json.loads(line) for line in re.findall("^shown (.*)$", output, re.M)]
+        assert told[0][4] == told[1][4] == told[2][4] == one.pid, output  # session; parent of the job
+        assert len(told) == 4, output
+        assert one.returncode != 0
+        assert "it has failed" in output
+        shown.append([[item for item in state if item != one.pid] for state in told])
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "workflow/scripts").iterdir()))

@@ -1,0 +1,133 @@
+"""Jobs of a call of snakemake, each in a process forked from that of the call instead of a new interpreter.
+
+What jobs import of other packages is most of the CPU time of a small one, and is there already; see
+imported_by_jobs.py. Of this package they import everything anew. A job is a child of its snakemake, in its
+session and group, as it always is. Its command line is that of its parent, its name that of its script.
+"""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures.thread
+import importlib
+import logging
+import multiprocessing.util
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl
+
+SCRIPT = re.compile(rf"set -euo pipefail; +{re.escape(sys.executable)} (\S+\.py)")
+
+
+class ScriptPopen(subprocess.Popen[Any]):
+    """`Popen` for `snakemake.shell`: a script of this Python is forked, all else is started."""
+
+    search_path: Sequence[str] = ()
+    """Where a new interpreter looks for modules, after the folder of the script and PYTHONPATH."""
+
+    def _execute_child(self, args: Any, *rest: Any) -> None:
+        script = SCRIPT.fullmatch(args) if isinstance(args, str) else None
+        if script is None:
+            super()._execute_child(args, *rest)  # type: ignore[misc]
+            return
+        environment = rest[5]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        self._child_created = True
+        if self.pid == 0:
+            _run(script[1], environment, self.search_path)
+
+
+def fork_jobs(search_path: Sequence[str]) -> None:
+    """Have the jobs of this process, which is about to call snakemake, forked from it."""
+    shell: Any = importlib.import_module("snakemake.shell")  # snakemake has a name `shell` of another kind
+    ScriptPopen.search_path = search_path
+    shell.sp = _Subprocess(shell.sp)
+
+
+class _Subprocess:
+    """The module with another `Popen`, for one that calls it `sp`."""
+
+    Popen = ScriptPopen
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+def _run(script: str, environment: Mapping[str, str], search_path: Sequence[str]) -> None:
+    """The process of a job, from its fork to its end."""
+    code: Any = 1
+    try:
+        _as_if_new(script, environment, search_path)
+        runpy.run_path(script, run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code
+        if not isinstance(code, int | None):
+            print(code, file=sys.stderr)
+            code = 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    finally:
+        try:
+            concurrent.futures.thread._python_exit()  # type: ignore[attr-defined]
+            for thread in threading.enumerate():
+                if not thread.daemon and thread is not threading.current_thread():
+                    thread.join()
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code or 0)
+
+
+def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequence[str]) -> None:
+    from imported_by_jobs import AT_EXIT
+
+    atexit._clear()  # of its parent
+    for function, arguments, keywords in AT_EXIT:
+        atexit.register(function, *arguments, **keywords)
+    concurrent.futures.thread._threads_queues.clear()  # type: ignore[attr-defined]
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
+    atexit.register(multiprocessing.util._exit_function)  # type: ignore[attr-defined]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor not in (0, 1, 2, nothing):  # still there, so that what closes it harms no file of the job
+            os.dup2(nothing, descriptor, inheritable=False)
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for logger in (logging.getLogger(), *logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+    logging._handlerList.clear()  # type: ignore[attr-defined]
+    tracker = resource_tracker._resource_tracker  # type: ignore[attr-defined]
+    tracker._fd = tracker._pid = None
+    os.environ.clear()
+    os.environ.update(environment)
+    threadpoolctl.threadpool_limits(int(environment["OMP_NUM_THREADS"]))
+    sys.argv[:] = [script]
+    Path("/proc/self/comm").write_text(Path(script).name.partition(".")[2])
+    paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:] = [str(Path(script).parent), *paths, *search_path]
+    importlib.invalidate_caches()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ntk_core"]:
+        del sys.modules[name]

@@ -1,0 +1,33 @@
+"""What jobs import, but for this package. A process forked from one that has imported it has that behind it."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numba
+
+NAMES = (
+    "dask.array", "distributed", "jinja2", "markdown_it", "matplotlib.pyplot", "netCDF4", "pandas", "pydantic",
+    "scipy.integrate", "scipy.optimize", "scipy.special", "scipy.stats", "seaborn", "xarray",
+)  # fmt: skip
+
+AT_EXIT: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+"""What is to be called when a process ends that has imported these; a forked one has to ask for it again."""
+
+
+def _noted(function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Callable[..., Any]:
+    AT_EXIT.append((function, arguments, keywords))
+    return function
+
+
+_register, atexit.register = atexit.register, _noted
+try:
+    for name in NAMES:
+        import_module(name)
+finally:
+    atexit.register = _register
+
+numba.njit(lambda: None)()  # the first function loads what all of them need

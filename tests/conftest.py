@@ -3,15 +3,17 @@ from __future__ import annotations
 import contextlib
 import copy
 import fcntl
+import functools
 import hashlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -40,6 +42,8 @@ with contextlib.suppress(ModuleNotFoundError):
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = ROOT / "Snakefile"
+
+Made = TypeVar("Made")
 
 WAITING = {"cluster", "default_run"}
 """Fixtures that are waited for longest."""
@@ -187,19 +191,21 @@ def small() -> dict[str, Any]:
     return copy.deepcopy(SMALL)
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Run]) -> Run:
-    """The run that `make` gives for a folder of that name; the first process of the tests makes it."""
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """What `make` gives for a path of that name, where nothing is; the first process of the tests makes it.
+
+    All processes get it as it was pickled, so none can change it for another. In the folder nobody may write.
+    """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    directory, note = root / name, root / f"{name}.txt"
+    made = root / f"{name}.pickle"
     with (root / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not note.exists():
-            run = make(directory)
-            assert run.code == 0, run.output
-            note.write_text(run.output)
-    return Run(directory, 0, note.read_text())
+        if not made.exists():
+            value = pickle.dumps(make(root / name))
+            made.write_bytes(value)
+    return pickle.loads(made.read_bytes())
 
 
 SMALL_TARGETS = ("results/grid/rates.nc", "results/check/runs.nc")
@@ -208,11 +214,13 @@ SMALL_TARGETS = ("results/grid/rates.nc", "results/check/runs.nc")
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`SMALL_TARGETS` of the small config, made on one core. Nobody changes it: see `continued`."""
-    return once(
-        tmp_path_factory,
-        "small",
-        lambda directory: run_snakemake(directory, SMALL, "--cores", "1", *SMALL_TARGETS),
-    )
+    return once(tmp_path_factory, "small", small_run)
+
+
+def small_run(directory: Path) -> Run:
+    run = run_snakemake(directory, SMALL, "--cores", "1", *SMALL_TARGETS)
+    assert run.code == 0, run.output
+    return run
 
 
 @pytest.fixture
@@ -233,12 +241,10 @@ class DefaultRun:
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
     """The default config, run as `make run` does; a minute or two."""
     # not "default": Snakemake takes a folder of that name, where it is called, for a profile
-    run = once(tmp_path_factory, "default_run", watched_run)
-    return DefaultRun(run, int(run.directory.with_suffix(".peak").read_text()))
+    return once(tmp_path_factory, "default_run", watched_run)
 
 
-def watched_run(directory: Path) -> Run:
-    """A run of the default config; the most memory its processes had together goes into a file beside it."""
+def watched_run(directory: Path) -> DefaultRun:
     peak = 0
     with snakemake_process(directory, None) as process:
         main = psutil.Process(process.pid)
@@ -248,8 +254,8 @@ def watched_run(directory: Path) -> Run:
                 break
             except subprocess.TimeoutExpired:
                 peak = max(peak, sum(map(resident_bytes, (main, *main.children(recursive=True)))))
-    directory.with_suffix(".peak").write_text(str(peak))
-    return Run(directory, process.returncode, output)
+    assert process.returncode == 0, output
+    return DefaultRun(Run(directory, 0, output), peak)
 
 
 def resident_bytes(process: psutil.Process) -> int:
@@ -287,11 +293,12 @@ X_NORM = (0.1, 1.0, 20.0)
 @pytest.fixture(scope="session")
 def archived(tmp_path_factory):
     """A folder with the runs, theory, quantiles and rates of a small experiment."""
-    return archive_results(EXPERIMENT, tmp_path_factory.mktemp("analysis"))
+    return once(tmp_path_factory, "analysis", functools.partial(archive_results, EXPERIMENT))
 
 
 def archive_results(experiment: DrawnExperiment, folder: Path) -> Path:
     """The folder, with the runs, theory, quantiles and rates of the experiment."""
+    folder.mkdir(exist_ok=True)
     with workers(ExecutionModel(), 2) as client:
         shards = []
         for m in experiment.m:

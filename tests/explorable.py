@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 import trained
 import xarray as xr
 from browsing import visits
-from conftest import DELTA, EXPERIMENT, X_NORM
+from conftest import DELTA, EXPERIMENT, X_NORM, once
 
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
@@ -30,10 +28,9 @@ DENSE = DrawnExperiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """A folder with the runs, quantiles and rates of a dense experiment."""
-    return dense_folder(tmp_path_factory.getbasetemp() / "explorable-dense")
+    return once(tmp_path_factory, "explorable-dense", dense_folder)
 
 
-@cache  # several files of tests use it
 def dense_folder(folder):
     folder.mkdir()
     with workers(ExecutionModel(), 1) as client:
@@ -55,32 +52,26 @@ def loaded(folder, experiment, client):
 
 
 @pytest.fixture(scope="module")
-def given(archived, checked):
+def given(archived, checked, tmp_path_factory):
     """What the page is made from, of both grids, the dense one first."""
-    return grids(archived, checked)
 
+    def grids(_):
+        with workers(ExecutionModel(), 2) as client:
+            return [loaded(checked, DENSE, client), loaded(archived, EXPERIMENT, client)]
 
-@cache
-def grids(archived, checked):
-    with workers(ExecutionModel(), 2) as client:
-        return [loaded(checked, DENSE, client), loaded(archived, EXPERIMENT, client)]
+    return once(tmp_path_factory, "explorable-grids", grids)
 
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """Quantiles and rates of a trained experiment, and of one whose runs diverge."""
-    return trainings(tmp_path_factory.getbasetemp() / "explorable-trained")
-
-
-@cache
-def trainings(folder):
-    folder.mkdir()
-    return [trained.train(trained.EXPERIMENTS[name], folder) for name in ("usual", "diverged")]
+    made = trained.made(tmp_path_factory)
+    return [made[name] for name in ("usual", "diverged")]
 
 
 @pytest.fixture(scope="module")
-def page(given, learned):
-    return render(given, learned)
+def page(given, learned, tmp_path_factory):
+    return once(tmp_path_factory, "explorable", lambda _: render(given, learned))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class ScriptPopen(subprocess.Popen[Any]):
     def _execute_child(self, args: Any, *rest: Any) -> None:
         script = SCRIPT.fullmatch(args) if isinstance(args, str) else None
         if script is None:
-            super()._execute_child(args, *rest)  # type: ignore[misc]
+            super()._execute_child(args, *rest)
             return
         environment = rest[5]
         sys.stdout.flush()
@@ -82,10 +82,10 @@ def _run(script: str, environment: Mapping[str, str], search_path: Sequence[str]
             print(code, file=sys.stderr)
             code = 1
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     finally:
         try:
-            concurrent.futures.thread._python_exit()  # type: ignore[attr-defined]
+            concurrent.futures.thread._python_exit()
             for thread in threading.enumerate():
                 if not thread.daemon and thread is not threading.current_thread():
                     thread.join()
@@ -102,15 +102,16 @@ def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequenc
     atexit._clear()  # of its parent
     for function, arguments, keywords in AT_EXIT:
         atexit.register(function, *arguments, **keywords)
-    concurrent.futures.thread._threads_queues.clear()  # type: ignore[attr-defined]
-    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
-    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
-    atexit.register(multiprocessing.util._exit_function)  # type: ignore[attr-defined]
+    concurrent.futures.thread._threads_queues.clear()
+    weakref.finalize._registry.clear()
+    weakref.finalize._registered_with_atexit = False
+    atexit.register(multiprocessing.util._exit_function)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
-        if descriptor not in (0, 1, 2, nothing):  # still there, so that what closes it harms no file of the job
+    for descriptor in (int(path.name) for path in Path("/proc/self/fd").iterdir()):
+        if descriptor > 2 and descriptor != nothing:  # still there: who closes it harms no file of the job
             os.dup2(nothing, descriptor, inheritable=False)
-    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
@@ -118,8 +119,8 @@ def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequenc
     for logger in (logging.getLogger(), *logging.Logger.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()
-    logging._handlerList.clear()  # type: ignore[attr-defined]
-    tracker = resource_tracker._resource_tracker  # type: ignore[attr-defined]
+    logging._handlerList.clear()
+    tracker = resource_tracker._resource_tracker
     tracker._fd = tracker._pid = None
     os.environ.clear()
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""What jobs import, but for this package. A process forked from one that has imported it has that behind it."""
+"""What jobs import, but for this package: imported once, in the process that others are forked from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numba
 
 NAMES = (
-    "dask.array", "distributed", "jinja2", "markdown_it", "matplotlib.pyplot", "netCDF4", "pandas", "pydantic",
-    "scipy.integrate", "scipy.optimize", "scipy.special", "scipy.stats", "seaborn", "xarray",
+    "dask.array", "distributed", "jinja2", "markdown_it", "matplotlib.pyplot", "netCDF4", "pandas",
+    "pydantic", "scipy.integrate", "scipy.optimize", "scipy.special", "scipy.stats", "seaborn", "xarray",
 )  # fmt: skip
 
 AT_EXIT: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []

@@ -1,8 +1,9 @@
 """Calls of snakemake, each in a process forked from one that has imported what every call imports.
 
-That import is most of a call's CPU time. Its jobs are forked from it, see forked_jobs.py. Apart from that, a call is what `python -m snakemake` is: a session
-of its own, with the folder, environment and search path of a new process. What an interpreter reads from the
-environment when it starts, such as PYTHONHASHSEED, has no effect.
+That import is most of a call's CPU time. Its jobs are forked from it, see forked_jobs.py. Apart from that, a
+call is what `python -m snakemake` is: a session of its own, with the folder, environment and search path of a
+new process. What an interpreter reads from the environment when it starts, such as PYTHONHASHSEED, has no
+effect.
 """
 
 from __future__ import annotations

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import xarray as xr
+from conftest import once
 
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.trained_quantiles import table_dataset
@@ -47,14 +49,24 @@ ONE_INPUT = TrainedExperiment(
 """As in the default run, with fewer and narrower networks, and more runs of each."""
 
 
-def made(folder: Path) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
-    """Quantiles and rates of all of them, by name."""
-    return {name: train(experiment, folder) for name, experiment in EXPERIMENTS.items()}
+def made(factory: pytest.TempPathFactory) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
+    """Quantiles and rates of all of `EXPERIMENTS`, by name."""
+    return once(
+        factory,
+        "trained",
+        lambda folder: {name: train(experiment, folder) for name, experiment in EXPERIMENTS.items()},
+    )
+
+
+def made_of_one_input(factory: pytest.TempPathFactory) -> tuple[xr.Dataset, xr.Dataset]:
+    """Quantiles and rates of `ONE_INPUT`, drawn as in the default run."""
+    return once(factory, "one-input", lambda folder: train(ONE_INPUT, folder, DEFAULT_ENTROPY))
 
 
 def train(experiment: TrainedExperiment, folder: Path, entropy: int = 2) -> tuple[xr.Dataset, xr.Dataset]:
     """Quantiles and rates of one."""
     name = experiment.name
+    folder.mkdir(exist_ok=True)
     shards = [folder / f"{name}-{m}.nc" for m in experiment.m]
     with workers(ExecutionModel(), 2) as client:
         for m, path in zip(experiment.m, shards, strict=True):

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import pytest
-from trained import DEFAULT_ENTROPY, ONE_INPUT, train
+from trained import ONE_INPUT, made_of_one_input
 
 from ntk_core.claims import JUDGES, LEDGER, Results, claim
 from ntk_core.claims.beyond import STATEMENTS
@@ -49,7 +49,7 @@ SPOILED = {
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """One training input: each of three numbers is beside its limit by chance with probability 1e-5."""
-    table, rates = train(ONE_INPUT, tmp_path_factory.mktemp("one-input"), DEFAULT_ENTROPY)
+    table, rates = made_of_one_input(tmp_path_factory)
     return Results((), None, (TrainedTables(ONE_INPUT, table, rates),))
 
 

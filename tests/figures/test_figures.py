@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import itertools
 import re
@@ -30,6 +31,7 @@ from ntk_core.theory import bounds
 OWN = CustomLaw(
     "a_law-2", "def band(rng, position, sign, c, d, radius):\n    return -sign * (c > 0)\n", "", may_run=True
 )
+KINDS = {"rate": ("svg", "pdf", "png")}
 GRIDS = {
     "single": DrawnExperiment("single", "band", ("sphere",), (64,), (3,), (2.0,), 40),
     "narrow": DrawnExperiment("narrow", "dense", ("aligned", "adversarial"), (2, 6), (1,), (0.01,), 30),
@@ -58,22 +60,34 @@ def tables(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module")
+def files(tables, tmp_path_factory):
+    """The files of a figure, by kind, drawn when it is first asked for: by `KINDS`, else as SVG."""
+    folder = tmp_path_factory.mktemp("drawn")
+
+    @functools.cache
+    def draw(grid, figure):
+        paths = [folder / f"{grid}-{figure}.{kind}" for kind in KINDS.get(figure, ("svg",))]
+        save(figure, *tables[grid], paths)
+        return {path.suffix: path.read_bytes() for path in paths}
+
+    return draw
+
+
 @pytest.mark.parametrize("grid", GRIDS)
-def test_unusual_grids_are_drawn(tables, tmp_path, grid):
+def test_unusual_grids_are_drawn(tables, files, grid):
     axes = {name: tables[grid][0][name].values for name in MANY}
     for figure in drawable(axes, QUANTITIES):
-        save(figure, *tables[grid], [tmp_path / f"{figure}.svg"])
-        assert "<g id=" in (tmp_path / f"{figure}.svg").read_text()
+        assert b"<g id=" in files(grid, figure)[".svg"]
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_a_figure_is_drawn_alike(tables, tmp_path, figure):
+def test_a_figure_is_drawn_alike(tables, files, tmp_path, figure):
     """Every figure twice, one of them in every format, since dates and identifiers are the format's."""
-    kinds = ("svg", "pdf", "png") if figure == "rate" else ("svg",)
-    for turn in ("a", "b"):
-        save(figure, *tables["wide"], [tmp_path / f"{turn}.{kind}" for kind in kinds])
-    for kind in kinds:
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    first = files("wide", figure)
+    paths = [tmp_path / f"again{suffix}" for suffix in first]
+    save(figure, *tables["wide"], paths)
+    assert {path.suffix: path.read_bytes() for path in paths} == first
 
 
 def test_figure_shows_the_numbers_of_the_table(tables):

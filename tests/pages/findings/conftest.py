@@ -8,7 +8,7 @@ import json
 import pytest
 import trained
 from browsing import visits
-from conftest import ROOT
+from conftest import ROOT, once
 
 from ntk_core.figures import save, training_drawable
 
@@ -31,10 +31,14 @@ def named(dataset, name, sampler):
 def given(analysed, tmp_path_factory):
     """All a page is made from but the claims: a dense experiment first, then one from the band."""
     _, table, rates = analysed
-    folder = tmp_path_factory.mktemp("figures")
-    for figure in PLANNED:
-        save(figure, table, rates, [folder / f"e-{figure}.svg"])
-    figures = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
+
+    def drawn(folder):
+        folder.mkdir()
+        for figure in PLANNED:
+            save(figure, table, rates, [folder / f"e-{figure}.svg"])
+        return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
+
+    figures = once(tmp_path_factory, "article-figures", drawn)
     figures |= {name.replace("e-", "check-"): "<svg/>" for name in figures}
     reports = sorted((ROOT / "workflow/report").glob("*.rst"))
     return {
@@ -53,8 +57,8 @@ def shown(claims):
 
 
 @pytest.fixture(scope="session")
-def page(claims, given):
-    return render(claims, **given)
+def page(claims, given, tmp_path_factory):
+    return once(tmp_path_factory, "article", lambda _: render(claims, **given))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +83,7 @@ def evil_page(claims, given):
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory):
     """Quantiles and rates of trained experiments, by name."""
-    return trained.made(tmp_path_factory.mktemp("trained"))
+    return trained.made(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ DRAWN = {
     "one-width": DrawnExperiment("one-width", "band", LAWS, (4096,), (2, 9), (0.5, 1.0), 300),
     "few": DrawnExperiment("few", "dense", LAWS, (64, 256), (2,), (1.0,), 50),
     "default-like": DrawnExperiment(
-        "default-like", "band", LAWS, (64, 2**12, 2**20), (2, 64), (0.5, 1.0, 2.0), 2000
+        "default-like", "band", LAWS, (256, 2**12, 2**20), (2, 64), (0.5, 1.0, 2.0), 2000
     ),
 }
 TRAINED = TrainedExperiment(

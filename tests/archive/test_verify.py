@@ -263,7 +263,7 @@ def test_an_archive_of_the_format_before_is_verified_and_replayed_by_its_own_dra
     with netCDF4.Dataset(former / "e/runs.nc") as file:
         assert file.format_version == 3
     code, output = call("verify", former, "--recompute", 24)
-    assert (code, output.splitlines()[-1][:26]) == (0, "recomputed 16 of 16 blocks")
+    assert (code, output.splitlines()[-1][:25]) == (0, "recomputed 16 of 16 parts")
     assert "seeds 1024 to 1099): the same bits" in output
     code, output = call("replay", *RUN, 1030, former, "--dense")
     assert code == 0

@@ -24,8 +24,10 @@ NUMERICAL = (
     "theory/test_moments.py",
     "test_network.py",
 )
-"""Test files of what could differ in bits. Exact laws take longer; the grid has some of them. Not called is the
-test that compiles every kernel once more, as the environment has done."""
+"""Test files of what could differ in bits. Exact laws take longer; the grid has some of them.
+
+Not called is the test that compiles every kernel once more, as the environment has done.
+"""
 
 each_python = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
 

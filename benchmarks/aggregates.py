@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
+from ntk_core.datasets.comparisons import COUNTS
 from ntk_core.datasets.statistics import quantile_ranks
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.drawn import DrawnExperiment
@@ -29,7 +30,6 @@ from .race import ROOT
 from .report import table
 from .snakemake_call import call_snakemake
 
-COUNTS = ("exceedances", "exact_exceedances", "exact_shortfalls")
 MOMENTS = ("mean", "rms")
 LIMITS = ("quantile_lower", "quantile_upper")
 
@@ -99,6 +99,7 @@ def compare(experiment: DrawnExperiment, stored: xr.Dataset, kept: xr.Dataset) -
     """Each cell of an experiment by its `quantiles.nc` from runs and from aggregates."""
     ranks = quantile_ranks(experiment.seeds, stored["delta"].values)[0]
     tail = ranks > experiment.seeds - LARGEST
+    counts = ("exceedances", *COUNTS)
     for index, cell in zip(np.ndindex(experiment.shape), experiment.cells(), strict=True):
         place = dict(zip(experiment.axes, index, strict=True))
         runs, sums = stored.isel(place), kept.isel(place)
@@ -109,8 +110,8 @@ def compare(experiment: DrawnExperiment, stored: xr.Dataset, kept: xr.Dataset) -
         exact = (runs["quantile"] == sums["quantile"]).values[:, tail]
         yield Difference(
             cell.name,
-            sum(runs[name].size for name in COUNTS),
-            sum(int((runs[name] != sums[name]).sum()) for name in COUNTS),
+            sum(runs[name].size for name in counts),
+            sum(int((runs[name] != sums[name]).sum()) for name in counts),
             max(float(abs(sums[name] / runs[name] - 1.0).max()) for name in MOMENTS),
             float(off.max()),
             float(np.max(limits)),

@@ -27,6 +27,8 @@ from ntk_core.experiments.config_file import read_config_file
 from ntk_core.experiments.drawn import SHARD_TASKS, DrawnExperiment, tasks
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
+from ntk_core.network import Array
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT
@@ -86,7 +88,7 @@ def _real_task(grid: DrawnExperiment) -> dict[str, Any]:
     work: list[Any] = list(pieces)
     if dear:
         function = partial(aggregate_pieces, 0)
-        work = [(piece, _thresholds(simulate(0, piece.cell, 0, 4096))) for piece in pieces]
+        work = [(piece, thresholds(piece.cell)) for piece in pieces]
     function(work)  # compiles, makes tables
     began = time.thread_time()
     result = function(work)
@@ -95,8 +97,9 @@ def _real_task(grid: DrawnExperiment) -> dict[str, Any]:
     return {"seconds": seconds, "taken": taken, "given": given, "work": work}
 
 
-def _thresholds(runs: np.ndarray) -> np.ndarray:
-    return np.quantile(runs, np.linspace(0.0, 1.0, LEVELS), axis=1).T
+def thresholds(cell: Cell) -> Array:
+    """Values to compare a cell's runs with: quantiles of its runs; `(quantities, LEVELS)`."""
+    return np.quantile(simulate(0, cell, 0, 4096), np.linspace(0.0, 1.0, LEVELS), axis=1).T
 
 
 def _efficiencies(kind: str, count: int, routes: Sequence[dict[str, Any]]) -> list[float]:

@@ -25,9 +25,9 @@ from ntk_core.experiments.drawn import SHARD_TASKS, DrawnExperiment
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
 from ntk_core.sampling.aggregate import aggregate_cell
-from ntk_core.sampling.samplers import simulate
+from ntk_core.sampling.cell import Cell
 
-from .efficiency import GRID, LEVELS, WIDTH
+from .efficiency import GRID, WIDTH, thresholds
 from .race import ROOT
 from .report import table
 
@@ -79,10 +79,10 @@ def _measured() -> dict[str, Any]:
     return {"run_seconds": run_seconds, "merge_seconds": merge_seconds, "shard_bytes": shard_bytes}
 
 
-def _run_seconds(cell: Any) -> float:
-    thresholds = np.quantile(simulate(0, cell, 0, 4096), np.linspace(0.0, 1.0, LEVELS), axis=1).T
+def _run_seconds(cell: Cell) -> float:
+    levels = thresholds(cell)
     began = time.thread_time()
-    aggregate_cell(0, cell, 0, SAMPLE, thresholds)
+    aggregate_cell(0, cell, 0, SAMPLE, levels)
     return (time.thread_time() - began) / SAMPLE
 
 

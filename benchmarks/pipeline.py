@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import repeat
 from pathlib import Path
@@ -30,6 +30,7 @@ from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.network import Array
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.aggregate import BATCH, accumulators, add_runs
+from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
 from .race import ROOT
@@ -200,7 +201,7 @@ def _seconds_a_run(spec: Config, place: tuple[str, tuple[int, ...]], again: bool
     runs, added = SAMPLE * cell.block, []
     if experiment.keep == "aggregates":
         runs = min(BATCH, experiment.seeds)
-        added = accumulators(cell, _limits(experiment, index))
+        added = accumulators(cell, _limits(experiment, cell))
         add_runs(added, spec.entropy, cell, 0, runs)  # later runs are rarely among the largest
     first = -(-(1 + again) * runs // cell.block) * cell.block
     wall, cpu = time.perf_counter(), time.process_time()
@@ -211,16 +212,9 @@ def _seconds_a_run(spec: Config, place: tuple[str, tuple[int, ...]], again: bool
     return Seconds((time.perf_counter() - wall) / runs, (time.process_time() - cpu) / runs)
 
 
-def _limits(experiment: DrawnExperiment, index: tuple[int, ...]) -> Array:
+def _limits(experiment: DrawnExperiment, cell: Cell) -> Array:
     """All that the runs of a cell are compared with."""
-    p, q, r, s = index
-    alone = replace(
-        experiment,
-        perturbation=experiment.perturbation[p : p + 1],
-        m=experiment.m[q : q + 1],
-        d=experiment.d[r : r + 1],
-        alpha=experiment.alpha[s : s + 1],
-    )
+    alone = experiment.select(perturbation=[cell.perturbation], m=[cell.m], d=[cell.d], alpha=[cell.alpha])
     theory = theory_dataset(alone, 0, alone.delta, alone.x_norm, None)
     return thresholds(next(comparisons(alone, theory)))
 

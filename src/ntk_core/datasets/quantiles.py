@@ -60,8 +60,9 @@ def _table(
         "exceedances": (*cell, "bound", "delta", "x_norm"),
     }
     variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
-    for name in {"exceedances", *COUNTS} & parts.keys():
-        variables[name] = (dims[name], parts[name].astype(np.int64))
+    for name in ("exceedances", *COUNTS):
+        if name in parts:
+            variables[name] = (dims[name], parts[name].astype(np.int64))
     variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
     dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
     dataset = _judge(dataset, experiment.seeds)

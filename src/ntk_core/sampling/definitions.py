@@ -97,10 +97,10 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
     rng = streams.generator("replay")
     radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
     if cell.sampler == "tilted":
-        pairs = tilted_pairs(cell, streams)[1]
+        component, pairs = (of_block[: place + 1] for of_block in tilted_pairs(cell, streams))
         parts = [
             np.stack([chosen.a, *-chosen.t])[:, chosen.run == place]
-            for chosen in chosen_pairs(cell, place + 1, streams)
+            for chosen in chosen_pairs(cell, component, pairs, streams)
         ]
         position, *projections = np.concatenate([np.empty((3, 0)), *parts], axis=1)
     else:

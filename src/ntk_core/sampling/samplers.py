@@ -24,10 +24,8 @@ def simulate(entropy: int, cell: Cell, start: int, stop: int) -> Array:
     their first seed on, so a `start` inside a block costs the seeds before it. Raises `LawError` where a
     custom law leaves the ball.
     """
-    sampler, size = (
-        {"band": band_block, "dense": dense_block, "tilted": tilted_block}[cell.sampler],
-        cell.block,
-    )
+    sampler = {"band": band_block, "dense": dense_block, "tilted": tilted_block}[cell.sampler]
+    size = cell.block
     values = np.empty((len(stored_variables(cell.sampler)), stop - start))
     for block in range(start // size, -(-stop // size)):
         first = block * size

@@ -42,9 +42,9 @@ class ChosenPairs:
 def tilted_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block: the quantities, then the weights; `(variables, runs)`."""
     components = mixture(streams.entropy, cell)
-    pairs = tilted_pairs(cell, streams)[1][:runs]
+    component, pairs = (of_block[:runs] for of_block in tilted_pairs(cell, streams))
     sums = np.zeros((3 + len(components.tilts), runs))
-    for chosen in chosen_pairs(cell, runs, streams):
+    for chosen in chosen_pairs(cell, component, pairs, streams):
         first = np.flatnonzero(np.diff(chosen.run, prepend=-1))
         rows = np.concatenate([pair_terms(chosen.a, chosen.t), chosen.log_means])
         sums[:, chosen.run[first]] += np.add.reduceat(rows, first, axis=1)
@@ -73,14 +73,15 @@ def _count_parts(cell: Cell, components: Mixture, number: int) -> tuple[CountPar
     return count_parts_of(cell.m // 2, (numerator << PRECISION) // denominator)
 
 
-def chosen_pairs(cell: Cell, runs: int, streams: Streams) -> Iterator[ChosenPairs]:
-    """The pairs of the first `runs` runs of a block, run after run."""
+def chosen_pairs(
+    cell: Cell, component: NDArray[np.int64], pairs: NDArray[np.int64], streams: Streams
+) -> Iterator[ChosenPairs]:
+    """The pairs of the first runs of a block, run after run, by the component and K of each, `(runs,)`."""
     tilts = mixture(streams.entropy, cell).tilts
-    component, pairs = tilted_pairs(cell, streams)
     project, at_once = cell.law.projection, PAIRS // CANDIDATES
     assert project is not None  # a config refuses such a law
-    run = np.repeat(np.arange(runs), pairs[:runs])
-    block = BandBlock(pairs, runs, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    run = np.repeat(np.arange(pairs.size), pairs)
+    block = BandBlock(pairs, pairs.size, cell.reach, cell.d, streams, cell.m, cell.alpha)
     choice = streams.generator("choice")
     for number, (a, t) in enumerate(block.projected(CANDIDATES * run.size, project)):
         of_run = run[number * at_once : (number + 1) * at_once]

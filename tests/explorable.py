@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import trained
-import xarray as xr
 from browsing import visits
-from conftest import DELTA, EXPERIMENT, X_NORM, once
+from conftest import DELTA, X_NORM, once
 
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
@@ -18,11 +17,13 @@ from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.pages.explore.data import AXES
-from ntk_core.pages.explore.histograms import histograms
 from ntk_core.pages.explore.page import render
+from ntk_core.storage.netcdf import load_pairs
 
 DENSE = DrawnExperiment("check", "dense", ("aligned", "sphere"), (16, 64), (2, 3), (1.0,), 200)
 """By the definitions, so that zeros come with rounding; too few runs for every upper limit."""
+
+TABLES = ("quantiles", "rates")
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +46,10 @@ def dense_folder(folder):
     return folder
 
 
-def loaded(folder, experiment, client):
-    """What the page is made from, of a grid."""
-    tables = (xr.load_dataset(folder / f"{name}.nc") for name in ("quantiles", "rates"))
-    return *tables, histograms(folder / "runs.nc", experiment, client)
-
-
 @pytest.fixture(scope="module")
-def given(archived, checked, tmp_path_factory):
+def given(archived, checked):
     """What the page is made from, of both grids, the dense one first."""
-
-    def grids(_):
-        with workers(ExecutionModel(), 2) as client:
-            return [loaded(checked, DENSE, client), loaded(archived, EXPERIMENT, client)]
-
-    return once(tmp_path_factory, "explorable-grids", grids)
+    return load_pairs(*([folder / f"{name}.nc" for folder in (checked, archived)] for name in TABLES))
 
 
 @pytest.fixture(scope="module")

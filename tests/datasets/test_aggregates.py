@@ -34,7 +34,6 @@ from ntk_core.experiments.cost import AGGREGATE_BYTES
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
-from ntk_core.pages.explore.histograms import histograms
 from ntk_core.sampling.aggregate import LARGEST
 from ntk_core.storage.checksums import seal, write_manifest
 from ntk_core.storage.netcdf import write
@@ -95,7 +94,7 @@ def tables(whole, runs) -> tuple[xr.Dataset, xr.Dataset]:
 
 def test_counts_are_those_of_the_runs_and_moments_up_to_rounding(tables):
     stored, aggregated = tables
-    for name, values in stored.data_vars.items():
+    for name, values in stored.drop_vars(["bar_runs", "first_bar", "bar_width"]).data_vars.items():
         if values.dtype.kind == "i":
             assert np.array_equal(values, aggregated[name]), name
         elif not name.startswith(("quantile", "bound_ratio")):
@@ -138,14 +137,12 @@ def test_the_comparison_of_both_routes_says_what_is_lost(tables):
         assert (one.inside < one.intervals) == (one.exact < one.tail) == narrow
 
 
-def test_histograms_of_the_page_hold_the_same_runs(whole, runs):
-    of_runs = histograms(runs, RUNS, 1)
-    of_aggregates = histograms(whole / "e/aggregates.nc", GRID, 1)
-    for left, right in zip(of_runs, of_aggregates, strict=True):
-        for one, other in zip(left, right, strict=True):
-            assert other.counts.sum() == SEEDS
-            assert np.abs(np.cumsum(one.counts) - np.cumsum(other.counts)).max() < 0.03 * SEEDS
-            assert other.width == pytest.approx(one.width, rel=1e-2)
+def test_histograms_hold_the_same_runs(tables):
+    stored, aggregated = tables
+    apart = np.abs(stored["bar_runs"].cumsum("bar") - aggregated["bar_runs"].cumsum("bar"))
+    assert (aggregated["bar_runs"].sum("bar") == SEEDS).all()
+    assert float(apart.max()) < 0.03 * SEEDS
+    assert aggregated["bar_width"].values == pytest.approx(stored["bar_width"].values, rel=1e-2)
 
 
 @pytest.mark.parametrize("cuts", [[0, SEEDS], [0, 1, 1024, 3000, 3001, SEEDS]])

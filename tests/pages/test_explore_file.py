@@ -1,4 +1,4 @@
-"""The explorable page as a file: all runs in bins, the same bytes, no network, no data run."""
+"""The explorable page as a file: the numbers of the datasets, the same bytes, no network, no data run."""
 
 from __future__ import annotations
 
@@ -15,80 +15,18 @@ import numpy as np
 import pytest
 import xarray as xr
 from browsing import in_browser
-from conftest import EXPERIMENT, ROOT
-from explorable import DENSE, drawn, loaded
+from conftest import ROOT
+from explorable import drawn
 
 from ntk_core.datasets.comparisons import NOISE
-from ntk_core.datasets.runs import RunsReader
-from ntk_core.execution.workers import workers
-from ntk_core.experiments.execution_model import ExecutionModel
-from ntk_core.pages.explore import histograms as histograms_module
+from ntk_core.datasets.histograms import BARS
 from ntk_core.pages.explore.data import drawn_data, trained_data
-from ntk_core.pages.explore.histograms import BINS, FIRST, histogram, histograms
 from ntk_core.pages.explore.page import render
 from ntk_core.quantities import QUANTITIES
 from ntk_core.theory.bounds import BOUNDS
 
 checked, given, learned = explorable.checked, explorable.given, explorable.learned
 page, visit = explorable.page, explorable.visit
-
-# Histograms
-
-
-def cells(experiment):
-    """Quantity, place in the file and unit of every histogram, in their order."""
-    for quantity in QUANTITIES:
-        for index in np.ndindex(experiment.shape):
-            yield (
-                quantity,
-                index,
-                QUANTITIES[quantity].unit(experiment.m[index[1]], experiment.alpha[index[3]]),
-            )
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_every_run_is_in_its_bin(given, archived, checked, number):
-    experiment, folder = ((DENSE, checked), (EXPERIMENT, archived))[number]
-    found = [one for row in given[number][2] for one in row]
-    with RunsReader(folder / "runs.nc") as runs:
-        for (quantity, index, unit), one in zip(cells(experiment), found, strict=True):
-            values = runs.read(quantity, index)
-            values[values < NOISE * unit] = 0.0
-            assert one.counts.sum() == experiment.seeds
-            assert 1 <= one.counts.size <= BINS
-            edges = one.start + one.width * np.arange(one.counts.size + 1)
-            edges[[0, -1]] += [-1e-9 * unit, 1e-9 * unit]
-            assert edges[0] <= values.min()
-            assert values.max() <= edges[-1]
-            upto = np.searchsorted(np.sort(values), edges)[1:]
-            on_edges = (np.abs(edges[:, None] - values) < 1e-9).sum()
-            assert np.abs(np.cumsum(one.counts) - upto).max() <= on_edges
-
-
-@pytest.mark.parametrize(
-    ("units", "width", "counts"),
-    [
-        ([3, 3, 7, 5], 2, [2, 1, 1]),
-        ([4, 4, 4], 1, [3]),
-        ([0, 1e-12], 1, [2]),
-        ([0, 99, *range(100)], 3, None),
-        ([0.25, 0.5, 1.25], 1 / BINS, None),
-        ([0.7, 0.7], 1, [2]),
-        ([*([4, 8] * FIRST), 10], 2, [FIRST, 0, FIRST, 1]),
-        ([*([4, 8] * FIRST), 8.5], 4.5 / BINS, None),
-    ],
-)
-def test_bins_fit_counts_of_neurons(units, width, counts):
-    """Where values are counts, every bin is centred on as many of them as every other."""
-    one = histogram(np.array(units) * 0.01, 0.01)
-    assert one.width == pytest.approx(0.01 * width)
-    assert one.counts.sum() == len(units)
-    if counts:
-        assert one.counts.tolist() == counts
-    if width == 3:
-        assert one.start == pytest.approx(-0.005)
-        assert set(one.counts[1:-1]) == {3}
-
 
 # The data
 
@@ -116,14 +54,21 @@ def at_norms(line, x_norm):
 
 
 def test_every_number_of_a_grid_is_that_of_the_datasets(given):
-    for table, rates, rows in given:
-        data = drawn_data(table, rates, rows)
+    for table, rates in given:
+        data = drawn_data(table, rates)
         assert data["axes"] == {name: table[name].values.tolist() for name in data["axes"]}
         assert set(data["axes"]) == {*table["quantile"].dims, "x_norm"} - {"quantity"}
         for quantity, (name, of) in zip(data["quantities"], QUANTITIES.items(), strict=True):
             lines = {line["name"]: line for line in quantity["lines"]}
             cell, rate = table.sel(quantity=name), rates.sel(quantity=name)
             noise = float((NOISE * of.unit(table["m"], table["alpha"])).max())
+            bars = cell.stack(cell=quantity["bars"]["dims"]).transpose("cell", ...)
+            shown = np.array(quantity["bars"]["values"], dtype=object).ravel()
+            assert [one["start"] for one in shown] == pytest.approx(bars["first_bar"].values, rel=1e-7)
+            assert [one["width"] for one in shown] == pytest.approx(bars["bar_width"].values, rel=1e-7)
+            for one, counts in zip(shown, bars["bar_runs"].values, strict=True):
+                assert one["counts"][-1] > 0
+                assert [*one["counts"], *[0] * (BARS - len(one["counts"]))] == counts.tolist()
             for end in ("value", "lower", "upper"):
                 same(lines["quantile"][end], cell["quantile" + f"_{end}" * (end != "value")], noise)
             same(lines["exact_quantile"]["value"], cell["exact_quantile"])
@@ -187,10 +132,10 @@ def test_every_number_of_a_trained_experiment_is_that_of_the_datasets(learned):
 
 
 def test_rounding_around_an_exact_zero_is_zero(given, learned):
-    table, rates, rows = given[1]
+    table, rates = given[1]
     names = ("quantile", "quantile_lower")
     tiny = {name: 0.0 * table[name].fillna(0.0) + 1e-16 for name in names}
-    for quantity in drawn_data(table.assign(tiny), rates, rows)["quantities"]:
+    for quantity in drawn_data(table.assign(tiny), rates)["quantities"]:
         assert not np.any(quantity["lines"][-1]["value"]["values"])
         assert not np.any(quantity["lines"][-1]["lower"]["values"])
     table, rates = learned[0]
@@ -200,33 +145,16 @@ def test_rounding_around_an_exact_zero_is_zero(given, learned):
             assert not np.any(np.array(line["value"]["values"])[:, 1:])
 
 
-def test_runs_are_read_once_and_a_cell_at_a_time(archived, monkeypatch):
-    read: list[tuple[str, tuple[int, ...]]] = []
-
-    class Watched(RunsReader):
-        def read(self, quantity, index):
-            read.append((quantity, index))
-            return super().read(quantity, index)
-
-    monkeypatch.setattr(histograms_module, "RunsReader", Watched)
-    with workers(ExecutionModel(), 2) as client:
-        histograms(archived / "runs.nc", EXPERIMENT, client)
-    assert sorted(read) == sorted((quantity, index) for quantity, index, _ in cells(EXPERIMENT))
-    assert all(len(index) == 4 for _, index in read)
-
-
 # The file
 
 
-def test_the_same_input_gives_the_same_bytes(page, archived, checked, learned, tmp_path):
+def test_the_same_input_gives_the_same_bytes(page, given, learned, tmp_path):
     code = (
         "import sys, pickle; from pathlib import Path; from ntk_core.pages.explore.page import render\n"
         "page = render(*pickle.loads(Path(sys.argv[1]).read_bytes()))\n"
         "Path(sys.argv[2]).write_text(page, encoding='utf-8')"
     )
-    with workers(ExecutionModel(), 1) as client:
-        again = [loaded(folder, of, client) for folder, of in ((checked, DENSE), (archived, EXPERIMENT))]
-    (tmp_path / "given").write_bytes(pickle.dumps((again, learned)))
+    (tmp_path / "given").write_bytes(pickle.dumps((given, learned)))
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     command = [sys.executable, "-c", code, str(tmp_path / "given"), str(tmp_path / "page")]
     subprocess.run(command, env=environment, check=True)
@@ -257,10 +185,7 @@ def evil_page(given, learned):
     def lawless(dataset):
         return dataset.assign_coords(perturbation=[f"{law}{EVIL}" for law in dataset["perturbation"].values])
 
-    drawn = [
-        (lawless(evil(table, f"{i}{EVIL}")), lawless(rates), rows)
-        for i, (table, rates, rows) in enumerate(given)
-    ]
+    drawn = [(lawless(evil(table, f"{i}{EVIL}")), lawless(rates)) for i, (table, rates) in enumerate(given)]
     return render(drawn, [(evil(table, f"trained{EVIL}"), rates) for table, rates in learned[:1]])
 
 

@@ -136,7 +136,7 @@ def agrees(tab, dataset, rates, folder):
 
 @in_browser
 def test_every_control_shows_the_numbers_of_the_datasets(visit, given, archived, checked):
-    (dense, dense_rates, _), (band, band_rates, _) = given
+    (dense, dense_rates), (band, band_rates) = given
     tab = visit(viewport={"width": 1200, "height": 900})
     assert tab.locator("#experiment option").all_inner_texts() == ["check", "e", "usual", "diverged"]
     assert tab.input_value("#experiment") == "1"  # the band first

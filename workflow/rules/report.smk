@@ -42,7 +42,6 @@ rule findings:
 # that of Theorem 1 have no bounds, and are not on it.
 rule explore:
     input:
-        data=[PLAN.data(experiment) for experiment in PLAN.config.bounded],
         quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.bounded),
         rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.bounded),
         trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
@@ -53,14 +52,6 @@ rule explore:
         "logs/explore.log",
     conda:
         "../../environment.yml"
-    threads: EXECUTION.threads
-    resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, EXPERIMENTS, threads, attempt
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, EXPERIMENTS, threads, attempt
-        ).runtime,
     params:
         library=LIBRARY,
     message:

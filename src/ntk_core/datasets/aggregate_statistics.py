@@ -1,4 +1,4 @@
-"""Quantiles, moments and counts of a cell from its aggregates, as `run_statistics.py` has them from its runs.
+"""Quantiles, moments, counts and histograms of a cell from its aggregates, as `run_statistics.py` of runs.
 
 A quantile among the largest values is exact. Any other lies in a bin: the estimate is its middle, and the
 interval reaches to the ends of the bins of its limits. So every value is within 2^-10 of that of the runs.
@@ -22,6 +22,7 @@ from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
 from .aggregates_file import AggregatesFile, counts_over
 from .comparisons import COUNTS, ROUNDING
+from .histograms import histogram
 from .statistics import Mean, Moments, mean_with_limits, moments, quantile_ranks
 
 if TYPE_CHECKING:
@@ -77,14 +78,16 @@ def _places(name: str, values: Array, archived: tuple[float, ...]) -> list[int]:
 def sample_statistics(
     aggregate: Aggregate, quantity: Quantity, m: int, alpha: float, delta: Array
 ) -> dict[str, Array | float]:
-    """(1-δ)-quantiles with their limits, `(len(delta),)`, and moments."""
+    """(1-δ)-quantiles with their limits, `(len(delta),)`, moments, and a histogram."""
     ends = bin_ends(aggregate, quantity, m, alpha)
+    unit = quantity.unit(m, alpha)
     estimate, lower, upper = quantile_ranks(aggregate.runs, delta)
     return {
         "quantile": order_statistics(aggregate, ends, estimate)[1],
         "quantile_lower": order_statistics(aggregate, ends, lower)[0],
         "quantile_upper": order_statistics(aggregate, ends, upper)[2],
         **asdict(sample_moments(aggregate)),
+        **histogram(_values(*ends, unit), unit, aggregate.counts),
     }
 
 
@@ -116,6 +119,14 @@ def bin_ends(aggregate: Aggregate, quantity: Quantity, m: int, alpha: float) -> 
         high = (np.ceil(high * m * (1.0 - ROUNDING)) - 1.0) / m
     high = np.minimum(np.where(aggregate.bins == 0, 0.0, high), aggregate.top_values[0])
     return np.minimum(np.maximum(low, aggregate.smallest), high), high
+
+
+def _values(low: Array, high: Array, unit: float) -> Array:
+    """A value of each bin: a multiple of the unit where every bin has one, else its middle."""
+    middle = 0.5 * (low + high)
+    multiples = unit * np.rint(middle / unit)
+    inside = (multiples >= low * (1.0 - ROUNDING)) & (multiples <= high * (1.0 + ROUNDING))
+    return multiples if inside.all() else middle
 
 
 def sample_moments(aggregate: Aggregate) -> Moments:

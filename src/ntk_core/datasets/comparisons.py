@@ -34,9 +34,11 @@ class Comparisons:
     """The values that the runs of one cell, at ‖x‖ = 1, are compared with.
 
     `bounds` `(bound, quantity, delta, x_norm)`: a run above is over the bound. `above` and `below`
-    `(quantity, delta)`: a run above or below is off the exact quantile. Nothing exceeds NaN.
+    `(quantity, delta)`: a run above or below is off the exact quantile. Nothing exceeds NaN. `units`
+    `(quantity,)` is what one neuron can add.
     """
 
+    units: Array
     bounds: Array
     above: Array
     below: Array
@@ -48,7 +50,8 @@ def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Com
     An exact quantile that is NaN, or rounding, has nothing below it; one that is NaN nothing above it.
     """
     quantities = tuple(map(str, theory["quantity"].values))
-    noise = _noise(experiment, quantities)
+    units = _units(experiment, quantities)
+    noise = NOISE * units
     x_norm, exact = theory["x_norm"].values, theory["exact_quantile"].values
     scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
     limits = [theory[f"bound_{name}"].values / scale * (1.0 + ROUNDING) for name in bounds.BOUNDS]
@@ -58,10 +61,11 @@ def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Com
     below = np.where(exact > minimum, exact * (1.0 - EXACT_ERROR), 0.0)
     for index in np.ndindex(experiment.shape):
         place = (slice(None), *index)
-        yield Comparisons(thresholds[:, :, index[1], index[3]], above[place], below[place])
+        m, alpha = index[1], index[3]
+        yield Comparisons(units[:, m, alpha], thresholds[:, :, m, alpha], above[place], below[place])
 
 
-def _noise(experiment: DrawnExperiment, quantities: tuple[str, ...]) -> Array:
-    """Values of each quantity up to which it is rounding, `(quantity, m, alpha)`."""
+def _units(experiment: DrawnExperiment, quantities: tuple[str, ...]) -> Array:
+    """What one neuron can add to each quantity, `(quantity, m, alpha)`."""
     m, alpha = np.array(experiment.m)[:, None], np.array(experiment.alpha)
-    return np.stack([NOISE * (QUANTITIES[q].unit(m, alpha) + 0.0 * alpha) for q in quantities])
+    return np.stack([QUANTITIES[q].unit(m, alpha) + 0.0 * alpha for q in quantities])

@@ -18,6 +18,7 @@ from ..theory import bounds
 from ..theory.binomial import binomial_tail
 from . import aggregate_statistics, run_statistics
 from .comparisons import COUNTS
+from .histograms import BARS
 from .statistics import CONFIDENCE, Moments, rate_upper_limit
 
 CHANCE = 1e-4
@@ -32,7 +33,7 @@ def quantile_dataset(
     workers: Workers | None,
     archived: DrawnExperiment | None = None,
 ) -> xr.Dataset:
-    """Quantiles, moments and exceedances of every cell, added to `theory`, a dataset of the same grid.
+    """Quantiles, moments, exceedances and a histogram of every cell, added to `theory` of the same grid.
 
     `data` is the file of runs, or of aggregates, of the experiment, or of a larger one, `archived`, of which
     only the cells and runs of the experiment are read.
@@ -58,12 +59,17 @@ def _table(
         ),
         **dict.fromkeys((field.name for field in fields(Moments)), cell),
         "exceedances": (*cell, "bound", "delta", "x_norm"),
+        "bar_runs": (*cell, "bar"),
+        "first_bar": cell,
+        "bar_width": cell,
     }
     variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
-    for name in ("exceedances", *COUNTS):
+    for name in ("exceedances", "bar_runs", *COUNTS):
         if name in parts:
             variables[name] = (dims[name], parts[name].astype(np.int64))
     variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
+    if "bar_runs" in parts:
+        variables["bar"] = np.arange(BARS)
     dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
     dataset = _judge(dataset, experiment.seeds)
     attrs = attributes(
@@ -71,8 +77,8 @@ def _table(
         "Quantiles with confidence intervals, by the weights of the runs, moments and bounds, for every cell "
         "of the grid."
         if experiment.weighted
-        else "Quantiles with distribution-free confidence intervals, moments, bounds and runs over each "
-        "bound, for every cell of the grid.",
+        else "Quantiles with distribution-free confidence intervals, moments, bounds, runs over each bound "
+        "and a histogram, for every cell of the grid.",
         experiment,
         entropy,
         delta=theory["delta"].values.tolist(),

@@ -1,4 +1,4 @@
-"""Quantiles, moments and counts of every cell from its stored runs, cell by cell, spread over workers."""
+"""Quantiles, moments, counts and histograms of every cell from its stored runs, spread over workers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from . import weighted_statistics
 from .comparisons import Comparisons, comparisons
+from .histograms import histogram
 from .runs import RunsReader
 from .statistics import quantiles, sample_moments
 
@@ -38,8 +39,8 @@ def cells(
     """The index of each cell, and its statistics by name, `(quantities, …)` each.
 
     `runs` is the runs file of the grid `archived`, of which the experiment is a part. A task has some cells.
-    It sorts each quantity of a cell once and looks up every δ and ‖x‖ in the sorted values, because sorting
-    takes the time.
+    It sorts each quantity of a cell once and looks up every δ, ‖x‖ and bar in the sorted values, because
+    sorting takes the time.
     """
     quantities = tuple(map(str, theory["quantity"].values))
     size = max(1, TASK_RUNS // experiment.seeds)
@@ -96,6 +97,7 @@ def cell(
                 "exact_exceedances": values.size - over(limits.above[number]),
                 "exact_shortfalls": np.searchsorted(values, limits.below[number], side="left"),
                 **asdict(sample_moments(values)),
+                **histogram(values, limits.units[number]),
             }
         )
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}

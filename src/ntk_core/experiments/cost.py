@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from ..quantities import QUANTITIES
@@ -50,6 +50,9 @@ READ_COPIES = 4
 
 ENTRY_BYTES = 3 * 8 * len(BOUNDS) * len(QUANTITIES)
 """Bytes of a cell at one δ and ‖x‖ in the tables: 3 float64 for each bound of each quantity."""
+
+HISTOGRAM_BYTES = 8 * 42 * len(QUANTITIES)
+"""Bytes of a cell in the tables, whatever its levels: a histogram of 40 bars of each quantity."""
 
 AGGREGATE_BYTES = 1e5
 """Stored aggregates of a cell, at most, whatever the number of its runs (`python -m benchmarks pipeline`)."""
@@ -205,7 +208,8 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
     shard = f"execution.shard_seeds: a shard of {shard_runs:,} runs"
     if plan.shard_factor > 1:
         shard = f"seeds: one of {sum(map(plan.shard_count, experiments)):,} shards, of {shard_runs:,} runs,"
-    entries = max(_entries(plan, experiment) for experiment in experiments)
+    largest = max(experiments, key=partial(_table_bytes, plan))
+    entries = _entries(plan, largest)
     read = max(experiments, key=_read_bytes)
     cell = "seeds: a cell" if read.kind == "drawn" else "experiments: the training"
     if read.keep == "aggregates":
@@ -213,7 +217,7 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
     return [
         (shard, max(map(_write_bytes, shards))),
         (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
-        (f"analysis: a table of {entries:,} cells, levels and norms", ENTRY_BYTES * entries),
+        (f"analysis: a table of {entries:,} cells, levels and norms", _table_bytes(plan, largest)),
         ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
     ]
 
@@ -223,7 +227,7 @@ def disk_bytes(plan: Plan) -> float:
     return PAGE_BYTES + sum(
         _stored_bytes(e, plan.missing(e), plan.shard_count(e))
         + _stored_bytes(e, e.runs, len(e.m))
-        + ENTRY_BYTES * _entries(plan, e)
+        + _table_bytes(plan, e)
         + FILE_BYTES * (plan.shard_count(e) + 4)
         + FIGURE_BYTES
         for e in map(plan.experiment, plan.config.experiments)
@@ -254,6 +258,10 @@ def analysis_seconds(plan: Plan, names: list[str]) -> float:
 def _entries(plan: Plan, experiment: Experiment) -> int:
     """Cells times levels δ and norms ‖x‖; 0 for a trained experiment, whose tables are small."""
     return experiment.table_cells * len(plan.config.delta) * len(plan.config.x_norm)
+
+
+def _table_bytes(plan: Plan, experiment: Experiment) -> float:
+    return ENTRY_BYTES * _entries(plan, experiment) + HISTOGRAM_BYTES * experiment.table_cells
 
 
 def _stored_bytes(experiment: Experiment, runs: int, files: int) -> float:

@@ -190,6 +190,10 @@ LONG_NAMES = {
     "exceedances": "number of runs over the bound",
     "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
     "runs": "number of runs in the cell",
+    "bar": "number of the bar of a histogram",
+    "bar_runs": "number of runs in each bar of the histogram at |x| = 1; 0 after the last bar",
+    "first_bar": "where the first bar begins",
+    "bar_width": "width of each bar",
     # rates
     "slope": "least-squares slope of log(statistic) against log(m)",
     "slope_lower": "lower confidence limit of the slope; NaN where a width has no interval",

@@ -19,7 +19,6 @@ from ...datasets.comparisons import NOISE
 from ...datasets.trained_quantiles import UNIFORM
 from ...quantities import QUANTITIES
 from ...theory.bounds import BOUNDS
-from .histograms import Histogram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +30,9 @@ AXES = ("perturbation", "m", "d", "alpha", "steps", "delta", "x_norm")
 """All axes that an experiment may have, in the order of their controls."""
 
 CELL = AXES[:4]
+
+BARS = ("first_bar", "bar_width", "bar_runs")
+"""Variables of a histogram: the last bar that has runs is its last."""
 
 RUN_QUANTITIES = {
     "alpha_hat": ("α̂", "√m times the largest displacement of a neuron"),
@@ -78,18 +80,13 @@ class Line:
         return {"name": self.name, "scale": self.scale, **lists}
 
 
-def drawn_data(
-    table: xr.Dataset, rates: xr.Dataset, histograms: Sequence[Sequence[Histogram]]
-) -> dict[str, Any]:
-    """A grid from its quantiles, its rates, and the histograms of its runs by quantity and cell."""
-    shape = tuple(table.sizes[name] for name in CELL)
+def drawn_data(table: xr.Dataset, rates: xr.Dataset) -> dict[str, Any]:
+    """A grid from its quantiles, with histograms, and its rates."""
     quantities = []
-    for name, of_cells in zip(QUANTITIES, histograms, strict=True):
-        bins = np.empty(math.prod(shape), dtype=object)
-        bins[:] = [_bins(histogram) for histogram in of_cells]
-        bars = {"dims": list(CELL), "values": bins.reshape(shape).tolist()}
-        lines = _drawn_lines(table.sel(quantity=name), rates.sel(quantity=name), name)
-        quantities.append(_quantity(name, "quantile", lines) | {"bars": bars})
+    for name in QUANTITIES:
+        of = table.sel(quantity=name)
+        lines = _drawn_lines(of, rates.sel(quantity=name), name)
+        quantities.append(_quantity(name, "quantile", lines) | {"bars": _bars(of)})
     return _experiment(table, table["runs"].max(), quantities) | {"sampler": _spec(table)["sampler"]}
 
 
@@ -208,12 +205,15 @@ def _spec(table: xr.Dataset) -> dict[str, Any]:
     return spec
 
 
-def _bins(histogram: Histogram) -> dict[str, Any]:
-    return {
-        "start": _rounded(histogram.start),
-        "width": _rounded(histogram.width),
-        "counts": histogram.counts.tolist(),
-    }
+def _bars(table: xr.Dataset) -> dict[str, Any]:
+    """The histogram of each cell, for JSON."""
+    start, width, runs = (table[name].transpose(*CELL, ...).values for name in BARS)
+    cells: NDArray[np.object_] = np.empty(start.shape, dtype=object)
+    for index in np.ndindex(cells.shape):
+        counts = np.trim_zeros(runs[index], "b").tolist()
+        first, each = _rounded(float(start[index])), _rounded(float(width[index]))
+        cells[index] = {"start": first, "width": each, "counts": counts}
+    return {"dims": list(CELL), "values": cells.tolist()}
 
 
 def _along_axes(part: xr.DataArray) -> dict[str, Any]:

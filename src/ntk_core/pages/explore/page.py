@@ -19,7 +19,6 @@ from ...theory.bounds import BOUNDS
 from ..findings.embedding import asset, digest, templates
 from .charts import INK, charts, colours, styles
 from .data import AXES, drawn_data, trained_data
-from .histograms import Histogram
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,15 +51,14 @@ LINES = {
 }
 """Names of the lines in the key and the tables."""
 
-Drawn = tuple["xr.Dataset", "xr.Dataset", Sequence[Sequence[Histogram]]]
-Trained = tuple["xr.Dataset", "xr.Dataset"]
+Tables = tuple["xr.Dataset", "xr.Dataset"]
 
 
-def render(drawn: Sequence[Drawn], trained: Sequence[Trained] = ()) -> str:
+def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
     """The page, the same bytes for the same input.
 
-    Both are quantiles and rates of experiments, at least one in all; those of grids come with the histograms
-    of their runs by quantity and cell. The page opens with the first one of the band sampler.
+    Both are quantiles and rates of experiments, at least one in all. The page opens with the first one of the
+    band sampler.
     """
     data = [drawn_data(*given) for given in drawn] + [trained_data(*given) for given in trained]
     laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})

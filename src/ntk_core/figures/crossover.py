@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..datasets.statistics import half_width
-from . import style
+from . import palette, style
 from .panels import Panels
 
 FARTHEST = 1.0
@@ -33,14 +33,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     training = training.assign(s=held_out["s"].min() / AT_TRAINING)
     panels = Panels(2, height=2.9)
     panels.curves(
-        panels.axes[0], held_out.assign(all="law"), "s", "mean_law", "all", {"law": style.INK}, None, True,
+        panels.axes[0], held_out.assign(all="law"), "s", "mean_law", "all", {"law": palette.INK}, None, True,
         linewidth=1.2,
     )  # fmt: skip
     panels.curves(panels.axes[1], held_out, "s", "rms_law", "m", colours, labels, linewidth=1.2)
     for ax, name in zip(panels.axes, ("mean", "rms"), strict=True):
         linear = name == "mean"
         panels.points(ax, held_out, "s", name, "m", colours, labels, None, linear, markersize=2.5)
-        panels.points(ax, training, "s", name, "m", colours, None, None, linear, markerfacecolor=style.GROUND)
+        panels.points(
+            ax, training, "s", name, "m", colours, None, None, linear, markerfacecolor=palette.GROUND
+        )
         ax.set_xscale("log")
         ax.set_xlabel(r"scaled angle $\sqrt{m}\,\theta/\hat\alpha$")
     panels.axes[0].set_title(r"$\sqrt{m}$ · mean signed error")

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
-from . import style
+from . import palette, style
 from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """One panel a width (least, middle, largest): √m·quantile and √m·bound against δ."""
     laws = list(table["perturbation"].values)
-    colours, markers = style.law_colours(laws), style.law_markers(laws)
+    colours, markers = palette.law_colours(laws), style.law_markers(laws)
     alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     widths, delta = table["m"].values, table["delta"].values
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
@@ -26,7 +26,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     data = quantiles.to_dataframe().reset_index()
     panels = Panels(len(chosen), height=2.6, share_y=True)
     for ax, m in zip(panels.axes, chosen, strict=True):
-        for name, line_style in style.BOUND_STYLES.items():
+        for name, line_style in palette.BOUND_STYLES.items():
             ax.plot(delta, np.sqrt(m) * cells[f"bound_{name}"].sel(m=m, x_norm=norm), **line_style)
         rows, labels = data[data["m"] == m], {law: law for law in laws}
         panels.curves(ax, rows, "delta", "quantile", "perturbation", colours, labels, linewidth=1.2)

@@ -11,14 +11,14 @@ from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, limit, typical_statistic
-from . import style
+from . import palette, style
 from .panels import Panels
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """m^k·mean of E at the largest width against d, with theory as lines; a panel an exponent."""
     laws = list(table["perturbation"].values)
-    colours, markers = style.law_colours(laws), style.law_markers(laws)
+    colours, markers = palette.law_colours(laws), style.law_markers(laws)
     alpha, d = nearest_to_one(table["alpha"].values), table["d"].values
     fine = np.unique(np.geomspace(d.min(), d.max(), 60).round().astype(int))
     constants = rates.sel(quantity="linearization_error", alpha=alpha)

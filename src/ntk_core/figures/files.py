@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ..storage.atomic import replacing
-from .style import GROUND
+from .palette import GROUND
 
 PNG_SCALE = 2.0
 """Pixels of a PNG for each pixel of the SVG, which has 96 to the inch."""

@@ -11,7 +11,7 @@ from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
 from ..network import Array
 from ..theory.bounds import bound
-from . import style
+from . import palette, style
 from .panels import Panels
 
 RUNGS = ("printed", "sharp", "binomial", "bernstein")
@@ -55,9 +55,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], points: Array) -> None:
     """Ratios of every rung, to the exact quantile as lines over `x`, as measured as circles at `points`."""
-    ax.axhline(1.0, color=style.MUTED, linewidth=1.0, label="nothing is lost")
+    ax.axhline(1.0, color=palette.MUTED, linewidth=1.0, label="nothing is lost")
     for name in RUNGS:
-        line_style = style.BOUND_STYLES[name]
+        line_style = palette.BOUND_STYLES[name]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = bounds[name] / bounds["exact"]
         finite = np.isfinite(ratio)
@@ -67,5 +67,5 @@ def _panel(ax: Axes, error: xr.Dataset, x: Array, bounds: dict[str, Array], poin
             measured = error["bound_ratio"].sel(perturbation="adversarial", bound=name).values
             ax.plot(
                 points, measured, linestyle="none", marker="o", color=line_style["color"],
-                markerfacecolor=style.GROUND,
+                markerfacecolor=palette.GROUND,
             )  # fmt: skip

@@ -23,7 +23,7 @@ from matplotlib.textpath import TextToPath
 from scipy.optimize import isotonic_regression
 
 from ..network import Array
-from . import style
+from . import palette, style
 
 LINE_HEIGHT = 1.2
 """Distance of lines of text, in sizes of the font."""
@@ -129,7 +129,7 @@ class Panels:
         apart = 4.0**0.07 if data["m"].nunique() > 1 else 1.0
         left, right = data.assign(m=data["m"] / apart), data.assign(m=data["m"] * apart)
         self.points(ax, left, "m", "value", "steps", colours, labels)
-        self.points(ax, right, "m", "training", "steps", colours, markerfacecolor=style.GROUND)
+        self.points(ax, right, "m", "training", "steps", colours, markerfacecolor=palette.GROUND)
 
     def reference(self, ax: Axes, data: pd.DataFrame, x: str, y: str, slope: float, name: str) -> None:
         """A grey line of this slope below all points of y against x, with its name below it."""
@@ -138,10 +138,10 @@ class Panels:
         if data.empty or ends[0] == ends[1]:
             return
         values = (data[y] / data[x] ** slope).min() / 2.5 * ends**slope
-        ax.plot(ends, values, color=style.MUTED, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
+        ax.plot(ends, values, color=palette.MUTED, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
         name_text = ax.annotate(
             name, (ends[1], values[1]), xytext=(-2, -3), textcoords="offset points", ha="right", va="top",
-            color=style.MUTED, fontsize=style.SMALL,
+            color=palette.MUTED, fontsize=style.SMALL,
         )  # fmt: skip
         self._references.append((name_text, ends, values))
 
@@ -181,7 +181,7 @@ class Panels:
         )  # fmt: skip
         below = self.figure.supxlabel(
             "\n".join(wrapped(text, across, style.SMALL)), x=EDGE / style.WIDTH, ha="left", va="bottom",
-            fontsize=style.SMALL, color=style.MUTED,
+            fontsize=style.SMALL, color=palette.MUTED,
         )  # fmt: skip
         top, bottom = (label.get_window_extent().height / self.figure.dpi for label in (above, below))
         height = self._place(top + 3 * EDGE, bottom + 3 * EDGE)
@@ -274,7 +274,7 @@ def _draw_zero(zero: Zero) -> None:
         scalex=False, scaley=False,
     )  # fmt: skip
     zero.ax.plot(
-        [zero.x], [bottom], marker="v", markersize=5.0, color=zero.colour, markerfacecolor=style.GROUND,
+        [zero.x], [bottom], marker="v", markersize=5.0, color=zero.colour, markerfacecolor=palette.GROUND,
         clip_on=False, zorder=5, scalex=False, scaley=False,
     )  # fmt: skip
 

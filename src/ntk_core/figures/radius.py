@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from . import style
+from . import palette, style
 from .panels import Panels
 
 
@@ -40,7 +40,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         left.annotate(
             "ceilings as $m\\to\\infty$, dashed", (0.03, float(ceiling.max())),
             xycoords=left.get_yaxis_transform(), xytext=(0, 4), textcoords="offset points",
-            fontsize=style.SMALL, color=style.MUTED,
+            fontsize=style.SMALL, color=palette.MUTED,
         )  # fmt: skip
         left.set_ylim(top=1.8 * float(ceiling.max()))
     for ax, title in (

@@ -10,7 +10,7 @@ from ..claims.headlines.words import nearest_to_one
 from ..claims.wording import joined
 from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
-from . import style
+from . import palette, style
 from .panels import Panels
 
 
@@ -30,7 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels = Panels(len(laws), share_y=True, height=2.8)
     for ax, law in zip(panels.axes, laws, strict=True):
         for name in ("printed", "sharp"):
-            ax.plot(m, bounds[f"bound_{name}"], **style.BOUND_STYLES[name])
+            ax.plot(m, bounds[f"bound_{name}"], **palette.BOUND_STYLES[name])
         rows = data[data["perturbation"] == law]
         lines = "exact_quantile" if (rows["exact_quantile"] > 0).any() else "quantile"
         panels.curves(ax, rows, "m", lines, "delta", colours, labels, linewidth=1.2)

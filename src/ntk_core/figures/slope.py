@@ -11,7 +11,7 @@ from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
-from . import style
+from . import palette, style
 from .panels import Panels
 
 REACH = 0.22
@@ -29,7 +29,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     names = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope")
     data = error[list(names)].to_dataframe().reset_index()
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
-    colours = {"mean": style.INK, "rms": style.INK} | style.ordered_colours(levels)
+    colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
     labels = {name: _label(name) for name in colours}
     panels = Panels(len(laws), height=2.8)
     for ax, law in zip(panels.axes, laws, strict=True):
@@ -37,7 +37,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         k = float(law_rates["exponent"].values.flat[0])
         rows = data[(data["perturbation"] == law) & data["statistic"].isin(statistics)]
         near = {key: (np.abs(rows[key] + k + 0.1) < REACH) for key in ("local_slope", "exact_local_slope")}
-        ax.axhline(-k, color=style.MUTED, linewidth=1.0)
+        ax.axhline(-k, color=palette.MUTED, linewidth=1.0)
         seen = rows[rows["statistic"].isin(rows["statistic"][near["exact_local_slope"]])]
         panels.curves(
             ax, seen, "m", "exact_local_slope", "statistic", colours, labels, linear=True, linewidth=1.2
@@ -51,7 +51,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         finite = np.isfinite(law_rates["constant_limit"].values).any()
         ax.set_title(f"{law}\n{'limit' if finite else 'Theorem 1:'} −{'3/4' if cancels(law) else '1/2'}")
         if not ax.containers:
-            ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", color=style.MUTED)
+            ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", color=palette.MUTED)
     panels.name_ends(panels.axes)
     panels.axes[0].set_ylabel(r"slope of $\log E$ against $\log m$")
     text = (

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ..claims.headlines import headline
 from ..claims.headlines.words import nearest_to_one
 from ..laws import LAWS
-from . import style
+from . import palette, style
 from .panels import Panels
 
 
@@ -21,7 +21,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     m, times = table["m"].values, style.times_with_runs(table)
     delta, x_norm = float(table["delta"].min()), nearest_to_one(table["x_norm"].values)
     error = table.sel(quantity="linearization_error")
-    bounds = {f"bound_{name}": {"delta": delta, "x_norm": x_norm} for name in style.TRAINED_BOUND_STYLES}
+    bounds = {f"bound_{name}": {"delta": delta, "x_norm": x_norm} for name in palette.TRAINED_BOUND_STYLES}
     error = error.assign({name: error[name].sel(place) for name, place in bounds.items()})
     last = int(times[-1]) if times.size else int(table["steps"].values[-1])
     widths = m[table["runs"].sel(steps=last).values > 0]
@@ -55,13 +55,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _curves(panels: Panels, ax: Axes, x: str, error: xr.Dataset, x_norm: float) -> None:
     """Bounds, laws and training against m or time, from top to bottom."""
-    for name, line_style in style.TRAINED_BOUND_STYLES.items():
+    for name, line_style in palette.TRAINED_BOUND_STYLES.items():
         look = dict(line_style)
         rows = error[f"bound_{name}"].reset_coords(drop=True).to_dataframe(name="value").assign(what=name)
         names, inked = {name: look.pop("label")}, {name: look.pop("color")}
         panels.curves(ax, rows.reset_index(), x, "value", "what", inked, names, **look)
     laws = (x_norm * error["law_rms"].reset_coords(drop=True)).to_dataframe(name="value").reset_index()
-    colours = style.law_colours(list(error["perturbation"].values))
+    colours = palette.law_colours(list(error["perturbation"].values))
     for law in error["perturbation"].values:
         rows, names = laws[laws["perturbation"] == law], {law: LAWS[law].label}
         panels.curves(ax, rows, x, "value", "perturbation", colours, names, linestyle=LAWS[law].dashes)
@@ -69,5 +69,5 @@ def _curves(panels: Panels, ax: Axes, x: str, error: xr.Dataset, x_norm: float) 
     trained = x_norm * style.with_limits(error, "rms", "rms_lower", "rms_upper")
     trained["value"] = trained["value"].where(style.without_rounding(error["rms"], error["m"], radius) > 0.0)
     rows = trained.reset_coords(drop=True).to_dataframe().reset_index().assign(what="training")
-    named, inked = {"training": "training"}, {"training": style.INK}
+    named, inked = {"training": "training"}, {"training": palette.INK}
     panels.points(ax, rows, x, "value", "what", inked, named, linestyle="-", linewidth=1.2, markersize=5.0)

@@ -1,4 +1,4 @@
-"""What the figures have in common: colours, sizes of text, axes and sentences of the captions."""
+"""What the figures have in common: sizes of text, axes and sentences of the captions."""
 
 from __future__ import annotations
 
@@ -19,52 +19,16 @@ from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, N
 from ..claims.headlines.words import resolved
 from ..claims.wording import joined
 from ..datasets.statistics import MIN_RUNS, why_no_interval
-from ..laws import LAWS, THEOREM_LAWS, DisplacementLaw
+from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
 from ..network import Array
-
-INK = "#1b1f24"
-"""Neutral colour of text, axes and bounds, 16:1 on white."""
-
-MUTED = "#5c6470"
-"""Neutral colour of captions, reference lines and their names, 6:1 on white."""
-
-GRID = "#e3e6ea"
-"""Neutral colour of the grid."""
-
-SHADE = "#f1f3f5"
-"""Neutral colour of a shaded region."""
-
-GROUND = "#ffffff"
-"""Ground of PNG and PDF and filling of open markers; an SVG has none of its own."""
-
-NEUTRAL = {"ink": INK, "muted": MUTED, "grid": GRID, "shade": SHADE, "ground": GROUND}
-"""What a page with another ground replaces in an SVG. All other colours have 3:1 on white and on #121212."""
-
-LAW_COLOURS = ("#0173b2", "#d55e00", "#029e73", "#c43a86", "#7a6cc5", "#8c6d1f", "#2b8a9e", "#a0592b")
-"""Colours of the laws: the first three are those that the colour-blind tell apart best."""
-
-ORDERED_COLOURS = ("#b0327a", "#7a5ad0", "#2b86c9", "#1f9e6e")
-"""From these the colours of levels, times and widths are blended, as their order is one."""
+from .palette import GRID, INK, MUTED, ORDERED_COLOURS
 
 WIDTH = 7.0
 """Inches across every figure, so that a text has the same size on the page in all."""
 
 TEXT, SMALL, HEADLINE = 9.5, 9.0, 12.0
 """Points of names; of numbers, captions; of the headline."""
-
-BOUND_STYLES: dict[str, dict[str, Any]] = {
-    "printed": {"color": INK, "linestyle": "-", "label": "bound as printed"},
-    "sharp": {"color": INK, "linestyle": (0, (5, 2)), "label": "sharp bound"},
-    "binomial": {"color": INK, "linestyle": (0, (1, 1.5)), "label": "binomial bound"},
-    "bernstein": {"color": INK, "linestyle": (0, (4, 1.5, 1, 1.5, 1, 1.5)), "label": "Bernstein's bound"},
-}
-
-TRAINED_BOUND_STYLES: dict[str, dict[str, Any]] = {
-    "printed": BOUND_STYLES["printed"],
-    "all_radii": BOUND_STYLES["sharp"] | {"label": "bound for all radii"},
-}
-"""Of the bounds that hold at the radius that training reached. `sharp` is never beside the second."""
 
 
 @contextlib.contextmanager
@@ -99,12 +63,6 @@ def context() -> Iterator[None]:
         mpl.rc_context(settings),
     ):
         yield
-
-
-def law_colours(laws: Sequence[str]) -> dict[str, str]:
-    """A colour for each displacement law, the same in every figure."""
-    order = [*THEOREM_LAWS, *(law for law in laws if law not in THEOREM_LAWS)]
-    return {law: LAW_COLOURS[i % len(LAW_COLOURS)] for i, law in enumerate(order)}
 
 
 def ordered_colours(values: Any) -> dict[Any, str]:

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS
 from ..theory.moments import EXPONENT
-from . import style
+from . import palette, style
 from .panels import Panels
 
-COLOURS = {"test_loss": style.LAW_COLOURS[1], "training_loss": style.LAW_COLOURS[0]}
+COLOURS = {"test_loss": palette.LAW_COLOURS[1], "training_loss": palette.LAW_COLOURS[0]}
 """Of the losses at held-out and at training inputs."""
 
 LABELS = {
@@ -69,7 +69,15 @@ def _losses(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
     panels.points(ax, network, "steps", "value", "variable", COLOURS, marker="none")
     for name, dashes in DASHES.items():
         panels.curves(
-            ax, data, "steps", "value", "variable", {name: style.INK}, LABELS, linewidth=1.2, linestyle=dashes
+            ax,
+            data,
+            "steps",
+            "value",
+            "variable",
+            {name: palette.INK},
+            LABELS,
+            linewidth=1.2,
+            linestyle=dashes,
         )
 
 

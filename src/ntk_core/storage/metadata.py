@@ -165,7 +165,7 @@ LONG_NAMES = {
     },
     # quantiles
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
-    "quantile_lower": "lower confidence limit of the (1 - delta)-quantile, from order statistics",
+    "quantile_lower": "lower confidence limit of the (1 - delta)-quantile; 0 where runs are too few",
     "quantile_upper": "upper confidence limit of the (1 - delta)-quantile; infinite where runs are too few",
     "effective_runs": "(sum w)^2 / sum w^2 over the weights w of the runs at or above the quantile",
     "exact_exceedances": "number of runs above the exact (1 - delta)-quantile; 0 where that is NaN",

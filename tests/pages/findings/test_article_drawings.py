@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from ntk_core.pages.embedding import asset
 from ntk_core.pages.findings.colours import DARK, LIGHT, NEUTRAL, contrast, on_ground, rgb, style_sheet
 from ntk_core.pages.findings.drawing import Drawings
-from ntk_core.pages.findings.embedding import asset
 from ntk_core.pages.findings.panels import Layout
 
 from .article import render
@@ -36,7 +36,7 @@ def test_a_shaded_area_stays_faint():
 
 
 def test_neutral_colours_of_figures_are_those_of_the_page():
-    from ntk_core.figures.style import NEUTRAL as DRAWN
+    from ntk_core.figures.palette import NEUTRAL as DRAWN
 
     names = {"ink": "ink", "muted": "soft", "grid": "line", "shade": "panel", "ground": "paper"}
     assert {colour.removeprefix("#"): names[name] for name, colour in DRAWN.items()} == NEUTRAL

@@ -6,12 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
-import seaborn as sns
-from matplotlib.colors import to_hex
 
-from ...figures.style import BOUND_STYLES, LAW_COLOURS, ORDERED_COLOURS, TRAINED_BOUND_STYLES, law_colours
-
-INK = to_hex(BOUND_STYLES["printed"]["color"])
+from ...figures.palette import BOUND_STYLES, INK, LAW_COLOURS, ORDERED_COLOURS, TRAINED_BOUND_STYLES
 
 HELD_OUT, TRAINING = LAW_COLOURS[3], ORDERED_COLOURS[2]
 """Colours of numbers at held-out and at training inputs."""
@@ -33,8 +29,8 @@ DASHES: dict[str, list[float]] = {
 }
 """Dashes of lines in pixels, those of bounds as in the figures; all others are solid."""
 
-EXACT = to_hex(sns.color_palette("colorblind")[4])
-"""Colour of the exact quantile: the first that no law has."""
+EXACT = "#cc78bc"
+"""Colour of the exact quantile, which no law has."""
 
 COLOURS = {
     "quantile": "law",
@@ -102,11 +98,6 @@ _VALUE = (
     f" + '10⁻' + {_superscript(f'-{_TEN}')} : format(datum.value, '~g')"
 )
 """Values as text: small ones as powers of ten."""
-
-
-def colours(laws: list[str]) -> dict[str, str]:
-    """The colour of each displacement law, as in the figures."""
-    return {law: to_hex(colour) for law, colour in law_colours(laws).items()}
 
 
 def charts(lines: Iterable[str]) -> dict[str, dict[str, Any]]:

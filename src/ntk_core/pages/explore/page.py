@@ -11,13 +11,14 @@ import vl_convert
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from ...figures.palette import INK, law_colours
 from ...laws import LAWS, THEOREM_LAWS
 from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
 from ...theory.all_radii import NAME as ALL_RADII
 from ...theory.bounds import BOUNDS
-from ..findings.embedding import asset, digest, templates
-from .charts import INK, charts, colours, styles
+from ..embedding import asset, digest, templates
+from .charts import charts, styles
 from .data import AXES, drawn_data, trained_data
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
         "bounds": [*BOUNDS, ALL_RADII],
         "lines": LINES,
         "styles": styles(LINES),
-        "colours": {"laws": colours(laws), "ink": INK},
+        "colours": {"laws": law_colours(laws), "ink": INK},
         "charts": charts(LINES),
     }
     return (

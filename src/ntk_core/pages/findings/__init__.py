@@ -13,10 +13,10 @@ from markupsafe import Markup
 from ...claims.record import Claim
 from ...figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, training_drawable
 from ...laws import LAWS
+from ..embedding import asset, digest, templates
 from . import ladder, readable, text
 from .colours import style_sheet
 from .drawing import Drawings
-from .embedding import asset, digest, templates
 from .experiments import answer, made
 from .figure import Figures
 from .opening import opening

@@ -6,7 +6,6 @@ import json
 import operator
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..storage.atomic import replacing, sync
+from ..storage.atomic import replacing
 from ..storage.metadata import ATTRIBUTES, VARIABLE_ATTRIBUTES, attributes, meaning
 from ..storage.regular_file import open_regular_file
 
@@ -184,20 +183,15 @@ def collect(
 def _collect(
     experiment: DrawnExperiment, entropy: int, shards: Sequence[str | Path], path: str | Path
 ) -> None:
-    """Write the file in its own order, chunk by chunk, so that memory does not depend on its size.
-
-    The disk takes what is written of a variable while the next one is packed.
-    """
+    """Write the file in its own order, chunk by chunk, so that memory does not depend on its size."""
     attrs = runs_attributes(experiment, entropy)
     coords = run_coordinates(experiment, experiment.m, experiment.numbers)
     with (
         _Shards(shards, experiment, entropy) as source,
         replacing(path) as temporary_path,
         netCDF4.Dataset(temporary_path, "w") as file,
-        ThreadPoolExecutor(1) as disk,
     ):
         writer = RunsWriter(file, coords, attrs, experiment.variables, archival=True)
-        synced = []
         chunk = writer.chunk(experiment.seeds)
         for name in experiment.variables:
             for cell in np.ndindex(experiment.shape):
@@ -206,9 +200,6 @@ def _collect(
                     first = experiment.first_seed
                     runs = source.read(name, experiment.m[cell[1]], cell, first + low, first + high)
                     writer.put(name, cell, slice(low, high), runs)
-            synced.append(disk.submit(sync, temporary_path))
-        for future in synced:
-            future.result()
 
 
 def runs_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield temporary_path
-        sync(temporary_path)
+        with temporary_path.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary_path.replace(path)
     except (OSError, RuntimeError):
         if write_error := _write_error(temporary_path):
@@ -31,12 +32,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary_path.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Return when all that was written to a file is on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _write_error(path: Path) -> OSError | None:

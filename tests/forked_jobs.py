@@ -115,7 +115,8 @@ def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequenc
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell has jobs in its background ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for logger in (logging.getLogger(), *logging.Logger.manager.loggerDict.values()):
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()

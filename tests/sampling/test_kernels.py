@@ -271,21 +271,33 @@ def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():
         assert moment / mass == pytest.approx(mean_absolute_coordinate(d), rel=1e-9)
 
 
-def test_compiled_code_is_kept_for_the_next_process(tmp_path):
-    """A second start finds every kernel on disk and compiles nothing."""
-    script = (
+def printed(script, **environment):
+    """The words that a new process prints, with five of the kernels by short names."""
+    kernels = (
         "from ntk_core.sampling.kernels import __main__, flips, neurons, ziggurat\n"
-        "__main__.main()\n"
-        "kernels = [flips.position_sums, flips.direction_sums, neurons.totals, neurons.symmetric_weights]\n"
-        "print(*(sum(k.stats.cache_misses.values()) for k in [*kernels, ziggurat._stack]))"
+        "from ntk_core.sampling.cell import Cell\n"
+        "from ntk_core.sampling.samplers import simulate\n"
+        "kernels = flips.position_sums, flips.direction_sums, neurons.totals, neurons.symmetric_weights, "
+        "ziggurat._stack\n"
     )
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", script]
-    printed = [
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-        for _ in range(2)
-    ]
-    assert printed == [["1"] * 5, ["0"] * 5]
+    command = [sys.executable, "-c", kernels + script]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_compiled_code_is_kept_for_the_next_process(tmp_path):
+    """A second start finds the kernels of a law on disk and compiles nothing."""
+    script = (
+        "simulate(0, Cell('band', 'sphere', 2, 1, 1.0), 0, 1)\n"
+        "print(*(sum(kernel.stats.cache_misses.values()) for kernel in kernels))"
+    )
+    both = [printed(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+    assert both == [["0", "1", "0", "0", "1"], ["0"] * 5]
+
+
+def test_kernels_are_compiled_ahead():
+    """Each is called by the command that compiles all of them, or found on disk by it."""
+    assert printed("__main__.main()\nprint(*(len(kernel.signatures) for kernel in kernels))") == ["1"] * 5
 
 
 def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog, tmp_path):

@@ -161,7 +161,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         workers: Workers | None = None,
         **axes: Any,
     ) -> xr.Dataset:
-        """Quantiles at levels 1 - δ, intervals, moments, bounds, exact values, exceedances (`quantiles.nc`).
+        """Quantiles at levels 1 - δ, intervals, moments, histograms, bounds, exact values, exceedances.
 
         Without arguments, the archived table. Else computed from the runs, cell by cell, at new levels δ
         from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds`

@@ -41,7 +41,7 @@ bench: $(BENCH_READY)
 	$(BENCH_BIN)/python -m benchmarks race $(ARGS)
 
 # The whole workflow against what it cannot do without: 10^8 stored runs, some minutes, 8 GB of disk; then 10^9
-# aggregated ones, half an hour. One of them with ARGS="--routes runs" or aggregates.
+# aggregated ones, a quarter of an hour. One of them with ARGS="--routes runs" or aggregates.
 bench-pipeline: $(READY)
 	$(BIN)/python -m benchmarks pipeline $(ARGS)
 

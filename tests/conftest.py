@@ -45,13 +45,17 @@ SNAKEFILE = ROOT / "Snakefile"
 
 Made = TypeVar("Made")
 
-WAITING = {"cluster", "default_run"}
-"""Fixtures that are waited for longest."""
+WAITING = ({"cluster", "default_run"}, {"snakemake", "browser"})
+"""Fixtures whose tests take longest, and those whose tests take longer than others."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that wait long go first, so that no process is left alone with one at the end."""
-    items.sort(key=lambda item: WAITING.isdisjoint(getattr(item, "fixturenames", ())))
+    """Files that take long go first, so that no process is left alone with one at the end."""
+
+    def place(item: pytest.Item) -> tuple[bool, ...]:
+        return tuple(names.isdisjoint(getattr(item, "fixturenames", ())) for names in WAITING)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)

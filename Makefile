@@ -34,7 +34,7 @@ test-pythons: $(READY)
 			$(MAKE) PYTHON=$$python VENV=.venv-$$python .venv-$$python/.ready || exit; \
 		fi; \
 	done
-	$(BIN)/python -m pytest -vv -r s tests/pythons.py
+	$(BIN)/python -m pytest -vv -r s --numprocesses 2 tests/pythons.py
 
 # The race of one run against the tools people use: a few minutes, in an environment of its own.
 bench: $(BENCH_READY)

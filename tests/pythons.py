@@ -11,7 +11,7 @@ from pathlib import Path
 
 import netCDF4
 import pytest
-from conftest import ROOT
+from conftest import ROOT, once
 
 from benchmarks.snakemake_call import call_snakemake
 
@@ -26,7 +26,7 @@ NUMERICAL = (
 )
 """Test files of what could differ in bits. Exact laws take longer; the grid has some of them.
 
-Not called is the test that compiles every kernel once more, as the environment has done.
+Not called is the test that compiles kernels once more, as the environment has done.
 """
 
 each_python = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
@@ -51,7 +51,7 @@ def content(path: Path, numpy_version: str) -> object:
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory):
-    return tiny_grid(Path(sys.executable), tmp_path_factory.mktemp("grid"))
+    return once(tmp_path_factory, "grid", lambda folder: tiny_grid(Path(sys.executable), folder))
 
 
 @each_python

@@ -36,7 +36,7 @@ from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.training import RUN_VARIABLES
 from ntk_core.storage.checksums import MANIFEST, seal, write_manifest
 
-CASES = 180
+CASES = 300
 MEMORY = 2 << 30
 """Bytes the process may take beyond what it has loaded; an archive has a million."""
 SECONDS = 1800

@@ -144,7 +144,7 @@ def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, d
 def test_stated_error_covers_the_distance_to_a_longer_series_with_another_tilt(monkeypatch):
     rng = np.random.default_rng(5)
     cases = []
-    for _ in range(30):
+    for _ in range(60):
         m, d = 2 * int(2 ** rng.uniform(1, 12)), int(rng.choice([2, 3, 4, 64]))
         exact = exact_law("sphere", str(rng.choice(SIGNED)), m, d, float(2 ** rng.uniform(-2, 2)))
         delta = float(10 ** rng.uniform(-9, -0.1))

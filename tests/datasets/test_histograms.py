@@ -66,6 +66,15 @@ def test_bars_fit_counts_of_neurons(units, width, counts):
         assert set(shown[1:-1]) == {3}
 
 
+def test_a_value_between_two_bars_is_in_the_upper_one_and_the_largest_in_the_last():
+    counts = histogram(np.array([0.0, 20.0, 40.0]), 3.0)["bar_runs"]
+    assert np.flatnonzero(counts).tolist() == [0, 20, BARS - 1]
+
+
+def test_rounding_around_an_exact_zero_is_zero():
+    assert histogram(0.01 * np.array([1e-12, 0.25, 1.25]), 0.01)["first_bar"] == 0.0
+
+
 def test_a_value_counts_as_often_as_it_has_runs():
     values, runs = np.array([0.0, 1e-13, 0.2, 0.5, 0.7]), np.array([3, 2, 0, 4, 1])
     weighted, repeated = histogram(values, 0.1, runs), histogram(np.repeat(values, runs), 0.1)

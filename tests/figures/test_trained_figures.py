@@ -29,7 +29,6 @@ from ntk_core.figures import (
     training_rate,
     twin,
 )
-from ntk_core.figures.palette import MUTED
 from ntk_core.pages.summary import summarise
 
 
@@ -175,7 +174,7 @@ def test_figures_show_the_numbers_of_the_table(tables):
     losses = drawn(twin, (table, rates)).axes
     test_loss = table["run_mean"].sel(variable="twin_test_loss", m=64)
     assert np.array_equal(curve(losses[1], "twin,\nheld-out").get_ydata(), test_loss)
-    slope = next(line for line in losses[2].lines if line.get_color() == MUTED)
+    slope = next(line for line in losses[2].lines if line.get_color() == palette.MUTED)
     assert np.polyfit(*np.log(slope.get_data()), 1)[0] == pytest.approx(-0.5)  # the limit, not that of E
 
 

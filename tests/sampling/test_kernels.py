@@ -296,7 +296,7 @@ def test_compiled_code_is_kept_for_the_next_process(tmp_path):
 
 
 def test_kernels_are_compiled_ahead():
-    """Each is called by the command that compiles all of them, or found on disk by it."""
+    """The command that compiles all kernels calls each of them, with arguments of one type."""
     assert printed("__main__.main()\nprint(*(len(kernel.signatures) for kernel in kernels))") == ["1"] * 5
 
 

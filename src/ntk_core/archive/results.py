@@ -163,10 +163,10 @@ class DrawnResults(_Results[DrawnExperiment]):
     ) -> xr.Dataset:
         """Quantiles at levels 1 - δ, intervals, moments, histograms, bounds, exact values, exceedances.
 
-        Without arguments, the archived table. Else computed from the runs, cell by cell, at new levels δ
-        from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the first `seeds`
-        runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for a value that
-        is not archived.
+        Without arguments, the archived table, `quantiles.nc`. Else computed from the runs, cell by cell, at
+        new levels δ from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the
+        first `seeds` runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for
+        a value that is not archived.
         """
         if not axes and all(requested is None for requested in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")

@@ -25,9 +25,7 @@ def histogram(values: Array, unit: float, runs: NDArray[np.int64] | None = None)
     are integer multiples of the unit, bars are centred on them, with equally many in each. A value between
     two bars is in the upper one, and the largest value is in the last bar; bars after that one have no runs.
     """
-    noise = int(np.searchsorted(values, NOISE * unit, side="right"))
-    low = 0.0 if noise else float(values[0])
-    high = 0.0 if noise == values.size else float(values[-1])
+    low, high = (0.0 if value <= NOISE * unit else float(value) for value in values[[0, -1]])
     spacing = _spacing(values, unit)
     if spacing:
         places = round((high - low) / spacing) + 1
@@ -39,7 +37,7 @@ def histogram(values: Array, unit: float, runs: NDArray[np.int64] | None = None)
     else:
         start, stop, width, bars = low - unit / 2, low + unit / 2, unit, 1
     inner = np.searchsorted(values, np.linspace(start, stop, bars + 1)[1:-1], side="left")
-    ends = np.concatenate([[0], np.maximum(inner, noise), [values.size]])
+    ends = np.concatenate([[0], inner, [values.size]])
     if runs is not None:
         ends = np.append(0, np.cumsum(runs))[ends]
     counts = np.zeros(BARS, np.int64)

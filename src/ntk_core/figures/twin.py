@@ -68,17 +68,8 @@ def _losses(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
     network = style.dodge(data[data["variable"].isin(list(COLOURS))], "steps", "variable", 1.15)
     panels.points(ax, network, "steps", "value", "variable", COLOURS, marker="none")
     for name, dashes in DASHES.items():
-        panels.curves(
-            ax,
-            data,
-            "steps",
-            "value",
-            "variable",
-            {name: palette.INK},
-            LABELS,
-            linewidth=1.2,
-            linestyle=dashes,
-        )
+        inked = {name: palette.INK}
+        panels.curves(ax, data, "steps", "value", "variable", inked, LABELS, linewidth=1.2, linestyle=dashes)
 
 
 def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> None:

@@ -31,9 +31,6 @@ AXES = ("perturbation", "m", "d", "alpha", "steps", "delta", "x_norm")
 
 CELL = AXES[:4]
 
-BARS = ("first_bar", "bar_width", "bar_runs")
-"""Variables of a histogram: the last bar that has runs is its last."""
-
 RUN_QUANTITIES = {
     "alpha_hat": ("α̂", "√m times the largest displacement of a neuron"),
     "twin_distance": ("F − twin", "root mean square distance of the network from its linear twin"),
@@ -206,8 +203,10 @@ def _spec(table: xr.Dataset) -> dict[str, Any]:
 
 
 def _bars(table: xr.Dataset) -> dict[str, Any]:
-    """The histogram of each cell, for JSON."""
-    start, width, runs = (table[name].transpose(*CELL, ...).values for name in BARS)
+    """The histogram of each cell, for JSON; its last bar is the last that has runs."""
+    start, width, runs = (
+        table[name].transpose(*CELL, ...).values for name in ("first_bar", "bar_width", "bar_runs")
+    )
     cells: NDArray[np.object_] = np.empty(start.shape, dtype=object)
     for index in np.ndindex(cells.shape):
         counts = np.trim_zeros(runs[index], "b").tolist()

@@ -13,7 +13,7 @@ AUTODIFF_BIN := $(AUTODIFF_VENV)/bin
 AUTODIFF_READY := $(AUTODIFF_VENV)/.ready
 
 .PHONY: run test test-autodiff test-pythons docs bench bench-compare bench-pipeline bench-cpu lint format lock \
-	bench-lock autodiff-lock licences sbom schema clean
+	bench-lock licences sbom schema clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all $(ARGS)
@@ -70,6 +70,11 @@ format: $(READY)
 
 EXTRAS := --extra workflow --extra cluster --extra zarr --extra notebook --group pyproject.toml:dev
 
+# The versions of requirements.lock, and beside them what the group `autodiff` needs but PyTorch, whose lock is below.
+AUTODIFF_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate $(UPGRADE) --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
+	--extra workflow --group pyproject.toml:autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
+
 # Anew from pyproject.toml: the newest versions that fit, with hashes, without registry addresses. Then: make licences.
 # With UPGRADE= the versions stay as they are where they fit.
 UPGRADE := --upgrade
@@ -79,7 +84,7 @@ lock: $(READY) bench-lock
 		--output-file requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate $(UPGRADE) - --output-file requirements-uv.lock
-	$(MAKE) autodiff-lock
+	$(AUTODIFF_LOCK)
 
 # One NumPy for ours and the peers. PyTorch apart: its wheels on the registry need gigabytes of CUDA libraries on
 # x86_64 Linux, so there the lock asks for the CPU build, which pip finds where it is offered. That build has a file, and
@@ -96,12 +101,6 @@ bench-lock: $(READY)
 	echo "torch==$(TORCH) ; sys_platform != 'linux' or platform_machine != 'x86_64'" | \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --no-deps - >> benchmarks/torch.lock
-
-# The versions of requirements.lock, and beside them what the group `autodiff` needs but PyTorch, whose lock is above.
-autodiff-lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate $(UPGRADE) --excludes tests/autodiff-excluded.txt --constraint requirements.lock \
-		--extra workflow --group pyproject.toml:autodiff pyproject.toml tests/autodiff.in --output-file tests/autodiff.lock
 
 # The licences of what requirements.lock installs, as a page; and all of it as a CycloneDX bill of materials, sbom.json.
 licences: $(READY)

@@ -40,6 +40,8 @@ _TERMS = (1 << 8, 1 << 11, 1 << 14, 1 << 16, 1 << 18)
 _OUTSIDE = math.log(1e16)
 _CUTS = (0.8, 0.65, 0.5)
 _PAIR_ERROR = 1e-10
+_NOTHING = 1e-18
+"""Share of the probability that is left out of a series, in all."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,11 @@ class SignedSum:
         frequency = 2.0 * math.pi / length * terms
         values, masses = self._density.finer_nodes(tilt / self._scale, frequency / self._scale)
         values = values / self._scale
+        signed_values = np.concatenate([values, -values])
         signed_masses = np.concatenate([masses, masses * np.exp(-2.0 * tilt * values)])
-        sums = fourier_sums(np.concatenate([values, -values]), signed_masses, length, terms)
+        # A large tilt leaves most of them nothing.
+        kept = signed_masses > _NOTHING / masses.size * masses.sum()
+        sums = fourier_sums(signed_values[kept], signed_masses[kept], length, terms)
         mass = float(sums[0].real)
         share = mass / (1.0 - self._p + mass)
         coefficients = moment_of_two_or_more(self.n, share, sums / mass)

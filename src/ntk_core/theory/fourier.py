@@ -19,21 +19,40 @@ from .tilt import Complex
 _WIDTH = 16
 _BLOCK = 64
 _SHAPE = math.pi * math.sqrt((0.75 * _WIDTH) ** 2 - 0.8)
+_DEGREE = 16
+"""Of the polynomials that stand for the kernel between two points of the grid, to its last bits."""
 
 
 def fourier_sums(positions: Array, masses: Array, period: float, count: int) -> Complex:
     """Σ_k mass_k e^{iω_j x_k} at ω_j = 2πj/period, j = 0, …, count - 1, for `count` ≥ 16."""
     size = 4 * count
-    scaled = positions * (size / period)
-    first = np.ceil(scaled - 0.5 * _WIDTH)
+    start = positions * (size / period) - 0.5 * _WIDTH
+    first = np.ceil(start)
+    place = 2.0 * (first - start) - 1.0
+    point = first.astype(np.int64)
     grid = np.zeros(size)
-    for offset in range(_WIDTH):
-        point = first + offset
-        root = np.sqrt(np.maximum(1.0 - ((point - scaled) / (0.5 * _WIDTH)) ** 2, 0.0))
-        kernel = i0e(_SHAPE * root) * np.exp(_SHAPE * (root - 1.0))
-        grid += np.bincount(point.astype(np.int64) % size, masses * kernel, size)
+    for offset, (highest, *rest) in enumerate(_kernel_polynomials()):
+        kernel = np.full_like(place, highest)
+        for coefficient in rest:
+            kernel *= place
+            kernel += coefficient
+        grid += np.bincount((point + offset) % size, masses * kernel, size)
     transform: Complex = np.conj(np.fft.rfft(grid)[:count])
     return np.asarray(transform / _spread(count))
+
+
+@lru_cache(maxsize=1)
+def _kernel_polynomials() -> list[list[float]]:
+    """The kernel at each of the points it reaches, as a polynomial; from the highest power.
+
+    Its variable runs from -1 to 1 as the first point is 0 to 1 behind the lower end of the kernel.
+    """
+    place = np.cos(math.pi * (np.arange(40) + 0.5) / 40)
+    behind = np.add.outer(0.5 * (place + 1.0), np.arange(_WIDTH))
+    root = np.sqrt(1.0 - (behind / (0.5 * _WIDTH) - 1.0) ** 2)
+    kernel = i0e(_SHAPE * root) * np.exp(_SHAPE * (root - 1.0))
+    series = np.polynomial.chebyshev.chebfit(place, kernel, _DEGREE)
+    return [np.polynomial.chebyshev.cheb2poly(column)[::-1].tolist() for column in series.T]
 
 
 @lru_cache(maxsize=8)

@@ -210,11 +210,11 @@ def test_the_norms_at_which_a_printed_bound_holds_end_where_the_statement_says(n
 
 def test_the_looseness_of_theorem_1_is_the_least_over_all_parameters(archive):
     judgement = JUDGES["T1"](archive)
-    least = count(judgement, "times the printed bound is larger")
+    least = count(judgement, "smallest ratio of the printed bound")
     assert f"at least {least:.2f} times" in STATEMENTS["T1"].corrected
     assert 1.0 / count(judgement, "least factor") > least  # of the points tried
-    assert 0.99 < count(judgement, "the same for the corrected bound") < 1.0
-    assert 0.64 < count(judgement, "largest exact quantile of the supremum over the `sharp`") < 0.65
+    assert 0.99 < count(judgement, "the same for the bernstein bound") < 1.0
+    assert 0.64 < count(judgement, "largest ratio of that quantile to the `sharp`") < 0.65
 
 
 def test_search_reaches_the_closed_form_supremum_and_does_not_beat_it(archive):

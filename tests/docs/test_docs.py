@@ -187,6 +187,25 @@ def test_make_targets_that_are_named_exist():
             assert re.search(rf"^{target}:", makefile, re.M), (page, target)
 
 
+TESTS_NAMED = [
+    (page, path, re.findall(r"\w+", expression))
+    for page in [*PAGES, "SECURITY.md"]
+    for path, expression in re.findall(
+        r"(tests/\w+/test_\w+\.py)(?: -k (\w+|\"[^\"]*\"))?", (ROOT / page).read_text(encoding="utf-8")
+    )
+]
+
+
+def test_tests_that_are_named_exist():
+    """Each word after `-k` is in the name of a test of that file, or is one of its parameters."""
+    assert len(TESTS_NAMED) > 40
+    for page, path, words in TESTS_NAMED:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        names = " ".join(re.findall(r"^def (test_\w+)", text, re.M))
+        for word in set(words) - {"and", "or"}:
+            assert word in names or re.search(rf'"[\w ]*{word}[\w ]*"', text), (page, path, word)
+
+
 CONFIGS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("config/**/*.yaml"))
 IN_PAGES = [block for block in EVERY if block.file and "experiments:" in block.text]
 

@@ -64,13 +64,13 @@ def theorem_1(results: Results, factor: float = 1.0) -> Judgement:
     least, sharpest = least_looseness(), largest_share_of_sharp("linearization_error")
     extremes = (
         Number(
-            r"times the printed bound is larger than the exact $(1-\delta)$-quantile of the supremum, at "
-            rf"least, over all $m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(least)}, "
+            r"smallest ratio of the printed bound to the exact $(1-\delta)$-quantile of the supremum, over all "
+            rf"$m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(least)}, "
             r"$\|x\|^2=\sqrt{\log(1/\delta)}/\alpha$",
             factor * least.value,
         ),
         Number(
-            r"largest exact quantile of the supremum over the `sharp` bound, the same proof with the best "
+            r"largest ratio of that quantile to the `sharp` bound, which is the same proof with the best "
             "constants, over all "
             rf"$m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(sharpest)}",
             sharpest.value,
@@ -115,7 +115,7 @@ def _judge(results: Results, quantity: str, factor: float, corrected: str = "sha
             rf"largest $(1-\delta)$-quantile of the supremum, divided by the bound ({_coordinates(worst)})",
             largest,
         ),
-        Number("the same for the corrected bound", float(np.nanmax(_needed(quantity, points, corrected)))),
+        Number(f"the same for the {corrected} bound", float(np.nanmax(_needed(quantity, points, corrected)))),
         Number(
             r"points $(m,\alpha,\delta,\|x\|)$ tried, by the exact law where the binomial bound above it "
             "does not settle them",

@@ -50,7 +50,7 @@ STATEMENTS: dict[str, Statement] = {
         title="Theorem 1",
         statement=(
             r"From symmetric initialization, if $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, then with "
-            r"probability at least $1-\delta$ $$\big|F(x;w,c)-\nabla F(x;w(0),c)^\top(w-w(0))\big|"
+            r"probability at least $1-\delta$: $$\big|F(x;w,c)-\nabla F(x;w(0),c)^\top(w-w(0))\big|"
             r"\le\frac{\alpha}{\sqrt m}(1+\|x\|)\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big].$$"
         ),
         source="Theorem 1",

@@ -42,7 +42,8 @@ def as_text(judged: Claim) -> str:
         lines += ["", f"  Counterexample: {point}", f"  {judged.counterexample.text}"]
         lines += [_number(number) for number in judged.counterexample.evidence]
     if judged.corrected:
-        lines += ["", f"  Instead, or sharper: {judged.corrected}"]
+        instead = "What holds instead" if judged.verdict == "false" else "More precisely"
+        lines += ["", f"  {instead}: {judged.corrected}"]
     return "\n".join(printable(plain_text(line)) for line in lines)
 
 

@@ -66,6 +66,11 @@ def _quantile_ranks(runs: int, delta: tuple[float, ...]) -> tuple[NDArray[np.int
     return tuple(rank.astype(np.int64) for rank in (estimate, lower, upper))
 
 
+def runs_for_upper_limit(delta: float) -> int:
+    """Fewest runs whose (1-δ)-quantile has an upper limit, by the ranks above; about 5.3/δ."""
+    return math.ceil(math.log(TAIL) / math.log1p(-delta))
+
+
 def quantiles(values: Array, delta: Array) -> Array:
     """(1-δ)-quantile, its lower and its upper limit; shape `(3, len(delta))`.
 

@@ -17,7 +17,7 @@ from ..claims.headlines.words import NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
 from ..datasets.quantiles import CHANCE, beyond_chance
-from ..datasets.statistics import MIN_RUNS, why_no_interval
+from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
@@ -78,11 +78,14 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     runs = int(table["runs"].sum())
     name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
     lines = [f"{name}: {runs:,} runs, {sampler}", ""]
-    lines += _rates(table, rates)
-    lines += ["", *_bounds(table)] if _in_theorem_ball(table) else []
-    lines += _missing_limits(table)
+    slopes = _rates(table, rates)
+    lines += [*slopes, *(["", *_bounds(table)] if _in_theorem_ball(table) else [])]
+    lines += _missing_limits(table, slopes)
     return "\n".join(lines)
 
+
+NO_INTERVAL = "no interval"
+"""Stands for the interval of a slope that has none."""
 
 TRAINED = ("radius", "training_rate", "twin")
 """Figures of a trained experiment whose findings the summary begins with."""
@@ -198,7 +201,7 @@ def _slope(rate: Mapping[str, float], cells: xr.Dataset) -> str:
     if np.isnan(rate["slope"]):
         return f"{'none':>9}  " + ("one width" if cells.sizes["m"] == 1 else "too few above 0")
     limits = rate["slope_lower"], rate["slope_upper"]
-    interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else "undecided"
+    interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else NO_INTERVAL
     return f"{rate['slope']:>9.4f}  {interval}"
 
 
@@ -249,19 +252,16 @@ def _bounds(table: xr.Dataset) -> list[str]:
     return lines
 
 
-def _missing_limits(table: xr.Dataset) -> list[str]:
-    """What has no interval: means if a cell has few runs, quantiles at levels without upper limit."""
-    seeds = int(table["runs"].max())
-    means = ["", f"  Means and slopes: {why_no_interval(seeds)}."] if seeds < MIN_RUNS else []
-    levels = [
-        f"{level:g}"
+def _missing_limits(table: xr.Dataset, slopes: Sequence[str]) -> list[str]:
+    """Why some of the `slopes` have no interval, and how many runs an upper limit of a quantile needs."""
+    seeds, lines = int(table["runs"].max()), []
+    if any(NO_INTERVAL in slope for slope in slopes):
+        lines += ["", f"  {NO_INTERVAL.capitalize()} of a slope: {why_no_interval(seeds)}."]
+    needed = [
+        f"{runs_for_upper_limit(level):,} at delta = {level:g}"
         for level in table["delta"].values
         if np.isinf(table["quantile_upper"].sel(delta=level).values).any()
     ]
-    if not levels:
-        return means
-    return [
-        *means,
-        "",
-        f"  Too few runs a cell for an upper limit on the quantile at delta = {', '.join(levels)}.",
-    ]
+    if needed:
+        lines += ["", f"  {seeds:,} runs a cell. An upper limit on a quantile needs {', '.join(needed)}."]
+    return lines

@@ -24,6 +24,7 @@ from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.shards import Shard
+from ntk_core.laws import CustomLaw
 from ntk_core.storage.checksums import write_manifest
 from ntk_core.storage.netcdf import write
 
@@ -115,12 +116,34 @@ def test_what_is_no_part_of_one_whole_is_refused_with_the_place(make, whole, tmp
         (make(replace(WHOLE, m=(64,), seeds=100, first_seed=3100)), "neither archive holds .*, seed 3000"),
         (make(replace(WHOLE, sampler="dense", m=(64,), seeds=64)), "sampler is band in one archive, dense"),
         (make(replace(WHOLE, m=(256,), version=3)), "format_version is 4 in one archive, 3 in the other"),
+        (make(replace(WHOLE, perturbation=("frobenius",), m=(64,))), "no config allows: .*frobenius"),
         (changed(whole, tmp_path / "changed"), "delta1 of band, sphere, .*, alpha = 0.5, seed 77, is "),
     ]  # fmt: skip
     for other, message in cases:
         with pytest.raises(MergeError, match=message):
             merge_archives(narrow, other, both)
         assert not list(tmp_path.glob("*both*"))
+
+
+HALF = "def band(rng, position, sign, c, d, radius):\n    return 0.5 * c * (sign > 0)\n"
+
+
+def own(name: str, source: str = HALF) -> CustomLaw:
+    return CustomLaw(name, source, "own.py", may_run=True)
+
+
+def test_archives_of_different_laws_of_ones_own_merge_and_of_one_name_must_have_one_source(make, tmp_path):
+    few = replace(WHOLE, m=(64,), seeds=100)
+    names = (("sphere", "z"), ("a",), ("a", "sphere", "z"))
+    laws = [replace(few, perturbation=p, laws=tuple(map(own, sorted({*p} - {"sphere"})))) for p in names]
+    laws[2] = replace(laws[2], perturbation=("sphere", "a", "z"))
+    first, second, both = map(make, laws)
+    merged = merge_archives(first, second, tmp_path / "both")
+    assert merged == {"e": laws[2]}
+    assert digests(tmp_path / "both") == digests(both)
+    other = make(replace(few, perturbation=("a",), laws=(own("a", HALF + "# other\n"),)))
+    with pytest.raises(MergeError, match="e: the archives have different laws of the name a"):
+        merge_archives(second, other, tmp_path / "none")
 
 
 def test_an_experiment_of_one_archive_is_copied_without_files_the_format_does_not_have(make, tmp_path):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import results_of, run_snakemake
+from conftest import EXPERIMENT, results_of, run_snakemake
 
 import ntk_core
 from ntk_core.archive.reanalysis import parse_reanalysis
 from ntk_core.archive.verify import check
+from ntk_core.datasets.aggregates import add
+from ntk_core.datasets.quantiles import quantile_dataset
+from ntk_core.datasets.shard import make_shard
+from ntk_core.datasets.theory import theory_dataset
 from ntk_core.experiments.section import ConfigError
+from ntk_core.experiments.shards import Shard
 from ntk_core.storage.checksums import write_manifest
+from ntk_core.storage.netcdf import write
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +112,25 @@ def test_what_cannot_be_asked_is_refused_by_key(archive, raw, message):
         parse_reanalysis({"archive": str(archive)} | raw)
 
 
-def test_results_are_not_written_into_the_archive(archive, monkeypatch):
+def test_results_are_not_written_into_the_archive(archive, monkeypatch, tmp_path):
     monkeypatch.chdir(archive / "e")
-    with pytest.raises(ConfigError, match="allowed: a folder that nothing is written in"):
-        parse_reanalysis({"archive": str(archive)})
+    (tmp_path / "link").symlink_to(archive)
+    for path in (archive, "..", "../e/..", tmp_path / "link"):
+        with pytest.raises(ConfigError, match="allowed: a folder that nothing is written in"):
+            parse_reanalysis({"archive": str(path)})
+
+
+def test_aggregates_are_asked_for_their_own_levels_only(tmp_path, client):
+    grid = replace(EXPERIMENT, name="2024", m=(64,), keep="aggregates", delta=(0.1, 0.5), x_norm=(1.0,))
+    make_shard(shard := Shard(grid, 1, 64, 0, grid.seeds), tmp_path / "shard.nc", client, lambda _: None)
+    add(grid, 1, [(tmp_path / "shard.nc", shard.content)], tmp_path / "old/2024/aggregates.nc", None)
+    theory = theory_dataset(grid, 1, grid.delta, grid.x_norm, None)
+    table = quantile_dataset(tmp_path / "old/2024/aggregates.nc", theory, grid, 1, None)
+    write(table, tmp_path / "old/2024/quantiles.nc")
+    raw = {"archive": str(tmp_path / "old"), "select": {"experiment": ["2024"]}}
+    assert parse_reanalysis({**raw, "analysis": {"delta": ["0.1"]}}).selections == {"2024": {"delta": [0.1]}}
+    with pytest.raises(ConfigError, match=r"analysis\.delta is 0\.25; archived: 0\.1, 0\.5, as aggregates"):
+        parse_reanalysis({**raw, "analysis": {"delta": [0.1, 0.25]}})
 
 
 def test_numbers_of_the_command_line_are_numbers(archive):

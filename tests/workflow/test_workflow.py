@@ -69,11 +69,16 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
     assert snakemake(analysis, "--dry-run", *SMALL_TARGETS).jobs() == {"theory": 1, "quantiles": 1}
 
 
-def test_aggregates_of_more_seeds_are_added_and_have_the_bytes_of_one_run(snakemake, small):
+def test_aggregates_of_more_seeds_are_added_and_have_the_bytes_of_one_run(snakemake, small, tmp_path):
+    """And take the place of the runs that the experiment kept before."""
     target, pattern = "results/grid/rates.nc", "results/grid/*.nc"
     small["experiments"]["grid"]["keep"] = "aggregates"
+    former = tmp_path / "out/results/grid/runs.nc"
+    former.parent.mkdir(parents=True)
+    former.write_bytes(b"")
     first = snakemake(small, target)
     assert first.code == 0, first.output
+    assert not former.exists()
     assert first.jobs() == {"simulate": 2, "add": 1, "theory": 1, "quantiles": 1}
     small["experiments"]["grid"]["seeds"] = 4000
     more = snakemake(small, target)

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from ntk_core.datasets.aggregates import add
+from ntk_core.datasets.data_file import NAMES
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged
 from ntk_core.execution.workers import workers
@@ -31,4 +32,6 @@ if __name__ == "__main__":  # worker processes import this file and must not run
             add(experiment, entropy, parts, output, executors)
     else:
         collect(experiment, entropy, shards, output)
+    for name in set(NAMES) - {output.name}:  # of an experiment that kept the other until now
+        output.with_name(name).unlink(missing_ok=True)
     logging.info("%d runs from %d shards", experiment.runs, len(shards))

@@ -23,9 +23,9 @@ from ..datasets.rates import rate_dataset
 from ..datasets.runs import RunsWriter, run_coordinates, runs_attributes
 from ..datasets.runs_file import DrawnRunsFile
 from ..datasets.theory import theory_dataset
+from ..datasets.validation import ResultsError, read_spec
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
-from ..laws import LAWS
 from ..network import Array
 from ..sampling.cell import Cell
 from ..storage.atomic import replacing
@@ -74,7 +74,7 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
 
 def _copy(results: DrawnResults | TrainedResults, folder: Path) -> Experiment:
     folder.mkdir(parents=True)
-    for name in results.datasets:
+    for name in (results.spec.keep, *results.FILES):
         shutil.copyfile(results.folder / f"{name}.nc", folder / f"{name}.nc")
     return results.spec
 
@@ -107,7 +107,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
 def _full_grid(parts: list[DrawnResults]) -> DrawnExperiment:
     """The smallest grid that both are parts of. Raises `MergeError` where there is none."""
     one, other = (part.spec for part in parts)
-    for key in ("sampler", "format_version", "laws", "keep", "delta", "x_norm"):
+    for key in ("sampler", "format_version", "keep", "delta", "x_norm"):
         if (left := getattr(one, key)) != (right := getattr(other, key)):
             raise MergeError(f"{one.name}: {key} is {left} in one archive, {right} in the other")
     if parts[0].entropy != parts[1].entropy:
@@ -115,12 +115,20 @@ def _full_grid(parts: list[DrawnResults]) -> DrawnExperiment:
             f"{one.name}: entropy is {parts[0].entropy} in one archive, {parts[1].entropy} in the other: "
             "their runs are of different experiments"
         )
-    order = [*LAWS, *(law.name for law in one.laws)]
-    axes: dict[str, Any] = {name: tuple(sorted({*one.axes[name], *other.axes[name]})) for name in one.axes}
-    axes["perturbation"] = tuple(sorted(axes["perturbation"], key=order.index))
+    laws = {law.name: law for law in one.laws}
+    for law in other.laws:
+        if laws.setdefault(law.name, law) != law:
+            raise MergeError(f"{one.name}: the archives have different laws of the name {law.name}")
+    axes: dict[str, Any] = {name: tuple({*one.axes[name], *other.axes[name]}) for name in one.axes}
     first = min(one.numbers.start, other.numbers.start)
     last = max(one.numbers.stop, other.numbers.stop)
-    return replace(one, **axes, first_seed=first, seeds=last - first)
+    grid = replace(one, **axes, laws=tuple(laws.values()), first_seed=first, seeds=last - first)
+    try:
+        allowed, _ = read_spec(Path(one.name), runs_attributes(grid, parts[0].entropy))
+    except ResultsError as error:
+        raise MergeError(str(error)) from None
+    assert isinstance(allowed, DrawnExperiment)
+    return allowed
 
 
 @dataclass(frozen=True)

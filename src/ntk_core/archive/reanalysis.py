@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from ..datasets.aggregate_statistics import places
 from ..datasets.validation import ResultsError
 from ..experiments.config import AnalysisModel
+from ..experiments.drawn import DrawnExperiment
 from ..experiments.execution_model import ExecutionModel
+from ..experiments.experiment import Experiment
 from ..experiments.section import ConfigError, Section, parse_section, unique
 from ..figures import drawable, training_drawable
 from ..laws.queries import allowed_names
@@ -96,8 +99,8 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
     Raises `ConfigError` that names key, value and what is allowed, also where there is no archive, where it
     does not hold the selection, or where results would be written into it.
     """
-    model = parse_section(ReanalysisModel, _numbers(raw))
-    path = Path(model.archive).absolute()
+    model = parse_section(ReanalysisModel, _with_numbers(raw))
+    path = Path(model.archive).resolve()
     if Path.cwd().is_relative_to(path):
         raise ConfigError(f"archive is {model.archive!r}; allowed: a folder that nothing is written in")
     try:
@@ -121,6 +124,7 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
             results[name].part(**part)
         except ValueError as error:
             raise ConfigError(f"select.{error} (experiment {name})") from None
+        _check_levels(results[name].spec, levels)
         possible[name] = _drawable(results[name], levels, part)
         selected = model.select.figure
         figures[name] = tuple(f for f in possible[name] if selected is None or f in selected)
@@ -144,12 +148,35 @@ def _drawable(
     return drawable({**experiment.axes, **archived, **levels}, quantities)
 
 
-def _numbers(value: Any) -> Any:
-    """The value with numbers in place of text: Snakemake leaves lists of its command line as text."""
-    if isinstance(value, Mapping):
-        return {key: _numbers(inner) for key, inner in value.items()}
+def _check_levels(experiment: Experiment, levels: Mapping[str, list[float]]) -> None:
+    """Raises `ConfigError` for a level or norm at which the runs of aggregates were not counted."""
+    if not isinstance(experiment, DrawnExperiment) or experiment.keep != "aggregates":
+        return
+    for axis, values in levels.items():
+        try:
+            places(axis, values, getattr(experiment, axis))
+        except ValueError as error:
+            raise ConfigError(f"analysis.{error} (experiment {experiment.name})") from None
+
+
+NUMERIC = {"analysis": ("delta", "x_norm"), "select": ("m", "d", "alpha", "seeds")}
+"""Keys with numbers."""
+
+
+def _with_numbers(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with numbers under the keys `NUMERIC`: Snakemake leaves lists of its command line as text."""
+    sections = {
+        section: {key: _number(value) if key in keys else value for key, value in raw[section].items()}
+        for section, keys in NUMERIC.items()
+        if isinstance(raw.get(section), Mapping)
+    }
+    return {**raw, **sections}
+
+
+def _number(value: Any) -> Any:
+    """The number that a text shows, or those of a list; any other value as it is."""
     if isinstance(value, list):
-        return [_numbers(inner) for inner in value]
+        return [_number(inner) for inner in value]
     if isinstance(value, str):
         for number in (int, float):
             with contextlib.suppress(ValueError):

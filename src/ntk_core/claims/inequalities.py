@@ -64,8 +64,8 @@ def theorem_1(results: Results, factor: float = 1.0) -> Judgement:
     least, sharpest = least_looseness(), largest_share_of_sharp("linearization_error")
     extremes = (
         Number(
-            r"smallest ratio of the printed bound to the exact $(1-\delta)$-quantile of the supremum, over all "
-            rf"$m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(least)}, "
+            r"smallest ratio of the printed bound to the exact $(1-\delta)$-quantile of the supremum, over "
+            rf"all $m,\alpha,\delta,\|x\|$: the limit for $m\to\infty$ at {_regime(least)}, "
             r"$\|x\|^2=\sqrt{\log(1/\delta)}/\alpha$",
             factor * least.value,
         ),

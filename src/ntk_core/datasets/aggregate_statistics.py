@@ -7,7 +7,7 @@ interval reaches to the ends of the bins of its limits. So every value is within
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ def cells(
     rows = [list(QUANTITIES).index(name) for name in names]
     delta = theory["delta"].values
     levels, norms = (
-        _places(name, theory[name].values, archived_values)
+        places(name, theory[name].values.tolist(), archived_values)
         for name, archived_values in (("delta", archived.delta), ("x_norm", archived.x_norm))
     )
     with AggregatesFile(aggregates) as file:
@@ -64,15 +64,15 @@ def cells(
             yield index, values | {"exceedances": values["exceedances"][:, :, levels][..., norms]}
 
 
-def _places(name: str, values: Array, archived: tuple[float, ...]) -> list[int]:
-    """Places of the values of an axis among the archived ones."""
-    for value in values.tolist():
+def places(name: str, values: Sequence[float], archived: tuple[float, ...]) -> list[int]:
+    """Places of the values of an axis among the archived ones. Raises `ValueError` for another value."""
+    for value in values:
         if value not in archived:
             raise ValueError(
                 f"{name} is {value}; archived: {', '.join(map(str, archived))}, as aggregates: "
                 "their runs were compared with the bounds at no other"
             )
-    return [archived.index(value) for value in values.tolist()]
+    return [archived.index(value) for value in values]
 
 
 def sample_statistics(

@@ -22,8 +22,7 @@ STEPS = {
         "import ntk_core.experiments.config, ntk_core.experiments.plan, ntk_core.datasets.shard"
     ),
     "Numba": "import numba",
-    "Dask": "import distributed",
-    "a cluster and its client": (
+    "Dask, for one thread": (
         "from ntk_core.experiments.config import ExecutionModel; "
         "from ntk_core.execution.workers import workers; "
         "context = workers(ExecutionModel(), 1); context.__enter__()"

@@ -441,6 +441,7 @@ def test_archives_of_either_kind_are_told_apart_and_checked(lazy, tmp_path):
         for m, seed, told in (
             (65, 0, "m is 65; archived: 16, 64, 256"),
             (64, 12, "seed is 12; archived: 0 to 11"),
+            (64, -1, "seed is -1; archived: 0 to 11"),
         ):
             with pytest.raises(ResultsError, match=told):
                 runs.index(m, seed)

@@ -31,7 +31,9 @@ from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.storage.checksums import MANIFEST, broken, seal, seal_path, write_manifest
 
-UNSEALED = "nothing else was compared, as manifest.json does not match its seal, manifest.json.sha256\n"
+UNSEALED = (
+    "nothing else was compared, as manifest.json does not match or lacks its seal, manifest.json.sha256\n"
+)
 
 
 @pytest.fixture

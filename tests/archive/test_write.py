@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -173,10 +174,10 @@ def blocks(page: str, language: str) -> list[str]:
 
 def test_the_page_tells_the_truth_without_anything_of_ours(archive, tmp_path):
     """Its Python for people who have numpy, xarray and netCDF4, with all else out of reach."""
-    check_it, read_it, *_ = blocks((archive / "README.md").read_text(), "python")
+    check_it, read_it, new_quantile, _ = blocks((archive / "README.md").read_text(), "python")
     only = "import sys\nfor name in 'ntk_core dask snakemake scipy numba'.split():"
     only += "\n    sys.modules[name] = None\n"
-    for code in (check_it, read_it):
+    for code in (check_it, read_it, new_quantile):
         command = [sys.executable, "-c", only + code]
         done = subprocess.run(command, cwd=archive, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -188,6 +189,18 @@ def test_the_page_tells_the_truth_without_anything_of_ours(archive, tmp_path):
     command = [sys.executable, "-c", check_it]
     done = subprocess.run(command, cwd=broken, capture_output=True, text=True, check=True)
     assert done.stdout == "changed: e/rates.nc\n"
+
+
+def test_the_page_of_an_archive_without_runs_says_nothing_of_them(archive, results, tmp_path):
+    config = copy.deepcopy(CONFIG)
+    config["experiments"]["e"]["keep"] = "aggregates"
+    files = [path for path in results.rglob("*") if path.is_file()]
+    bundle(files, results, parse_config(config), ROOT, tmp_path / "archive")
+    page = (tmp_path / "archive/README.md").read_text()
+    assert len(blocks(page, "python")) == 2
+    assert "nc_open" not in page
+    for text in (page, (archive / "README.md").read_text()):
+        assert "<!--" not in text
 
 
 @pytest.fixture
@@ -203,7 +216,7 @@ def test_the_page_reads_with_ntk_core(archive, installed):
     commands = [block for block in blocks(page, "sh") if not re.search("pip install|make", block)]
     assert len(commands) == 2
     calls = [["bash", "-euc", block] for block in commands]
-    calls.append([sys.executable, "-c", blocks(page, "python")[2]])
+    calls.append([sys.executable, "-c", blocks(page, "python")[3]])
     printed = ""
     for call in calls:
         done = subprocess.run(call, cwd=archive, capture_output=True, text=True, check=False)

@@ -11,7 +11,6 @@ from trained import ONE_INPUT, made_of_one_input
 from ntk_core.claims import JUDGES, LEDGER, Results, claim
 from ntk_core.claims.beyond import STATEMENTS
 from ntk_core.claims.record import (
-    CONJECTURED,
     FALSE,
     PROVED,
     SUPPORTED,
@@ -58,7 +57,7 @@ def test_each_statement_is_of_this_project_and_stands_where_it_says(archive):
     for name in STATEMENTS:
         judged = claim(name, archive if name in ARCHIVED else NOTHING)
         assert judged.source == THIS_PROJECT
-        assert judged.verdict == VERDICTS[name] in {PROVED, SUPPORTED, CONJECTURED}
+        assert judged.verdict == VERDICTS[name] in {PROVED, SUPPORTED}
         assert judged.evidence
         for number in judged.evidence:
             assert number.what

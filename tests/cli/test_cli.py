@@ -157,6 +157,15 @@ def test_export_to_zarr_keeps_every_value(results, tmp_path):
     assert (code, "already exists; choose a new path" in output) == (2, True)
 
 
+@pytest.mark.parametrize("command", [["export"], ["merge", "both"]])
+def test_where_nothing_can_be_written_there_is_one_line(results, command):
+    name, *other = command
+    code, output = call(name, results, *[results for _ in other], "--to", "/proc/new")
+    assert code == 2
+    assert output.startswith("ntk-core: ")
+    assert len(output.splitlines()) == 1
+
+
 def test_export_without_zarr_says_what_it_needs(results, tmp_path):
     code = "import sys; sys.modules['zarr'] = None; from ntk_core.cli import app; app()"
     done = subprocess.run(

@@ -88,6 +88,8 @@ def test_collect_refuses_shards_of_another_grid(tmp_path):
     for other in ({"alpha": (0.25,)}, {"perturbation": ("adversarial", "sphere")}, {"d": (2, 4)}):
         with pytest.raises(ValueError, match="holds"):
             collect(replace(EXPERIMENT, **other), 5, shards, tmp_path / "runs.nc")
+    with pytest.raises(ValueError, match="holds m = 6, not one of 64"):
+        collect(replace(EXPERIMENT, m=(64,)), 5, shards, tmp_path / "runs.nc")
     with pytest.raises(ValueError, match="holds entropy 5, not 6"):
         collect(EXPERIMENT, 6, shards, tmp_path / "runs.nc")
     assert not (tmp_path / "runs.nc").exists()

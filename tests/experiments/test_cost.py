@@ -87,7 +87,8 @@ def test_a_cluster_is_asked_for_more_than_a_person_is_told(large):
     analyse = analysis_request(large, ["grid", "check"], 1, 1)
     assert max(request.mem_mb for request in [*simulate, analyse]) * 1e6 > told.memory
     assert sum(request.runtime for request in simulate) * 60 > told.drawing
-    assert analyse.runtime * 60 > cost.analysis_seconds(large, ["grid", "check"])
+    experiments = [large.experiment(name) for name in ("grid", "check")]
+    assert analyse.runtime * 60 > cost.reading_seconds(experiments, len(large.config.delta))
 
 
 def test_requests_grow_with_runs_and_threads_and_attempts(large):
@@ -200,13 +201,13 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
 
 
 def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"runs and their tables need .*B of disk"):
+        check_size(make(small, tmp_path, seeds=2**40), local=False)
     monkeypatch.setattr(Plan, "shards", None)
     with pytest.raises(
         ConfigError, match=r"seeds: one of [\d,]+ shards, of [\d,]+ runs, needs .*B of memory"
     ):
         check_size(make(small, tmp_path, seeds=2**40))
-    with pytest.raises(ConfigError, match=r"runs and their tables need .*B of disk"):
-        check_size(make(small, tmp_path, seeds=2**40), local=False)
     grid = small["experiments"]["grid"] | {"m": list(range(2, 2002, 2)), "seeds": 1}
     small["experiments"] = dict.fromkeys(("grid", *"abcde"), grid)
     with pytest.raises(ConfigError, match=r"there are 6,000 widths together, .* at most 5,000 shards"):

@@ -55,25 +55,31 @@ def test_of_many_claims_at_once_one_succeeds():
 def test_what_a_killed_run_left_is_removed(directory):
     results = directory / "results/e"
     results.mkdir(parents=True)
-    temporary = private_folder() / "tmp-x1/key"
+    temporary, merged = private_folder() / "tmp-x1/key", directory / "results/.both.part/e"
     left = [
         results / ".runs.nc.x1.part",
         results / "m64_seeds0-9.nc.progress",
+        directory / ".archive.zip.x1.part",
         temporary,
+        merged,
     ]
     temporary.parent.mkdir()
+    merged.parent.mkdir()
     kept = [results / "runs.nc", private_folder() / "lock"]
     for path in left + kept:
         path.touch()
     sweep(directory / "results")
-    assert [path.exists() for path in left] == [False, False, False]
+    assert not any(path.exists() for path in left)
     assert not temporary.parent.exists()
+    assert not merged.parent.exists()
     assert all(path.exists() for path in kept)
 
 
 QUEUE = """#!{python}
 import sys, pathlib
 folder = pathlib.Path({folder!r})
+if not (folder / "queue").exists():
+    sys.exit("slurmctld is down")
 left = (folder / "queue").read_text().splitlines()
 if sys.argv[0].endswith("scancel"):
     kept = [line for line in left if line.split()[0] not in sys.argv[1:]]
@@ -93,7 +99,17 @@ def test_jobs_of_an_earlier_run_are_cancelled_and_no_others(directory, monkeypat
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     ours, beside = directory / ".snakemake/slurm_logs/rule_simulate", directory / "slurm_logs"
     others = [f"13  {beside}/13.log", "14"]
-    (tools / "queue").write_text("\n".join([f"11  {ours}/11.log", f"12  {ours}/a b/12.log", *others]))
+    listed = "\n".join([f"11  {ours}/11.log", f"12  {ours}/a b/12.log", *others])
+    assert cancel_jobs(directory / ".snakemake") == []  # no job was ever sent from here
+    ours.parent.mkdir(parents=True)
+    with pytest.raises(OccupiedError, match=r"squeue does not say: slurmctld is down\. Call again"):
+        cancel_jobs(directory / ".snakemake")
+    (tools / "queue").write_text(listed)
     assert cancel_jobs(directory / ".snakemake") == ["11", "12"]
     assert (tools / "queue").read_text().splitlines() == others
     assert cancel_jobs(directory / ".snakemake") == []
+    (tools / "queue").write_text(listed)
+    (tools / "scancel").write_text("#!/bin/sh\n")
+    monkeypatch.setattr("ntk_core.workdir.owner.PATIENCE", 0.0)
+    with pytest.raises(OccupiedError, match=r"The jobs 11, 12 of an earlier run .* do not end"):
+        cancel_jobs(directory / ".snakemake")

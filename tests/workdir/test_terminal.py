@@ -60,6 +60,14 @@ def test_a_log_has_a_line_a_phase(screen):
     ]
 
 
+def test_tables_of_aggregates_and_of_a_reanalysis_are_tables(screen):
+    rules = ["simulate", "add", "reanalysed", "redrawn", "resummarised"]
+    screen.say("Job stats: ...", event="run_info", stats=dict.fromkeys(rules, 1) | {"total": 5})
+    screen.run(*enumerate(rules, 1))
+    phases = [line.split()[0] for line in screen.text.splitlines()]
+    assert phases == ["[runs]", "[tables]", "[figures]", "[pages]"]
+
+
 def test_messages_of_calls_without_jobs_are_kept(screen):
     screen.say("Building DAG of jobs...")
     screen.say("Nothing to be done (all requested files are present and up to date).")

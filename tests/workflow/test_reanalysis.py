@@ -128,6 +128,9 @@ def test_aggregates_are_asked_for_their_own_levels_only(tmp_path, client):
     table = quantile_dataset(tmp_path / "old/2024/aggregates.nc", theory, grid, 1, None)
     write(table, tmp_path / "old/2024/quantiles.nc")
     raw = {"archive": str(tmp_path / "old"), "select": {"experiment": ["2024"]}}
+    with pytest.raises(ConfigError, match=r"old': .*manifest\.json"):
+        parse_reanalysis(raw)
+    write_manifest(tmp_path / "old", sorted(tmp_path.glob("old/*/*.nc")))
     assert parse_reanalysis({**raw, "analysis": {"delta": ["0.1"]}}).selections == {"2024": {"delta": [0.1]}}
     with pytest.raises(ConfigError, match=r"analysis\.delta is 0\.25; archived: 0\.1, 0\.5, as aggregates"):
         parse_reanalysis({**raw, "analysis": {"delta": [0.1, 0.25]}})

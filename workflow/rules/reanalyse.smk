@@ -1,6 +1,7 @@
 # `snakemake reanalyse --config archive=PATH`: an archive is verified, then its runs are analysed again. No run is made.
 # All of it lands in `reanalysis/`; nothing is written into the archive.
-from ntk_core.storage.checksums import digest, seal_path
+from ntk_core.experiments.cost import reading_request, verification_request
+from ntk_core.storage.checksums import seal_path
 from ntk_core.workdir.run import Session, plan_reanalysis
 
 REANALYSIS = checked(plan_reanalysis, config)
@@ -33,8 +34,11 @@ rule verified:
         "logs/verified.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: verification_request(REANALYSIS.path, attempt).mem_mb,
+        runtime=lambda wildcards, attempt: verification_request(REANALYSIS.path, attempt).runtime,
     params:
-        manifest=digest(REANALYSIS.path / "manifest.json"),
+        manifest=REANALYSIS.manifest,
     message:
         "Verifying the archive"
     script:
@@ -53,6 +57,19 @@ rule reanalysed:
     conda:
         "../../environment.yml"
     threads: REANALYSIS.execution.threads
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: reading_request(
+            [REANALYSIS.experiments[wildcards.experiment]],
+            REANALYSIS.level_count(wildcards.experiment),
+            threads,
+            attempt,
+        ).mem_mb,
+        runtime=lambda wildcards, threads, attempt: reading_request(
+            [REANALYSIS.experiments[wildcards.experiment]],
+            REANALYSIS.level_count(wildcards.experiment),
+            threads,
+            attempt,
+        ).runtime,
     params:
         selection=lambda wildcards: str(REANALYSIS.selections[wildcards.experiment]),
         library=LIBRARY,

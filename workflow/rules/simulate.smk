@@ -65,5 +65,12 @@ use rule collect as add with:
     log:
         "logs/{experiment}/add.log",
     threads: EXECUTION.threads
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, [wildcards.experiment], threads, attempt
+        ).mem_mb,
+        runtime=lambda wildcards, threads, attempt: analysis_request(
+            PLAN, [wildcards.experiment], threads, attempt
+        ).runtime,
     message:
         "Adding up the aggregates of {wildcards.experiment}"

@@ -7,8 +7,9 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stac
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from ntk_core.execution.private_folder import temporary_folder
 
 # A workflow that imports ours may have given its rules a prefix.
 MODULE = """
@@ -23,8 +24,8 @@ use rule * from ntk
 workflow = Path(snakemake.scriptdir).resolve().parent / "Snakefile"
 root = Path(snakemake.output[0]).parents[1]
 prefix = "" if root == Path() else str(root)
-with tempfile.TemporaryDirectory() as folder, open(snakemake.log[0], "w") as log:
-    snakefile, config = Path(folder) / "Snakefile", Path(folder) / "config.json"
+with temporary_folder() as folder, open(snakemake.log[0], "w") as log:
+    snakefile, config = folder / "Snakefile", folder / "config.json"
     snakefile.write_text(MODULE.format(snakefile=str(workflow), prefix=prefix))
     config.write_text(json.dumps(snakemake.config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--configfile", config]

@@ -25,6 +25,8 @@ from ..experiments.section import ConfigError, Section, parse_section, unique
 from ..figures import drawable, training_drawable
 from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
+from ..storage.checksums import MANIFEST, digest
+from ..storage.regular_file import FileError
 from .results import DrawnResults, TrainedResults, open_archive
 
 if TYPE_CHECKING:
@@ -69,12 +71,16 @@ class ReanalysisModel(Section):
 
 @dataclass(frozen=True)
 class Reanalysis:
-    """An archive, and for each experiment its kind, the part to reanalyse and the figures to draw."""
+    """An archive with the digest of its manifest, and by experiment the part to reanalyse and its figures.
+
+    `experiments` are the whole ones.
+    """
 
     path: Path
+    manifest: str
     selections: dict[str, dict[str, Any]]
     figures: dict[str, tuple[str, ...]]
-    kinds: dict[str, str]
+    experiments: dict[str, Experiment]
     execution: ExecutionModel
 
     def summarised(self, kind: str) -> list[str]:
@@ -82,13 +88,19 @@ class Reanalysis:
         return [
             name
             for name, selection in self.selections.items()
-            if self.kinds[name] == kind and "linearization_error" in selection.get("quantity", QUANTITIES)
+            if self.experiments[name].kind == kind
+            and "linearization_error" in selection.get("quantity", QUANTITIES)
         ]
+
+    def level_count(self, name: str) -> int:
+        """Number of levels δ; where they stay as archived, as many as a config has by default."""
+        return len(self.selections[name].get("delta", AnalysisModel().delta))
 
     def tables(self, name: str, workers: Workers) -> tuple[xr.Dataset, xr.Dataset]:
         """Quantiles and rates of the selected part of an experiment."""
         results = open_archive(self.path)[name]
-        options: dict[str, Any] = {"workers": workers} if self.kinds[name] == "drawn" else {}
+        drawn = self.experiments[name].kind == "drawn"
+        options: dict[str, Any] = {"workers": workers} if drawn else {}
         quantiles = results.quantiles(**self.selections[name], **options)
         return quantiles, results.rates(quantiles)
 
@@ -109,15 +121,15 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         if unknown := [name for name in names if name not in archive]:
             raise ConfigError(f"select.experiment is {unknown[0]!r}; {allowed_names(unknown[0], archive)}")
         results = {name: archive[name] for name in names}
-    except ResultsError as error:
+        manifest = digest(path / MANIFEST)
+    except (ResultsError, FileError) as error:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None
-    kinds = {name: results[name].spec.kind for name in names}
     selections: dict[str, dict[str, Any]] = {}
     figures, possible = {}, {}
     for name in names:
         part = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
         levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
-        if kinds[name] == "trained":
+        if results[name].spec.kind == "trained":
             part = {key: value for key, value in part.items() if key in ("m", "seeds")}
         selections[name] = levels | part
         try:
@@ -132,7 +144,8 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         if not any(figure in names_of_one for names_of_one in possible.values()):
             allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")
-    return Reanalysis(path, selections, figures, kinds, model.execution)
+    experiments: dict[str, Experiment] = {name: results[name].spec for name in names}
+    return Reanalysis(path, manifest, selections, figures, experiments, model.execution)
 
 
 def _drawable(
@@ -164,7 +177,7 @@ NUMERIC = {"analysis": ("delta", "x_norm"), "select": ("m", "d", "alpha", "seeds
 
 
 def _with_numbers(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with numbers under the keys `NUMERIC`: Snakemake leaves lists of its command line as text."""
+    """The config with numbers under `NUMERIC`: Snakemake leaves lists of its command line as text."""
     sections = {
         section: {key: _number(value) if key in keys else value for key, value in raw[section].items()}
         for section, keys in NUMERIC.items()

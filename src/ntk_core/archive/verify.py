@@ -57,7 +57,8 @@ class Checked:
 def check(root: Path) -> Checked:
     """Compare every file below `root` with the manifest there, and every shard with its seal and all runs.
 
-    A manifest that differs from its seal is the only fault reported, as nothing can be compared with it.
+    A manifest that differs from its seal, or lacks it, is the only fault reported, as nothing can be compared
+    with it.
     Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files.
     """
     try:

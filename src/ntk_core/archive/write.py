@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Container, Iterable
@@ -71,6 +72,9 @@ MEANINGS = {
     "code/*": "The sources these results were made with, their documentation, and a notebook.",
 }
 """What a file is, by pattern of its path; the first that fits."""
+
+_OF_RUNS = re.compile(r"<!-- runs -->\n(.*?)<!-- end -->\n", re.DOTALL)
+"""A part of the page that is of runs."""
 
 MEDIA = {
     ".nc": "application/netcdf", ".json": "application/json", ".html": "text/html", ".md": "text/markdown",
@@ -158,7 +162,11 @@ def _config_text(config: Config) -> str:
 
 
 def _readme(config: Config, folder: Path) -> str:
-    """The page for people: each file, how to check it, how to read it with and without ntk-core."""
+    """The page for people: each file, how to check it, how to read it with and without ntk-core.
+
+    What it says of runs is of a drawn experiment that keeps them, without weights, and left out if there is
+    none.
+    """
     names = [path.relative_to(folder).as_posix() for path in _contents(folder)]
     names += ["README.md", "ro-crate-metadata.json", MANIFEST, seal_path(Path(MANIFEST)).name]
     listed = [name for name in names if not name.startswith(("code/", "figures/"))]
@@ -167,7 +175,10 @@ def _readme(config: Config, folder: Path) -> str:
     rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
     text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
     table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
-    first = (config.drawn or config.trained)[0]
+    without = {*config.weighted, *config.aggregated}
+    with_runs = [name for name in config.drawn if name not in without]
+    first, *_ = [*with_runs, *config.experiments]
+    text = _OF_RUNS.sub(r"\1" if with_runs else "", text)
     return text.replace("{version}", __version__).replace("{files}", table).replace("{experiment}", first)
 
 

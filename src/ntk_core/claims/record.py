@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, get_args
 
 from ..datasets.statistics import proportion_interval
+from ..theory.tilt import TARGET
 
-Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported", "conjectured"]
+Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED, CONJECTURED = VERDICTS
-"""The first four are on statements of the notes; the last three, `FALSE` and `UNDECIDED` on our own."""
+TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED = VERDICTS
+"""The first four are on statements of the notes; the last two, `FALSE` and `UNDECIDED` on our own."""
 
 THIS_PROJECT = "this project"
 """The `source` of a statement that is not in the notes."""
@@ -21,7 +22,7 @@ THIS_PROJECT = "this project"
 SLACK = 0.9
 """A bound that still holds with its right-hand side times this is loose."""
 
-TIE = 1e-6
+TIE = TARGET
 """Relative excess over a bound that is no violation: the error bound of exact quantiles."""
 
 

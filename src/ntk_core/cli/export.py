@@ -29,7 +29,7 @@ def export(
 
     try:
         groups = export_zarr(path, to)
-    except (ResultsError, FileExistsError, ModuleNotFoundError) as error:
+    except (ResultsError, OSError, ModuleNotFoundError) as error:
         refuse(error)
     for group in groups:
         say(f"{to}: {group}")
@@ -58,7 +58,7 @@ def merge(
 
     try:
         experiments = merge_archives(first, second, to)
-    except (ResultsError, MergeError, NoManifestError, FileExistsError) as error:
+    except (ResultsError, MergeError, NoManifestError, OSError) as error:
         refuse(error)
     for name, experiment in experiments.items():
         say(f"{to / name}: {experiment.runs:,} runs")

@@ -55,7 +55,7 @@ def verify(
       ntk-core verify archive --json | jq .faults
     """
     from ..archive.verify import NoManifestError, check
-    from ..storage.checksums import MANIFEST
+    from ..storage.checksums import MANIFEST, seal_path
 
     try:
         checked = check(path)
@@ -64,8 +64,9 @@ def verify(
     report = (lambda _: None) if json else say
     for fault in checked.faults:
         report(f"{fault.kind}: {path / fault.path}")
-    if any(f.path == MANIFEST and f.kind in ("changed", "truncated") for f in checked.faults):
-        report(f"nothing else was compared, as {MANIFEST} does not match its seal, {MANIFEST}.sha256")
+    if any(fault.path == MANIFEST for fault in checked.faults):
+        seal = seal_path(Path(MANIFEST))
+        report(f"nothing else was compared, as {MANIFEST} does not match or lacks its seal, {seal}")
     if not checked.faults:
         report(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
     recomputed, blocks = _recompute(path, recompute, run_archived_code, report) if recompute else ({}, None)

@@ -12,6 +12,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..theory import bounds
+from ..theory.tilt import TARGET
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,9 +22,6 @@ ROUNDING = 1e-12
 
 NOISE = 1e-9
 """Values below this, in units of what one neuron can add, are rounding of the dense sampler around 0."""
-
-EXACT_ERROR = 1e-6
-"""Relative error of exact quantiles: a value so near is neither above nor below."""
 
 COUNTS = ("exact_exceedances", "exact_shortfalls")
 """Runs above and below the exact quantile, each with probability at most δ and 1 - δ, whatever the law."""
@@ -57,8 +55,9 @@ def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Com
     limits = [theory[f"bound_{name}"].values / scale * (1.0 + ROUNDING) for name in bounds.BOUNDS]
     thresholds = np.stack([np.maximum(limit, noise[..., None, None]) for limit in limits])
     minimum = noise[:, None, :, None, :, None]
-    above = np.maximum(exact * (1.0 + EXACT_ERROR), minimum)
-    below = np.where(exact > minimum, exact * (1.0 - EXACT_ERROR), 0.0)
+    # A value within the error of the exact quantile is neither above nor below.
+    above = np.maximum(exact * (1.0 + TARGET), minimum)
+    below = np.where(exact > minimum, exact * (1.0 - TARGET), 0.0)
     for index in np.ndindex(experiment.shape):
         place = (slice(None), *index)
         m, alpha = index[1], index[3]

@@ -221,10 +221,21 @@ class _Shards:
     """Files that are open at once: far below any system's limit."""
 
     def __init__(self, paths: Sequence[str | Path], experiment: DrawnExperiment, entropy: int) -> None:
+        self._paths, self._experiment, self._entropy = list(map(str, paths)), experiment, entropy
         self._files: dict[str, netCDF4.Dataset] = {}
         self._variables = experiment.variables
         self._parts: dict[int, list[tuple[int, int, str]]] = {m: [] for m in experiment.m}
-        for path in map(str, paths):
+
+    def __enter__(self) -> _Shards:
+        try:
+            self._check(self._experiment, self._entropy)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _check(self, experiment: DrawnExperiment, entropy: int) -> None:
+        for path in self._paths:
             file = self._file(path)
             actual, expected = json.loads(file.spec), {**experiment.spec(), "entropy": str(entropy)}
             for key in ("sampler", "perturbation", "d", "alpha", "entropy"):
@@ -234,8 +245,10 @@ class _Shards:
                 raise ValueError(f"{path} was made with other laws of the same names")
             if file.format_version != experiment.format_version:
                 raise ValueError(f"{path} has format {file.format_version}, not {experiment.format_version}")
-            seeds = file["seed"]
-            self._parts[int(file["m"][0])].append((int(seeds[0]), int(seeds[-1]) + 1, path))
+            seeds, m = file["seed"], int(file["m"][0])
+            if m not in self._parts:
+                raise ValueError(f"{path} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
+            self._parts[m].append((int(seeds[0]), int(seeds[-1]) + 1, path))
         for m, parts in self._parts.items():
             parts.sort()
             first, last = experiment.numbers.start, experiment.numbers.stop
@@ -243,9 +256,6 @@ class _Shards:
             if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != last:
                 ranges = [part[:2] for part in parts]
                 raise ValueError(f"shards of m = {m} hold the seeds {ranges}, not {first} to {last}")
-
-    def __enter__(self) -> _Shards:
-        return self
 
     def __exit__(self, *_: object) -> None:
         for file in self._files.values():

@@ -224,7 +224,7 @@ class TrainedRunsFile(RunsFile):
         """Index of a run, into (m, seed). Raises `ResultsError` without the run."""
         if m not in self.experiment.m:
             raise ResultsError(f"{self.path}: m is {m}; archived: {', '.join(map(str, self.experiment.m))}")
-        if seed >= self.experiment.seeds:
+        if seed not in self.experiment.numbers:
             raise ResultsError(f"{self.path}: seed is {seed}; archived: 0 to {self.experiment.seeds - 1}")
         return self.experiment.m.index(m), seed
 

@@ -26,7 +26,10 @@ def collect_trained(
     for shard in shards:
         with xr.open_dataset(shard, engine="netcdf4") as file:
             _check(file, shard, experiment, entropy)
-            parts[int(file["m"][0])].append(file.load())
+            m = int(file["m"][0])
+            if m not in parts:
+                raise ValueError(f"{shard} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
+            parts[m].append(file.load())
     for m, files in parts.items():
         files.sort(key=lambda file: int(file["seed"][0]))
         seeds = np.concatenate([file["seed"].values for file in files]) if files else np.empty(0)

@@ -91,7 +91,7 @@ def read_spec(path: Path, attrs: Mapping[str, Any]) -> tuple[Experiment, int]:
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         raise ResultsError(f"{path} has no spec of an experiment") from None
     version = _format_version(path, attrs, str(keys.get("sampler", "trained")))
-    without_runs = keys["seeds"] == 0  # of theory.nc
+    without_runs = keys["seeds"] == 0 and path.name == "theory.nc"
     try:
         keys |= {"seeds": 1} if without_runs else {}
         config = parse_config(

@@ -10,6 +10,7 @@ import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..quantities import QUANTITIES
@@ -35,6 +36,9 @@ TABLE_SECONDS = 9.0
 
 PAGE_SECONDS = 15.0
 """Snakemake, claims, article, explorable page and report, in sequence (the same command)."""
+
+READ_RATE = 2e8
+"""Bytes a second from a slow disk, checksums included."""
 
 PROCESS_BYTES = 3.5e8
 """A process with all imports, a plotting library included (the same command)."""
@@ -101,15 +105,15 @@ class Estimate:
 def expected_cost(plan: Plan, job_count: int) -> Estimate:
     """Cost of the missing shards of a plan and of all later work, with `job_count` jobs at a time."""
     shards = plan.all_shards
-    missing = [shard for shard in shards if not plan.path(shard).exists()]
-    names = list(plan.config.experiments)
+    missing = [shard for name in plan.config.experiments for shard in plan.missing_shards(name)]
+    experiments = [plan.experiment(name) for name in plan.config.experiments]
     drawing = sum(shard.cost() / 1e9 + START_SECONDS for shard in missing)
     drawing /= max(min(job_count, len(missing)), 1)
-    tables = analysis_seconds(plan, names) + TABLE_SECONDS * len(names)
+    tables = reading_seconds(experiments, len(plan.config.delta)) + TABLE_SECONDS * len(experiments)
     threads = plan.config.execution.threads
     job_bytes = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
-    job_bytes += [analysis_bytes(plan, [name], plan.sorting_threads(name, job_count)) for name in names]
-    seconds = drawing + tables / min(job_count, len(names)) + PAGE_SECONDS
+    job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, job_count)) for e in experiments]
+    seconds = drawing + tables / min(job_count, len(experiments)) + PAGE_SECONDS
     existing = len(shards) - len(missing)
     return Estimate(job_count, len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
 
@@ -148,8 +152,21 @@ def shard_request(experiment: Experiment, m: int, seeds: int, threads: int, atte
 
 
 def analysis_request(plan: Plan, names: list[str], threads: int, attempt: int) -> Request:
-    """The request of a job that reads all runs of the experiments called `names`."""
-    return _request(analysis_bytes(plan, names, threads), analysis_seconds(plan, names), attempt)
+    """The request of a job that reads all runs of the experiments of a plan called `names`."""
+    experiments = [plan.experiment(name) for name in names]
+    return reading_request(experiments, len(plan.config.delta), threads, attempt)
+
+
+def reading_request(experiments: list[Experiment], levels: int, threads: int, attempt: int) -> Request:
+    """The request of a job that reads all runs of some experiments, for tables at so many levels δ."""
+    seconds = reading_seconds(experiments, levels)
+    return _request(reading_bytes(experiments, threads), seconds, attempt)
+
+
+def verification_request(folder: Path, attempt: int) -> Request:
+    """The request of a job that reads every byte of a folder."""
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return _request(PROCESS_BYTES, size / READ_RATE, attempt)
 
 
 def _request(size: float, seconds: float, attempt: int) -> Request:
@@ -160,8 +177,9 @@ def _request(size: float, seconds: float, attempt: int) -> Request:
 def check_size(plan: Plan, local: bool = True) -> None:
     """Refuse a plan that does not fit. Raises `ConfigError` with the numbers; writes nothing.
 
-    Counts without listing, so a huge grid is refused as fast as a small one. Memory is checked where jobs
-    are `local`: the largest shard in drawing, the largest cell in sorting, and the largest table.
+    Shards and memory are counted without listing, so a huge grid is refused as fast as a small one. Memory is
+    checked where jobs are `local`: the largest shard in drawing, the largest cell in sorting, and the largest
+    table.
     """
     experiments = [plan.experiment(name) for name in plan.config.experiments]
     counts = [plan.shard_count(e) for e in experiments]
@@ -180,7 +198,7 @@ def check_size(plan: Plan, local: bool = True) -> None:
     for subject, size in _memory_peaks(plan) if local else ():
         check_memory(subject, size)
     disk, free = disk_bytes(plan), plan.free_disk()
-    if plan.missing_runs and disk > free:
+    if disk > free and any(map(plan.missing_shards, plan.config.experiments)):
         raise ConfigError(
             f"experiments: {plan.runs:,} runs and their tables need {size_text(disk)} of disk; "
             f"allowed: {size_text(free)}, what is free in the output directory"
@@ -225,7 +243,7 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
 def disk_bytes(plan: Plan) -> float:
     """Bytes yet to be written, at most: missing runs, a `runs.nc` as large as its shards, tables, pages."""
     return PAGE_BYTES + sum(
-        _stored_bytes(e, plan.missing(e), plan.shard_count(e))
+        _stored_bytes(e, sum(s.runs for s in plan.missing_shards(e.name)), plan.shard_count(e))
         + _stored_bytes(e, e.runs, len(e.m))
         + _table_bytes(plan, e)
         + FILE_BYTES * (plan.shard_count(e) + 4)
@@ -240,19 +258,18 @@ def shard_bytes(experiment: Experiment, m: int, seeds: int, threads: int) -> flo
     return PROCESS_BYTES + (threads - 1) * WORKER_BYTES + threads * experiment.memory(m) + runs
 
 
-def analysis_bytes(plan: Plan, names: list[str], threads: int) -> float:
+def reading_bytes(experiments: list[Experiment], threads: int) -> float:
     """Memory of a job that reads runs, one cell in each thread."""
-    cell = max(_read_bytes(plan.experiment(name)) for name in names)
+    cell = max(map(_read_bytes, experiments))
     return PROCESS_BYTES + (threads - 1) * WORKER_BYTES + threads * cell
 
 
-def analysis_seconds(plan: Plan, names: list[str]) -> float:
+def reading_seconds(experiments: list[Experiment], levels: int) -> float:
     """Time to read all runs of some experiments and to compute the exact laws of their cells."""
-    experiments = [plan.experiment(name) for name in names]
     cells = sum(experiment.table_cells for experiment in experiments)
     runs = sum(experiment.runs for experiment in experiments if experiment.keep == "runs")
     kept = sum(experiment.table_cells for experiment in experiments if experiment.keep == "aggregates")
-    return RUN_SECONDS * runs + AGGREGATE_SECONDS * kept + CELL_SECONDS * len(plan.config.delta) * cells
+    return RUN_SECONDS * runs + AGGREGATE_SECONDS * kept + CELL_SECONDS * levels * cells
 
 
 def _entries(plan: Plan, experiment: Experiment) -> int:

@@ -175,24 +175,14 @@ class Plan:
         """Runs of all experiments."""
         return sum(self.experiment(name).runs for name in self.config.experiments)
 
-    @property
-    def missing_runs(self) -> int:
-        """Those not yet in shards."""
-        return sum(self.missing(self.experiment(name)) for name in self.config.experiments)
-
     def free_disk(self) -> int:
         """Bytes free where the results go."""
         where = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         return shutil.disk_usage(where).free
 
-    def missing(self, experiment: Experiment) -> int:
-        """Runs of an experiment that are not yet in shards."""
-        ranges = (r for ranges in self.existing(experiment.name).values() for r in ranges)
-        numbers = experiment.numbers
-        drawn_seeds = sum(
-            stop - start for start, stop in ranges if numbers.start <= start < stop <= numbers.stop
-        )
-        return max(experiment.runs - experiment.cells_per_width * drawn_seeds, 0)
+    def missing_shards(self, name: str) -> list[Shard[Any]]:
+        """The shards of an experiment that are yet to be made."""
+        return [shard for shard in self.shards(name) if not self.path(shard).exists()]
 
 
 def _edges(axis: tuple[Number, ...]) -> list[Number]:

@@ -157,11 +157,6 @@ def times_with_runs(table: xr.Dataset) -> Array:
     return times[(times > 0) & (runs > 0)]
 
 
-def alpha_hat(cell: xr.Dataset) -> Array:
-    """Mean over the runs of the radius that training reached, along the remaining dimension."""
-    return cell["run_mean"].sel(variable="alpha_hat").values
-
-
 def steps_label(time: int) -> str:
     """A time as text."""
     return "1 step" if time == 1 else f"{time:,} steps"
@@ -208,11 +203,6 @@ def empty_panel(ax: Axes, text: str) -> None:
     """Say why nothing is drawn, on an axis without numbers."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=MUTED)
     ax.tick_params(axis="y", which="both", left=False, labelleft=False)
-
-
-def positive(value: Array) -> Any:
-    """Where a logarithmic axis can show a value."""
-    return np.isfinite(value) & (value > 0.0)
 
 
 def dodge(data: pd.DataFrame, x: str, hue: str, factor: float) -> pd.DataFrame:

@@ -17,13 +17,14 @@ import time
 from pathlib import Path
 
 from ..execution.private_folder import private_folder
+from ..storage.printable import printable
 
 PATIENCE = 120.0
 """Seconds to wait for cancelled jobs to end: SLURM gives them 30 before it kills."""
 
 
 class OccupiedError(RuntimeError):
-    """Another run is at work in the directory; the message says which."""
+    """Another run, or jobs of one, are at work in the directory, or may be; the message says which."""
 
 
 def claim() -> None:
@@ -49,9 +50,14 @@ def claim() -> None:
 
 
 def sweep(results: Path) -> None:
-    """Remove what killed jobs left: half-written files and notes below `results`, temporary folders."""
-    for pattern in (".*.part", "*.nc.progress"):
-        for path in results.rglob(pattern):
+    """Remove what killed jobs left: half-written files, folders and notes below `results`, half an archive
+    beside it, temporary folders.
+    """
+    parts = [*results.rglob(".*.part"), *results.parent.glob(".archive*.part")]
+    for path in [*parts, *results.rglob("*.nc.progress")]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
     for folder in private_folder().glob("tmp-*"):
         shutil.rmtree(folder, ignore_errors=True)
@@ -60,7 +66,8 @@ def sweep(results: Path) -> None:
 def cancel_jobs(state: Path) -> list[str]:
     """Cancel the jobs that SLURM still has of earlier runs, and wait until they have ended; returns the jobs.
 
-    They are those that log below `state` (`.snakemake`).
+    They are those that log below `state` (`.snakemake`). Raises `OccupiedError` where SLURM does not say
+    which there are, or where they do not end.
     """
     left = jobs = _jobs_of(state)
     if jobs:
@@ -69,16 +76,26 @@ def cancel_jobs(state: Path) -> list[str]:
     while left and time.monotonic() < deadline:
         time.sleep(0.5)
         left = _jobs_of(state)
+    if left:
+        raise OccupiedError(
+            f"The jobs {', '.join(left)} of an earlier run are at work in this directory and do not end: "
+            "cancel them with scancel and call again."
+        )
     return jobs
 
 
 def _jobs_of(state: Path) -> list[str]:
     """Not from Snakemake's notes of unfinished files: those lose the job's number when the job starts."""
-    if not shutil.which("squeue"):
+    logs = state.resolve() / "slurm_logs"
+    if not logs.exists() or not shutil.which("squeue"):
         return []
     states = "pending,configuring,running,suspended,completing"  # it hides suspended ones unless asked
     command = ["squeue", "--me", "--noheader", f"--states={states}", "--Format=JobID:20,STDOUT:4096"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OccupiedError(
+            "Jobs of an earlier run may be at work in this directory, and squeue does not say: "
+            f"{printable(done.stderr.strip()[:300])}. Call again when it does."
+        )
     lines = (line.split(maxsplit=1) for line in done.stdout.splitlines())
-    logs = state.resolve() / "slurm_logs"
     return [line[0] for line in lines if len(line) == 2 and Path(line[1].strip()).is_relative_to(logs)]

@@ -188,9 +188,10 @@ class Session:
         """Become the owner of the directory and remove what killed jobs left. Raises `RunError`."""
         try:
             claim()
+            jobs = cancel_jobs(Path(".snakemake"))
         except (OccupiedError, PermissionError) as error:
             raise RunError(str(error)) from None
-        if jobs := cancel_jobs(Path(".snakemake")):
+        if jobs:
             print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
         sweep(self._summary.parent)
         self._terminal.start()

@@ -39,7 +39,8 @@ PREAMBLE = (
 REPEATED = {"RuleException", "CalledProcessError"}
 """Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
 
-PHASES = {"simulate": "runs", **dict.fromkeys(("theory", "collect", "quantiles", "training"), "tables")}
+TABLES = ("theory", "collect", "add", "quantiles", "training", "verified", "reanalysed")
+PHASES = {"simulate": "runs", "redrawn": "figures", **dict.fromkeys(TABLES, "tables")}
 """The phase of a rule; figures have one each experiment, all other rules make pages."""
 
 

@@ -5,7 +5,6 @@ what the statement stands on, or "false" where a number contradicts it:
 
 - "proved": docs/theory.md has the proof, and every number agrees;
 - "supported": an argument that is no full proof, with exact computations or runs that agree;
-- "conjectured": no argument but evidence;
 - "undecided": what is judged by archived runs, where the archive has none that could tell.
 """
 

@@ -35,7 +35,6 @@ VERDICTS = {
     "false": ("✗", "false", "fails as printed"),
     "proved": ("✓", "true", "proved below, and numbers agree"),
     "supported": ("≈", "loose", "an argument below that is no full proof, and numbers that agree"),
-    "conjectured": ("?", "undecided", "numbers that agree, and no proof"),
 }
 """Symbol, name in the style sheet and meaning of each verdict."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 NEUTRAL = {"1b1f24": "ink", "5c6470": "soft", "e3e6ea": "line", "f1f3f5": "panel", "ffffff": "paper"}
-"""Variables of `page.css` in place of the neutral colours of figures, `NEUTRAL` in `figures/style.py`."""
+"""Variables of `page.css` in place of the neutral colours of figures, `NEUTRAL` in `figures/palette.py`."""
 
 LIGHT, DARK = "fffefb", "191a1c"
 """Ground of the page, `--paper` of `page.css`."""

@@ -7,8 +7,10 @@ import math
 import numpy as np
 
 from ...laws import LAWS
+from ...quantities import QUANTITIES
 from ...theory.crossing import deviation
 from ...theory.crossover import crossover
+from ..aggregate import aggregate_cell
 from ..cell import Cell
 from ..data import load
 from ..descent import train
@@ -17,10 +19,11 @@ from ..training import Training
 
 
 def main() -> None:
-    """Draw one run of every sampler and law, train one, and take its limits."""
+    """Draw one run of every law by both samplers, aggregate one, train one, and take its limits."""
     for sampler in ("band", "dense"):
         for law in LAWS:
             simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
+    aggregate_cell(0, Cell("band", "aligned", 2, 1, 1.0), 0, 1, np.ones((len(QUANTITIES), 1)))
     smallest = Training("teacher", (), 1, 1, 1, "squared", 1.0, 1, None)
     data = load(smallest, 0)
     train(smallest, data, 0, 2, 0)

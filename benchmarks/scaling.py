@@ -75,8 +75,7 @@ def _width(law: str, d: int) -> dict[str, Any]:
     times = []
     for exponent in EXPONENTS:
         cell = Cell("band", law, 2**exponent, d, 1.0)
-        runs = cell.block if exponent <= 25 else 64 if exponent <= 35 else 8
-        times.append(1e6 * _seconds_a_run(cell, runs))
+        times.append(1e6 * _seconds_a_run(cell, cell.block))
     fitted = [i for i, exponent in enumerate(EXPONENTS) if exponent >= SLOPE_FROM]
     slope = np.polyfit([EXPONENTS[i] for i in fitted], [math.log2(times[i]) for i in fitted], 1)[0]
     return {"law": law, "d": d, "microseconds": times, "exponent": float(slope)}

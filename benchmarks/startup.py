@@ -18,15 +18,11 @@ PROCESSES = 5
 STEPS = {
     "NumPy": "import numpy",
     "NetCDF": "import netCDF4",
+    "Dask": "import dask.threaded",
     "config, grid, files": (
         "import ntk_core.experiments.config, ntk_core.experiments.plan, ntk_core.datasets.shard"
     ),
     "Numba": "import numba",
-    "Dask, for one thread": (
-        "from ntk_core.experiments.config import ExecutionModel; "
-        "from ntk_core.execution.workers import workers; "
-        "context = workers(ExecutionModel(), 1); context.__enter__()"
-    ),
     "compiled kernels, and one block": (
         "from ntk_core.experiments.drawn import Cell; from ntk_core.sampling.samplers import simulate; "
         "simulate(0, Cell('band', 'sphere', 64, 2, 1.0), 0, 1024)"
@@ -45,7 +41,6 @@ def measure() -> dict[str, float]:
         "    began = time.perf_counter()\n"
         "    exec(step, variables)\n"
         "    taken.append(time.perf_counter() - began)\n"
-        "variables['context'].__exit__(None, None, None)\n"
         "print(json.dumps(taken))"
     )
     command = [sys.executable, "-c", script, json.dumps(list(STEPS.values()))]

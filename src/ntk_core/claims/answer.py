@@ -17,6 +17,7 @@ from ..datasets.comparisons import ROUNDING
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 from ..theory.all_radii import NAME as ALL_RADII
+from .wording import nearest_to_one
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -145,8 +146,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     alpha_hat = row.sel(variable="alpha_hat")
     farthest = table["run_max"].sel(variable="alpha_hat").max("m").fillna(0.0)
     delta = _least_level(error)
-    norms = table["x_norm"].values
-    x_norm = float(norms[np.argmin(np.abs(np.log(norms)))])
+    x_norm = nearest_to_one(table["x_norm"].values)
     over = table["runs_exceeding"].sel(quantity="linearization_error", uniform_bound="printed")
     over = over.sel(delta=table["delta"].values[table["delta"].values <= MAX_DELTA]).sum("m")
     share_delta = float(table["delta"].max())

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
+from ..network import Array
 from ..storage.printable import printable
 from .plain_text import plain_text
 from .record import Claim, Number
@@ -26,6 +29,11 @@ def width(m: int) -> str:
     """A width as LaTeX, large powers of two as such."""
     power = m.bit_length() - 1
     return f"2^{{{power}}}" if m == 1 << power and m > 64 else str(m)
+
+
+def nearest_to_one(values: Array) -> float:
+    """The value whose ratio to 1 is smallest: the α or ‖x‖ of a figure."""
+    return float(values[np.argmin(np.abs(np.log(values)))])
 
 
 def as_text(judged: Claim) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.grid import COLLAPSING
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels
 from ..quantities import QUANTITIES

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..laws.moments import cancels, limit, typical_statistic
 from ..theory.bounds import bound
 from . import palette, style

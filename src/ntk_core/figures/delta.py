@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from . import palette, style
 from .panels import Panels
 

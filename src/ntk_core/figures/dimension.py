@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, limit, typical_statistic
 from . import palette, style

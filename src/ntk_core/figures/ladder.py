@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..network import Array
 from ..theory.bounds import bound
 from . import palette, style

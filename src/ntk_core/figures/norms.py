@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.norms import MAX_WIDTH, NORMS, RUNS, slope, worst_errors
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..theory.norm_ball import FROBENIUS, exponent, limit
 from . import style
 from .panels import Panels

@@ -6,8 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
-from ..claims.wording import joined
+from ..claims.wording import joined, nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
 from . import palette, style

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
 from . import palette, style

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..laws import LAWS
 from . import palette, style
 from .panels import Panels

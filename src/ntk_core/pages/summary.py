@@ -16,6 +16,7 @@ from ..claims.headlines import finding
 from ..claims.headlines.words import NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
+from ..claims.wording import width
 from ..datasets.quantiles import CHANCE, beyond_chance
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
@@ -231,8 +232,7 @@ def _law_column(rates: xr.Dataset) -> int:
 
 
 def _width(m: float) -> str:
-    power = np.log2(m)
-    return f"2^{power:.0f}" if power == round(power) else f"{m:,.0f}"
+    return plain_text(f"${width(int(m))}$")
 
 
 def _bounds(table: xr.Dataset) -> list[str]:

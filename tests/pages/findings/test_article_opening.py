@@ -60,7 +60,7 @@ def test_it_is_the_first_thing_on_the_page(says, reader):
 def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
     assert says(of_slope(-0.5001, -0.5008, -0.4994)) == (
         "Confirmed: the linearization error falls as $m^{-1/2}$ (slope −0.5001 ± 0.0007 "
-        f"from $m=2^{{6}}$ to $2^{{12}}$); {REST}"
+        f"from $m=64$ to $2^{{12}}$); {REST}"
     )
 
 

@@ -9,8 +9,8 @@ from ...datasets.rates import FOLLOWS
 from ...datasets.statistics import log_slope
 from ...laws.moments import cancels, typical_statistic
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
-from ..wording import joined, width
-from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, nearest_to_one, resolved, single_exponent, widths
+from ..wording import joined, nearest_to_one, width
+from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, resolved, single_exponent, widths
 
 COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 """Quantities whose mean is shown times √m."""

@@ -15,7 +15,8 @@ from ...datasets.statistics import Slope, log_slope, sample_mean
 from ...network import Array
 from ...sampling.band import suprema
 from ...theory.norm_ball import FROBENIUS, exponent
-from .words import MIN_WIDTHS, nearest_to_one
+from ..wording import nearest_to_one
+from .words import MIN_WIDTHS
 
 NORMS = (1.5, FROBENIUS, 3.0, 8.0, math.inf)
 """The q that are shown."""

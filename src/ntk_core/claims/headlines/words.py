@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ...datasets.comparisons import NOISE
 from ...network import Array
 from ...quantities import QUANTITIES
@@ -35,11 +33,6 @@ def single_exponent(lower: float, upper: float, exponents: Sequence[float]) -> f
     inside = [k for k in exponents if lower <= k <= upper]
     narrow = upper - lower <= 2.0 * PRECISION
     return inside[0] if len(inside) == 1 and narrow else None
-
-
-def nearest_to_one(values: Array) -> float:
-    """The value whose ratio to 1 is smallest: the α or ‖x‖ of a figure."""
-    return float(values[np.argmin(np.abs(np.log(values)))])
 
 
 def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...claims.record import Number
+from ...claims.wording import nearest_to_one
 from ...datasets.statistics import MIN_RUNS, why_no_interval
 from ...laws import in_theorem_ball
 from ...laws.moments import typical_statistic
@@ -90,8 +91,7 @@ def answer(experiment: Made) -> Answer:
     table, rates = experiment.table, experiment.rates
     delta = float(table["delta"].max())
     over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
-    alphas = rates["alpha"].values
-    alpha = float(alphas[np.argmin(np.abs(np.log(alphas)))])
+    alpha = nearest_to_one(rates["alpha"].values)
     d = int(rates["d"].max())
     law_rates = []
     for law in rates["perturbation"].values:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...claims.falsehoods import falsehoods
-from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, resolved, single_exponent
+from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, resolved, single_exponent, widths
 from ...claims.record import FALSE, UNDECIDED, Claim
 from ...claims.wording import in_words
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
@@ -62,7 +62,7 @@ def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
     slope = rate.slope
     if not np.isfinite(slope.value):
         return f"no slope from {'one width' if m.size == 1 else f'{m.size} widths'}", False
-    over = _widths(int(m.min()), int(m.max()))
+    over = widths(m)
     if slope.lower is None or slope.upper is None:
         return f"slope {number(slope.value, PLACES)} {over}, {main.undecided or 'without an interval'}", False
     half = 0.5 * (slope.upper - slope.lower)
@@ -71,12 +71,6 @@ def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
     if exponent != EXPONENT or m.size < MIN_WIDTHS:
         return text, False
     return f"the linearization error falls as $m^{{-1/2}}$ ({text})", True
-
-
-def _widths(least: int, largest: int) -> str:
-    """The range of the widths, powers of two as such."""
-    first, last = (f"2^{{{m.bit_length() - 1}}}" if m.bit_count() == 1 else str(m) for m in (least, largest))
-    return f"from $m={first}$ to ${last}$"
 
 
 def _over(answer: Answer) -> str:

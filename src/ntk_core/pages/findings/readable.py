@@ -49,7 +49,7 @@ def times(value: float) -> Markup:
 
 def tex(value: float) -> str:
     """A parameter as LaTeX: with all digits, or as a large power of two or ten."""
-    if value == int(value) and (integer := int(value)) > 1024 and integer.bit_count() == 1:
+    if value == int(value) and (integer := int(value)) > 64 and integer.bit_count() == 1:
         return f"2^{{{integer.bit_length() - 1}}}"
     digits, _, power = f"{value:.15g}".partition("e")
     if re.fullmatch("10{4,}", digits):

@@ -9,25 +9,23 @@ from .wording import in_words, joined
 
 
 def falsehoods(claims: Sequence[Claim]) -> str:
-    """The clause, Markdown without a full stop: each false statement of the notes by its title, and where.
+    """The clause, Markdown without a full stop: each false or undecided statement of the notes by its title.
 
-    Where it fails is said as far as counterexamples show it: a norm of the input above or below 1.
+    Where one fails is said as far as counterexamples show it: a norm of the input above or below 1.
     """
     claims = [claim for claim in claims if not claim.own]
     false = [claim for claim in claims if claim.verdict == FALSE]
-    undecided = sum(claim.verdict == UNDECIDED for claim in claims)
+    undecided = [claim.title for claim in claims if claim.verdict == UNDECIDED]
+    rest = f"; undecided: {joined(undecided)}" if undecided else ""
     total = f"{in_words(len(claims))} {'statement' if len(claims) == 1 else 'statements'}"
     are = "are" if len(false) > 1 else "is"
     if not false:
-        return f"none of {total} is false as printed" + (
-            f", {in_words(undecided)} undecided" if undecided else ""
-        )
+        return f"none of {total} is false as printed{rest}"
     titles: dict[str, list[str]] = {}
     for claim in false:
         titles.setdefault(_where(claim), []).append(claim.title)
     which = ", ".join(f"{joined(names)}{where}" for where, names in titles.items())
-    text = f"{in_words(len(false))} of {total} {are} false as printed: {which}"
-    return f"{text}; {in_words(undecided)} undecided" if undecided else text
+    return f"{in_words(len(false))} of {total} {are} false as printed: {which}{rest}"
 
 
 def _where(claim: Claim) -> str:

@@ -32,7 +32,9 @@ CEILINGS = {
 def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
     """LT: α̂ ≤ η t g while the loss does not grow, and the ceiling that holds always, times `factor`."""
     if not results.trainings:
-        return Judgement(UNDECIDED, (Number("archived trained experiments", 0),))
+        return Judgement(
+            UNDECIDED, (Number("archived trained experiments; one, with `kind: trained`, is needed", 0),)
+        )
     needed = [_largest(results, name) / factor for name in CEILINGS]
     verdict: Verdict = UNDECIDED if all(math.isnan(value) for value in needed) else TRUE
     over = [_over(item, "exceedances") for item in results.trainings]

@@ -46,7 +46,7 @@ def of_slope(value, lower, upper):
 REST = (
     "none of 18,000 runs is above the bound; three of fourteen statements are false as printed: "
     r"Bound on $\Delta_1$ for large inputs, Bound on $\Delta_2$ and Event $A_1$ for small inputs; "
-    "one undecided"
+    "undecided: Hoeffding step"
 )
 
 
@@ -54,7 +54,7 @@ def test_it_is_the_first_thing_on_the_page(says, reader):
     text = " ".join(reader.text["answer"].split())
     assert text.startswith("The answer Confirmed: the linearization error falls as (slope −0.49")
     assert REST.split(":")[0] in text
-    assert "for large inputs, Bound on and Event for small inputs; one undecided." in text
+    assert "for large inputs, Bound on and Event for small inputs; undecided: Hoeffding step." in text
 
 
 def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
@@ -97,7 +97,7 @@ def test_verdicts_decide_the_word(says):
     assert "four of fourteen statements are false as printed" in says(T1="false")
     assert "as printed: Theorem 1, Bound on" in says(T1="false")
     assert says(L4_Δ2="true").endswith(
-        "Bound on $\\Delta_1$ for large inputs, Event $A_1$ for small inputs; one undecided"
+        "Bound on $\\Delta_1$ for large inputs, Event $A_1$ for small inputs; undecided: Hoeffding step"
     )
     assert says(T1_rate="false").startswith("Refuted: ")
     assert says(T1="undecided").startswith("Undecided: ")
@@ -108,7 +108,7 @@ def test_the_summary_names_the_same_false_statements(claims):
     text = " ".join(summarise([], [], claims=from_json(json.dumps([*claims, own]))).split())
     assert text.startswith(
         "The lecture notes: three of fourteen statements are false as printed: Bound on Δ₁ for large inputs, "
-        "Bound on Δ₂ and Event A₁ for small inputs; one undecided. results/"
+        "Bound on Δ₂ and Event A₁ for small inputs; undecided: Hoeffding step. results/"
     )
 
 

@@ -69,7 +69,7 @@ def test_a_page_without_a_grid(claims, with_training, learned, names):
     reader = Reader(page)
     assert " ".join(reader.text["answer"].split()) == (
         "The answer No grid was run: three of fourteen statements are false as printed: "
-        "Bound on for large inputs, Bound on and Event for small inputs; one undecided."
+        "Bound on for large inputs, Bound on and Event for small inputs; undecided: Hoeffding step."
     )
     assert 'id="rates-caption"' not in page
     assert page.count('href="explore.html"') == 1

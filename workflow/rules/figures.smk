@@ -21,7 +21,8 @@ for EXPERIMENT, FIGURES in RUN.figure_names.items():
             [
                 f"results/figures/{EXPERIMENT}-{figure}.{suffix}"
                 for figure in FIGURES
-                for suffix in ("pdf", "png")
+                for suffix in FORMATS
+                if suffix != "svg"
             ],
         log:
             f"logs/{EXPERIMENT}/figures.log",

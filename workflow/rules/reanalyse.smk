@@ -2,7 +2,7 @@
 # All of it lands in `reanalysis/`; nothing is written into the archive.
 from ntk_core.experiments.cost import reading_request, verification_request
 from ntk_core.storage.checksums import seal_path
-from ntk_core.workdir.run import Session, plan_reanalysis
+from ntk_core.workdir.run import FORMATS, Session, plan_reanalysis
 
 REANALYSIS = checked(plan_reanalysis, config)
 SUMMARY = Path("reanalysis/summary.txt")
@@ -14,7 +14,7 @@ DRAWINGS = [
     Path(f"reanalysis/figures/{experiment}-{figure}.{suffix}")
     for experiment, figures in REANALYSIS.figures.items()
     for figure in figures
-    for suffix in ("svg", "pdf", "png")
+    for suffix in FORMATS
 ]
 MADE += [*DRAWINGS, Path("reanalysis/archive.json"), SUMMARY]
 TARGETS = [MANIFEST]

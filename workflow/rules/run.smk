@@ -2,7 +2,7 @@
 from ntk_core.archive.write import sources
 from ntk_core.experiments.cost import analysis_request, shard_request
 from ntk_core.storage.checksums import seal_path
-from ntk_core.workdir.run import check_run, plan_run
+from ntk_core.workdir.run import FORMATS, check_run, plan_run
 
 RUN = checked(plan_run, config, FILES)
 PLAN, EXECUTION = RUN.plan, RUN.plan.config.execution

@@ -55,7 +55,7 @@ def best_optimum(x: Array, w0: Array, c: Array, radius: float, measure: str, see
         [(-1.5 * radius, 1.5 * radius)] * w0.size,
         rng=seed,
         maxiter=300,
-        popsize=12,
+        popsize=6,
         tol=1e-11,
         polish=False,
         vectorized=True,

@@ -21,6 +21,8 @@ _BLOCK = 64
 _SHAPE = math.pi * math.sqrt((0.75 * _WIDTH) ** 2 - 0.8)
 _DEGREE = 16
 """Of the polynomials that stand for the kernel between two points of the grid, to its last bits."""
+_NODES = 40
+"""Points at which each polynomial is found."""
 
 
 def fourier_sums(positions: Array, masses: Array, period: float, count: int) -> Complex:
@@ -47,12 +49,15 @@ def _kernel_polynomials() -> list[list[float]]:
 
     Its variable runs from -1 to 1 as the first point is 0 to 1 behind the lower end of the kernel.
     """
-    place = np.cos(math.pi * (np.arange(40) + 0.5) / 40)
-    behind = np.add.outer(0.5 * (place + 1.0), np.arange(_WIDTH))
+    angle = math.pi * (np.arange(_NODES) + 0.5) / _NODES
+    behind = np.add.outer(np.arange(_WIDTH), 0.5 * (np.cos(angle) + 1.0))
     root = np.sqrt(1.0 - (behind / (0.5 * _WIDTH) - 1.0) ** 2)
     kernel = i0e(_SHAPE * root) * np.exp(_SHAPE * (root - 1.0))
-    series = np.polynomial.chebyshev.chebfit(place, kernel, _DEGREE)
-    return [np.polynomial.chebyshev.cheb2poly(column)[::-1].tolist() for column in series.T]
+    # By sums, not by a fit, whose last digits depend on the version of LAPACK.
+    cosines = np.cos(np.multiply.outer(np.arange(_DEGREE + 1), angle))
+    series = 2.0 / _NODES * np.sum(kernel[:, None] * cosines, axis=-1)
+    series[:, 0] *= 0.5
+    return [np.polynomial.chebyshev.cheb2poly(row)[::-1].tolist() for row in series]
 
 
 @lru_cache(maxsize=8)

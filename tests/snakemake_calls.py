@@ -14,6 +14,7 @@ import functools
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -45,8 +46,10 @@ class Call:
         reading, writing = FORKS.Pipe(duplex=False)
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)  # it is read at the end
         everything = {**os.environ, "PYTHONPATH": "", **(environment or {})}
+        deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # in the background of a shell
         self._process = FORKS.Process(
-            target=_main, args=([*arguments], str(folder), everything, _search_path(), writing, before)
+            target=_main,
+            args=([*arguments], str(folder), everything, _search_path(), deaf, writing, before),
         )
         self._process.start()
         writing.close()
@@ -115,10 +118,12 @@ def _main(
     folder: str,
     environment: dict[str, str],
     search_path: list[str],
+    deaf: bool,
     output: Connection,
     before: Callable[[], Any] | None,
 ) -> None:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else signal.default_int_handler)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -26,7 +26,8 @@ from dask_processes import LOOPBACK, Processes, Tls, asks_for_certificate, liste
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
 
-from ntk_core.datasets.runs import RunsReader, collect
+from ntk_core.datasets.file_reader import FileReader
+from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import make_shard, simulate_shard
 from ntk_core.execution.compute import compute
 from ntk_core.execution.versions import MismatchError
@@ -428,7 +429,7 @@ def test_a_hostile_archive_is_read_as_data(tmp_path, archived):
         for variable in file.variables.values():
             variable.setncattr("units_note", payload)
             variable.setncattr("dtype", "object")
-    with RunsReader(runs) as reader:
+    with FileReader(runs) as reader:
         assert reader.read("delta1", (0, 0, 0, 0)).size == 1500
     xr.load_dataset(runs, decode_times=False)
     other = DrawnExperiment("e", "band", ("sphere",), (64,), (2,), (0.5,), 1500)

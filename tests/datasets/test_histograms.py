@@ -9,8 +9,8 @@ from conftest import EXPERIMENT
 from explorable import DENSE
 
 from ntk_core.datasets.comparisons import NOISE
+from ntk_core.datasets.file_reader import FileReader
 from ntk_core.datasets.histograms import BARS, SAMPLE, histogram
-from ntk_core.datasets.runs import RunsReader
 from ntk_core.quantities import QUANTITIES
 
 checked, given = explorable.checked, explorable.given
@@ -20,7 +20,7 @@ checked, given = explorable.checked, explorable.given
 def test_every_run_is_in_its_bar(given, archived, checked, number):
     experiment, folder = ((DENSE, checked), (EXPERIMENT, archived))[number]
     table = given[number][0]
-    with RunsReader(folder / "runs.nc") as runs:
+    with FileReader(folder / "runs.nc") as runs:
         for quantity in QUANTITIES:
             for index in np.ndindex(experiment.shape):
                 cell = table.sel(quantity=quantity)[dict(zip(experiment.axes, index, strict=True))]

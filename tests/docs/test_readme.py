@@ -46,7 +46,7 @@ def test_what_was_found_is_what_the_default_run_has(results):
         in TEXT
     )
     of_notes = [claim for claim in claims if claim["source"] != THIS_PROJECT]
-    assert f"Of the {len(of_notes)} statements in the notes, {len(false)} are false as printed:" in TEXT
+    assert f"Of the {len(of_notes)} statements in the notes, {len(false)} are false as printed." in TEXT
     norms = {claim["id"]: claim["counterexample"]["parameters"]["x_norm"] for claim in false}
     assert "its first bound is false for large inputs, its second for small ones." in TEXT
     assert "So is event A₁ for small inputs" in TEXT

@@ -11,7 +11,7 @@ from browsing import in_browser
 from explorable import drawn, parsed, rows, state, table
 
 from ntk_core.datasets.comparisons import NOISE
-from ntk_core.datasets.runs import RunsReader
+from ntk_core.datasets.file_reader import FileReader
 from ntk_core.pages.explore.data import RUN_QUANTITIES
 from ntk_core.pages.explore.page import LINES
 from ntk_core.quantities import QUANTITIES
@@ -98,7 +98,7 @@ def agrees(tab, dataset, rates, folder):
     # The histogram.
     bins = rows(tab, "bins")
     counts = [int(row[2].replace(",", "")) for row in bins]
-    with RunsReader(folder / "runs.nc") as reader:
+    with FileReader(folder / "runs.nc") as reader:
         values = scale * reader.read(quantity, (at["perturbation"], at["m"], at["d"], at["alpha"]))
     assert sum(counts) == values.size == int(cell["runs"])
     slack = 2e-6 * values.max() + noise

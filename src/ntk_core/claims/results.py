@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets.data_file import data_file, open_data
-from ..datasets.runs import RunsReader
+from ..datasets.file_reader import FileReader
 from ..datasets.runs_file import DrawnFile
 from ..datasets.validation import load_table, reading
 from ..execution.compute import Workers, compute
@@ -92,7 +92,7 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
     """One task, on a worker: apply `test` to each piece."""
     path, pieces = group
     results = []
-    with RunsReader(path) as runs:
+    with FileReader(path) as runs:
         for cell, index in pieces:
             with reading(Path(path), "is damaged"):
                 values = np.stack([runs.read(q, index) for q in quantities])

@@ -128,7 +128,7 @@ class AggregatesFile(DrawnFile):
         }
 
     def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
-        """See `RunsFile.confirmed`. Only the sum of all shards of a width can be compared."""
+        """See `ExperimentFile.confirmed`. Only the sum of all shards of a width can be compared."""
         confirmed: dict[Path, bool] = {}
         for m in self.experiment.m:
             of_width = {path: seeds for path, (width, seeds) in shards.items() if width == m}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .aggregates_file import AggregatesFile
-from .runs import RunsReader
+from .file_reader import FileReader
 from .runs_file import DrawnRunsFile, TrainedRunsFile
 from .validation import ResultsError, reading
 
@@ -32,7 +32,7 @@ def data_file(folder: Path) -> Path:
 def open_data(path: str | Path) -> DataFile:
     """The file at `path`, of the kind that its spec names; it is checked when it is entered."""
     kind: type[DataFile] = DrawnRunsFile
-    with contextlib.suppress(ResultsError), reading(Path(path)), RunsReader(path) as reader:
+    with contextlib.suppress(ResultsError), reading(Path(path)), FileReader(path) as reader:
         spec = json.loads(reader.header()[0]["spec"])
         if spec.get("kind") == "trained":
             kind = TrainedRunsFile

@@ -16,8 +16,8 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from . import weighted_statistics
 from .comparisons import Comparisons, comparisons
+from .file_reader import FileReader
 from .histograms import histogram
-from .runs import RunsReader
 from .statistics import quantiles, sample_moments
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def _cells(
     cells: list[tuple[Index, Index, Comparisons]],
 ) -> list[dict[str, Array]]:
     """One task, on a worker: statistics of cells, each with its index in grid and file."""
-    with RunsReader(path) as runs:
+    with FileReader(path) as runs:
         return [
             of_cell(runs, (*place, slice(0, seeds)), quantities, delta, limits) for _, place, limits in cells
         ]
 
 
 def cell(
-    runs: RunsReader,
+    runs: FileReader,
     place: tuple[int | slice, ...],
     quantities: tuple[str, ...],
     delta: Array,

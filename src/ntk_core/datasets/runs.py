@@ -1,10 +1,8 @@
-"""`runs.nc` of a drawn experiment, one value a run: written from its shards and read, piece by piece."""
+"""`runs.nc` of a drawn experiment, one value a run: written from its shards, piece by piece."""
 
 from __future__ import annotations
 
 import json
-import operator
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,7 @@ from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.atomic import replacing
-from ..storage.metadata import ATTRIBUTES, VARIABLE_ATTRIBUTES, attributes, meaning
-from ..storage.regular_file import open_regular_file
+from ..storage.metadata import attributes, meaning
 
 RUN_DIMS = ("perturbation", "m", "d", "alpha", "seed")
 
@@ -102,64 +99,6 @@ def run_coordinates(experiment: DrawnExperiment, widths: tuple[int, ...], seeds:
         "alpha": np.array(experiment.alpha, dtype=np.float64),
         "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
     }
-
-
-_LIBRARY_LOCK = threading.Lock()
-
-
-class RunsReader:
-    """Reads a runs file, from any thread of a worker; `FileError` where there is no regular file.
-
-    The netCDF library is not thread-safe, not even on different files, so all calls to it are under one lock.
-    Opening takes as long as reading a million values: keep it open.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> RunsReader:
-        open_regular_file(self._path).close()
-        with _LIBRARY_LOCK:
-            self._file = netCDF4.Dataset(self._path)
-            self._file.set_auto_mask(False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with _LIBRARY_LOCK:
-            self._file.close()
-
-    def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
-        """Values of a variable at `index`: of one of the runs, into `RUN_DIMS` or their first four."""
-        with _LIBRARY_LOCK:
-            values: Array = self._file[quantity][index]
-        return values
-
-    def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Global attributes of the format, and dimensions, shape and type of each variable by name.
-
-        Raises `ValueError` for a variable with attributes that would change its decoded values, or with
-        chunks larger than itself: to read one value is to unpack a chunk.
-        """
-        with _LIBRARY_LOCK:
-            attrs = {name: self._file.getncattr(name) for name in self._file.ncattrs() if name in ATTRIBUTES}
-            return attrs, {name: _form(variable) for name, variable in self._file.variables.items()}
-
-
-def _form(variable: netCDF4.Variable[Any]) -> tuple[tuple[str, ...], tuple[int, ...], str]:
-    """Dimensions, shape and type of a variable."""
-    for name in variable.ncattrs():
-        if name not in VARIABLE_ATTRIBUTES:
-            raise ValueError(
-                f"variable {variable.name} has the attribute {name}, which the format does not have"
-            )
-        if (value := VARIABLE_ATTRIBUTES[name]) and variable.getncattr(name) != value:
-            raise ValueError(f"attribute {name} of variable {variable.name} is not {value}")
-    chunks = variable.chunking()
-    if isinstance(chunks, list) and any(map(operator.gt, chunks, variable.shape)):
-        raise ValueError(f"variable {variable.name} has chunks of {chunks}, and the shape {variable.shape}")
-    kind: Any = variable.datatype
-    plain = isinstance(kind, np.dtype)  # other types have values of any length, so no bounded size
-    return variable.dimensions, variable.shape, kind.str.lstrip("<>|=") if plain else "other"
 
 
 def collect(

@@ -16,15 +16,16 @@ from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
-from .runs import RUN_DIMS, RunsReader
+from .file_reader import FileReader
+from .runs import RUN_DIMS
 from .validation import MAX_PACKING, Form, ResultsError, read_spec, reading, require
 
 PIECE = 1 << 16
 """Values that are compared at once."""
 
 
-class RunsFile:
-    """A `runs.nc` of one experiment: its `entropy` and values. Opening and reading raise `ResultsError`.
+class ExperimentFile:
+    """The runs or aggregates of one experiment, and its `entropy`. Opening and reading raise `ResultsError`.
 
     A shard is a runs file too. The spec of a trained shard does not contain its `first_seed`.
     """
@@ -40,7 +41,7 @@ class RunsFile:
 
     def __enter__(self) -> Self:
         with reading(self.path):
-            self._reader = RunsReader(self.path).__enter__()
+            self._reader = FileReader(self.path).__enter__()
         try:
             self._check()
         except BaseException:
@@ -52,7 +53,7 @@ class RunsFile:
         self._reader.__exit__()
 
     def read(self, quantity: str, index: tuple[int | slice, ...]) -> Array:
-        """See `RunsReader.read`."""
+        """See `FileReader.read`."""
         with reading(self.path, f"is damaged in {quantity}"):
             return self._reader.read(quantity, index)
 
@@ -143,7 +144,7 @@ def _pieces(dims: tuple[str, ...], shape: tuple[int, ...]) -> Iterator[tuple[sli
             yield *(slice(i, i + 1) for i in index), slice(low, min(low + step, shape[cut])), *rest
 
 
-class DrawnFile(RunsFile):
+class DrawnFile(ExperimentFile):
     """The runs, or aggregates, of one grid of drawn displacements."""
 
     kind = "drawn"
@@ -154,7 +155,7 @@ class DrawnFile(RunsFile):
         raise NotImplementedError
 
     def allow_code(self, allowed: bool) -> None:
-        """See `RunsFile.allow_code`."""
+        """See `ExperimentFile.allow_code`."""
         laws = self.experiment.laws
         if laws and not allowed:
             names = ", ".join(law.name for law in laws)
@@ -210,7 +211,7 @@ class DrawnRunsFile(DrawnFile):
         return {**self.experiment.axes, "seed": self.experiment.numbers}
 
 
-class TrainedRunsFile(RunsFile):
+class TrainedRunsFile(ExperimentFile):
     """The runs of one trained experiment."""
 
     kind = "trained"

@@ -27,7 +27,7 @@ from ..sampling.streams import FORMAT_VERSIONS, FORMER_VERSIONS
 from ..storage.metadata import LONG_NAMES
 from ..storage.printable import printable
 from ..storage.regular_file import FileError
-from .runs import RunsReader
+from .file_reader import FileReader
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -139,7 +139,7 @@ def load_table(path: Path, experiment: Experiment, entropy: int) -> xr.Dataset:
     """
     import xarray as xr  # slow to import
 
-    with reading(path), RunsReader(path) as reader:
+    with reading(path), FileReader(path) as reader:
         attrs, layout = reader.header()
     expected = experiment
     if path.name == "theory.nc" and isinstance(experiment, DrawnExperiment):

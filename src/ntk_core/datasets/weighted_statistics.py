@@ -11,7 +11,7 @@ from dataclasses import asdict
 import numpy as np
 
 from ..network import Array
-from .runs import RunsReader
+from .file_reader import FileReader
 from .statistics import half_width, moments, sample_mean
 
 REACH = 4.0
@@ -22,7 +22,7 @@ PLACES = 4096
 
 
 def cell(
-    runs: RunsReader, place: tuple[int | slice, ...], quantities: tuple[str, ...], delta: Array, _: object
+    runs: FileReader, place: tuple[int | slice, ...], quantities: tuple[str, ...], delta: Array, _: object
 ) -> dict[str, Array]:
     """Statistics of one cell, quantity by quantity."""
     weights = runs.read("weight", place)

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 from scipy.optimize import minimize
 
+from ...datasets.file_reader import FileReader
 from ...datasets.quantiles import CHANCE
-from ...datasets.runs import RunsReader
 from ...datasets.statistics import sample_mean
 from ...network import Array
 from ...sampling.band import suprema
@@ -129,7 +129,7 @@ def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
 def _over(item: DrawnTables, factor: float) -> list[int]:
     """Runs of each cell over the bound at `LEVEL`, whose leading constant is multiplied by `factor`."""
     counts, grid = [], item.experiment
-    with RunsReader(str(item.data.resolve())) as runs:
+    with FileReader(str(item.data.resolve())) as runs:
         for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
             leading = norm_ball.limit(FROBENIUS, cell.alpha) * cell.m ** -norm_ball.exponent(FROBENIUS)
             bound = norm_ball.bound(FROBENIUS, cell.m, cell.alpha, LEVEL) + (factor - 1.0) * leading

@@ -6,10 +6,13 @@ import dataclasses
 import re
 
 import pytest
+from conftest import ROOT
 
 from ntk_core.claims import JUDGES, LEDGER
 from ntk_core.claims.plain_text import formula, plain_text
+from ntk_core.claims.record import from_json
 from ntk_core.claims.results import Results
+from ntk_core.claims.wording import as_text
 
 FORMULAS = {
     r"\frac{\alpha}{\sqrt m}(1+\|x\|)\Big[\alpha\|x\|+\sqrt{\log(1/\delta)}\Big]": (
@@ -62,3 +65,9 @@ def test_no_statement_and_no_evidence_shows_latex():
 )
 def test_broken_latex_is_shown_and_never_an_error(latex):
     assert isinstance(formula(latex), str)
+
+
+def test_what_holds_is_called_as_in_the_article():
+    claims = {claim.id: claim for claim in from_json((ROOT / "tests/claims.json").read_text())}
+    assert "\n  Corrected: " in as_text(claims["L4.Δ1"])
+    assert "\n  Sharper: " in as_text(claims["T1"])

@@ -202,7 +202,7 @@ def test_means_of_few_runs_have_no_bars_and_the_texts_say_why(tables):
     why = "undecided: 3 runs a cell; at least 24 are needed"
     text = summarise([tables["few"]])
     assert re.search(r"adversarial +2 +1 +mean +-0\.\d{4}  no interval ", text)
-    assert f"No interval of a slope: {why}." in text
+    assert f"Slopes with no interval are {why}." in text
     assert "nan" not in text
     for figure in (rate, collapse):
         drawn = figure.draw(*tables["few"])

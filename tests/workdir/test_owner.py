@@ -60,12 +60,13 @@ def test_what_a_killed_run_left_is_removed(directory):
         results / ".runs.nc.x1.part",
         results / "m64_seeds0-9.nc.progress",
         directory / ".archive.zip.x1.part",
+        directory / ".archive.part",
         temporary,
         merged,
     ]
     temporary.parent.mkdir()
     merged.parent.mkdir()
-    kept = [results / "runs.nc", private_folder() / "lock"]
+    kept = [results / "runs.nc", private_folder() / "lock", directory / ".archives.of.mine.part"]
     for path in left + kept:
         path.touch()
     sweep(directory / "results")

@@ -39,6 +39,10 @@ Numbers = Annotated[list[float], Field(min_length=1), AfterValidator(unique)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 
 
+NUMERIC = {"analysis": ("delta", "x_norm"), "select": ("m", "d", "alpha", "seeds")}
+"""Keys with numbers."""
+
+
 class SelectModel(Section):
     """The part of an archive to reanalyse: all of an axis where its key is left out."""
 
@@ -170,10 +174,6 @@ def _check_levels(experiment: Experiment, levels: Mapping[str, list[float]]) -> 
             places(axis, values, getattr(experiment, axis))
         except ValueError as error:
             raise ConfigError(f"analysis.{error} (experiment {experiment.name})") from None
-
-
-NUMERIC = {"analysis": ("delta", "x_norm"), "select": ("m", "d", "alpha", "seeds")}
-"""Keys with numbers."""
 
 
 def _with_numbers(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -256,7 +256,7 @@ def _missing_limits(table: xr.Dataset, slopes: Sequence[str]) -> list[str]:
     """Why some of the `slopes` have no interval, and how many runs an upper limit of a quantile needs."""
     seeds, lines = int(table["runs"].max()), []
     if any(NO_INTERVAL in slope for slope in slopes):
-        lines += ["", f"  {NO_INTERVAL.capitalize()} of a slope: {why_no_interval(seeds)}."]
+        lines += ["", f"  Slopes with {NO_INTERVAL} are {why_no_interval(seeds)}."]
     needed = [
         f"{runs_for_upper_limit(level):,} at delta = {level:g}"
         for level in table["delta"].values

@@ -167,8 +167,8 @@ class SignedSum:
         values = values / self._scale
         signed_values = np.concatenate([values, -values])
         signed_masses = np.concatenate([masses, masses * np.exp(-2.0 * tilt * values)])
-        # A large tilt leaves most of them nothing.
-        kept = signed_masses > _NOTHING / masses.size * masses.sum()
+        # A large tilt makes most of them nothing. Where the density is 0, rounding makes some negative.
+        kept = np.abs(signed_masses) > _NOTHING / masses.size * masses.sum()
         sums = fourier_sums(signed_values[kept], signed_masses[kept], length, terms)
         mass = float(sums[0].real)
         share = mass / (1.0 - self._p + mass)

@@ -53,7 +53,7 @@ def sweep(results: Path) -> None:
     """Remove what killed jobs left: half-written files, folders and notes below `results`, half an archive
     beside it, temporary folders.
     """
-    parts = [*results.rglob(".*.part"), *results.parent.glob(".archive*.part")]
+    parts = [*results.rglob(".*.part"), *results.parent.glob(".archive.*part")]
     for path in [*parts, *results.rglob("*.nc.progress")]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

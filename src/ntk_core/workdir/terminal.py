@@ -40,6 +40,8 @@ REPEATED = {"RuleException", "CalledProcessError"}
 """Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
 
 TABLES = ("theory", "collect", "add", "quantiles", "training", "verified", "reanalysed")
+"""Rules whose phase is `tables`."""
+
 PHASES = {"simulate": "runs", "redrawn": "figures", **dict.fromkeys(TABLES, "tables")}
 """The phase of a rule; figures have one each experiment, all other rules make pages."""
 

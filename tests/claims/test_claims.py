@@ -15,7 +15,7 @@ from conftest import EXPERIMENT, archive_results
 from scipy.stats import binom
 
 from ntk_core import network
-from ntk_core.claims import JUDGES, LEDGER, STATEMENTS, Results, claim, open_results, to_json
+from ntk_core.claims import JUDGES, LEDGER, STATEMENTS, Results, claim, inequalities, open_results, to_json
 from ntk_core.claims.__main__ import main
 from ntk_core.claims.record import FALSE, LOOSE, SLACK, THIS_PROJECT, TRUE, UNDECIDED, Number, judge_factor
 from ntk_core.claims.results import DrawnTables
@@ -191,6 +191,23 @@ def test_counterexamples_fail_with_the_probability_the_exact_law_says(name, arch
     assert exact.value > 10 * example.parameters["delta"]
     assert simulated.lower <= exact.value <= simulated.upper
     assert (example.parameters["x_norm"] > 1) == (name == "L4.Δ1")
+
+
+@pytest.mark.parametrize("quantity", ["delta1", "delta2", "band_fraction", "linearization_error"])
+def test_the_counterexample_is_the_most_extreme_of_all_points(quantity):
+    """By the exact law at every point, of which the search skips most."""
+    points = [
+        inequalities.Point(m, alpha, delta, x)
+        for m in (4, 64, 1024)
+        for alpha in (0.25, 4.0)
+        for delta in (0.1, 0.001, 1e-6)
+        for x in (0.01, 1.0, 1e4)
+    ]
+    pairs = [(inequalities._failure(quantity, point, 0.1), point) for point in points]
+    for chance, point in pairs:
+        assert chance <= inequalities._largest_failure(quantity, point, 0.1) * (1.0 + 1e-9)
+    most = min(pairs, key=lambda pair: inequalities._extreme(*pair))
+    assert inequalities._most_extreme(points, quantity, 0.1) == most
 
 
 @pytest.mark.parametrize("name", ["L4.Δ1", "L4.Δ2", "A1"])

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.stats import beta, binom
 
 from ntk_core.datasets import statistics
-from ntk_core.datasets.quantiles import CHANCE, beyond_chance
+from ntk_core.datasets.chance import CHANCE, beyond_chance
 from ntk_core.datasets.simulation import simulate
 from ntk_core.laws import moments
 
@@ -33,6 +33,12 @@ def test_quantiles_say_when_runs_are_too_few():
     assert upper == np.inf
     assert lower <= estimate == values[-1]
     assert np.isfinite(statistics.quantiles(values, np.array([0.5]))).all()
+
+
+@pytest.mark.parametrize("runs", [1000, 1 << 17])
+def test_few_and_many_values_are_sorted(runs):
+    values = np.random.default_rng(runs).standard_normal(runs)
+    assert np.array_equal(statistics.ascending(values), np.sort(values))
 
 
 def test_rate_upper_limit_is_clopper_pearson():

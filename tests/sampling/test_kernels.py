@@ -19,7 +19,7 @@ from scipy.stats import kstest, truncnorm
 
 from ntk_core import compiling, network
 from ntk_core.quantities import flip_sums
-from ntk_core.sampling.kernels import direction, flips, neurons, position, words, ziggurat
+from ntk_core.sampling.kernels import direction, flips, neurons, position, sorting, words, ziggurat
 
 RADII = (1e-9, 1e-4, 0.01, 0.2, position.SERIES_RADIUS)
 DIMENSIONS = (1, 2, 3, 4, 5, 9, 64, 10**6)
@@ -328,3 +328,27 @@ def test_compiled_code_is_not_used_after_a_change_of_any_kernel(file, constant, 
     assert constant in text
     (source / file).write_text(text.replace(constant, f"{constant[:-1]}3"))
     assert compiling.folder() != before
+
+
+SPECIAL = [0.0, -0.0, math.inf, -math.inf, 5e-324, -5e-324, 2.0**-1022, 1.7976931348623157e308, 1.0, -1.0]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 10_000])
+@pytest.mark.parametrize("kind", ["real", "signed", "fractions", "bits", "equal"])
+def test_values_are_sorted_as_numpy_sorts_them(kind, size):
+    rng = np.random.default_rng(size)
+    values = {
+        "real": lambda: np.abs(rng.standard_normal(size)) * 1e-9,
+        "signed": lambda: np.concatenate([SPECIAL, rng.standard_normal(size)])[rng.permutation(size + 10)],
+        "fractions": lambda: rng.poisson(30.0, size) / 2.0**20,
+        "bits": lambda: np.nan_to_num(rng.integers(0, 2**64, size, np.uint64).view(np.float64)),
+        "equal": lambda: np.full(size, 0.3),
+    }[kind]()
+    before = values.copy()
+    assert np.array_equal(sorting.ascending(values), np.sort(values))
+    assert np.array_equal(values, before)
+
+
+def test_what_is_no_number_comes_last():
+    values = np.array([2.0, math.nan, math.inf, 1.0])
+    assert np.array_equal(sorting.ascending(values), [1.0, 2.0, math.inf, math.nan], equal_nan=True)

@@ -50,6 +50,7 @@ rule explore:
         RUN.explore,
     log:
         "logs/explore.log",
+    priority: -1  # nothing waits for it
     conda:
         "../../environment.yml"
     params:

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 
 from .. import network
 from ..network import Array
@@ -42,7 +43,6 @@ def best_optimum(x: Array, w0: Array, c: Array, radius: float, measure: str, see
 
     `w0` `(m, d)` and `c` `(m,)`; the same `seed` gives the same value.
     """
-    from scipy.optimize import differential_evolution  # slow to import
 
     def negative(points: Array) -> Array:
         u = points.T.reshape(-1, *w0.shape)
@@ -50,7 +50,7 @@ def best_optimum(x: Array, w0: Array, c: Array, radius: float, measure: str, see
         u = u * np.minimum(1.0, radius / np.maximum(norm, 1e-300))
         return -MEASURES[measure](x, w0, c, u)
 
-    optimum = differential_evolution(
+    optimum = scipy.optimize.differential_evolution(
         negative,
         [(-1.5 * radius, 1.5 * radius)] * w0.size,
         rng=seed,

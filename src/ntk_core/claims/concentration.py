@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import bdtrc, erf
+import scipy
 
 from ..theory.binomial import binomial_quantile
 from .record import Judgement, Number, judge_factor
@@ -19,7 +19,7 @@ from .wording import power_of_ten, width
 def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
     """AC: P(|U·x| ≤ ‖x‖ε) ≤ √(2/π) ε, whose constant is the best possible."""
     epsilon = np.geomspace(1e-8, 10.0, 2000)
-    ratio = erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
+    ratio = scipy.special.erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
     rng = np.random.default_rng(41)
     x = np.array([2.0, -1.0, 0.5])
     runs = 1_000_000
@@ -84,4 +84,6 @@ def hoeffding(results: Results, factor: float = 1.0) -> Judgement:
 
 def _tail(n: int, p: float, delta: float, factor: float) -> float:
     """P(Binomial(n, p)/n > p + factor·√(log(1/δ)/(2n)))."""
-    return float(bdtrc(math.floor(n * (p + factor * math.sqrt(-math.log(delta) / (2.0 * n)))), n, p))
+    return float(
+        scipy.special.bdtrc(math.floor(n * (p + factor * math.sqrt(-math.log(delta) / (2.0 * n)))), n, p)
+    )

@@ -12,7 +12,7 @@ from ..network import Array, symmetric_initialization
 DIMENSIONS = (1, 2, 3, 16, 100)
 HALF_WIDTHS = (1, 5, 50)
 SCALES = (1e-6, 1e-2, 1.0, 100.0)
-NETWORKS = 200
+NETWORKS = 50
 """Networks of each dimension, width and scale."""
 
 

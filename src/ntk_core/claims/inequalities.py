@@ -15,15 +15,17 @@ from functools import cache
 
 import numpy as np
 
-from ..datasets.quantiles import CHANCE, beyond_chance
+from ..datasets.chance import CHANCE, beyond_chance
 from ..laws.exact import exact_law
 from ..network import Array, symmetric_initialization
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..sampling.samplers import simulate
+from ..theory.binomial import binomial_tail
 from ..theory.bounds import bound
-from ..theory.exact import MAX_RADIUS
+from ..theory.exact import MAX_RADIUS, ExactLaw
 from ..theory.extremes import Extreme, largest_norm, largest_share_of_sharp, least_looseness, least_norm
+from ..theory.gaussian import band_probability
 from .brute_force import MEASURES, best_optimum, best_pattern
 from .draws import signs
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
@@ -174,10 +176,20 @@ def _needed(quantity: str, points: list[Point], name: str, threshold: float = ma
 
 def _failure(quantity: str, point: Point, factor: float) -> float:
     """Exact probability that the supremum exceeds the printed bound."""
-    limit = _limit(quantity, point, factor)
+    return _law(quantity, point).survival(_limit(quantity, point, factor))
+
+
+def _largest_failure(quantity: str, point: Point, factor: float) -> float:
+    """A bound on that probability: each pair in the band adds at most one unit to the supremum."""
+    law = _law(quantity, point)
+    pairs = math.floor(_limit(quantity, point, factor) / law.unit * (1.0 - 1e-12))
+    return float(binomial_tail(pairs, point.m // 2, band_probability(point.alpha / math.sqrt(point.m))))
+
+
+def _law(quantity: str, point: Point) -> ExactLaw:
     law = exact_law("adversarial", quantity, point.m, 1, point.alpha)
     assert law is not None  # within MAX_RADIUS
-    return law.survival(limit)
+    return law
 
 
 def _limit(quantity: str, point: Point, factor: float) -> float:
@@ -248,11 +260,12 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
 def _most_extreme(broken: list[Point], quantity: str, factor: float) -> tuple[float, Point]:
     """The first of the points in the order of `_extreme`, with its failure probability.
 
-    Levels δ at which even a probability of 1 could not come first are skipped.
+    Points whose binomial bound on that probability, which is quicker, does not come first are skipped.
     """
+    candidates = [(_extreme(_largest_failure(quantity, point, factor), point), point) for point in broken]
     best: tuple[float, Point] | None = None
-    for point in sorted(broken, key=lambda point: (point.delta < SIMULATION_LEVEL, point.delta)):
-        if best and _extreme(*best)[:2] < _extreme(1.0, point)[:2]:
+    for key, point in sorted(candidates, key=lambda candidate: candidate[0]):
+        if best and _extreme(*best) <= key:
             break
         pair = _failure(quantity, point, factor), point
         best = min(best or pair, pair, key=lambda pair: _extreme(*pair))

@@ -12,7 +12,7 @@ from dataclasses import astuple
 
 import xarray as xr
 
-from ..datasets.quantiles import beyond_chance
+from ..datasets.chance import beyond_chance
 from ..datasets.trained_quantiles import MAX_DELTA
 from .answer import Estimate, answer
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict

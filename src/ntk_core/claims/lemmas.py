@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import chdtri
+import scipy
 
 from .. import network
 from ..datasets.statistics import CONFIDENCE
@@ -83,7 +83,7 @@ def symmetric_start(results: Results, factor: float = 1.0) -> Judgement:
     value = network.scaled_network(x, weights, signs(rng, (runs, m)))
     square = float(np.sum(value**2))
     tail = 0.5 * (1.0 - CONFIDENCE)
-    lower, upper = (math.sqrt(square / chdtri(runs, p)) for p in (tail, 1.0 - tail))
+    lower, upper = (math.sqrt(square / scipy.special.chdtri(runs, p)) for p in (tail, 1.0 - tail))
     unmirrored = Number(
         r"root mean square of $F(x;w(0),c)$ *without* mirrored neurons, $m=256$, $\|x\|=1$; "
         r"theory: $1/\sqrt2$",

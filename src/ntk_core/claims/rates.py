@@ -11,7 +11,7 @@ import math
 
 import xarray as xr
 
-from ..datasets.quantiles import CHANCE, beyond_chance
+from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.statistics import why_no_interval
 from ..laws import THEOREM_LAWS, moments
 from .record import FALSE, TRUE, Judgement, Number, judge_factor

@@ -11,10 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..datasets.data_file import data_file, open_data
 from ..datasets.file_reader import FileReader
-from ..datasets.runs_file import DrawnFile
-from ..datasets.validation import load_table, reading
 from ..execution.compute import Workers, compute
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.trained import TrainedExperiment
@@ -92,6 +89,8 @@ def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]
     """One task, on a worker: apply `test` to each piece."""
     path, pieces = group
     results = []
+    from ..datasets.validation import reading  # as below
+
     with FileReader(path) as runs:
         for cell, index in pieces:
             with reading(Path(path), "is damaged"):
@@ -107,6 +106,10 @@ def open_results(folders: Iterable[Path], workers: Workers) -> Results:
 
     Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
+    from ..datasets.data_file import data_file, open_data  # figures and pages need none of the config's model
+    from ..datasets.runs_file import DrawnFile
+    from ..datasets.validation import load_table
+
     drawn, trained = [], []
     for folder in sorted(folders):
         with open_data(data_file(folder)) as runs:

@@ -15,14 +15,10 @@ from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
-from ..theory.binomial import binomial_tail
 from . import aggregate_statistics, run_statistics
 from .comparisons import COUNTS
 from .histograms import BARS
 from .statistics import CONFIDENCE, Moments, rate_upper_limit
-
-CHANCE = 1e-4
-"""Largest probability that any comparison of a family is called beyond chance, if nothing but chance is."""
 
 
 def quantile_dataset(
@@ -104,18 +100,3 @@ def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
         return dataset
     upper = xr.DataArray(rate_upper_limit(dataset["exceedances"].values, seeds), dims=dims)
     return dataset.assign(exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*dims))
-
-
-def beyond_chance(over: xr.DataArray, runs: Any, delta: Any, comparisons: int | None = None) -> xr.DataArray:
-    """Where a count of runs is above what chance explains, if each has probability at most δ.
-
-    True where P(Binomial(runs, δ) ≥ over) < `CHANCE` / `comparisons`, shape of `over`. So the probability
-    that any of a family of so many counts, all of `over` by default, is called so wrongly is at most
-    `CHANCE`, at every number of runs and however the counts depend on each other (Bonferroni).
-    """
-    share = CHANCE / max(over.size if comparisons is None else comparisons, 1)
-
-    def excess(over: Array, runs: Array, delta: Array) -> Any:
-        return binomial_tail(over - 1, runs, delta) < share
-
-    return xr.apply_ufunc(excess, over, runs, delta)

@@ -18,7 +18,7 @@ from . import weighted_statistics
 from .comparisons import Comparisons, comparisons
 from .file_reader import FileReader
 from .histograms import histogram
-from .statistics import quantiles, sample_moments
+from .statistics import ascending, quantiles, sample_moments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,8 +84,7 @@ def cell(
     """Statistics of one cell, quantity by quantity."""
     rows = []
     for number, quantity in enumerate(quantities):
-        values = runs.read(quantity, place)
-        values.sort()
+        values = ascending(runs.read(quantity, place))
         estimate, lower, upper = quantiles(values, delta)
         over = partial(np.searchsorted, values, side="right")
         rows.append(

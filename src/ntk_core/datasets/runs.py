@@ -27,6 +27,9 @@ quantities would shrink by a fifth and take many times as long to write (docs/pe
 CACHE = 1 << 20
 """Bytes of a variable that the library caches: enough, as whole chunks are written in order."""
 
+CHUNKS = 16
+"""Chunks that are read and written at once: each call of the library takes as long as a chunk of values."""
+
 
 class RunsWriter:
     """Writes `runs.nc` or a shard piece by piece, in constant memory.
@@ -131,11 +134,11 @@ def _collect(
         netCDF4.Dataset(temporary_path, "w") as file,
     ):
         writer = RunsWriter(file, coords, attrs, experiment.variables, archival=True)
-        chunk = writer.chunk(experiment.seeds)
+        piece = CHUNKS * writer.chunk(experiment.seeds)
         for name in experiment.variables:
             for cell in np.ndindex(experiment.shape):
-                for low in range(0, experiment.seeds, chunk):
-                    high = min(low + chunk, experiment.seeds)
+                for low in range(0, experiment.seeds, piece):
+                    high = min(low + piece, experiment.seeds)
                     first = experiment.first_seed
                     runs = source.read(name, experiment.m[cell[1]], cell, first + low, first + high)
                     writer.put(name, cell, slice(low, high), runs)

@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import betaincinv, rel_entr, stdtrit
 
 from ..network import Array
 from ..theory.binomial import binomial_quantile
@@ -42,6 +42,18 @@ is needed because a small sample understates its skewness.
 
 _PART = 1 << 16
 """Number of values that are summed at once."""
+
+_MANY = 1 << 16
+"""Fewer values than this are sorted by NumPy, before compiled code would be loaded."""
+
+
+def ascending(values: Array) -> Array:
+    """The values `(runs,)` in ascending order."""
+    if values.size < _MANY:
+        return np.sort(values)
+    from ..sampling.kernels import sorting  # Numba takes a third of a second to load
+
+    return sorting.ascending(values)
 
 
 def quantile_ranks(runs: int, delta: Array) -> tuple[NDArray[np.int64], ...]:
@@ -110,7 +122,9 @@ def _share(delta: Array, end: float, exponent: float) -> Array:
     """The share between δ and `end` (0 or 1) with KL(share, δ) = `exponent`; NaN where `end` is too near."""
 
     def divergence(share: Array) -> Array:
-        return np.asarray(rel_entr(share, delta) + rel_entr(1.0 - share, 1.0 - delta))
+        return np.asarray(
+            scipy.special.rel_entr(share, delta) + scipy.special.rel_entr(1.0 - share, 1.0 - delta)
+        )
 
     inner, outer = delta, np.full_like(delta, end)
     possible = divergence(outer) > exponent
@@ -169,7 +183,7 @@ def half_width(runs: int, standard_error: Any, skewness: Any) -> Array:
     """
     degrees = (runs - 1) / (1.0 + SKEWNESS_WEIGHT * np.square(skewness))
     enough = (runs >= MIN_RUNS) & (degrees >= MIN_DEGREES)
-    return np.where(enough, stdtrit(degrees, 1.0 - TAIL) * standard_error, np.nan)
+    return np.where(enough, scipy.special.stdtrit(degrees, 1.0 - TAIL) * standard_error, np.nan)
 
 
 @dataclass(frozen=True)
@@ -212,13 +226,17 @@ def rate_upper_limit(exceedances: NDArray[np.int64], runs: int) -> Array:
     """One-sided Clopper-Pearson upper limit on a rate after `exceedances` of `runs`; same shape."""
     counts = np.asarray(exceedances, dtype=np.float64)
     safe = np.minimum(counts, runs - 1.0)
-    return np.where(counts >= runs, 1.0, betaincinv(safe + 1.0, runs - safe, CONFIDENCE))
+    return np.where(counts >= runs, 1.0, scipy.special.betaincinv(safe + 1.0, runs - safe, CONFIDENCE))
 
 
 def proportion_interval(successes: int, runs: int) -> tuple[float, float]:
     """Two-sided Clopper-Pearson interval of a probability after `successes` of `runs`."""
-    lower = float(betaincinv(successes, runs - successes + 1, TAIL)) if successes else 0.0
-    upper = float(betaincinv(successes + 1, runs - successes, 1.0 - TAIL)) if successes < runs else 1.0
+    lower = float(scipy.special.betaincinv(successes, runs - successes + 1, TAIL)) if successes else 0.0
+    upper = (
+        float(scipy.special.betaincinv(successes + 1, runs - successes, 1.0 - TAIL))
+        if successes < runs
+        else 1.0
+    )
     return lower, upper
 
 

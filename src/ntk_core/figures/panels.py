@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
@@ -20,7 +21,6 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path
 from matplotlib.text import Annotation
 from matplotlib.textpath import TextToPath
-from scipy.optimize import isotonic_regression
 
 from ..network import Array
 from . import palette, style
@@ -263,7 +263,10 @@ def _apart(y: Array, sizes: Array) -> Array:
     """The nearest heights to y, ascending, at which names of these sizes do not overlap, inside the panel."""
     offsets = np.cumsum(sizes) - sizes / 2
     room = max(1.0 + sizes[0] / 2 + sizes[-1] / 2 - sizes.sum(), 0.0)
-    return np.clip(isotonic_regression(y - offsets).x, -sizes[0] / 2, room - sizes[0] / 2) + offsets
+    return (
+        np.clip(scipy.optimize.isotonic_regression(y - offsets).x, -sizes[0] / 2, room - sizes[0] / 2)
+        + offsets
+    )
 
 
 def _draw_zero(zero: Zero) -> None:

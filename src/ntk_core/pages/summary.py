@@ -17,7 +17,7 @@ from ..claims.headlines.words import NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
 from ..claims.wording import width
-from ..datasets.quantiles import CHANCE, beyond_chance
+from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
 from ..laws.moments import typical_statistic

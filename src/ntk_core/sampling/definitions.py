@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from .. import network
 from ..laws import sphere
@@ -134,8 +134,8 @@ def _nearest_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, A
     block = BandBlock(band_pairs(cell, streams), place + 1, cell.reach, cell.d, streams, cell.m, cell.alpha)
     *_, run = block.nearest(law.norm)
     edge, counted = max(run.length, run.radius), max(run.pairs - run.sizes.size, 0)
-    tails = 2.0 * ndtr(-run.radius), 2.0 * ndtr(-edge)
-    between = -ndtri(0.5 * rng.uniform(tails[1], tails[0], counted))
+    tails = 2.0 * scipy.special.ndtr(-run.radius), 2.0 * scipy.special.ndtr(-edge)
+    between = -scipy.special.ndtri(0.5 * rng.uniform(tails[1], tails[0], counted))
     a = np.concatenate([run.sizes, between, np.abs(_outer(rng, half - run.sizes.size - counted, edge))])
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     signs = rng.choice([-1.0, 1.0], half)
@@ -194,12 +194,14 @@ class _RecordedBand(BandBlock):
 
 def _inner(rng: np.random.Generator, count: int, radius: float) -> Array:
     """|z| for `count` normals z given |z| < r."""
-    return ndtri(0.5 + rng.uniform(0.0, 1.0, count) * (ndtr(radius) - 0.5))
+    return scipy.special.ndtri(0.5 + rng.uniform(0.0, 1.0, count) * (scipy.special.ndtr(radius) - 0.5))
 
 
 def _outer(rng: np.random.Generator, count: int, radius: float) -> Array:
     """`count` normals z given |z| > r."""
-    return rng.choice([-1.0, 1.0], count) * -ndtri((1.0 - rng.uniform(0.0, 1.0, count)) * ndtr(-radius))
+    return rng.choice([-1.0, 1.0], count) * -scipy.special.ndtri(
+        (1.0 - rng.uniform(0.0, 1.0, count)) * scipy.special.ndtr(-radius)
+    )
 
 
 def _orthogonal(vectors: Array, x: Array) -> Array:

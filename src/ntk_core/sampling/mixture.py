@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import xlog1py
 
 from ..network import Array
 from ..theory.gaussian import band_probability
@@ -50,7 +50,11 @@ class Mixture(NamedTuple):
         candidates of each of the K pairs.
         """
         p, q = self.probabilities[0], self.probabilities[:, None]
-        ratio = pairs * np.log(q / p) + xlog1py(n - pairs, -q) - xlog1py(n - pairs, -p)
+        ratio = (
+            pairs * np.log(q / p)
+            + scipy.special.xlog1py(n - pairs, -q)
+            - scipy.special.xlog1py(n - pairs, -p)
+        )
         ratio += self.tilts[:, None] * total - log_means
         top = ratio.max(axis=0)  # at least 0, the ratio of the first component: nothing overflows
         log_sum: Array = top + np.log(np.exp(ratio - top).sum(axis=0))

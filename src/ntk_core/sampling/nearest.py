@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erfc, ndtri
+import scipy
 
 from ..network import Array
 from ..theory import norm_ball
@@ -60,7 +60,7 @@ def worst(ball: Ball, sizes: Array, radius: float, rng: np.random.Generator) -> 
     if count < ball.half and gain > radius:
         more = int(rng.binomial(ball.half - count, _share(radius, gain)))
         tail = rng.uniform(_outside(gain), _outside(radius), more)
-        sizes, radius = np.concatenate([sizes, -ndtri(0.5 * tail)]), gain
+        sizes, radius = np.concatenate([sizes, -scipy.special.ndtri(0.5 * tail)]), gain
     flips, total = _flips(ball, sizes)
     length = float(norm_ball.worst_length(ball.q, ball.rho, flips))
     if length <= radius:
@@ -88,7 +88,7 @@ def _flips(ball: Ball, sizes: Array) -> tuple[int, float]:
 
 def _outside(radius: float) -> float:
     """P(|z| > radius) for z ~ N(0, 1)."""
-    return float(erfc(radius / math.sqrt(2.0)))
+    return float(scipy.special.erfc(radius / math.sqrt(2.0)))
 
 
 def _share(low: float, high: float) -> float:

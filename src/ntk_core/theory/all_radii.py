@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import erf
+import scipy
 
 from ..network import Array
 from ..quantities import QUANTITIES, Step
@@ -83,5 +83,5 @@ def _relative_deviation(m: Any, delta: Any, start: Any) -> Array:
 
     The pairs in the band are at most 1+η times their expected number, at α₀ and all larger radii.
     """
-    pairs = np.asarray(m) / 2.0 * erf(start / np.sqrt(2.0 * np.asarray(m)))
+    pairs = np.asarray(m) / 2.0 * scipy.special.erf(start / np.sqrt(2.0 * np.asarray(m)))
     return np.asarray(bernstein_quantile(0.0, pairs, np.sqrt(-np.log(delta))) / pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import betainc
+import scipy
 
 from ..network import Array
 
@@ -14,7 +14,11 @@ def binomial_tail(k: Any, n: Any, p: Any) -> Array:
     """P(Binomial(n, p) > k) for whole k ≥ -1; broadcasts."""
     k, n = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
     inside = (k >= 0.0) & (k < n)
-    return np.where(inside, betainc(np.where(inside, k, 0.0) + 1.0, np.where(inside, n - k, 1.0), p), k < 0.0)
+    return np.where(
+        inside,
+        scipy.special.betainc(np.where(inside, k, 0.0) + 1.0, np.where(inside, n - k, 1.0), p),
+        k < 0.0,
+    )
 
 
 def binomial_quantile(delta: Any, n: Any, p: Any) -> Array:

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.special import erf
+import scipy
 
 from ..network import Array
 from ..quantities import QUANTITIES, Step
@@ -46,7 +46,7 @@ def sharp(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
 def binomial(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """As `sharp`, with the exact (1-δ)-quantile of |B|/m = (2/m) Binomial(m/2, p_r)."""
     half = np.asarray(m) // 2
-    pairs = binomial_quantile(delta, half, erf(alpha / np.sqrt(2.0 * np.asarray(m))))
+    pairs = binomial_quantile(delta, half, scipy.special.erf(alpha / np.sqrt(2.0 * np.asarray(m))))
     return _from_band_fraction(quantity, pairs / half, alpha, x_norm)
 
 

@@ -17,8 +17,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import erf, erfcx, hyp1f1, ndtri, wofz
 
 from .fourier import waves
 from .gaussian import PHI0, band_probability
@@ -102,7 +102,7 @@ class CompoundBinomial:
         mean, variance = self.n * a, self.n * (b - a * a)
         third = self.n * (c - 3.0 * a * b + 2.0 * a**3)
         fourth = self.n * (d - 4.0 * a * c - 3.0 * b * b + 12.0 * a * a * b - 6.0 * a**4)
-        z, deviation = float(-ndtri(delta)), math.sqrt(variance)
+        z, deviation = float(-scipy.special.ndtri(delta)), math.sqrt(variance)
         last = (z**3 - 3.0 * z) * fourth / (24.0 * deviation**3)
         last -= (2.0 * z**3 - 5.0 * z) * third**2 / (36.0 * deviation**5)
         y = mean + z * deviation + (z * z - 1.0) * third / (6.0 * variance) + last
@@ -123,7 +123,9 @@ class CompoundBinomial:
 
         def excess(log_t: float) -> float:
             t = math.exp(log_t)
-            return n * log_t + math.log(hyp1f1(n, n + 1, rise * t)) - squares * t * t - log_volume
+            return (
+                n * log_t + math.log(scipy.special.hyp1f1(n, n + 1, rise * t)) - squares * t * t - log_volume
+            )
 
         low, high = (log_volume - rise) / n - 1.0, min((log_volume + square) / n + 1.0, 0.0)
         t = math.exp(root(excess, low, high, xtol=1e-14, rtol=1e-14))
@@ -193,8 +195,8 @@ class CompoundBinomial:
         large = z[~small]
         a = large / (r * math.sqrt(2.0))
         with np.errstate(under="ignore"):
-            rest = np.exp(-large - 0.5 * r * r) * wofz(1j * (a + r / math.sqrt(2.0)))
-        out[~small] = math.sqrt(0.5 * math.pi) / r * (wofz(1j * a) - rest)
+            rest = np.exp(-large - 0.5 * r * r) * scipy.special.wofz(1j * (a + r / math.sqrt(2.0)))
+        out[~small] = math.sqrt(0.5 * math.pi) / r * (scipy.special.wofz(1j * a) - rest)
         return out
 
     def _real_transform(self, tilt: float) -> float:
@@ -212,8 +214,8 @@ class CompoundBinomial:
             nodes = 0.5 * (_NODES + 1.0)
             return scale * float(np.exp(-z * nodes - 0.5 * (r * nodes) ** 2) @ (0.5 * _WEIGHTS))
         a = z / (r * math.sqrt(2.0))
-        rest = math.exp(-z - 0.5 * r * r) * float(erfcx(a + r / math.sqrt(2.0)))
-        return scale * math.sqrt(0.5 * math.pi) / r * (float(erfcx(a)) - rest)
+        rest = math.exp(-z - 0.5 * r * r) * float(scipy.special.erfcx(a + r / math.sqrt(2.0)))
+        return scale * math.sqrt(0.5 * math.pi) / r * (float(scipy.special.erfcx(a)) - rest)
 
     @cached_property
     def _complement(self) -> CompoundBinomial:
@@ -298,7 +300,9 @@ class CompoundBinomial:
         if y >= 1.0:
             return 0.0, single_pair
         band = band_probability(self.radius)
-        conditional = float(erf(self.radius * (1.0 - y if self.falling else y) / math.sqrt(2.0))) / band
+        conditional = (
+            float(scipy.special.erf(self.radius * (1.0 - y if self.falling else y) / math.sqrt(2.0))) / band
+        )
         parts = single_pair * conditional, single_pair * (1.0 - conditional)
         return parts if self.falling else parts[::-1]
 

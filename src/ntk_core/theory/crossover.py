@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from ..compiling import kernel as compiled
 from ..network import Array
@@ -143,7 +143,7 @@ def _over_arc(arc: _Arc, s: Array, times: Sequence[int]) -> Array:
     unit, unit_weights = 0.5 * (unit + 1.0), 0.5 * unit_weights
     along_v = np.concatenate([reach * unit, reach + (FARTHEST - reach) * unit], axis=1)
     weights = np.concatenate([reach * unit_weights, (FARTHEST - reach) * unit_weights], axis=1)
-    lower, upper = (ndtr(along_v * end) for end in arc.ends)
+    lower, upper = (scipy.special.ndtr(along_v * end) for end in arc.ends)
     weights = weights * PHI0 * np.exp(-0.5 * along_v**2) * (upper - lower)
     q = arc.side * s[:, None] * along_v
     result = np.full((2, s.size, len(times)), np.nan)

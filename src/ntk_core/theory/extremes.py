@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import scipy
 
 from ..network import Array
 from ..quantities import QUANTITIES, Step
@@ -80,20 +81,22 @@ _LOG_RADII, _LOG_TILTS = np.linspace(-30.0, 2.0, 49), np.linspace(-4.0, 6.0, 31)
 
 def _least(quantity: str, objective: Objective, m: int | None) -> Extreme:
     """The least value of an objective over r and y, from the best of a grid by the simplex method."""
-    from scipy.optimize import minimize  # slow to import
-
-    def at_limit(point: Array) -> float:
-        return objective(*_coordinates(quantity, point, None))
-
-    grid = np.stack(np.meshgrid(_LOG_RADII, _LOG_TILTS), axis=-1).reshape(-1, 2)
-    optimum = minimize(
+    start, _ = min(_grid(quantity), key=lambda node: objective(*node[1]))
+    optimum = scipy.optimize.minimize(
         lambda point: objective(*_coordinates(quantity, point, m)),
-        min(grid, key=at_limit),
+        start,
         method="Nelder-Mead",
         options={"xatol": 1e-9, "fatol": 1e-14, "maxiter": 2000},
     )
     radius, share, level = _coordinates(quantity, optimum.x, m)
     return Extreme(float(optimum.fun), radius, share, level**2)
+
+
+@cache
+def _grid(quantity: str) -> list[tuple[Array, tuple[float, float, float]]]:
+    """The points among which an extreme is looked for, with their coordinates in the limit of large m."""
+    points = np.stack(np.meshgrid(_LOG_RADII, _LOG_TILTS), axis=-1).reshape(-1, 2)
+    return [(point, _coordinates(quantity, point, None)) for point in points]
 
 
 def _coordinates(quantity: str, point: Array, m: int | None) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import i0e
+import scipy
 
 from ..network import Array
 from .tilt import Complex
@@ -52,7 +52,7 @@ def _kernel_polynomials() -> list[list[float]]:
     angle = math.pi * (np.arange(_NODES) + 0.5) / _NODES
     behind = np.add.outer(np.arange(_WIDTH), 0.5 * (np.cos(angle) + 1.0))
     root = np.sqrt(1.0 - (behind / (0.5 * _WIDTH) - 1.0) ** 2)
-    kernel = i0e(_SHAPE * root) * np.exp(_SHAPE * (root - 1.0))
+    kernel = scipy.special.i0e(_SHAPE * root) * np.exp(_SHAPE * (root - 1.0))
     # By sums, not by a fit, whose last digits depend on the version of LAPACK.
     cosines = np.cos(np.multiply.outer(np.arange(_DEGREE + 1), angle))
     series = 2.0 / _NODES * np.sum(kernel[:, None] * cosines, axis=-1)

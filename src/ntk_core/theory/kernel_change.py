@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import owens_t
+import scipy
 
 from ..network import Array
 from .bernstein import bernstein_quantile
@@ -36,7 +36,7 @@ def exit_probability(angle: float, radius: float) -> float:
 
     T is Owen's function, so that P(z₁ ≥ r, z₂ ≥ r) = Φ(-r) - 2T(r, t) for normal z with correlation cos θ.
     """
-    overlap = angle / (2.0 * math.pi) - 2.0 * float(owens_t(radius, math.tan(0.5 * angle)))
+    overlap = angle / (2.0 * math.pi) - 2.0 * float(scipy.special.owens_t(radius, math.tan(0.5 * angle)))
     return 0.5 * band_probability(radius) - overlap
 
 

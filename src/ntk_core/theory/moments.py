@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+import scipy
 
 from ..network import Array
 from ..quantities import QUANTITIES
@@ -124,7 +124,7 @@ def limit(term: PairTerm, quantity: str, alpha: float, statistic: float | str) -
         return rms
     if statistic == "mean":
         return rms * math.sqrt(2.0 / math.pi)
-    return rms * float(ndtri(1.0 - 0.5 * float(statistic)))
+    return rms * float(scipy.special.ndtri(1.0 - 0.5 * float(statistic)))
 
 
 def _flat_integral(function: Integrand) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.special import erf
+import scipy
 
 from ..network import Array
 from .gaussian import PHI0
@@ -122,7 +122,7 @@ def _position(s: Array, radius: float) -> Array:
 
 def _positions_below(s: Array, radius: float) -> Array:
     """W(s) = P(|w(0)·x| < r s)."""
-    return erf(radius / math.sqrt(2.0) * s)
+    return scipy.special.erf(radius / math.sqrt(2.0) * s)
 
 
 def _edges(d: int) -> Array:

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity, Step
@@ -30,7 +30,7 @@ def second_order_quantile(quantity: str, m: Any, alpha: Any, delta: Any, x_norm:
     record = QUANTITIES[quantity]
     first, second = _step(record).moments
     expected = PHI0 * alpha * np.sqrt(m)
-    pairs = first * expected + ndtri(1.0 - np.asarray(delta)) * np.sqrt(second * expected)
+    pairs = first * expected + scipy.special.ndtri(1.0 - np.asarray(delta)) * np.sqrt(second * expected)
     return _from_pairs(record, pairs, m, alpha, x_norm)
 
 
@@ -50,7 +50,7 @@ def quantile_interval(
     # |X - EX| ≤ max(X, EX), so its third moment is at most E X³ + (E X)³.
     error = BERRY_ESSEEN * n * (third + first**3) / deviation**3
     levels = np.clip([1.0 - delta - error, 1.0 - delta + error], 0.0, 1.0)
-    pairs = np.maximum(n * first + deviation * ndtri(levels), 0.0)
+    pairs = np.maximum(n * first + deviation * scipy.special.ndtri(levels), 0.0)
     lower, upper = _from_pairs(record, pairs, m, alpha, x_norm)
     return float(lower), float(upper)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 Complex = NDArray[np.complexfloating]
@@ -71,6 +72,4 @@ def moment_of_two_or_more(n: int, share: float, ratio: Complex) -> Complex:
 
 def root(function: Callable[[float], float], low: float, high: float, **tolerances: float) -> float:
     """The zero of a function between `low` and `high`; `tolerances` are `xtol` and `rtol`."""
-    from scipy.optimize import brentq  # slow to import
-
-    return float(brentq(function, low, high, **tolerances))
+    return float(scipy.optimize.brentq(function, low, high, **tolerances))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import betainc
+import scipy
 
 from ..network import Array
 
@@ -23,7 +23,7 @@ def upper_tail(s: Array, d: int) -> Array:
     """P(t > s) for s in (0, 1), elementwise."""
     if d == 1:
         return np.full_like(s, 0.5)
-    return 0.5 * betainc(0.5 * (d - 1), 0.5, 1.0 - s * s)
+    return 0.5 * scipy.special.betainc(0.5 * (d - 1), 0.5, 1.0 - s * s)
 
 
 def upper_mean(s: Array, d: int) -> Array:
@@ -35,4 +35,4 @@ def upper_second_moment(s: Array, d: int) -> Array:
     """E[t² 1{t > s}] for s in (0, 1), elementwise."""
     if d == 1:
         return np.full_like(s, 0.5)
-    return betainc(0.5 * (d - 1), 1.5, 1.0 - s * s) / (2.0 * d)
+    return scipy.special.betainc(0.5 * (d - 1), 1.5, 1.0 - s * s) / (2.0 * d)

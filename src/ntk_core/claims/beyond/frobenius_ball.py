@@ -10,10 +10,10 @@ import math
 from functools import cache
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
+from ...datasets.chance import CHANCE
 from ...datasets.file_reader import FileReader
-from ...datasets.quantiles import CHANCE
 from ...datasets.statistics import sample_mean
 from ...network import Array
 from ...sampling.band import suprema
@@ -162,5 +162,7 @@ def _best(a: Array, c: Array, limit: float, rng: np.random.Generator) -> float:
         return -abs(float(np.sum(error)))
 
     start = rng.standard_normal(a.size)
-    found = minimize(loss, start, method="Powell", options={"xtol": 1e-10, "ftol": 1e-14, "maxiter": 400})
-    return -float(found.fun)
+    optimum = scipy.optimize.minimize(
+        loss, start, method="Powell", options={"xtol": 1e-10, "ftol": 1e-14, "maxiter": 400}
+    )
+    return -float(optimum.fun)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import network
 from ...network import Array
-from ..draws import NETWORKS, ROUNDING, count, networks, size
+from ..draws import ROUNDING, count, networks, size
 from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import Results
 
@@ -27,15 +27,11 @@ STATEMENT = Statement(
 SLOPES = (-1.0, -0.3, 0.01, 0.2, 1.0, 3.0)
 """Slopes λ: the absolute value, a negative one, two in use, the identity, and one above 1."""
 
-SHARE = 40
-"""Networks of each size."""
-
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:
     """N8, on networks of all sizes; `factor` multiplies 1 - λ."""
     worst, exceptions = 0.0, 0
-    for i, (x, *drawn) in enumerate(networks(81)):
-        w0, c, u = (each[:SHARE] for each in drawn)
+    for i, (x, w0, c, u) in enumerate(networks(81)):
         slope = SLOPES[i % len(SLOPES)]
         leaky = leaky_quantities(x, w0, c, u, slope)
         scaled = factor * (1.0 - slope) * _relu_quantities(x, w0, c, u)
@@ -50,7 +46,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         Number(
             f"networks tried, in turn with $\\lambda=$ {', '.join(_signed(slope) for slope in SLOPES)}, "
             "weights moved by $10^{-6}$ to $100$ a coordinate",
-            count() // NETWORKS * SHARE,
+            count(),
         ),
         Number("largest relative difference", worst),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import scipy
 
 from ...quantities import QUANTITIES
 from ...sampling.cell import Cell
@@ -98,7 +98,7 @@ def _outside() -> tuple[int, int]:
 def _error(power: int) -> Number:
     """m times what is left of the exact quantile, beside the next order, which is argued and not proved."""
     m, delta = 2**power, 0.01
-    term = (ndtri(1.0 - delta) ** 2 - 1.0) / 8.0
+    term = (scipy.special.ndtri(1.0 - delta) ** 2 - 1.0) / 8.0
     left = exact("linearization_error", m, 1.0, delta, 1.0) - second_order_quantile(
         "linearization_error", m, 1.0, delta, 1.0
     )
@@ -111,7 +111,7 @@ def _error(power: int) -> Number:
 
 def _simulated() -> tuple[Number, ...]:
     """The share of runs above the formula at z = 1, where the next order vanishes, beside δ."""
-    delta = 1.0 - float(ndtr(1.0))
+    delta = 1.0 - float(scipy.special.ndtr(1.0))
     runs = simulate(SEED, Cell("band", "adversarial", WIDTH, 2, 1.0), 0, RUNS)
     limit = second_order_quantile("linearization_error", WIDTH, 1.0, delta, 1.0)
     over = int(np.count_nonzero(runs[list(QUANTITIES).index("linearization_error")] > limit))

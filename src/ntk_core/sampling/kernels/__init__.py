@@ -8,6 +8,8 @@
 | `direction.py` | words, d | projections of random displacements |
 | `flips.py` | both, pairs of each run | sums over the sign changes of each run |
 | `descent.py` | inputs, targets, weights | the weights after steps of gradient descent, and sums over them |
+| `aggregate.py` | values of runs | their bins, exact sums of powers, and counts over thresholds |
+| `sorting.py` | values of runs | the same in ascending order |
 | `neurons.py` | weights, displacements, signs | the definitions, neuron by neuron, in one pass |
 
 They are separate from the mathematics because Numba compiles them (`ntk_core.compiling`, cached on disk) and

@@ -16,10 +16,11 @@ from ..data import load
 from ..descent import train
 from ..samplers import simulate
 from ..training import Training
+from .sorting import ascending
 
 
 def main() -> None:
-    """Draw one run of every law by both samplers, aggregate one, train one, and take its limits."""
+    """Draw one run of every law by both samplers, aggregate one, train one, take its limits, and sort."""
     for sampler in ("band", "dense"):
         for law in LAWS:
             simulate(0, Cell(sampler, law, 2, 1, 1.0), 0, 1)
@@ -29,6 +30,7 @@ def main() -> None:
     train(smallest, data, 0, 2, 0)
     deviation(data.x, data.y, "squared", 1.0, (1,), -math.inf, data.held_x, np.random.default_rng(0))
     crossover(data.x, data.y, "squared", 1.0, (1,), -math.inf, data.held_x, [2])
+    ascending(np.ones(1))
 
 
 if __name__ == "__main__":

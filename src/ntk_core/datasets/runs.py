@@ -216,12 +216,9 @@ class _Shards:
     def read(self, name: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:
         """Values of a variable for seeds low … high - 1; `cell` indexes (perturbation, m, d, alpha)."""
         perturbation, _, d, alpha = cell
-        return np.concatenate(
-            [
-                self._file(path)[name][
-                    perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start
-                ]
-                for start, stop, path in self._parts[m]
-                if start < high and stop > low
-            ]
-        )
+        parts = [
+            self._file(path)[name][perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start]
+            for start, stop, path in self._parts[m]
+            if start < high and stop > low
+        ]
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]

@@ -41,6 +41,8 @@ from ntk_core.theory.bounds import bound
 from ntk_core.theory.crossing import deviation
 from ntk_core.theory.crossover import crossover
 
+pytestmark = pytest.mark.usefixtures("snakemake")
+
 ENTROPY = 5
 LAZY = TrainedExperiment(
     "teacher", (), 3, 6, 5, "squared", 1.0, 8, None, name="lazy", m=(16, 64, 256), seeds=12
@@ -74,7 +76,9 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_bytes_do_not_depend_on_how_the_runs_are_cut(lazy, client, tmp_path):
+def test_the_bytes_do_not_depend_on_how_the_runs_are_cut(lazy, client, tmp_path, monkeypatch):
+    """Into shards, and a shard into tasks of one run each."""
+    monkeypatch.setattr("ntk_core.datasets.trained_shard.TASK_COST", 1)
     for size in (1, 5):
         other = made(LAZY, tmp_path / str(size), client, size)
         for name in ("runs.nc", "quantiles.nc", "rates.nc"):
@@ -491,7 +495,7 @@ CONFIG = {
 
 def test_the_workflow_trains_with_the_same_bytes_on_any_cores_and_verifies(tmp_path):
     """A config of trained experiments alone, to the manifest, and again with processes on another core."""
-    first = run_snakemake(tmp_path / "one", CONFIG)
+    first = run_snakemake(tmp_path / "one", CONFIG, "results/manifest.json")
     assert first.code == 0, first.output
     elsewhere = {**CONFIG, "execution": {"workers": "processes", "threads": 2}}
     second = run_snakemake(tmp_path / "two", elsewhere, "--cores=1", "results/lazy/rates.nc")
@@ -499,7 +503,7 @@ def test_the_workflow_trains_with_the_same_bytes_on_any_cores_and_verifies(tmp_p
     data = first.digests("results/**/*.nc")
     assert len(data) == 5  # two shards, runs, quantiles, rates
     assert second.digests("results/**/*.nc") == data
-    again = run_snakemake(tmp_path / "one", CONFIG)
+    again = run_snakemake(tmp_path / "one", CONFIG, "results/manifest.json")
     assert "Nothing to be done" in again.output
     done = CliRunner().invoke(app, ["verify", str(tmp_path / "one/results"), "--recompute", "3"])
     assert done.exit_code == 0, done.output

@@ -21,7 +21,7 @@ import netCDF4
 import psutil
 import pytest
 import xarray as xr
-from conftest import ROOT, run_snakemake, start_snakemake
+from conftest import ROOT, Run, run_snakemake, start_snakemake
 from dask_processes import LOOPBACK, Processes, Tls, asks_for_certificate, listening, until, workers_of
 from distributed import KilledWorker
 from distributed.chaos import KillWorker
@@ -79,18 +79,18 @@ def worker_processes() -> dict[int, psutil.Process]:
 
 
 def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
-    """The only worker is killed five times with the same task, which is more than Dask puts up with."""
+    """The only worker is killed four times with the same task, which is more than Dask puts up with."""
     killed: set[int] = set()
 
     def kill(client) -> None:
-        while len(killed) < 5:
+        while len(killed) < 4:
             until(lambda: any(client.processing().values()))
             until(lambda: set(worker_processes()) - killed)
             # two for a moment, where one is replaced both by its nanny and by Dask's adaptive scaling
-            for pid in list(set(worker_processes()) - killed)[: 5 - len(killed)]:
+            for pid in list(set(worker_processes()) - killed)[: 4 - len(killed)]:
                 killed.add(pid)
                 os.kill(pid, signal.SIGKILL)
-            until(lambda: len(killed) == 5 or not workers_of(client))
+            until(lambda: len(killed) == 4 or not workers_of(client))
 
     with workers(ExecutionModel(workers="processes"), 1) as client:
         killer = threading.Thread(target=kill, args=(client,))
@@ -98,19 +98,19 @@ def test_a_shard_survives_workers_killed_again_and_again(tmp_path, undisturbed):
         digest = shard(tmp_path / "shard.nc", client)
         killer.join()
     assert digest == undisturbed
-    assert len(killed) == 5
+    assert len(killed) == 4
 
 
 def test_a_shard_survives_chaos(tmp_path, undisturbed):
     """Dask's own plugin ends each worker after a random time, two seconds on average.
 
-    Until six were seen: on a machine with other work they might else take no task to its end.
+    Until four were seen, two of them in the place of others: on a machine with other work they might else take no task to its end.
     """
     seen: set[int] = set()
     done = threading.Event()
 
     def watch(client) -> None:
-        while len(seen) < 6 and not done.wait(0.1):
+        while len(seen) < 4 and not done.wait(0.1):
             seen.update(worker_processes())
         client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.worker_plugins.pop("chaos"))
 
@@ -145,7 +145,7 @@ def test_a_task_that_kills_its_workers_ends_in_an_error(monkeypatch):
 # Schedulers that die
 
 
-def test_a_run_whose_scheduler_is_killed_goes_on_with_another(tmp_path, processes):
+def test_a_run_whose_scheduler_is_killed_goes_on_with_another(tmp_path, processes, undisturbed):
     config = {
         "entropy": 1,
         "experiments": {
@@ -178,12 +178,11 @@ def test_a_run_whose_scheduler_is_killed_goes_on_with_another(tmp_path, processe
 
     del config["execution"]["scheduler"]
     assert "Nothing to be done" in run_snakemake(tmp_path / "out", config, "results/e/runs.nc").output
-    plan = Plan(parse_config(config), Path("results"))
+    plan = Plan(parse_config(config), tmp_path / "out/results")
     (whole,) = plan.all_shards
-    with workers(ExecutionModel(), 2) as client:
-        simulate_shard(whole, tmp_path / "shard.nc", client, lambda _: None)
-    collect(whole.experiment, 1, [tmp_path / "shard.nc"], tmp_path / "runs.nc")
-    assert (tmp_path / "out" / plan.path(whole)).read_bytes() == (tmp_path / "shard.nc").read_bytes()
+    if DEAR.keep == "runs":
+        assert hashlib.sha256(plan.path(whole).read_bytes()).hexdigest() == undisturbed
+    collect(whole.experiment, 1, [plan.path(whole)], tmp_path / "runs.nc")
     assert (tmp_path / "out/results/e/runs.nc").read_bytes() == (tmp_path / "runs.nc").read_bytes()
 
 
@@ -318,8 +317,9 @@ def test_a_worker_or_scheduler_whose_folder_others_can_fill_is_refused(tmp_path,
 
 
 def test_a_whole_run_with_processes_listens_on_loopback_only_and_its_dask_ports_want_a_certificate(
-    tmp_path, small
+    tmp_path, small, finished
 ):
+    """And its runs are those of threads, bit for bit."""
     del small["experiments"]["grid"]
     config = {**small, "execution": {"workers": "processes"}}
     found = set()
@@ -331,6 +331,8 @@ def test_a_whole_run_with_processes_listens_on_loopback_only_and_its_dask_ports_
             time.sleep(0.05)
         output, _ = run.communicate()
     assert run.returncode == 0, output
+    runs = "results/check/runs.nc"
+    assert Run(tmp_path / "out", 0, output).digests(runs) == finished.digests(runs)
     assert len(found) >= 4  # scheduler, nanny, worker and their web server, of one job
     assert {address for address, _ in found} <= LOOPBACK
 

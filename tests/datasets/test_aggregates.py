@@ -29,9 +29,12 @@ from ntk_core.datasets.runs import collect
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.datasets.validation import ResultsError
+from ntk_core.execution.compute import Workers
+from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.cost import AGGREGATE_BYTES
 from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
 from ntk_core.sampling.aggregate import LARGEST
@@ -44,13 +47,15 @@ GRID = replace(RUNS, keep="aggregates", delta=DELTA, x_norm=X_NORM)
 ENTROPY = 4
 
 
-def shards(grid: DrawnExperiment, folder: Path, cuts: list[int]) -> list[tuple[Path, DrawnExperiment]]:
+def shards(
+    grid: DrawnExperiment, folder: Path, cuts: list[int], executors: Workers = 1
+) -> list[tuple[Path, DrawnExperiment]]:
     """Files of some ranges of seeds, and what each holds."""
     parts = []
     for m in grid.m:
         for start, stop in pairwise(cuts):
             path = folder / f"m{m}_seeds{start}-{stop}.nc"
-            aggregate_shard(Shard(grid, ENTROPY, m, start, stop), path, 1, lambda _: None)
+            aggregate_shard(Shard(grid, ENTROPY, m, start, stop), path, executors, lambda _: None)
             parts.append((path, grid.part(m, range(start, stop))))
     return parts
 
@@ -145,11 +150,14 @@ def test_histograms_hold_the_same_runs(tables):
     assert aggregated["bar_width"].values == pytest.approx(stored["bar_width"].values, rel=1e-2)
 
 
-@pytest.mark.parametrize("cuts", [[0, SEEDS], [0, 1, 1024, 3000, 3001, SEEDS]])
-def test_the_same_bytes_however_the_seeds_are_cut(whole, tmp_path, cuts, monkeypatch):
+@pytest.mark.parametrize(
+    ("cuts", "kind"), [([0, SEEDS], "processes"), ([0, 1, 1024, 3000, 3001, SEEDS], "threads")]
+)
+def test_the_same_bytes_however_the_seeds_are_cut(whole, tmp_path, cuts, kind, monkeypatch):
     monkeypatch.setattr("ntk_core.datasets.aggregates.GROUP", 2)
-    parts = shards(GRID, tmp_path, cuts)
-    add(GRID, ENTROPY, parts[::-1], tmp_path / "sum.nc", 2)
+    with workers(ExecutionModel(workers=kind), 2) as executors:
+        parts = shards(GRID, tmp_path, cuts, executors)
+        add(GRID, ENTROPY, parts[::-1], tmp_path / "sum.nc", executors)
     assert (tmp_path / "sum.nc").read_bytes() == (whole / "e/aggregates.nc").read_bytes()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import xarray as xr
 from ntk_core.datasets.runs import RUN_DIMS, RunsWriter, collect
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.execution.workers import workers
-from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.drawn import DrawnExperiment, tasks
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.quantities import QUANTITIES
@@ -98,16 +99,29 @@ def test_collect_refuses_shards_of_another_grid(tmp_path):
 def test_collect_takes_more_shards_than_files_may_be_open(tmp_path):
     import resource
 
-    single = DrawnExperiment("many", "band", ("aligned",), (6,), (2,), (0.5,), 150)
-    shards = make(tmp_path, list(range(151)), single)
+    single = DrawnExperiment("many", "band", ("aligned",), (6,), (2,), (0.5,), 90)
+    shards = make(tmp_path, list(range(91)), single)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 75, hard))
     try:
         collect(single, 5, shards, tmp_path / "runs.nc")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with xr.open_dataset(tmp_path / "runs.nc") as runs:
-        assert runs.sizes["seed"] == 150
+        assert runs.sizes["seed"] == 90
+
+
+def test_a_cell_cut_into_tasks_has_the_runs_of_the_sampler_in_their_order(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setattr("ntk_core.datasets.shard.TASK_COST", 1)
+    grid = replace(EXPERIMENT, sampler="dense", m=(6,), seeds=150)
+    assert len(tasks(Shard(grid, 5, 6, 0, 150), 1)) > len(list(grid.cells()))
+    (shard,) = make(tmp_path, [0, 150], grid)
+    with xr.open_dataset(shard) as runs:
+        for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
+            for name, row in zip(QUANTITIES, simulate(5, cell, 0, 150), strict=True):
+                assert np.array_equal(runs[name].values[index], row)
 
 
 def test_a_shard_made_in_processes_is_the_same_file(tmp_path):

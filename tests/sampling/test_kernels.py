@@ -272,13 +272,13 @@ def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():
 
 
 def printed(script, **environment):
-    """The words that a new process prints, with six of the kernels by short names."""
+    """The words that a new process prints, with some of the kernels by short names."""
     kernels = (
-        "from ntk_core.sampling.kernels import __main__, aggregate, flips, neurons, ziggurat\n"
+        "from ntk_core.sampling.kernels import __main__, aggregate, flips, neurons, sorting, ziggurat\n"
         "from ntk_core.sampling.cell import Cell\n"
         "from ntk_core.sampling.samplers import simulate\n"
         "kernels = flips.position_sums, flips.direction_sums, neurons.totals, neurons.symmetric_weights, "
-        "ziggurat._stack, aggregate.accumulate\n"
+        "ziggurat._stack, aggregate.accumulate, sorting.ascending\n"
     )
     command = [sys.executable, "-c", kernels + script]
     environment = {**os.environ, **environment}
@@ -288,16 +288,16 @@ def printed(script, **environment):
 def test_compiled_code_is_kept_for_the_next_process(tmp_path):
     """A second start finds the kernels of a law on disk and compiles nothing."""
     script = (
-        "simulate(0, Cell('band', 'sphere', 2, 1, 1.0), 0, 1)\n"
+        "simulate(0, Cell('band', 'adversarial', 2, 1, 1.0), 0, 1)\n"
         "print(*(sum(kernel.stats.cache_misses.values()) for kernel in kernels))"
     )
     both = [printed(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
-    assert both == [["0", "1", "0", "0", "1", "0"], ["0"] * 6]
+    assert both == [["1", "0", "0", "0", "0", "0", "0"], ["0"] * 7]
 
 
 def test_kernels_are_compiled_ahead():
     """The command that compiles all kernels calls each of them, with arguments of one type."""
-    assert printed("__main__.main()\nprint(*(len(kernel.signatures) for kernel in kernels))") == ["1"] * 6
+    assert printed("__main__.main()\nprint(*(len(kernel.signatures) for kernel in kernels))") == ["1"] * 7
 
 
 def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog, tmp_path):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ntk_core.workdir import terminal
 from ntk_core.workdir.progress import Job
-from ntk_core.workdir.terminal import Expected, Terminal
+from ntk_core.workdir.terminal import SIGNALLED, Expected, Terminal
 
 STATS = {"simulate": 2, "collect": 1, "figures_e": 1, "report": 1, "all": 1, "total": 6}
 EXPECTED = Expected(drawing=10.0, following=30.0)
@@ -95,7 +95,7 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen):
     ]
 
 
-@pytest.mark.parametrize("way", ["Ctrl-C", "message"])
+@pytest.mark.parametrize("way", ["Ctrl-C", *SIGNALLED])
 def test_an_interrupt_is_no_error_of_its_jobs(screen, way):
     heard: list[int] = []
     outside = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
@@ -106,8 +106,8 @@ def test_an_interrupt_is_no_error_of_its_jobs(screen, way):
             assert heard == [signal.SIGINT]  # Snakemake ends the run as ever
     finally:
         signal.signal(signal.SIGINT, outside)
-    if way == "message":
-        screen.say("Terminating processes on user request, this might take some time.")
+    if way in SIGNALLED:
+        screen.say(f"{way}, and more")
     screen.say("...", logging.ERROR, event="job_error", rule_name="simulate", log=["logs/b.log"])
     screen.terminal.end(failed=True)
     assert screen.text == "Interrupted; 0 of 2 shards are kept. Call again to go on.\n"

@@ -2,7 +2,8 @@
 bytes as a run nothing happened to. docs/reliability.md has the table. With `KEEP=aggregates` in the
 environment all of it is done with aggregates in place of runs.
 
-Faults of Dask workers and schedulers are in test_execution.py, those of a cluster in test_slurm.py.
+Faults of Dask workers and schedulers are in cluster/test_workers.py, those of a cluster in
+cluster/test_slurm.py.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from conftest import Run, run_snakemake, start_snakemake
 from snakemake_calls import Call
 
 from ntk_core.storage.checksums import seal_path
+
+pytestmark = pytest.mark.usefixtures("snakemake")
 
 KEEP = os.environ.get("KEEP", "runs")
 RUNS = f"results/grid/{KEEP}.nc"
@@ -133,7 +136,9 @@ def test_being_asked_to_stop(tmp_path, whole, name):
     wait_for(process, lambda: bool(shards(out)))
     process.send_signal(number)
     assert process.wait(timeout=60) != 0
-    process.communicate()
+    output, _ = process.communicate()
+    said = re.search(r"^Interrupted; \d of 2 shards are kept\. Call again to go on\.$", output, re.M)
+    assert bool(said) == (name != "SIGHUP"), output  # of a closed terminal nobody reads
     assert not (out / RUNS).exists()
     completes(out, whole, RUNS)
 

@@ -40,6 +40,8 @@ from ntk_core.experiments.cost import check_size
 from ntk_core.experiments.plan import MAX_SHARDS, Plan
 from ntk_core.experiments.section import ConfigError
 
+pytestmark = pytest.mark.usefixtures("snakemake")
+
 EXAMPLES = 1500
 SECONDS = 5.0
 """Of processor time for one config; what is meant is that no config takes minutes."""

@@ -12,6 +12,8 @@ from conftest import ROOT, run_snakemake
 
 from ntk_core.workdir.run import plan_run
 
+pytestmark = pytest.mark.usefixtures("snakemake")
+
 PAGE = (ROOT / "docs/own-grid.md").read_text(encoding="utf-8")
 
 

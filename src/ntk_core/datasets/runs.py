@@ -217,7 +217,9 @@ class _Shards:
         """Values of a variable for seeds low … high - 1; `cell` indexes (perturbation, m, d, alpha)."""
         perturbation, _, d, alpha = cell
         parts = [
-            self._file(path)[name][perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start]
+            self._file(path)[name][
+                perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start
+            ]
             for start, stop, path in self._parts[m]
             if start < high and stop > low
         ]

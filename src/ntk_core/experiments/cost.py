@@ -133,7 +133,7 @@ def estimate(plan: Plan, cost: Estimate) -> str:
         [
             runs,
             f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
-            f"with {cost.job_count} jobs at once",
+            f"with {cost.job_count} job{'s' * (cost.job_count > 1)} at once",
             f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free",
             f"[plan] memory: {size_text(cost.memory)} for the largest job; "
             f"this machine has {size_text(_memory_of_this_machine())}",

@@ -36,6 +36,9 @@ PREAMBLE = (
 )
 """How Snakemake's messages begin that go before its table of jobs."""
 
+SIGNALLED = ("Will exit after finishing currently running jobs", "Terminating processes on user request")
+"""How Snakemake's messages begin that follow SIGTERM, and any other signal but Ctrl-C's."""
+
 REPEATED = {"RuleException", "CalledProcessError"}
 """Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
 
@@ -96,7 +99,7 @@ class Terminal(logging.Filter):
         elif event == "group_error" and not self.interrupted:
             for job in record.__dict__["job_error_info"]:
                 self._say(_error(job["rule_name"], job["log"]))
-        elif message.startswith("Terminating processes on user request"):
+        elif message.startswith(SIGNALLED):
             self.interrupted = True  # by a signal other than Ctrl-C's
         elif self._is_shown(record, message):
             self._say(message)

@@ -46,8 +46,10 @@ SNAKEFILE = ROOT / "Snakefile"
 Made = TypeVar("Made")
 
 WAITING = ({"cluster", "checkout"}, {"snakemake", "browser"})
-"""Fixtures whose tests take longest, and those whose tests take longer than others. The default run is made for
-the first; the others find it made."""
+"""Fixtures whose tests take longest, and those whose tests take longer than others.
+
+The default run is made for a test that also needs `checkout`; the others find it made.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import shutil
@@ -32,6 +33,12 @@ def archive(archived, client):
 
 
 @pytest.fixture(scope="module")
+def judged(archive):
+    """The judgement on a statement, from the archive as it is, by its name: each is made once."""
+    return functools.cache(lambda name: JUDGES[name](archive))
+
+
+@pytest.fixture(scope="module")
 def dense(tmp_path_factory):
     """A folder with a small experiment that evaluates the definitions on all weights."""
     experiment = dataclasses.replace(EXPERIMENT, name="full", sampler="dense", m=(4, 16, 64), seeds=500)
@@ -52,9 +59,9 @@ def verdict(name, archive, factor=1.0):
     return JUDGES[name](archive, factor).verdict
 
 
-def needed(name, archive):
+def needed(judgement):
     """The least factor with which a bound holds, from its own evidence."""
-    return next(n.value for n in JUDGES[name](archive).evidence if n.what.startswith("least factor"))
+    return next(n.value for n in judgement.evidence if n.what.startswith("least factor"))
 
 
 def test_the_ledger_is_complete():
@@ -73,10 +80,10 @@ def test_identities_are_true_and_any_other_constant_is_false(name, archive):
 
 
 @pytest.mark.parametrize("name", ["T1", "L4.Δ1", "L4.Δ2", "A1", "H"])
-def test_a_bound_is_true_just_above_the_factor_it_needs_and_false_just_below(name, archive):
+def test_a_bound_is_true_just_above_the_factor_it_needs_and_false_just_below(name, archive, judged):
     printed = {"T1": LOOSE, "H": TRUE}.get(name, FALSE)
-    assert verdict(name, archive) == printed
-    least = needed(name, archive)
+    assert judged(name).verdict == printed
+    least = needed(judged(name))
     assert verdict(name, archive, least * 1.01) == TRUE
     assert verdict(name, archive, least * 0.99) == FALSE
     assert verdict(name, archive, least * 1.2) == LOOSE
@@ -184,9 +191,9 @@ def test_the_split_of_the_error_is_compared_with_the_error_itself(archive, monke
 
 
 @pytest.mark.parametrize("name", ["L4.Δ1", "L4.Δ2", "A1"])
-def test_counterexamples_fail_with_the_probability_the_exact_law_says(name, archive):
+def test_counterexamples_fail_with_the_probability_the_exact_law_says(name, judged):
     """The exact probability lies in the simulated 99 % interval; fixed seeds."""
-    example = JUDGES[name](archive).counterexample
+    example = judged(name).counterexample
     exact, simulated = example.evidence
     assert exact.value > 10 * example.parameters["delta"]
     assert simulated.lower <= exact.value <= simulated.upper
@@ -211,9 +218,9 @@ def test_the_counterexample_is_the_most_extreme_of_all_points(quantity):
 
 
 @pytest.mark.parametrize("name", ["L4.Δ1", "L4.Δ2", "A1"])
-def test_the_norms_at_which_a_printed_bound_holds_end_where_the_statement_says(name, archive):
+def test_the_norms_at_which_a_printed_bound_holds_end_where_the_statement_says(name, judged):
     """Up to the end of the norms no point fails; one per cent beyond it the exact probability is above δ."""
-    judgement = JUDGES[name](archive)
+    judgement = judged(name)
     evidence = [n for n in judgement.evidence if r"holds for all $m,\alpha,\delta$" in n.what]
     end = {"L4.Δ1": 3.7512, "L4.Δ2": 0.5 * math.sqrt(2 / math.pi), "A1": math.sqrt(2 / math.pi)}[name]
     assert [n.value for n in evidence] == [pytest.approx(end, abs=2e-5)]
@@ -225,8 +232,8 @@ def test_the_norms_at_which_a_printed_bound_holds_end_where_the_statement_says(n
     assert rf"if and only if $\|x\|{words}" in STATEMENTS[name].corrected.replace("$$", "")
 
 
-def test_the_looseness_of_theorem_1_is_the_least_over_all_parameters(archive):
-    judgement = JUDGES["T1"](archive)
+def test_the_looseness_of_theorem_1_is_the_least_over_all_parameters(judged):
+    judgement = judged("T1")
     least = count(judgement, "smallest ratio of the printed bound")
     assert f"at least {least:.2f} times" in STATEMENTS["T1"].corrected
     assert 1.0 / count(judgement, "least factor") > least  # of the points tried
@@ -234,8 +241,8 @@ def test_the_looseness_of_theorem_1_is_the_least_over_all_parameters(archive):
     assert 0.64 < count(judgement, "largest ratio of that quantile to the `sharp`") < 0.65
 
 
-def test_search_reaches_the_closed_form_supremum_and_does_not_beat_it(archive):
-    shares = [n.value for n in JUDGES["T1"](archive).evidence if "share" in n.what]
+def test_search_reaches_the_closed_form_supremum_and_does_not_beat_it(judged):
+    shares = [n.value for n in judged("T1").evidence if "share" in n.what]
     assert len(shares) == 3
     for share in shares:
         assert share == pytest.approx(1.0, abs=1e-9)
@@ -252,9 +259,9 @@ def test_records_have_the_promised_fields_and_are_the_same_bytes_every_time(arch
         assert record["command"] == f"python -m ntk_core.claims {name}"
 
 
-def test_every_number_says_what_it_is_and_lies_in_its_interval(archive):
+def test_every_number_says_what_it_is_and_lies_in_its_interval(judged):
     for name in STATEMENTS:
-        for number in JUDGES[name](archive).evidence:
+        for number in judged(name).evidence:
             assert number.what
             assert np.isfinite(number.value)
             if number.lower is not None:

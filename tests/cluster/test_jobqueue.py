@@ -5,7 +5,6 @@ Those on a real SLURM are in test_slurm.py.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 
@@ -70,5 +69,3 @@ def test_other_batch_systems_are_given_the_same(system, command, reply, tmp_path
     assert f"PYTHONPATH={ROOT / 'src'}" in text
     assert "short" in text
     assert "-A physics" in text
-    with contextlib.suppress(FileNotFoundError):
-        kept.unlink()

@@ -154,7 +154,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Run]:
     """Less of the tiny grid, as a job on the cluster takes longer to start than to work; and a local run."""
     config = yaml.safe_load((ROOT / "config/examples/tiny.yaml").read_text())
-    config["experiments"]["small"]["m"] = [64, 16384]
+    config["experiments"]["small"]["m"] = [64]
     config["experiments"]["small_dense"]["m"] = [64]
     run = run_snakemake(tmp_path_factory.mktemp("tiny") / "local", config, RATES, DENSE_RUNS)
     assert run.code == 0, run.output
@@ -173,7 +173,7 @@ def test_the_tiny_grid_comes_out_the_same_as_on_one_machine(cluster, tiny, tmp_p
     assert run.digests("results/*/*.nc") == data
     done = [job for job in jobs(cluster) if job.number not in before]
     assert {job.state for job in done} == {"COMPLETED"}
-    assert len(done) == 4  # two shards, a theory, and a group that collects, sorts and fits
+    assert len(done) == 3  # a shard, a theory, and a group that collects, sorts and fits
 
 
 @dataclass(frozen=True)
@@ -300,15 +300,6 @@ def queued(cluster: Cluster) -> list[str]:
     return cluster.call("squeue", "--noheader", "--format=%i").split()
 
 
-def dask_workers(cluster: Cluster) -> list[psutil.Process]:
-    found = []
-    for process in cluster.processes():
-        with contextlib.suppress(psutil.Error):
-            if "spawn_main" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
-
-
 def simulated(path: Path, client) -> str:
     simulate_shard(Shard(DEAR, 1, DEAR.m[0], 0, DEAR.seeds), path, client, lambda _: None)
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -326,9 +317,10 @@ def test_workers_are_jobs_that_speak_tls_and_come_and_go(at_cluster, tmp_path):
 
         def disturb(result: None) -> None:
             done.append(result)
-            if len(done) > 1:
+            if len(done) in (1, 20):
+                until(lambda: len(workers_of(client)) == 2)
+            if len(done) != 1:
                 return
-            until(lambda: len(workers_of(client)) == 2)
             assert client.scheduler.address.startswith("tls://")
             folders = client.run(lambda dask_worker: dask_worker.local_directory)
             assert all(Path(path).is_relative_to(folder) for path in folders.values())
@@ -339,8 +331,11 @@ def test_workers_are_jobs_that_speak_tls_and_come_and_go(at_cluster, tmp_path):
             beyond = {(address, port) for address, port in ports if address not in LOOPBACK}
             assert len(beyond) >= 5  # a scheduler, two nannies, two workers
             assert [one for one in beyond if not asks_for_certificate(*one)] == []
-            os.kill(dask_workers(at_cluster)[0].pid, signal.SIGKILL)
-            at_cluster.call("scancel", queued(at_cluster)[0])
+            jobs = client.run(lambda: (os.environ["SLURM_JOB_ID"], os.getpid()))
+            (_, process), (job, _) = jobs.values()
+            os.kill(process, signal.SIGKILL)
+            at_cluster.call("scancel", job)
+            until(lambda: len(workers_of(client)) < 2)
 
         compute(client, time.sleep, [0.3] * 60, disturb)  # enough that a second worker comes
         assert len(done) == 60

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +101,7 @@ def test_collect_takes_more_shards_than_files_may_be_open(tmp_path):
     single = DrawnExperiment("many", "band", ("aligned",), (6,), (2,), (0.5,), 90)
     shards = make(tmp_path, list(range(91)), single)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 75, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 75, hard))
     try:
         collect(single, 5, shards, tmp_path / "runs.nc")
     finally:

@@ -134,7 +134,7 @@ def environment() -> dict[str, str]:
 
 
 def called(text: str, folder: Path, fork: bool = True) -> str:
-    """What a shell prints that runs these lines; a call of snakemake at their end is forked, which is faster."""
+    """What a shell prints that runs these lines. A call of snakemake at their end is forked: it is faster."""
     *lines, last = re.split(r"(?<!\\)\n", text.rstrip())
     arguments = shlex.split(last.replace("\\\n", ""), comments=True)
     if not fork or Path(arguments[0]).name != "snakemake" or set("|<>;&$*") & set(last):

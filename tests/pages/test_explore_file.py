@@ -8,7 +8,6 @@ import pickle
 import re
 import subprocess
 import sys
-import zipfile
 
 import explorable
 import numpy as np
@@ -193,14 +192,6 @@ def test_data_is_escaped(evil_page, page):
     assert evil_page.count("<script") == page.count("<script") == 6
     assert evil_page.count("</script") == 6
     assert evil_page.count("<img") == page.count("<img")  # the runtime has a word like it
-
-
-def test_the_wheel_holds_the_page(tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    parts = ("page.html.jinja", "page.css", "page.js", "drawing.js", "exact.js", "calculator.js")
-    assert {f"ntk_core/pages/explore/{part}" for part in parts} <= set(names)
 
 
 def test_a_config_without_grids_has_the_page(snakemake):

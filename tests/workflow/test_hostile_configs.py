@@ -1,7 +1,7 @@
 """Hostile and broken input: whatever is thrown at it, one clear error, and nothing harmed.
 
 Configs: thousands of malformed ones go through the reading, the model and the plan in this process;
-eight go through the command line, with little memory, in a folder with things to lose.
+ten go through the command line, some with little memory, in a folder with things to lose.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, start_snakemake
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
@@ -635,13 +635,23 @@ def world(folder: Path) -> dict[str, str]:
     }
 
 
-def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") -> str:
-    """What snakemake says before it fails, with 1.5 GB of memory, having touched nothing in `folder`."""
+def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile", fork: bool = False) -> str:
+    """What snakemake says before it fails, having touched nothing in `folder`.
+
+    A call that is not forked has 1.5 GB of memory.
+    """
     for name in ("out/results/grid", "home/.cache/snakemake/snakemake"):
         (folder / name).mkdir(parents=True)
     for name in ("dear.txt", "out/dear.txt", "out/results/grid/runs.nc", "home/dear.txt"):
         (folder / name).write_text("dear")
     before = world(folder)
+    home = {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "home/.cache")}
+    if fork:
+        with start_snakemake(folder / "out", None, *arguments, environment=home) as process:
+            output, _ = process.communicate()
+        assert process.returncode > 0, output
+        assert world(folder) == before
+        return output
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", "1"]
     done = subprocess.run(
         ["sh", "-c", 'ulimit -v 1500000; exec "$@"', "sh", *command, "--directory", "out", *arguments],
@@ -649,12 +659,7 @@ def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") ->
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": "",
-            "HOME": str(folder / "home"),
-            "XDG_CACHE_HOME": str(folder / "home/.cache"),
-        },
+        env={**os.environ, "PYTHONPATH": "", **home},
         timeout=300,
         check=False,
     )
@@ -679,7 +684,8 @@ def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
         folder.mkdir()
         if kind in SAID_CLEARLY:
             (folder / "config.yaml").write_bytes(NASTY[kind][0])
-            jobs[kind] = partial(call, folder, "--configfile", "config.yaml")
+            fork = kind != SAID_CLEARLY[0]
+            jobs[kind] = partial(call, folder, "--configfile", "config.yaml", fork=fork)
             continue
         (project / "config").mkdir(parents=True)
         (project / "config/config.yaml").write_bytes(NASTY[kind][0])
@@ -697,7 +703,7 @@ def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
     }
     for name, (arguments, _) in more.items():
         (tmp_path / name).mkdir()
-        jobs[name] = partial(call, tmp_path / name, *arguments)
+        jobs[name] = partial(call, tmp_path / name, *arguments, fork=name != "program")
     (tmp_path / "program/config.yaml").write_text(PROGRAM)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         outputs = dict(zip(jobs, pool.map(lambda job: job(), jobs.values()), strict=True))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("snakemake")
 PAGE = (ROOT / "docs/own-grid.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def runs():
     return {
         "entropy": 7,
@@ -34,11 +34,17 @@ def runs():
     }
 
 
+@pytest.fixture(scope="module")
+def alone(runs, tmp_path_factory) -> bytes:
+    """Runs of the config without an importing workflow."""
+    run = run_snakemake(tmp_path_factory.mktemp("alone") / "out", runs, "results/mine/runs.nc")
+    assert run.code == 0, run.output
+    return (run.directory / "results/mine/runs.nc").read_bytes()
+
+
 @pytest.mark.parametrize("prefix", ["", "elsewhere/"])
-def test_a_workflow_that_imports_ours_makes_the_same_runs(tmp_path, runs, snakemake, prefix):
+def test_a_workflow_that_imports_ours_makes_the_same_runs(tmp_path, runs, alone, prefix):
     """The Snakefile of the page, as it is there, but for the place of the checkout."""
-    alone = snakemake(runs, "results/mine/runs.nc", to="alone")
-    assert alone.code == 0, alone.output
     text = re.search(r"```snakemake\n# Snakefile\n(.*?)```", PAGE, re.S)[1]
     text = text.replace("../ntk-core/", f"{ROOT}/")
     if prefix:
@@ -51,7 +57,7 @@ def test_a_workflow_that_imports_ours_makes_the_same_runs(tmp_path, runs, snakem
     done = run_snakemake(tmp_path / "importing", None, snakefile=snakefile)
     assert done.code == 0, done.output
     made = tmp_path / "importing" / f"{prefix}results/mine/runs.nc"
-    assert made.read_bytes() == (alone.directory / "results/mine/runs.nc").read_bytes()
+    assert made.read_bytes() == alone
 
 
 def test_the_report_of_imported_rules_shows_the_figures_below_their_prefix(tmp_path, runs):

@@ -206,8 +206,9 @@ def test_neither_a_clone_nor_a_touch_of_the_sources_makes_anything_again(continu
 
 
 LOOKING = {
-    "-n": (0, "Job stats:"), "-np": (0, "Job stats:"), "--summary": (0, "output_file"), "--dag": (0, "digraph"),
-    "--lint": (0, "in a good condition"), "--report ../r.html": (1, "Creating report"),
+    "-n": (0, "Job stats:"), "-np": (0, "Job stats:"), "--summary": (0, "output_file"),
+    "--dag": (0, "digraph"), "--lint": (0, "in a good condition"),
+    "--report ../r.html": (1, "Creating report"),
 }  # fmt: skip
 """Calls that run nothing, each with its exit code, where there are no results, and words that it prints."""
 

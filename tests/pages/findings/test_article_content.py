@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import pickle
 import re
@@ -16,7 +17,7 @@ from conftest import ROOT
 from pydantic import ValidationError
 
 from ntk_core.claims import LEDGER
-from ntk_core.claims.record import Number
+from ntk_core.claims.record import Number, from_json
 from ntk_core.execution import versions
 from ntk_core.pages.findings.plain_words import PLAIN_WORDS
 from ntk_core.pages.findings.readable import interval, tex, value
@@ -113,18 +114,15 @@ def test_the_same_input_gives_the_same_bytes(page, claims, given, tmp_path):
     """In another order, and in another process, whose sets have another order."""
     turned = {**given, "figures": dict(reversed(given["figures"].items()))}
     assert render(copy.deepcopy(claims), **turned) == page
-    (tmp_path / "input").write_bytes(pickle.dumps((claims, given)))
-    code = "import pickle, sys; from ntk_core.pages.findings import render\n"
-    code += (
-        "claims, given = pickle.loads(open(sys.argv[1], 'rb').read()); print(render(claims, **given), end='')"
+    (tmp_path / "input").write_bytes(pickle.dumps((from_json(json.dumps(claims)), given)))
+    code = (
+        "import pickle, sys; from pathlib import Path; from ntk_core.pages.findings import render\n"
+        "claims, given = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "Path(sys.argv[2]).write_text(render(claims, **given), encoding='utf-8')"
     )
-    other = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", code, str(tmp_path / "input")],
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True,
-        check=True,
-    )
-    assert other.stdout.decode() == page
+    command = [sys.executable, "-c", code, str(tmp_path / "input"), str(tmp_path / "page")]
+    subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True)
+    assert (tmp_path / "page").read_text(encoding="utf-8") == page
 
 
 def test_data_is_escaped(evil_page):

@@ -152,21 +152,21 @@ def exact(
       ntk-core exact --m 1024 --alpha 1 --delta 0.001
       ntk-core exact --perturbation sphere --d 64 --m 1073741824 --alpha 2 --delta 0.1 --delta 1e-9 --json
     """
-    from ..experiments.config import AnalysisModel
-    from ..experiments.models import AxesModel
-    from ..experiments.section import ConfigError, parse_section
     from ..laws import THEOREM_LAWS
     from ..laws.exact import exact_quantile
+    from ..laws.queries import fault
     from ..quantities import QUANTITIES
     from ..theory.bounds import BOUNDS, bound
 
-    axes = {"perturbation": [perturbation], "m": [m], "d": [d], "alpha": [alpha]}
-    faults = []
-    for model, values in ((AxesModel, axes), (AnalysisModel, {"delta": delta, "x_norm": [x_norm]})):
-        try:
-            parse_section(model, values)
-        except ConfigError as error:
-            faults += str(error).splitlines()
+    options: tuple[tuple[str, str, Any], ...] = (
+        ("--perturbation", "law", perturbation),
+        ("--m", "m", m),
+        ("--d", "d", d),
+        ("--alpha", "alpha", alpha),
+        ("--delta", "delta", delta),
+        ("--x-norm", "x_norm", x_norm),
+    )
+    faults = [text for name, argument, value in options if (text := fault(argument, value, name=name))]
     if faults:
         refuse("; ".join(faults))
     rows = []

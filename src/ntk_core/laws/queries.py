@@ -103,29 +103,34 @@ def allowed_names(name: object, names: Iterable[str]) -> str:
     return f"allowed: {', '.join(names)}" + (f"; did you mean {same_case[nearest[0]]}?" if nearest else "")
 
 
-def _check(dimensions: int | None, /, **arguments: Any) -> None:
-    """Raise `ValueError` for the first invalid argument, with its name, its value and what is allowed.
+def fault(argument: str, value: Any, dimensions: int | None = None, name: str | None = None) -> str | None:
+    """What is wrong with the value of an argument, with what is allowed; None if nothing is.
 
-    `dimensions` is the number of axes that a numeric argument has, or None for any number.
+    `argument` is a key of `RANGES`, or `law`, `quantity` or `bound`; the text calls it `name` if that is
+    given. `dimensions` is the number of axes that a numeric value has, or None for any number.
     """
+    name = name or argument
     names: dict[str, Collection[str]] = {"law": LAWS, "quantity": QUANTITIES, "bound": bounds.BOUNDS}
+    if argument in names:
+        known = isinstance(value, str) and value in names[argument]
+        return None if known else f"{name} is {value!r}; {allowed_names(value, names[argument])}"
+    low, high, allowed = RANGES[argument]
+    try:
+        numbers = np.asarray(value)
+    except ValueError:  # lists of unequal length
+        numbers = np.asarray(None)
+    if numbers.dtype.kind not in "iuf":
+        return f"{name} is {value!r}; allowed: {allowed}"
+    if dimensions is not None and numbers.ndim != dimensions:
+        return f"{name} is {value!r}; allowed: one value of {allowed}"
+    valid = (numbers >= low) & (numbers <= high)
+    if argument in ("m", "d"):
+        valid &= numbers % (2 if argument == "m" else 1) == 0
+    return None if valid.all() else f"{name} is {numbers[~valid][0]:.15g}; allowed: {allowed}"
+
+
+def _check(dimensions: int | None, /, **arguments: Any) -> None:
+    """Raise `ValueError` for the first invalid argument, with its name, its value and what is allowed."""
     for argument, value in arguments.items():
-        if argument in names:
-            if not isinstance(value, str) or value not in names[argument]:
-                raise ValueError(f"{argument} is {value!r}; {allowed_names(value, names[argument])}")
-            continue
-        low, high, allowed = RANGES[argument]
-        try:
-            numbers = np.asarray(value)
-        except ValueError:  # lists of unequal length
-            numbers = np.asarray(None)
-        if numbers.dtype.kind not in "iuf":
-            raise ValueError(f"{argument} is {value!r}; allowed: {allowed}")
-        if dimensions is not None and numbers.ndim != dimensions:
-            raise ValueError(f"{argument} is {value!r}; allowed: one value of {allowed}")
-        valid = (numbers >= low) & (numbers <= high)
-        if argument in ("m", "d"):
-            valid &= numbers % (2 if argument == "m" else 1) == 0
-        if not valid.all():
-            invalid = numbers[~valid][0]
-            raise ValueError(f"{argument} is {invalid:.15g}; allowed: {allowed}")
+        if text := fault(argument, value, dimensions):
+            raise ValueError(text)

@@ -13,8 +13,10 @@ import pytest
 import xarray as xr
 from command_line import call
 from conftest import ROOT, results_of
+from typer.testing import CliRunner
 
 from ntk_core.claims.record import from_json
+from ntk_core.cli import app
 from ntk_core.laws.exact import exact_quantile
 from ntk_core.quantities import QUANTITIES
 from ntk_core.storage.checksums import write_manifest
@@ -144,6 +146,18 @@ def test_verify_and_replay_speak_json(results, tmp_path):
     code, output = call("verify", other, "--json")
     assert code == 1
     assert json.loads(output)["faults"] == [{"path": "claims.json", "kind": "truncated"}]
+
+
+def test_the_json_of_verify_holds_the_faults_where_a_run_cannot_be_recomputed(results, tmp_path):
+    other = shutil.copytree(results, tmp_path / "other")
+    (other / "e/runs.nc").write_bytes(b"none")
+    done = CliRunner().invoke(app, ["verify", str(other), "--recompute", "1", "--json"])
+    told = json.loads(done.stdout)
+    assert done.exit_code == 2
+    assert told["faults"] == [{"path": "e/runs.nc", "kind": "truncated"}]
+    assert (told["blocks"], told["recomputed"]) == (None, {})
+    assert told["error"].startswith(f"{other / 'e/runs.nc'} cannot be read")
+    assert done.stderr == f"ntk-core: {told['error']}\n"
 
 
 def test_export_to_zarr_keeps_every_value(results, tmp_path):

@@ -39,7 +39,7 @@ def verify(
 
     Names every file that is changed, truncated, missing or extra, and every folder, link or pipe in the place
     of a file. Exit code 0 if there is none, 1 if there is one or a recomputed run differs, 2 if there is no
-    manifest or a run cannot be recomputed.
+    manifest or a run cannot be recomputed; `--json` then still prints what is known, and why as `error`.
     `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
     with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
     extra.
@@ -55,6 +55,8 @@ def verify(
       ntk-core verify archive --json | jq .faults
     """
     from ..archive.verify import NoManifestError, check
+    from ..datasets.validation import ResultsError
+    from ..laws import LawError
     from ..storage.checksums import MANIFEST, seal_path
 
     try:
@@ -69,46 +71,57 @@ def verify(
         report(f"nothing else was compared, as {MANIFEST} does not match or lacks its seal, {seal}")
     if not checked.faults:
         report(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
-    recomputed, blocks = _recompute(path, recompute, run_archived_code, report) if recompute else ({}, None)
+    recomputed: dict[str, dict[str, int]] = {}
+    blocks, failure = None, None
+    if recompute:
+        try:
+            blocks = _recompute(path, recompute, run_archived_code, report, recomputed)
+        except (ResultsError, LawError) as error:
+            failure = str(error)
     if json:
         faults = [asdict(fault) for fault in checked.faults]
         counts = {"files": checked.files, "shards": checked.shards, "blocks": blocks}
-        print_json(counts | {"faults": faults, "recomputed": recomputed})
+        print_json(counts | {"faults": faults, "recomputed": recomputed, "error": failure})
+    if failure:
+        refuse(failure)
     raise typer.Exit(DIFFERENT if checked.faults or any(recomputed.values()) else 0)
 
 
 def _recompute(
-    path: Path, count: int, run_archived_code: bool, report: Callable[[str], None]
-) -> tuple[dict[str, dict[str, int]], int]:
-    """Runs that differ from the archived ones, by block and variable, in random blocks; and all blocks."""
+    path: Path,
+    count: int,
+    run_archived_code: bool,
+    report: Callable[[str], None],
+    recomputed: dict[str, dict[str, int]],
+) -> int:
+    """Recompute random blocks: into `recomputed` goes for each the number of runs that differ, by variable.
+
+    Returns the number of all blocks. Raises `ResultsError` or `LawError` for a run that cannot be recomputed.
+    """
     from ..archive.replay import random_blocks
     from ..datasets.data_file import data_files, open_data
     from ..datasets.validation import ResultsError
-    from ..laws import LawError
 
-    recomputed = {}
     with contextlib.ExitStack() as stack:
         try:
             files = [open_data(file) for file in data_files(path)]
             for runs in files:
                 stack.enter_context(runs).allow_code(run_archived_code)
             if not files:
-                refuse(f"{path} holds no runs.nc or aggregates.nc")
+                raise ResultsError(f"{path} holds no runs.nc or aggregates.nc")
             chosen, blocks = random_blocks(files, count)
             for block in chosen:
                 differing = recomputed[str(block)] = block.differing()
                 faults = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
                 report(f"recomputed {block}: {faults or 'the same bits'}")
-        except (ResultsError, LawError) as error:
-            refuse(error)
         except MemoryError:
-            refuse(f"{path}: a run needs more memory than there is")
+            raise ResultsError(f"{path}: a run needs more memory than there is") from None
     number = len(recomputed)
     report(
         f"recomputed {number:,} of {blocks:,} parts: where one alone is altered, "
         f"the chance to miss it is 1 - {number:,}/{blocks:,} = {1.0 - number / blocks:.1%}"
     )
-    return recomputed, blocks
+    return blocks
 
 
 @app.command()

@@ -186,6 +186,35 @@ def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
 
 
 @in_browser
+def test_a_comma_is_named_and_every_keyboard_has_the_signs_of_a_number(visit):
+    tab = visit()
+    for name, text, told in (
+        ("delta", "0,01", "δ is 0,01; write it with a point; allowed: "),
+        ("m", "4,096", "m is 4,096; write it without separators; allowed: "),
+        ("alpha", "1,000.5", "α is 1,000.5; write it without separators; allowed: "),
+    ):
+        before = tab.input_value(f"#exact_{name}")
+        tab.fill(f"#exact_{name}", text)
+        assert tab.inner_text("#exact-error").startswith(told)
+        tab.fill(f"#exact_{name}", before)
+    assert tab.locator("#exact-form [inputmode]").count() == 0
+
+
+@in_browser
+def test_nothing_is_busy_after_an_entry_that_is_not_allowed(visit):
+    tab = visit()
+    tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+    busy = tab.evaluate(
+        """() => ["2^14", "7"].map((text) => {
+            document.getElementById("exact_m").value = text;
+            document.getElementById("exact_m").dispatchEvent(new Event("input"));
+            return document.getElementById("exact-values").tBodies[0].getAttribute("aria-busy");
+        })"""
+    )
+    assert busy == ["true", "false"]
+
+
+@in_browser
 def test_bounds_and_moments_stand_before_any_exact_quantile_is_computed(visit):
     tab = visit()
     tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")

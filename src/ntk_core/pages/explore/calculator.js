@@ -41,7 +41,10 @@ const calculator = (() => {
     const [low, high, words] = ranges[name];
     const fits = value >= low && value <= high && (name === "m" ? value % 2 === 0 : name !== "d" || Number.isInteger(value));
     at(name).setAttribute("aria-invalid", String(!fits));
-    return fits ? { value } : { error: `${SYMBOLS[name]} is ${text || "empty"}; allowed: ${words.replace("2^40", "2⁴⁰").replace("2^20", "2²⁰")}.` };
+    const grouped = ["m", "d"].includes(name) || /,.*[,.]/.test(text); // a comma between thousands
+    const comma = text.includes(",") ? `; write it ${grouped ? "without separators" : "with a point"}` : "";
+    const allowed = words.replace("2^40", "2⁴⁰").replace("2^20", "2²⁰");
+    return fits ? { value } : { error: `${SYMBOLS[name]} is ${text || "empty"}${comma}; allowed: ${allowed}.` };
   };
 
   const cell = (name, result, radius) => {
@@ -61,10 +64,10 @@ const calculator = (() => {
     const body = document.getElementById("exact-values").tBodies[0];
     const rows = [...body.rows];
     for (const row of rows) row.replaceChildren(row.cells[0]);
+    body.setAttribute("aria-busy", String(!errors.length));
     if (errors.length) return;
     const question = { law: at("law").value, ...Object.fromEntries(parsed.map(([name, { value }]) => [name, value])) };
     const radius = question.alpha / Math.sqrt(question.m);
-    body.setAttribute("aria-busy", "true");
     const pause = () => new Promise((resolve) => setTimeout(resolve)); // keys and clicks in between
     // First what is known at once, then the exact quantiles, one after another.
     const waiting = [];

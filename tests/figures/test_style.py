@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,6 +12,8 @@ from matplotlib.colors import to_rgb
 
 from ntk_core.figures import palette, style
 from ntk_core.figures.panels import Panels, _apart
+from ntk_core.pages.embedding import asset
+from ntk_core.pages.explore.charts import COLOURS
 
 DARK = "#121212"
 """Ground of a dark page."""
@@ -33,6 +37,10 @@ def test_text_has_contrast_and_data_have_it_on_light_and_dark_ground():
     for colour in {*palette.LAW_COLOURS, *ordered}:
         assert contrast(colour, palette.GROUND) >= 3.0
         assert contrast(colour, DARK) >= 3.0
+    cards = re.findall(r"--panel: (#\w{6})", asset("ntk_core.pages.findings", "page.css"))
+    assert len(cards) == 3  # light, dark, printed
+    for colour in {*COLOURS.values()} - {"law"}:
+        assert min(contrast(colour, ground) for ground in (palette.GROUND, DARK, *cards)) >= 3.0
     assert not set(palette.NEUTRAL.values()) & {*palette.LAW_COLOURS, *ordered}
 
 

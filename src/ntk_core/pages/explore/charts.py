@@ -29,7 +29,7 @@ DASHES: dict[str, list[float]] = {
 }
 """Dashes of lines in pixels, those of bounds as in the figures; all others are solid."""
 
-EXACT = "#cc78bc"
+EXACT = "#c066ae"
 """Colour of the exact quantile, which no law has."""
 
 COLOURS = {

@@ -109,6 +109,18 @@ def test_figure_shows_the_numbers_of_the_table(tables):
     assert np.allclose(line.get_ydata(), expected * 0.3)  # drawn at the ‖x‖ nearest to 1
 
 
+@pytest.mark.parametrize("figure", ["rate", "slope"])
+def test_every_row_of_panels_names_its_vertical_axis(tables, figure):
+    """Four laws: the two of the grid, and the same under other names."""
+    names = {"perturbation": ["adversarial", "sphere", "own-1", "own-2"]}
+    four = [one.isel(perturbation=[0, 1, 0, 1]).assign_coords(names) for one in tables["wide"]]
+    drawn = importlib.import_module(f"ntk_core.figures.{figure}").draw(*four)
+    plt.close(drawn)
+    first, second, third, below = (ax.get_ylabel() for ax in drawn.axes)
+    assert first == below != ""
+    assert second == third == ""
+
+
 def test_the_ladder_shows_measured_and_exact_ratios(tables):
     from ntk_core.figures import ladder, palette
 

@@ -158,6 +158,11 @@ class Panels:
             if not any(Path(line).intersects_bbox(box, filled=False) for line in lines):
                 return
 
+    def name_vertical(self, text: str) -> None:
+        """Name the vertical axis, at the first panel of every row."""
+        for ax in self.axes[:: self.columns]:
+            ax.set_ylabel(text)
+
     def name_ends(self, axes: Sequence[Axes]) -> None:
         """Name each labelled line once, to the right of the last of these panels, where it ends in that."""
         lines: dict[str, Any] = {}

@@ -40,7 +40,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     for ax in panels.axes:
         style.width_axis(ax, m)
         ax.set_yscale("log")
-    panels.axes[0].set_ylabel("linearization error $E$")
+    panels.name_vertical("linearization error $E$")
     panels.name_ends(panels.axes)
     known, unknown = [law for law in laws if law in LAWS], [law for law in laws if law not in LAWS]
     moves = "; ".join(f"{law}, {LAWS[law].words}" for law in known)

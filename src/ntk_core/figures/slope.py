@@ -53,7 +53,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         if not ax.containers:
             ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", color=palette.MUTED)
     panels.name_ends(panels.axes)
-    panels.axes[0].set_ylabel(r"slope of $\log E$ against $\log m$")
+    panels.name_vertical(r"slope of $\log E$ against $\log m$")
     text = (
         "Slope of the logarithm of each statistic from the next smaller width to this one, at "
         rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"

@@ -227,8 +227,14 @@ def test_without_javascript_all_is_there_and_no_dead_controls(visit, claims):
 @in_browser
 def test_commands_copy(visit):
     tab = visit()
+    names = tab.locator("button.copy").evaluate_all("all => all.map(b => b.getAttribute('aria-label'))")
+    assert "Copy the command of T1" in names
+    assert len(set(names)) == len(names)
     tab.locator("#made button.copy").click()
-    tab.locator("#made button.copy", has_text=re.compile("Copied|Selected")).wait_for()
+    button = tab.locator("#made button.copy", has_text=re.compile("Copied|Selected"))
+    done = re.compile("^(Copied|Selected) the command of the whole run$")
+    assert done.match(button.get_attribute("aria-label"))
+    assert done.match(tab.locator("[role=status]").text_content())
 
 
 @in_browser

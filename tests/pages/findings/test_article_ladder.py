@@ -90,6 +90,9 @@ def test_without_scripts_the_ladder_at_the_start_is_there(page):
 @in_browser
 def test_sliders_are_named_and_say_their_values(visit):
     tab = visit()
+    for output in tab.locator("#ladder output").all():  # the slider says its value, and nothing else does
+        assert output.get_attribute("aria-live") == "off"
+        assert output.locator("xpath=ancestor::label").count() == 0
     for name, words in (("alpha", "Weights may move"), ("delta", "Chance to fail"), ("m", "Width")):
         slider = tab.get_by_role("slider", name=words)
         assert slider.get_attribute("id") == f"ladder-{name}"

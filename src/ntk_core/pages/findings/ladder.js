@@ -108,7 +108,7 @@ const bounds = (() => {
     for (const input of part.querySelectorAll("input")) {
       const text = written(input.name);
       input.setAttribute("aria-valuetext", text);
-      input.labels[0].querySelector("output").textContent = text;
+      input.parentElement.querySelector("output").textContent = text;
     }
     const here = Object.fromEntries(rungs.map((rung) => [rung, of(rung, chosen.m)]));
     for (const row of part.querySelectorAll("[data-rung]")) {

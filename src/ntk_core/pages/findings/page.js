@@ -29,22 +29,33 @@
   addEventListener("scroll", mark, { passive: true });
   mark();
 
+  const status = document.createElement("p");
+  status.className = "unseen";
+  status.setAttribute("role", "status");
+  document.body.append(status);
   for (const code of document.querySelectorAll("pre.command")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy the command");
+    const name = (word) => {
+      button.textContent = word;
+      button.setAttribute("aria-label", `${word} the command of ${code.dataset.of}`);
+    };
+    name("Copy");
     button.addEventListener("click", async () => {
       const text = code.querySelector("code");
       try {
         await navigator.clipboard.writeText(text.textContent);
-        button.textContent = "Copied";
+        name("Copied");
       } catch {
         getSelection().selectAllChildren(text);
-        button.textContent = "Selected";
+        name("Selected");
       }
-      setTimeout(() => (button.textContent = "Copy"), 1500);
+      status.textContent = button.getAttribute("aria-label");
+      setTimeout(() => {
+        name("Copy");
+        status.textContent = "";
+      }, 1500);
     });
     code.after(button);
   }

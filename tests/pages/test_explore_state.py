@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,9 +14,12 @@ import pytest
 from browsing import in_browser
 from explorable import drawn
 
+from ntk_core.pages.explore.page import render
+
 checked, given, learned = explorable.checked, explorable.given, explorable.learned
 page, visit = explorable.page, explorable.visit
 
+SVG = "{http://www.w3.org/2000/svg}"
 STATE = {
     "experiment": "e",
     "quantity": "delta1",
@@ -131,7 +135,27 @@ def test_charts_are_saved_as_csv_and_svg(visit, given):
     for chart in ("beside", "close", "widths"):
         name, text = saved(tab, f"{chart}-svg")
         assert name.endswith(f"{chart}.svg")
-        assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+        assert ElementTree.fromstring(text).tag == f"{SVG}svg"
+
+
+@in_browser
+def test_a_saved_chart_is_light_on_a_dark_screen_too_and_says_what_it_shows(visit):
+    tab = visit(color_scheme="dark")
+    entries = [text.strip() for text in tab.locator("#key li").all_text_contents()]
+    for chart in ("beside", "widths"):
+        _, text = saved(tab, f"{chart}-svg")
+        root = ElementTree.fromstring(text)
+        assert root[0].attrib == {"width": "100%", "height": "100%", "fill": "#ffffff"}
+        assert not {"#dddad3", "#a09c93", "#3a3b3e", "currentColor"} & set(
+            re.findall(r"#\w{6}|currentColor", text)
+        )
+        texts = [" ".join(element.itertext()) for element in root.iter(f"{SVG}text")]
+        own = [entry for entry in entries if not entry.startswith("slopes" if chart == "beside" else "runs")]
+        if chart == "widths":
+            own = [entry.removesuffix(" and its interval") for entry in own]
+        assert texts[-len(own) :] == own
+        for words in (tab.inner_text("#values-caption"), tab.inner_text(f"#{chart}-axis")):
+            assert " ".join(words.split()) in " ".join(" ".join(texts).split())
 
 
 TRAINED = {
@@ -199,6 +223,19 @@ def test_references_are_named_on_a_narrow_screen_and_points_that_coincide_are_to
     assert len(opened) == len(filled) == 2  # the chosen width has larger ones
     assert min(opened) > min(filled)
     assert max(opened) > max(filled)
+
+
+@in_browser
+def test_the_key_names_what_is_drawn_and_nothing_else(visit, given):
+    """With one width there are no slopes; no exact quantile is known of a law of a user's own."""
+    table, rates = given[1]
+    table = table.assign(exact_quantile=table["exact_quantile"] * np.nan)
+    tab = visit(render([(table.isel(m=[0]), rates.isel(m=[0]))]))
+    key = tab.inner_text("#key")
+    assert "measured quantile" in key
+    assert "sharp bound" in key
+    assert "slopes" not in key
+    assert "exact quantile" not in key
 
 
 @in_browser

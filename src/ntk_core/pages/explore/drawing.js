@@ -7,8 +7,11 @@ const drawing = (page) => {
   const views = {};
   const shown = {};
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const ink = () => (dark.matches ? "#dddad3" : page.colours.ink);
-  const grey = () => (dark.matches ? "#a09c93" : "#66645e");
+  const LIGHT = { ink: page.colours.ink, grey: "#66645e", grid: "#ebebeb" };
+  const DARK = { ink: "#dddad3", grey: "#a09c93", grid: "#3a3b3e" };
+  const theme = () => (dark.matches ? DARK : LIGHT);
+  const ink = () => theme().ink;
+  const grey = () => theme().grey;
   const colour = (style, law) => ({ ink: ink(), law: page.colours.laws[law] })[style.colour] ?? style.colour;
   const NAMES = {
     printed: "printed", sharp: "sharp", binomial: "binomial", bernstein: "Bernstein", exact: "supremum",
@@ -76,6 +79,15 @@ const drawing = (page) => {
     return [show("beside", { bars: rows, rules, interval }), show("close", { bars: rows, rules: near, interval })];
   };
 
+  // Where slopes for the eye begin, which go over the last two thirds of the widths, and at a value so low that they
+  // stay below all lines. With one width there are none.
+  const forTheEye = ({ values, all, decays }) => {
+    const start = values[Math.floor(values.length / 3)], last = values[values.length - 1];
+    const lowest = Math.min(...all.flatMap((lines, i) => (values[i] < start ? [] : lines.filter(({ value }) => value > 0)
+      .map(({ value }) => value * (values[i] / start) ** SLOPES["−1/2"]))));
+    return decays && start < last && Number.isFinite(lowest) ? { start, low: 0.4 * lowest } : null;
+  };
+
   // The lines along an axis: `all` are those at each of its values.
   const against = (place, { axis, values, text, all, chosen, law, decays }) => {
     const known = all.flatMap((lines, i) => lines.filter(({ value }) => value > 0).map((line) => {
@@ -92,11 +104,9 @@ const drawing = (page) => {
       fill: point.points === "filled" ? point.colour : "transparent",
       size: (point.chosen ? 110 : 40) + (point.points === "filled" ? 0 : 80),
     }));
-    // Slopes for the eye, over the last two thirds of the widths, from a point so low that they stay below all lines.
-    const start = values[Math.floor(values.length / 3)], last = values[values.length - 1];
-    const lowest = Math.min(...known.filter((point) => point.at >= start).map((point) => point.value * (point.at / start) ** SLOPES["−1/2"]));
-    const slopes = !decays || start === last || !Number.isFinite(lowest) ? [] : Object.entries(SLOPES).flatMap(([name, k]) =>
-      [start, last].map((at) => ({ name, at, value: 0.4 * lowest * (at / start) ** -k, size: 1.2, colour: grey(), tip: `slope ${name}` })));
+    const last = values[values.length - 1], eye = forTheEye({ values, all, decays });
+    const slopes = !eye ? [] : Object.entries(SLOPES).flatMap(([name, k]) => [eye.start, last].map((at) => (
+      { name, at, value: eye.low * (at / eye.start) ** -k, size: 1.2, colour: grey(), tip: `slope ${name}` })));
     // A line needs two ends where there is one value.
     const ends = values.length === 1 ? [0.8, 1.25] : [1];
     const lines = [...slopes, ...ends.flatMap((end) => [...known].reverse().map((point) => ({ ...point, at: point.at * end })))];
@@ -115,7 +125,7 @@ const drawing = (page) => {
     );
   };
 
-  // What the lines look like, as a list.
+  // What the lines that have values here or along an axis look like, as items of a list.
   const entry = at("key-entry").content.firstElementChild;
   const element = (tag, attributes) => {
     const made = document.createElementNS(entry.firstElementChild.namespaceURI, tag);
@@ -128,8 +138,10 @@ const drawing = (page) => {
     item.append(label);
     return item;
   };
-  const key = ({ lines, bars, law, decays }) => {
-    const items = lines.map(({ label, style, limits }) => {
+  const key = ({ lines, bars, law }, along) => {
+    const seen = lines.filter(({ value }, i) => (bars && value !== null)
+      || Object.values(along).some(({ all }) => all.some((at) => at[i].value > 0)));
+    const items = seen.map(({ label, style, limits }) => {
       const stroke = style.colour === "ink" ? "currentColor" : colour(style, law);
       const band = limits && bars ? [element("rect", { fill: stroke, width: 34, height: 12, opacity: 0.28 })] : [];
       const line = element("line", { x2: 34, y1: 6, y2: 6, stroke, "stroke-width": style.width, "stroke-dasharray": style.dash.join(" ") });
@@ -140,9 +152,11 @@ const drawing = (page) => {
     });
     const fill = colour(lines.find(({ style }) => style.points).style, law);
     if (bars) items.unshift(mark("runs", element("rect", { fill, width: 34, height: 12, opacity: 0.5 })));
-    if (decays) items.push(mark("slopes −1/2 and −3/4, for the eye", element("line", { x2: 34, y1: 3, y2: 9, stroke: grey(), "stroke-width": 1.2 })));
-    at("key").replaceChildren(...items);
+    if (Object.values(along).some(forTheEye)) items.push(mark("slopes −1/2 and −3/4, for the eye", element("line", { x2: 34, y1: 3, y2: 9, stroke: grey(), "stroke-width": 1.2 })));
+    return items;
   };
+
+  let latest;
 
   // Shows the charts that have something to show, and draws them.
   const draw = (here, along) => {
@@ -150,7 +164,8 @@ const drawing = (page) => {
     const filled = [...(here.bars ? ["beside", "close"] : []), ...axes.map(([place]) => place)];
     for (const name of Object.keys(page.charts)) at(name).closest("figure").hidden = !filled.includes(name);
     dispatchEvent(new Event("resize")); // a hidden chart has no width
-    key(here);
+    latest = { here, along };
+    at("key").replaceChildren(...key(here, along));
     return Promise.all([...(here.bars ? histograms(here) : []), ...axes.map(([place, axis]) => against(place, { ...here, ...axis }))]);
   };
 
@@ -164,8 +179,7 @@ const drawing = (page) => {
   // Expressions are interpreted, so that the page needs no right to make code from text.
   const embed = async (name) => {
     const spec = page.charts[name];
-    const axis = { ...spec.config.axis, labelColor: ink(), titleColor: ink(), domainColor: grey(), tickColor: grey() };
-    if (dark.matches) axis.gridColor = "#3a3b3e";
+    const axis = { ...spec.config.axis, labelColor: ink(), titleColor: ink(), domainColor: grey(), tickColor: grey(), gridColor: theme().grid };
     const config = { ...spec.config, axis };
     const look = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, tooltip };
     const { view } = await vegaEmbed(at(name).firstElementChild, { ...spec, config, datasets: shown[name] }, look);
@@ -183,5 +197,42 @@ const drawing = (page) => {
     });
     matchMedia("(min-width: 40rem)").addEventListener("change", update);
   };
-  return { draw, listen, svg: async (name) => (await views[name]).toSVG() };
+
+  // A text as lines of an SVG of some width.
+  const wrapped = (text, width, font) => {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = `12px ${font}`;
+    return text.split(" ").reduce((lines, word) => {
+      const longer = `${lines[lines.length - 1]} ${word}`.trim();
+      return pen.measureText(longer).width <= width ? [...lines.slice(0, -1), longer] : [...lines, word];
+    }, [""]);
+  };
+  // A chart as a file, on white on a dark screen too: below the choice, and above what its axis shows and its key.
+  const svg = async (name) => {
+    const chart = await (await views[name]).toSVG();
+    const { width, height } = at(name).querySelector("svg").viewBox.baseVal, { font } = page.charts[name].config;
+    const { here, along } = latest;
+    const items = along[name] ? key({ ...here, bars: null }, { [name]: along[name] }) : key(here, {});
+    const parts = [];
+    let y = 4;
+    const code = (node) => new XMLSerializer().serializeToString(node);
+    const write = (text, x) => wrapped(text, width - x, font).forEach((line) => {
+      y += 17;
+      parts.push(`<text x="${x}" y="${y}" fill="${LIGHT.ink}">${code(document.createTextNode(line))}</text>`);
+    });
+    write(at("values-caption").textContent, 12);
+    parts.push(`<g transform="translate(0 ${y + 10})">${chart}</g>`);
+    y += 10 + height;
+    write(at(`${name}-axis`).textContent, 12);
+    y += 6;
+    for (const item of items) {
+      parts.push(`<g transform="translate(12 ${y + 7})">${code(item.firstElementChild)}</g>`);
+      write(item.textContent.trim(), 54);
+    }
+    const light = Object.keys(DARK).reduce((text, part) => text.replaceAll(DARK[part], LIGHT[part]), parts.join("\n"));
+    const [w, h] = [Math.ceil(width), Math.ceil(y + 12)];
+    return `<svg xmlns="${entry.firstElementChild.namespaceURI}" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="${font}" font-size="12">\n`
+      + `<rect width="100%" height="100%" fill="#ffffff"/>\n${light.replaceAll("currentColor", LIGHT.ink)}\n</svg>\n`;
+  };
+  return { draw, listen, svg };
 };

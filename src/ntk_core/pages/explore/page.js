@@ -152,7 +152,7 @@
       .map(([place, name]) => [place, along(name, law)]));
     write(lines, bars);
     describe(lines, bars, axes);
-    await charts.draw({ lines, bars, law, decays: "widths" in axes && quantity().decays }, axes);
+    await charts.draw({ lines, bars, law }, axes);
     if (mine === choices) at("charts").setAttribute("aria-busy", "false");
   };
 

@@ -21,6 +21,7 @@ from ntk_core.claims.record import (
 )  # fmt: skip
 from ntk_core.claims.results import TrainedTables
 from ntk_core.claims.wording import as_text
+from ntk_core.pages.findings.text import clause
 
 NOTHING = Results((), None)
 """No archive: the judges' own computations decide."""
@@ -65,6 +66,8 @@ def test_each_statement_is_of_this_project_and_stands_where_it_says(archive):
             assert number.lower is None or number.lower <= number.value <= number.upper
         assert f"docs/theory.md, {LEDGER[name].proof}" in as_text(judged)
         assert from_json(to_json([judged]))[0].own
+        ratios = [number.what for number in judged.evidence if " over " in number.what]
+        assert [what for what in ratios if " over " not in clause(what)] == []  # what the verdict table shows
 
 
 @pytest.mark.parametrize(

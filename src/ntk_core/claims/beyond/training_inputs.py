@@ -90,17 +90,22 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
     root = math.sqrt(a.m)
     error = root * float(table["training_bias_standard_error"].sel(m=a.m))
     bias = Mean(a.training_bias.value, error, a.training_bias.lower, a.training_bias.upper)
-    what = rf"$\sqrt m$ times the mean signed error at training inputs, rms over them, over its limit {at}"
     found = [
-        _Comparison(what, bias, float(rates["training_bias_constant_limit"]), FINITE_WIDTH * square / root)
+        _Comparison(
+            r"$\sqrt m$ times the mean signed error at training inputs over its limit, both as root mean "
+            f"squares over these inputs {at}",
+            bias,
+            float(rates["training_bias_constant_limit"]),
+            FINITE_WIDTH * square / root,
+        )
     ]
     names = {"twin_training_distance": "training", "twin_distance": "held-out"} if len(wide) > 1 else {}
     for name, kind in names.items():
         before, last = (table.sel(m=m, variable=name) for m in wide[-2:])
         found.append(
             _Comparison(
-                rf"$\sqrt m$ times the distance from the twin at {kind} inputs, taken to $m\to\infty$ from "
-                f"the two largest widths, over its limit ({a.name}, {a.time} steps)",
+                rf"$\sqrt m$ times the distance from the twin at {kind} inputs over its limit, taken to "
+                rf"$m\to\infty$ from the two largest widths ({a.name}, {a.time} steps)",
                 _extrapolated(before, last),
                 float(rates[f"{name}_constant_limit"]),
                 FINITE_WIDTH * square / math.sqrt(wide[-2]),

@@ -59,7 +59,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     slope = _slope() / factor**2
     evidence = [
         Number(
-            r"slope in $\log m$ of the squared fluctuation, over $\frac{\varphi(0)\alpha^3}3m^{-1/2}$, "
+            r"slope in $\log m$ of the squared fluctuation over $\frac{\varphi(0)\alpha^3}3m^{-1/2}$, "
             r"on the circle, by Rice's formula, from $m=2^{78}$ to $2^{80}$: tends to $d-1=1$",
             slope,
         )

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 import shutil
 
 import netCDF4
@@ -20,6 +21,7 @@ from ntk_core.claims import JUDGES, LEDGER, STATEMENTS, Results, claim, inequali
 from ntk_core.claims.__main__ import main
 from ntk_core.claims.record import FALSE, LOOSE, SLACK, THIS_PROJECT, TRUE, UNDECIDED, Number, judge_factor
 from ntk_core.claims.results import DrawnTables
+from ntk_core.claims.wording import in_formula
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.simulation import simulate
@@ -198,6 +200,38 @@ def test_counterexamples_fail_with_the_probability_the_exact_law_says(name, judg
     assert exact.value > 10 * example.parameters["delta"]
     assert simulated.lower <= exact.value <= simulated.upper
     assert (example.parameters["x_norm"] > 1) == (name == "L4.Δ1")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.5, "0.5"),
+        (0.001, "0.001"),
+        (1e-9, "10^{-9}"),
+        (1e4, "10^{4}"),
+        (2e-5, r"2\times10^{-5}"),
+        (1.32866e-69, r"1.32866\times10^{-69}"),
+        (2.5e7, r"2.5\times10^{7}"),
+    ],
+)
+def test_a_number_in_a_formula_is_never_in_the_notation_of_programs(value, written):
+    assert in_formula(value) == written
+
+
+def test_texts_of_counterexamples_and_of_evidence_have_no_notation_of_programs(archive):
+    for name in ("L4.Δ1", "L4.Δ2", "A1", "H", "N1"):
+        judgement = JUDGES[name](archive)
+        texts = [number.what for number in judgement.evidence]
+        texts += [judgement.counterexample.text] if judgement.counterexample else []
+        assert [text for text in texts if re.search(r"\de[+-]\d", text)] == []
+
+
+def test_a_failure_that_is_all_but_certain_is_not_called_certain(archive):
+    text = JUDGES["L4.Δ2"](archive).counterexample.text
+    assert r"fails with probability $1-2.4\times10^{-5}$ under" in text
+    rare = inequalities._counterexample([inequalities.Point(1024, 10.0, 1e-9, 0.01)], "delta2", 1.0).text
+    assert rare.startswith(r"To fail with probability at most $\delta=10^{-9}$, ")
+    assert r": $1.03\times10^{7}$ times $\delta$" in rare
 
 
 @pytest.mark.parametrize("quantity", ["delta1", "delta2", "band_fraction", "linearization_error"])

@@ -21,6 +21,7 @@ from matplotlib.text import Text
 
 from ntk_core.claims.answer import answer
 from ntk_core.claims.headlines import FINDINGS, TOPICS, finding, headline
+from ntk_core.claims.headlines.words import digits, percent
 from ntk_core.claims.plain_text import plain_text
 from ntk_core.figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
 from ntk_core.figures import _module as module
@@ -254,6 +255,29 @@ def test_the_six_state_some_findings_and_withhold_others(tables):
     text = finding("rate", *tables["own-laws"])
     assert "under a_law-2 and half" in text
     assert not re.search("sphere|adversarial|3/4", text)
+
+
+def test_small_levels_are_powers_of_ten(tables):
+    table, rates = tables["default-like"]
+    small = table.assign_coords(delta=1e-6 * table["delta"].values)
+    assert finding("failure", small, rates).startswith(r"At $\delta=10^{-9}$ and these widths ")
+    assert r"at $\delta=10^{-7}$ and $5\times10^{-7}$ draw together" in finding("delta", small, rates)
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "written"),
+    [(99.7, 2, "$100$"), (999.6, 3, "$1000$"), (123456.0, 3, "$123456$"), (2.5e7, 3, r"$2.5\times10^{7}$")],
+)
+def test_a_number_is_rounded_before_its_notation_is_chosen(value, count, written):
+    assert digits(value, count) == written
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [(0.994, "$99$ % of"), (0.997, "$1$ times"), (1.0, "$1$ times"), (123.4, "$123$ times")],
+)
+def test_a_share_that_rounds_to_one_is_one(share, written):
+    assert percent(share) == written
 
 
 def test_a_figure_needs_an_axis_with_two_values(tables):

@@ -188,6 +188,13 @@ def test_figures_say_what_is_not_there(tables):
     assert "none ever flipped" in words(drawn(flips, tables["missed"]))
 
 
+def test_a_large_ceiling_is_a_whole_number(tables):
+    table, rates = tables["usual"]
+    far = table.assign(alpha_ceiling=0.0 * table["alpha_ceiling"] + 1263.0)
+    caption = " ".join(drawn(radius, (far, rates))._supxlabel.get_text().split())
+    assert "at most $1263$ at every width" in caption
+
+
 def test_captions_count_the_runs(tables):
     for name, runs in (
         ("lone", "1 run a width on teacher"),

@@ -13,7 +13,7 @@ import scipy
 from ..theory.binomial import binomial_quantile
 from .record import Judgement, Number, judge_factor
 from .results import Results
-from .wording import power_of_ten, width
+from .wording import in_formula, width
 
 
 def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
@@ -64,8 +64,8 @@ def hoeffding(results: Results, factor: float = 1.0) -> Judgement:
         (
             Number(
                 r"least factor on $\sqrt{\log(1/\delta)/m}$ with which the step holds wherever it was tried "
-                rf"(at $m={width(2 * int(n[worst]))}$, $\delta={power_of_ten(delta[worst])}$, "
-                rf"$p_r={p[worst]:.3g}$)",
+                rf"(at $m={width(2 * int(n[worst]))}$, $\delta={in_formula(delta[worst])}$, "
+                rf"$p_r={in_formula(p[worst], 3)}$)",
                 float(needed.max()) / factor,
             ),
             Number(r"points $(m,\delta,p_r)$ tried by the exact binomial law of $m/2$ pairs", needed.size),

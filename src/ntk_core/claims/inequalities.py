@@ -30,7 +30,7 @@ from .brute_force import MEASURES, best_optimum, best_pattern
 from .draws import signs
 from .record import FALSE, Counterexample, Judgement, Number, judge_factor
 from .results import Results
-from .wording import power_of_ten, width
+from .wording import in_formula, probability, width
 
 WIDTHS = (2, 4, 16, 64, 1024, 2**20, 2**30)
 SMALL_RADII = (0.05, 0.5, 2.0)
@@ -246,9 +246,12 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     values = simulate(1, cell, 0, runs)[list(QUANTITIES).index(quantity)]
     over = int(np.count_nonzero(values > _limit(quantity, point, factor) * (1.0 + 1e-12)))
     worst = "" if quantity == "band_fraction" else " under the worst displacement of the ball"
+    excess = _excess(chance, point)
+    times = f"{excess:,g}" if excess < 1e6 else f"${in_formula(excess)}$"
     return Counterexample(
-        rf"To fail with probability at most $\delta={point.delta:g}$, the bound fails with probability "
-        rf"{chance:.4g}{worst}: {_excess(chance, point):,g} times $\delta$.",
+        rf"To fail with probability at most $\delta={in_formula(point.delta)}$, the bound fails with "
+        rf"probability ${probability(chance)}${worst}: "
+        rf"{times} times $\delta$.",
         {"m": point.m, "alpha": point.alpha, "delta": point.delta, "x_norm": point.x_norm},
         (
             Number("exact probability that the bound fails", chance),
@@ -365,5 +368,5 @@ def _suprema(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Array]:
 
 
 def _coordinates(point: Point) -> str:
-    delta, x_norm = power_of_ten(point.delta), power_of_ten(point.x_norm)
-    return rf"at $m={width(point.m)}$, $\alpha={point.alpha:.4g}$, $\delta={delta}$, $\|x\|={x_norm}$"
+    alpha, delta, x_norm = in_formula(point.alpha, 4), in_formula(point.delta), in_formula(point.x_norm)
+    return rf"at $m={width(point.m)}$, $\alpha={alpha}$, $\delta={delta}$, $\|x\|={x_norm}$"

@@ -17,6 +17,7 @@ from ..datasets.trained_quantiles import MAX_DELTA
 from .answer import Estimate, answer
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict
 from .results import Results, TrainedTables
+from .wording import in_formula
 
 CEILINGS = {
     "alpha_hat_over_ceiling": (
@@ -83,7 +84,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
     """Numbers of the experiment at the last time and largest width with runs, and how runs ended."""
     a, rates = answer(item.table, item.rates), item.rates
     every, widest = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
-    point = rf"$\delta={a.delta:g}$, $\|x\|={a.x_norm:g}$"
+    point = rf"$\delta={in_formula(a.delta)}$, $\|x\|={in_formula(a.x_norm)}$"
     end = rates.sel(steps=a.time, variable="alpha_hat")
     growth = Estimate(*(float(end[f"run_slope{limit}"]) for limit in ("", "_lower", "_upper")))
     over = _over(item, "runs_exceeding")

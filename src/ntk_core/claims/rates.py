@@ -16,6 +16,7 @@ from ..datasets.statistics import why_no_interval
 from ..laws import THEOREM_LAWS, moments
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
 from .results import Results
+from .wording import in_formula
 
 WIDTHS = (2**38, 2**40)
 """The widths between which the exact slope is taken."""
@@ -124,7 +125,7 @@ def _typical(name: str, law: str, statistic: str, rows: xr.Dataset, runs: int) -
     value, lower, upper = (float(row[n]) for n in ("limit_slope", "limit_slope_lower", "limit_slope_upper"))
     if not math.isfinite(value):
         return []
-    point = rf"{name}, $d={int(row['d'])}$, $\alpha={float(row['alpha']):g}$"
+    point = rf"{name}, $d={int(row['d'])}$, $\alpha={in_formula(float(row['alpha']))}$"
     what = f"slope of the {statistic} of $E$ in the limit, {law} ({point})"
     if not (math.isfinite(lower) and math.isfinite(upper)):
         return [Number(f"{what}; {why_no_interval(runs)}", value)]
@@ -141,9 +142,10 @@ def _constants(name: str, error: xr.Dataset) -> list[Number]:
         value, lower, upper = (
             (float(row[n]) / limit) ** 2 for n in ("constant", "constant_lower", "constant_upper")
         )
+        alpha = in_formula(float(row["alpha"]))
         what = (
-            rf"$m^{{3/2}}\,\mathbb E[E^2]$ for random directions in units of its limit {limit**2:.6g} "
-            rf"({name}, $d={int(d)}$, $\alpha={float(row['alpha']):g}$, largest $m$)"
+            r"$m^{3/2}\,\mathbb E[E^2]$ for random directions in units of its limit "
+            rf"${in_formula(limit**2)}$ ({name}, $d={int(d)}$, $\alpha={alpha}$, largest $m$)"
         )
         limits = (lower, upper) if math.isfinite(lower) else (None, None)
         numbers.append(Number(what, value, *limits))

@@ -18,11 +18,25 @@ COUNTS = (
 )  # fmt: skip
 
 
-def power_of_ten(value: float) -> str:
-    """As LaTeX, small and large powers of ten as such."""
+def in_formula(value: float, count: int = 6) -> str:
+    """A positive number as LaTeX, in `count` digits: a small or large one with a power of ten."""
     exponent = round(math.log10(value))
-    plain = 0.001 <= value < 1e4 or not math.isclose(value, 10.0**exponent)
-    return f"{value:g}" if plain else f"10^{{{exponent}}}"
+    if not 0.001 <= value < 1e4 and math.isclose(value, 10.0**exponent):
+        return f"10^{{{exponent}}}"
+    digits, _, power = f"{value:.{count}g}".partition("e")
+    return rf"{digits}\times10^{{{int(power)}}}" if power else digits
+
+
+def difference_from_one(value: float) -> float:
+    """In two digits, of a number so near to 1 that four digits would not show it; 0 of any other."""
+    difference = value - 1.0
+    return float(f"{difference:.1e}") if abs(difference) < 5e-4 else 0.0
+
+
+def probability(value: float) -> str:
+    """A positive probability as LaTeX, in four digits; one beside 1 as `1-` its difference."""
+    difference = difference_from_one(value)
+    return f"1-{in_formula(-difference)}" if difference < 0.0 else in_formula(value, 4)
 
 
 def width(m: int) -> str:

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
+from ..claims.headlines.words import digits
 from . import palette, style
 from .panels import Panels
 
@@ -57,7 +58,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         r"Left: the radius $\hat\alpha$ that training reached, mean over the runs; bars: least and largest "
         r"run. While the loss does not grow it is at most "
-        rf"{always:.3g} at every width after {style.steps_label(last)}. Right: lines are the limit, no fit; "
-        "bars: 99% intervals. " + style.trained_provenance(table)
+        rf"{digits(always, 3)} at every width after {style.steps_label(last)}. Right: lines are the limit, "
+        "no fit; bars: 99% intervals. " + style.trained_provenance(table)
     )
     return panels.finish(headline("radius", table, rates), text)

@@ -20,6 +20,7 @@ from ...theory.bounds import exact
 from ..lazy import beyond_chance_at_an_input
 from ..record import PROVED, THIS_PROJECT, TIE, Judgement, Number, Statement, judge_agreement
 from ..results import Results, TrainedTables
+from ..wording import in_formula
 
 STATEMENT = Statement(
     title="All radii at once",
@@ -103,7 +104,8 @@ def _trained(item: TrainedTables, factor: float) -> list[Number]:
     numbers = []
     for name in (ERROR, "band_fraction") if values else ():
         at, symbol = after.sel(quantity=name), rf"${QUANTITIES[name].symbol}$"
-        place = rf"$\hat\alpha$ of each network, $\delta={float(after['delta']):g}$ ({item.experiment.name})"
+        delta = in_formula(float(after["delta"]))
+        place = rf"$\hat\alpha$ of each network, $\delta={delta}$ ({item.experiment.name})"
         numbers += [
             Number(
                 f"share of networks, held-out inputs and times with {symbol} over the bound at the {place}",

@@ -13,7 +13,7 @@ from ...theory.bounds import bound
 from ..inequalities import archived_exceedances
 from ..record import PROVED, THIS_PROJECT, TIE, Judgement, Number, Statement, judge_agreement
 from ..results import Results
-from ..wording import power_of_ten, width
+from ..wording import in_formula, width
 
 STATEMENT = Statement(
     title="Theorem 1 with the optimal constant",
@@ -70,8 +70,8 @@ def _largest_share(quantity: str) -> tuple[float, str]:
         bound(name, quantity, m.astype(int), alpha, delta, 1.0) for name in ("exact", "bernstein")
     )
     worst = int(np.argmax(exact / limit))
-    at = rf"$m={width(int(m[worst]))}$, $\alpha={alpha[worst]:g}$, $\delta={power_of_ten(delta[worst])}$"
-    return float(exact[worst] / limit[worst]), at
+    place = rf"$\alpha={in_formula(alpha[worst])}$, $\delta={in_formula(delta[worst])}$"
+    return float(exact[worst] / limit[worst]), rf"$m={width(int(m[worst]))}$, {place}"
 
 
 def _ratios(factor: float) -> list[Number]:

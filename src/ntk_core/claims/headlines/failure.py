@@ -13,7 +13,7 @@ import xarray as xr
 from ...network import Array
 from ...theory.bounds import bound
 from ...theory.exact import full_step_law
-from ..wording import joined
+from ..wording import in_formula, joined
 
 PRINTED = {
     "linearization_error": "Theorem 1",
@@ -56,8 +56,9 @@ def failure(table: xr.Dataset, rates: xr.Dataset) -> str:
         if any(np.nanmax(failure_ratio(quantity, m, a, delta), initial=0.0) > 1.0 for m, a in POINTS)
     ]
     holding = [name for name in PRINTED.values() if name not in failing]
+    at = f"At $\\delta={in_formula(delta)}$ and these widths"
     if not failing:
-        return f"At $\\delta={delta:g}$ and these widths no printed bound fails more often than allowed"
+        return f"{at} no printed bound fails more often than allowed"
     text = f"{joined(failing)} {'fails' if len(failing) == 1 else 'fail'} as printed"
     text += f"; {joined(holding)} {'does' if len(holding) == 1 else 'do'} not" if holding else ""
-    return f"At $\\delta={delta:g}$ and these widths {text}"
+    return f"{at} {text}"

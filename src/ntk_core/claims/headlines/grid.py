@@ -9,7 +9,7 @@ from ...datasets.rates import FOLLOWS
 from ...datasets.statistics import log_slope
 from ...laws.moments import cancels, typical_statistic
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
-from ..wording import joined, nearest_to_one, width
+from ..wording import in_formula, joined, nearest_to_one, width
 from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, resolved, single_exponent, widths
 
 COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
@@ -107,8 +107,9 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
     if not together:
         return ""
     return (
-        rf"The quantiles at $\delta={least:g}$ and ${largest:g}$ draw together under {joined(together)}, "
-        rf"{widths(m)}; the printed and the sharp bound keep their $\sqrt{{\log(1/\delta)}}$"
+        rf"The quantiles at $\delta={in_formula(least)}$ and ${in_formula(largest)}$ draw together under "
+        rf"{joined(together)}, {widths(m)}; the printed and the sharp bound keep their "
+        r"$\sqrt{\log(1/\delta)}$"
     )
 
 
@@ -148,8 +149,8 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
             return ""
         ranges[name] = f"{digits(ratio.min(), count)} to {digits(ratio.max(), count)}"
     return (
-        rf"At $\|x\|={norm:g}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; the "
-        f"corrected theorem is {ranges['bernstein']} times"
+        rf"At $\|x\|={in_formula(norm)}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; "
+        f"the corrected theorem is {ranges['bernstein']} times"
     )
 
 

@@ -47,9 +47,9 @@ def digits(value: float, count: int = 2) -> str:
     """A number in so many significant digits, as a formula; a large one as a whole number."""
     if not math.isfinite(value):
         return r"$\infty$" if value > 0 else "unknown"
-    if abs(value) >= 10.0**count:
-        return f"${value:.0f}$" if abs(value) < 1e6 else power(value)
     short = f"{value:.{count}g}"
+    if abs(float(short)) >= 10.0**count:
+        return f"${value:.0f}$" if abs(value) < 1e6 else power(value)
     return power(value) if "e" in short else f"${short}$"
 
 
@@ -60,8 +60,9 @@ def power(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share in percent, or as a multiple from 1 on, in two digits."""
-    return f"{digits(value)} times" if value >= 1.0 else f"{digits(100.0 * value)} % of"
+    """A share in percent, or as a multiple where it rounds to 1 or more, in two digits."""
+    rounded = float(f"{value:.2g}")
+    return f"{digits(value)} times" if rounded >= 1.0 else f"{digits(100.0 * value)} % of"
 
 
 def widths(m: Array) -> str:

@@ -8,6 +8,7 @@ import re
 from markupsafe import Markup
 
 from ...claims.record import Number
+from ...claims.wording import difference_from_one
 
 DIGITS = 4
 """Significant digits of a number without an interval."""
@@ -21,8 +22,8 @@ def number(value: float, decimals: int | None = None) -> Markup:
         return Markup("—" if math.isnan(value) else "∞" if value > 0 else "−∞")
     if value == 0 and decimals is None:
         return Markup("0")
-    if decimals is None and 0 < abs(value - 1) < 5 * 10.0**-DIGITS:  # as probabilities beside 1
-        return Markup("1 − " if value < 1 else "1 + ") + number(float(f"{abs(value - 1):.1e}"))
+    if decimals is None and (difference := difference_from_one(value)):  # as probabilities beside 1
+        return Markup("1 − " if difference < 0 else "1 + ") + number(abs(difference))
     power = int(f"{value:.{DIGITS - 1}e}".partition("e")[2])
     if decimals is None:
         if -4 < power < 6:

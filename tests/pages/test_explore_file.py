@@ -206,6 +206,15 @@ def test_a_page_of_trained_experiments_alone_opens_with_the_first(learned):
     assert [one["name"] for one in data["experiments"]] == ["usual", "diverged"]
 
 
+def test_the_data_that_an_experiment_kept_are_linked(given):
+    (first, second) = given
+    spec = json.dumps({**json.loads(second[0].attrs["spec"]), "keep": "aggregates"})
+    page = render([first, (second[0].assign_attrs(spec=spec), second[1])])
+    assert '"check/runs.nc"' in page
+    assert '"e/aggregates.nc"' in page
+    assert '"e/runs.nc"' not in page
+
+
 @in_browser
 def test_what_is_in_the_data_is_never_run(visit, evil_page):
     tab = visit(evil_page)

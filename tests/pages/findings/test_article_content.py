@@ -98,6 +98,32 @@ def test_a_page_of_grids_leads_to_the_cells(reader):
     assert [a["href"] for tag, a in reader.tags if tag == "a"].count("explore.html") == 2
 
 
+def with_spec(pair, **changes):
+    """A pair of datasets as if of an experiment with these changes of its spec."""
+    table, rates = pair
+    spec = {**json.loads(table.attrs["spec"]), **changes}
+    return table.assign_attrs(spec=json.dumps(spec)), rates
+
+
+def test_the_data_that_an_experiment_kept_are_linked(claims, given):
+    kept = [given["experiments"][0], with_spec(given["experiments"][1], keep="aggregates")]
+    links = {a["href"] for a in Reader(render(claims, **{**given, "experiments": kept})).attributes("a")}
+    assert {"check/runs.nc", "e/aggregates.nc", "explore.html"} <= links
+    assert not {"check/aggregates.nc", "e/runs.nc"} & links
+
+
+def test_an_article_of_another_ball_alone_has_no_link_to_the_explorable_page(given):
+    table, rates = given["experiments"][1]
+    laws = ["frobenius"]
+    ball = [
+        data.isel(perturbation=[0]).assign_coords(perturbation=laws).assign_attrs(data.attrs)
+        for data in (table, rates)
+    ]
+    page = Reader(render([], **{**given, "experiments": [with_spec(ball, perturbation=laws)]}))
+    assert "e/runs.nc" in {a.get("href") for a in page.attributes("a")}
+    assert "explore.html" not in {a.get("href") for a in page.attributes("a")}
+
+
 def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, shown):
     words = [a["aria-label"] for a in drawings(reader)]
     assert len(words) == len(set(words)) == len(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
     band sampler.
     """
     data = [drawn_data(*given) for given in drawn] + [trained_data(*given) for given in trained]
+    specs = [json.loads(table.attrs["spec"]) for table, _ in (*drawn, *trained)]
     laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})
     runtime = _runtime()
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
@@ -93,7 +95,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
             style_digest=digest(style),
             script_digests=[digest(script) for script in scripts],
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
-            names=[experiment["name"] for experiment in data],
+            kept={spec["name"]: spec.get("keep", "runs") for spec in specs},
             trained=len(trained) > 0,
             lines=LINES,
             quantities=quantities,

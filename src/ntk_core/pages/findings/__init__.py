@@ -80,6 +80,7 @@ def render(
     pairs = {t.name: (t.table, t.rates) for t in tables} | {
         t.name: (t.table, t.rates) for t in trained_tables
     }
+    specs = {t.name: t.spec for t in tables} | {t.name: t.spec for t in trained_tables}
     planned = {t.name: drawable(_axes(t.table), t.table["quantity"].values) for t in tables}
     planned |= {t.name: training_drawable(_axes(t.table)) for t in trained_tables}
     names = [*grid_names, *(t.name for t in trained_tables)]
@@ -97,7 +98,8 @@ def render(
         "proofs": text.chapters(appendix),
         "notes": text.chapters(text.sections(_link(notes, anchors), "notes")),
         "made": tables,
-        "names": list(pairs),
+        "kept": {name: spec.get("keep", "runs") for name, spec in specs.items()},
+        "explorable": bool(inside or trained_tables),
         "source": main or (tables + trained_tables)[0],
     }
     sections = [

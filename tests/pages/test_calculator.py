@@ -215,6 +215,46 @@ def test_nothing_is_busy_after_an_entry_that_is_not_allowed(visit):
 
 
 @in_browser
+def test_the_sentence_is_true_where_no_quantile_is_shown(visit):
+    tab = visit()
+
+    def told(**fields):
+        for name, value in fields.items():
+            tab.fill(f"#exact_{name}", value)
+        tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+        return tab.inner_text("#exact-told")
+
+    assert told(m="2", alpha="100").startswith(
+        "The 0.99-quantile of the linearization error E under the adversarial law is not computed beyond "
+        "α/√m = 8; Theorem 1 has "
+    )
+    tab.select_option("#exact_law", "sphere")
+    assert told(m="2^40", alpha="1e6", delta="0.999").startswith(
+        "The 0.001-quantile of the linearization error E under the sphere law is not computable here to a "
+        "relative error of 10⁻⁶; Theorem 1 has "
+    )
+
+
+@in_browser
+def test_large_and_small_numbers_have_no_notation_of_programs(visit):
+    tab = visit()
+    numbers = {
+        (23957.0, 4): "23,960",
+        (9999.6, 4): "10,000",
+        (1234.5, 4): "1235",
+        (999999.6, 4): "1.000 × 10⁶",
+        (2.5e-5, 4): "2.500 × 10⁻⁵",
+        (123456.7, 7): "123456.7",
+        (0.5, 4): "0.5000",
+        (0.0, 4): "0",
+    }
+    written = tab.evaluate(
+        "all => all.map(([value, digits]) => numbers.number(value, digits))", list(numbers)
+    )
+    assert written == list(numbers.values())
+
+
+@in_browser
 def test_bounds_and_moments_stand_before_any_exact_quantile_is_computed(visit):
     tab = visit()
     tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")

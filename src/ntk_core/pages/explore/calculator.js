@@ -7,11 +7,11 @@ const numbers = (() => {
   const whole = (value) => value.toLocaleString("en-US");
   // To some significant digits.
   const number = (value, digits) => {
-    if (value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6)) {
-      return value === 0 ? "0" : value.toPrecision(digits);
-    }
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-    return `${mantissa} × ${power("10", Number(exponent))}`;
+    if (value === 0) return "0";
+    const rounded = value.toExponential(digits - 1);
+    const [mantissa, exponent] = rounded.split("e");
+    if (exponent < -4 || exponent >= 6) return `${mantissa} × ${power("10", Number(exponent))}`;
+    return exponent < digits ? value.toPrecision(digits) : whole(Number(rounded));
   };
   // As it was given.
   const given = (value) => {
@@ -90,9 +90,10 @@ const calculator = (() => {
       if (quantity !== "linearization_error" || name !== "exact_quantile") continue;
       const level = numbers.given(Number((1 - question.delta).toPrecision(12)));
       const exact = result.exact_quantile;
-      told.textContent = `With probability ${level} the linearization error ${quantities.find(([, , name]) => name === quantity)[0]} is at most `
-        + `${exact === null ? cell("exact_quantile", result, radius) : numbers.short(exact)} under the ${question.law} law; `
-        + `Theorem 1 has ${numbers.short(result.printed)}.`;
+      const error = `linearization error ${quantities.find(([, , name]) => name === quantity)[0]}`, law = `under the ${question.law} law`;
+      const unknown = radius > exactLaws.maxRadius ? `not computed beyond α/√m = ${exactLaws.maxRadius}` : "not computable here to a relative error of 10⁻⁶";
+      told.textContent = (exact === null ? `The ${level}-quantile of the ${error} ${law} is ${unknown}`
+        : `With probability ${level} the ${error} is at most ${numbers.short(exact)} ${law}`) + `; Theorem 1 has ${numbers.short(result.printed)}.`;
     }
     body.setAttribute("aria-busy", "false");
   };

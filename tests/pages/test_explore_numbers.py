@@ -191,6 +191,23 @@ def test_every_control_shows_the_numbers_of_the_datasets(visit, given, archived,
     agrees(tab, band, band_rates, archived)
 
 
+@in_browser
+def test_a_bar_without_an_upper_limit_is_explained_and_one_down_to_zero_goes_below_all_points(visit):
+    tab = visit()
+    tab.select_option("#experiment", "0")
+    tab.select_option("#perturbation", "0")
+    sentence = "; a bar that ends at its point has no upper limit: too few runs"
+    for delta, said in (("0", True), ("2", False)):
+        tab.locator("#delta").fill(delta)
+        drawn(tab)
+        assert (sentence in tab.inner_text("#widths-axis")) == said
+    boxes = "all => all.map(one => one.getBoundingClientRect()).map(box => [box.left, box.top, box.bottom])"
+    points = tab.locator("#widths .measured_marks path").evaluate_all(boxes)
+    left, top, bottom = min(points)  # at m = 16 the interval of the median begins at 0
+    bars = tab.locator("#widths .mark-rule.role-mark line").evaluate_all(boxes)
+    assert any(abs(bar[0] - left) < 20 and bar[1] < top and bar[2] > bottom + 2 for bar in bars)
+
+
 HELD_OUT = {"held_out_quantile": "quantile", "held_out_rms": "rms", "training_rms": "training_rms"}
 SLOPES = {"held_out_rms": "", "training_rms": "training_"}
 

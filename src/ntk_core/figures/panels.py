@@ -65,6 +65,7 @@ class Panels:
         self.columns, self.height = columns, height
         self._names: list[EndName] = []
         self._zeros: list[Zero] = []
+        self._has_open_bars = self._has_cut_bars = False
         self._references: list[tuple[Annotation, Array, Array]] = []
 
     def curves(
@@ -114,8 +115,11 @@ class Panels:
                 continue
             bars = None
             if f"{y}_lower" in rows:
-                limits = (rows[f"{y}_{end}"].to_numpy(float) for end in ("lower", "upper"))
-                bars = (style.error_bars if linear else style.bars)(value, *limits)[:, visible]
+                lower, upper = (rows[f"{y}_{end}"].to_numpy(float) for end in ("lower", "upper"))
+                bars = (style.error_bars if linear else style.bars)(value, lower, upper)[:, visible]
+                self._has_open_bars |= bool(np.isinf(upper[visible]).any())
+                if not linear:
+                    self._has_cut_bars |= bool((lower < style.LEAST_SHARE * value)[visible].any())
             ax.errorbar(
                 rows[x].to_numpy(float)[visible], value[visible], bars, color=colours[key],
                 label=(labels or {}).get(key), elinewidth=1.0,
@@ -177,8 +181,13 @@ class Panels:
         for ax in self.axes:
             if ax.get_yscale() == "log" and (ax.lines or ax.collections):
                 style.value_ticks(ax)
-        if self._zeros:
-            text = text.rstrip() + " A triangle on the axis: 0 there."
+        for occurs, sentence in (
+            (self._has_open_bars, "A bar that ends at its point has no upper limit: too few runs."),
+            (self._has_cut_bars, "A bar that ends at a twentieth of its point goes on below, perhaps to 0."),
+            (self._zeros, "A triangle on the axis: 0 there."),
+        ):
+            if occurs:
+                text = f"{text.rstrip()} {sentence}"
         across = style.WIDTH - 5 * EDGE  # some more at the right, as renderers differ
         above = self.figure.suptitle(
             "\n".join(wrapped(headline, across, style.HEADLINE, "bold")), x=EDGE / style.WIDTH, ha="left",

@@ -30,6 +30,9 @@ WIDTH = 7.0
 TEXT, SMALL, HEADLINE = 9.5, 9.0, 12.0
 """Points of names; of numbers, captions; of the headline."""
 
+LEAST_SHARE = 0.05
+"""The least share of its point to which a bar goes down on a logarithmic axis, which has no 0."""
+
 
 @contextlib.contextmanager
 def context() -> Iterator[None]:
@@ -221,7 +224,7 @@ def with_limits(cells: xr.Dataset, value: str, lower: str, upper: str) -> xr.Dat
 def bars(value: Array, low: Array, high: Array) -> Any:
     """Distances from a value to its limits, or to the least and the largest run, on a logarithmic axis."""
     below, above = error_bars(value, low, high)
-    return np.stack([np.minimum(below, 0.95 * value), above])
+    return np.stack([np.minimum(below, (1.0 - LEAST_SHARE) * value), above])
 
 
 def trained_provenance(table: xr.Dataset) -> str:

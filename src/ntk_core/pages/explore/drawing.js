@@ -90,13 +90,15 @@ const drawing = (page) => {
 
   // The lines along an axis: `all` are those at each of its values.
   const against = (place, { axis, values, text, all, chosen, law, decays }) => {
+    // A lower limit of 0 is below any logarithmic axis: its bar goes down below all numbers.
+    const bottom = 0.5 * Math.min(...all.flat().flatMap(({ value, lower }) => [value, lower]).filter((number) => number > 0));
     const known = all.flatMap((lines, i) => lines.filter(({ value }) => value > 0).map((line) => {
       const { name, label, style, value, lower, upper } = line;
       const limits = lower === null ? "" : `\n${line.interval}`;
       return {
         name, at: values[i], value, size: style.width, colour: colour(style, law), points: style.points,
         tip: `${label}\n${axis} = ${text(values[i])}\n${number(value, 7)}${limits}`,
-        lower: lower > 0 ? lower : value, upper: upper ?? value, chosen: i === chosen,
+        lower: lower === null ? value : lower || bottom, upper: upper ?? value, chosen: i === chosen,
       };
     }));
     const points = known.filter((point) => point.points).map((point) => ({

@@ -131,7 +131,9 @@
       at("close").setAttribute("aria-label", `${runs}. The same, on an axis that holds the runs alone.`);
     }
     for (const [place, { axis: name, values, all }] of Object.entries(axes)) {
-      at(`${place}-axis`).textContent = `vertical: ${x}, logarithmic; bars are ${percent()}\u00a0% intervals, the grey band is at the choice`;
+      at(`${place}-axis`).textContent = `vertical: ${x}, logarithmic; bars are ${percent()}\u00a0% intervals, the grey band is at the choice`
+        + (all.flat().some(({ value, lower, upper }) => value > 0 && lower !== null && upper === null)
+          ? "; a bar that ends at its point has no upper limit: too few runs" : "");
       const ends = lines.map(({ label }, i) => `${label} ${[0, all.length - 1].map((j) => or(all[j][i].value, "not known", 4)).join(" and ")}`);
       at(place).setAttribute("aria-label", `${symbol} on a logarithmic axis against ${name}, at ${name} = ${whole(values[0])} and `
         + `${whole(values[values.length - 1])}: ${ends.join("; ")}.`);

@@ -41,6 +41,9 @@ EXPERIMENTS = {
     "at-once": TrainedExperiment(
         "digits", (0, 1), 64, 6, 5, "squared", 1e6, 4, 1e-3, name="at-once", m=(2, 8), seeds=2
     ),
+    "single-at-once": TrainedExperiment(
+        "teacher", (), 2, 1, 9, "squared", 1e4, 4, None, name="single-at-once", m=(4, 16), seeds=2
+    ),
 }
 
 ONE_INPUT = TrainedExperiment(

@@ -182,6 +182,7 @@ def test_figures_say_what_is_not_there(tables):
     for module in (radius, standing, twin):
         assert "no run is left" in words(drawn(module, tables["at-once"]))
         assert drawn(module, tables["at-once"])._suptitle.get_text().startswith("4 of 4 runs diverged")
+    assert words(drawn(crossover, tables["single-at-once"])) == "no run is left no run is left"
     assert drawn(radius, tables["usual"])._suptitle.get_text() == TOPICS["radius"]
     from ntk_core.figures import flips
 

@@ -24,12 +24,14 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
     At the last time with runs. Curves are the laws of wide networks, where they are known.
     """
-    time = int(style.times_with_runs(table)[-1])
+    times = style.times_with_runs(table)
+    time = int(times[-1] if times.size else table["steps"].values[-1])
     row, laws = table.sel(steps=time), rates.sel(steps=time)
     widths = table["m"].values
     colours = style.ordered_colours(widths)
     labels = {m: f"$m$ = {style.width_label(int(m))}" for m in widths}
     held_out, training = (_measured(row, laws, prefix) for prefix in ("", "training_"))
+    held_out = held_out[np.isfinite(held_out["s"])]  # where no run is left, no angle has a scale
     training = training.assign(s=held_out["s"].min() / AT_TRAINING)
     panels = Panels(2, height=2.9)
     panels.curves(
@@ -45,6 +47,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         )
         ax.set_xscale("log")
         ax.set_xlabel(r"scaled angle $\sqrt{m}\,\theta/\hat\alpha$")
+        if not times.size:
+            style.empty_panel(ax, "no run is left")
     panels.axes[0].set_title(r"$\sqrt{m}$ · mean signed error")
     panels.axes[1].set_title(r"$\sqrt{m}$ · root mean square of $E$")
     panels.axes[1].set_yscale("log")
@@ -81,6 +85,6 @@ def _measured(table: xr.Dataset, rates: xr.Dataset, prefix: str) -> pd.DataFrame
 
 def _curves(rates: xr.Dataset) -> str:
     """A sentence on the curves, where they are drawn."""
-    if not np.isfinite(rates["wide_signed_error_mean"]).any():
+    if not np.isfinite(rates["wide_signed_error_mean"] * rates["separation_width"]).any():
         return ""
     return "Curves: the law in wide networks, by the crossing dynamics; no fit. "

@@ -231,8 +231,24 @@ def test_the_summary_lists_figures_where_there_are_some(tables):
     assert "figures/" not in summarise([tables["few"]], drawn=False)
 
 
+def test_the_summary_names_small_levels_apart_and_keeps_its_columns_apart(tables):
+    table, rates = tables["wide"]
+    levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
+    small = [name if name != levels[0] else "1e-09" for name in rates["statistic"].values]
+    text = summarise([(table, rates.assign_coords(statistic=small))])
+    assert "quantile 0.999999999:" in text
+    for factor in (1e6, 1e-6):
+        scaled = rates.assign({name: factor * rates[name] for name in ("constant", "constant_limit")})
+        lines = summarise([(table, scaled)]).splitlines()
+        row = next(line for line in lines if line.startswith("  adversarial ")).split()
+        at = {"quantity": "linearization_error", "perturbation": "adversarial", "statistic": "mean"}
+        first = scaled.sel(at).isel(d=0, alpha=0)
+        numbers = [first[name].item() for name in ("constant", "constant_limit")]
+        assert [float(word) for word in row[-3:-1]] == pytest.approx(numbers, rel=6e-5)
+
+
 def test_the_summary_says_where_nothing_is_known(tables):
     text = summarise([tables["own"]])
-    assert re.search(r"a_law-2 .* unknown +\d\.\d{5} +unknown\n", text)
+    assert re.search(r"a_law-2 .* unknown +\d\.\d{3,6} +unknown\n", text)
     assert "a_law-2     its limit is unknown" in text
     assert "nan" not in text

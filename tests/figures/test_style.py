@@ -44,6 +44,13 @@ def test_text_has_contrast_and_data_have_it_on_light_and_dark_ground():
     assert not set(palette.NEUTRAL.values()) & {*palette.LAW_COLOURS, *ordered}
 
 
+def test_every_level_of_a_quantile_has_its_own_exact_name():
+    levels = (0.1, 0.25, 0.00005, 1e-05, 1e-9, 1.5e-9)
+    assert [style.level_label(np.float64(level)) for level in levels] == [
+        f"{name}-quantile" for name in ("0.9", "0.75", "0.99995", "0.99999", "0.999999999", "0.9999999985")
+    ]
+
+
 def finished(values: list[float]):
     """A figure with one line through these values at 1, 2, 4, …"""
     data = pd.DataFrame({"x": 2.0 ** np.arange(len(values)), "y": values, "law": "sphere"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from decimal import Decimal
 
 import numpy as np
 
@@ -37,6 +38,11 @@ def probability(value: float) -> str:
     """A positive probability as LaTeX, in four digits; one beside 1 as `1-` its difference."""
     difference = difference_from_one(value)
     return f"1-{in_formula(-difference)}" if difference < 0.0 else in_formula(value, 4)
+
+
+def level(delta: float) -> str:
+    """1-δ as text, with all of its digits."""
+    return f"{1 - Decimal(repr(float(delta))):f}"
 
 
 def width(m: int) -> str:

@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullLocator
 
 from ..claims.headlines.words import resolved
-from ..claims.wording import joined
+from ..claims.wording import joined, level
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
@@ -97,9 +97,9 @@ def at_values(ax: Axes, values: Array) -> None:
     ax.minorticks_off()
 
 
-def level_label(level: float) -> str:
+def level_label(delta: float) -> str:
     """The name of the (1-δ)-quantile."""
-    return f"{1 - level:.4g}-quantile"
+    return f"{level(delta)}-quantile"
 
 
 def width_label(m: int) -> str:

@@ -16,7 +16,7 @@ from ..claims.headlines import finding
 from ..claims.headlines.words import NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
-from ..claims.wording import width
+from ..claims.wording import level, width
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
@@ -168,7 +168,7 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     wide = _law_column(rates)
     header = (
         f"  {'law':<{wide}}{'d':>5}{'alpha':>8}  {'statistic':<10}{'slope':>9}  {'99 % interval':<20}"
-        f"{'theory':>7}   {'constant':>10}{'limit':>10}{'off by':>9}"
+        f"{'theory':>7}   {'constant':>10}{'limit':>12}{'off by':>9}"
     )
     lines = [
         "  Linearization error against width, and its constant (m^k times the value at the largest m):",
@@ -188,8 +188,8 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
                 lines.append(
                     f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{_slope(value, cells):<31}"
                     + (f"{-value['exponent']:>7.2f}   " if has_limit else f"{'unknown':>7}   ")
-                    + f"{measured:>10.5f}"
-                    + (f"{limit:>10.5f}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>10}")
+                    + f"{measured:>10.5g}"
+                    + (f"{limit:>12.5g}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>12}")
                 )
     lines += _follows(rates)
     return lines
@@ -218,7 +218,7 @@ def _follows(rates: xr.Dataset) -> list[str]:
             continue
         for statistic in rates["statistic"].values:
             widths = error["follows_from"].sel(statistic=statistic).values
-            label = statistic if statistic in ("mean", "rms") else f"quantile {1 - float(statistic):.4g}"
+            label = statistic if statistic in ("mean", "rms") else f"quantile {level(float(statistic))}"
             words.append(
                 f"{label}: {_width(widths.max()) if np.isfinite(widths).all() else 'not on this grid'}"
             )
@@ -258,9 +258,9 @@ def _missing_limits(table: xr.Dataset, slopes: Sequence[str]) -> list[str]:
     if any(NO_INTERVAL in slope for slope in slopes):
         lines += ["", f"  Slopes with {NO_INTERVAL} are {why_no_interval(seeds)}."]
     needed = [
-        f"{runs_for_upper_limit(level):,} at delta = {level:g}"
-        for level in table["delta"].values
-        if np.isinf(table["quantile_upper"].sel(delta=level).values).any()
+        f"{runs_for_upper_limit(delta):,} at delta = {delta:g}"
+        for delta in table["delta"].values
+        if np.isinf(table["quantile_upper"].sel(delta=delta).values).any()
     ]
     if needed:
         lines += ["", f"  {seeds:,} runs a cell. An upper limit on a quantile needs {', '.join(needed)}."]

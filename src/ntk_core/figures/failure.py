@@ -49,7 +49,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.axes[0].text(NORMS[0] * 1.5, 1.8, "fails too often", fontsize=style.SMALL, color=palette.MUTED)
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
-        rf"$\delta$ = {delta:g}, in units of $\delta$; shaded: more often than the statement allows. "
-        rf"A line on the axis, or none: below {MIN_RATIO:g} at every $\|x\|$."
+        rf"$\delta$ = {style.number(delta)}, in units of $\delta$; shaded: more often than the statement "
+        rf"allows. A line on the axis, or none: below {MIN_RATIO:g} at every $\|x\|$."
     )
     return panels.finish(headline("failure", table, rates), text)

@@ -32,13 +32,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     for ax, level in zip(sheet.axes, levels, strict=False):
         cell = error.sel(delta=level, x_norm=norm)
         _panel(ax, cell, m, {name: cell[f"bound_{name}"].values for name in (*RUNGS, "exact")}, m)
-        ax.set_title(rf"$\delta$ = {level:g}, $\|x\|$ = {norm:g}")
+        ax.set_title(rf"$\delta$ = {style.number(level)}, $\|x\|$ = {norm:g}")
     if norms.size > 1:
         ax, fine = sheet.axes[-1], np.geomspace(norms.min(), norms.max(), 100)
         bounds = {name: bound(name, "linearization_error", widest, alpha, least, fine) for name in RUNGS}
         exact = error["bound_exact"].sel(delta=least, m=widest, x_norm=norm).item() * fine / norm
         _panel(ax, error.sel(delta=least, m=widest), fine, bounds | {"exact": exact}, norms)
-        ax.set_title(rf"$\delta$ = {least:g}, $m$ = {style.width_label(widest)}")
+        ax.set_title(rf"$\delta$ = {style.number(least)}, $m$ = {style.width_label(widest)}")
         ax.set_xlabel(r"input norm $\|x\|$")
         style.at_values(ax, norms)
     for ax in sheet.axes[: len(levels)]:

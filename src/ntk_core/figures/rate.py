@@ -50,8 +50,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text += (
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, at $\alpha$ = {alpha:g}, "
         rf"$d$ = {d}, $\|x\|$ = {norm:g}: points measured, lines {joining}. Bounds: Theorem 1 at $\delta$ = "
-        f"{delta.min():g}. Slopes: of the {style.typical(laws)} over all widths, ± half an interval. "
-        + style.provenance(table)
+        f"{style.number(delta.min())}. Slopes: of the {style.typical(laws)} over all widths, ± half an "
+        "interval. " + style.provenance(table)
     )
     return panels.finish(headline("rate", table, rates), text)
 

@@ -47,7 +47,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: 99% intervals. Coloured "
         r"lines: exact values of the displacement laws at the radius $\hat\alpha$ that training reached: the "
         "worst displacement, one along each neuron's gradient, one in random directions. "
-        rf"Bounds at $\delta$ = {delta:g}: Theorem 1, and the bound for all radii at once. "
+        rf"Bounds at $\delta$ = {style.number(delta)}: Theorem 1, and the bound for all radii at once. "
         + style.trained_provenance(table)
     )
     return panels.finish(headline("standing", table, rates), text)

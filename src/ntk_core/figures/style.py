@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullLocator
 
 from ..claims.headlines.words import resolved
-from ..claims.wording import joined, level
+from ..claims.wording import in_formula, joined, level
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
@@ -93,8 +93,14 @@ def width_axis(ax: Axes, m: Array, labels: int = 6) -> None:
 def at_values(ax: Axes, values: Array) -> None:
     """Logarithmic axis to the right with a tick at each of these values."""
     ax.set_xscale("log")
-    ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.set_xticks(values, [number(value) for value in values])
     ax.minorticks_off()
+
+
+def number(value: float) -> str:
+    """A positive number as text, as a formula with a power of ten where it is small or large."""
+    text = f"{value:g}"
+    return f"${in_formula(value)}$" if "e" in text else text
 
 
 def level_label(delta: float) -> str:

@@ -67,7 +67,17 @@ def test_broken_latex_is_shown_and_never_an_error(latex):
     assert isinstance(formula(latex), str)
 
 
-def test_what_holds_is_called_as_in_the_article():
-    claims = {claim.id: claim for claim in from_json((ROOT / "tests/claims.json").read_text())}
+@pytest.fixture
+def claims():
+    return {claim.id: claim for claim in from_json((ROOT / "tests/claims.json").read_text())}
+
+
+def test_what_holds_is_called_as_in_the_article(claims):
     assert "\n  Corrected: " in as_text(claims["L4.Δ1"])
     assert "\n  Sharper: " in as_text(claims["T1"])
+
+
+def test_the_place_of_a_counterexample_is_written_in_full(claims):
+    example = dataclasses.replace(claims["L4.Δ1"].counterexample, parameters={"m": 2**20, "alpha": 0.25})
+    text = as_text(dataclasses.replace(claims["L4.Δ1"], counterexample=example))
+    assert "\n  Counterexample: m = 1048576, alpha = 0.25\n" in text

@@ -66,7 +66,7 @@ def as_text(judged: Claim) -> str:
     ]
     lines += [_number(number) for number in judged.evidence]
     if judged.counterexample:
-        point = ", ".join(f"{k} = {v:g}" for k, v in judged.counterexample.parameters.items())
+        point = ", ".join(f"{k} = {v:.12g}" for k, v in judged.counterexample.parameters.items())
         lines += ["", f"  Counterexample: {point}", f"  {judged.counterexample.text}"]
         lines += [_number(number) for number in judged.counterexample.evidence]
     if judged.corrected:

@@ -214,8 +214,17 @@ def test_where_there_is_no_archive_there_is_one_line(command, tmp_path):
     [
         (["verfy"], "ntk-core: there is no command verfy; allowed: export, merge, describe, claims, exact, "
          "verify, replay; did you mean verify?; see: ntk-core --help"),
-        (["exact"], "ntk-core exact: missing option '--m'; see: ntk-core exact --help"),
-        (["exact", "--m", "x"], "ntk-core exact: invalid value for '--m': "),
+        (["exact"], "ntk-core exact: missing option '--m' (width: even whole numbers, 2 to 2^40); see: "),
+        (["exact", "--m", "1e3"], "ntk-core exact: invalid value for '--m': '1e3' should be a valid integer, "
+         "unable to parse string as an integer (width: even whole numbers, 2 to 2^40); see: "),
+        (["exact", "--delta", "1", "--delta", "1,2"], "ntk-core exact: invalid value for '--delta': '1,2' "
+         "should be a valid number, unable to parse string as a number (failure probability: numbers, 1e-9 "),
+        (["replay", "--seed", "-1"], "ntk-core replay: invalid value for '--seed': '-1' should be greater "
+         "than or equal to 0 (number of the run); see: "),
+        (["verify", ROOT, "--recompute", "-3"], "ntk-core verify: invalid value for '--recompute': '-3' "
+         "should be greater than or equal to 0 (recompute this many parts"),
+        (["claims", "T1"], "ntk-core claims: invalid value for 'path': dir 'T1' does not exist (the folder "
+         "of an archive, or of the results of a run; statements come after it: ntk-core claims results T1)"),
         (["exact", "--law"], "ntk-core exact: no such option: --law"),
         (["describe", "/no/such"], "ntk-core describe: invalid value for 'path': dir '/no/such' does not"),
         (["verify", "/no/such"], "ntk-core verify: invalid value for 'path': dir '/no/such' does not"),

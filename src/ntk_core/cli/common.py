@@ -20,10 +20,8 @@ from ..storage.printable import printable
 DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""
 
-Folder = typer.Argument(
-    help="the folder of an archive, or of the results of a run", exists=True, file_okay=False
-)
-Results = Annotated[Path, Folder]
+FOLDER = "the folder of an archive, or of the results of a run"
+Results = Annotated[Path, typer.Argument(help=FOLDER, exists=True, file_okay=False)]
 
 BAD_CALL: Any = typer.BadParameter.__mro__[1]
 """Typer's error for any call that it cannot read: an unknown command or option, a missing or bad value."""
@@ -39,7 +37,7 @@ class Commands(TyperGroup):
             code = super().main(arguments, *more, **options | {"standalone_mode": False})
         except BAD_CALL as error:
             command = error.ctx.command_path if error.ctx else "ntk-core"
-            message = error.format_message().rstrip(".")
+            message = _message(error)
             say(f"{command}: {message[:1].lower()}{message[1:]}; see: {command} --help", err=True)
             code = UNREADABLE
         except typer.Abort:
@@ -67,6 +65,15 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 def say(line: str, err: bool = False) -> None:
     """Print a line; text from an archive is made safe to print."""
     typer.echo(printable(line), err=err)
+
+
+def _message(error: Any) -> str:
+    """What is wrong with a call: of a value the value itself, and the help of its option or argument."""
+    message = error.format_message().rstrip(".")
+    for fault in getattr(error.__cause__, "errors", list)():
+        message = message.replace("Input", repr(fault["input"]))
+    parameter = getattr(error, "param", None)
+    return f"{message} ({parameter.help})" if parameter else message
 
 
 def refuse(error: object) -> NoReturn:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from .common import Json, Results, app, print_json, refuse, say
+from ..laws.queries import RANGES, allowed_names
+from .common import FOLDER, Json, Results, app, print_json, refuse, say
 
 if TYPE_CHECKING:
     from ..archive.results import Archive
@@ -90,7 +91,14 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
 
 @app.command()
 def claims(
-    path: Results = Path("results"),
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help=f"{FOLDER}; statements come after it: ntk-core claims results T1",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = Path("results"),
     id: Annotated[list[str] | None, typer.Argument(help="statements, such as T1; all by default")] = None,
     json: Json = False,
 ) -> None:
@@ -109,7 +117,6 @@ def claims(
     from ..claims.plain_text import plain_text
     from ..claims.wording import as_text
     from ..datasets.validation import ResultsError
-    from ..laws.queries import allowed_names
 
     try:
         all_claims = open_archive(path).claims
@@ -135,12 +142,18 @@ def claims(
 
 @app.command()
 def exact(
-    m: Annotated[int, typer.Option("--m", help="width: even, 2 to 2^40")],
-    alpha: Annotated[float, typer.Option(help="radius of the ball times √m")],
-    delta: Annotated[list[float], typer.Option(help="failure probability, 1e-9 to 0.999, once or more")],
+    m: Annotated[int, typer.Option("--m", help=f"width: {RANGES['m'].words}")],
+    alpha: Annotated[float, typer.Option(help=f"radius of the ball times √m: {RANGES['alpha'].words}")],
+    delta: Annotated[
+        list[float],
+        typer.Option(help=f"failure probability: {RANGES['delta'].words}; once or more"),
+    ],
     perturbation: Annotated[str, typer.Option(help="displacement law of the package")] = "adversarial",
-    d: Annotated[int, typer.Option("--d", help="dimension of the input")] = 2,
-    x_norm: Annotated[float, typer.Option(help="norm of the input, for bounds and quantiles")] = 1.0,
+    d: Annotated[int, typer.Option("--d", help=f"dimension of the input: {RANGES['d'].words}")] = 2,
+    x_norm: Annotated[
+        float,
+        typer.Option(help=f"norm of the input, for bounds and quantiles: {RANGES['x_norm'].words}"),
+    ] = 1.0,
     json: Json = False,
 ) -> None:
     """Exact quantiles and bounds; needs no archive and no run.

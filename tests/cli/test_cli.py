@@ -209,6 +209,22 @@ def test_where_there_is_no_archive_there_is_one_line(command, tmp_path):
     assert text.count("\n") == 1
 
 
+def test_in_the_folder_of_an_experiment_its_parent_is_named(results, monkeypatch):
+    for folder, parent in ((results / "e", results), ("e", "."), (".", "..")):
+        monkeypatch.chdir(results / "e" if folder == "." else results)
+        code, text = call("describe", folder)
+        assert code == 2
+        assert text.endswith(
+            f"there is no <experiment>/runs.nc or aggregates.nc in it; give its parent folder: {parent}\n"
+        )
+        code, text = call("verify", folder)
+        assert code == 2
+        assert text.endswith(f"; give the folder with manifest.json: {parent}\n")
+    code, text = call("verify", ROOT / "tests")
+    assert code == 2
+    assert text.endswith("; give the folder with manifest.json\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -33,7 +33,7 @@ from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
 from ..storage.metadata import describe
 from ..storage.regular_file import FileError, read_regular_file
-from .verify import Checked, check
+from .verify import Checked, check, parent_where
 
 if TYPE_CHECKING:
     from ..claims import Claim
@@ -348,8 +348,10 @@ def open_archive(path: str | Path) -> Archive:
     if path.suffix == ".zip" and path.is_file():
         raise ResultsError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
     if not (archive := Archive(path)):
+        parent = parent_where(path, data_files)
         raise ResultsError(
             f"{path} holds no results: there is no <experiment>/runs.nc or aggregates.nc in it"
+            + (f"; give its parent folder: {parent}" if parent else "")
         )
     return archive
 

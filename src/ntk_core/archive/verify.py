@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -64,7 +65,11 @@ def check(root: Path) -> Checked:
     try:
         data = read_regular_file(root / MANIFEST, MAX_MANIFEST)
     except FileError as error:
-        raise NoManifestError(str(error)) from None
+        message = str(error)
+        if not (root / MANIFEST).exists():
+            parent = parent_where(root, lambda folder: (folder / MANIFEST).is_file())
+            message += f"; give the folder with {MANIFEST}" + (f": {parent}" if parent else "")
+        raise NoManifestError(message) from None
     if kind := broken(root / MANIFEST):
         return Checked(0, 0, [Fault(MANIFEST, kind)])
     listed = _parse(root / MANIFEST, data)
@@ -88,6 +93,12 @@ def check(root: Path) -> Checked:
     _judge_shards(root, listed, {name: parts for name, parts in shards.items() if kinds[name] is None}, kinds)
     faults = sorted(Fault(name, kind) for name, kind in kinds.items() if kind)
     return Checked(len(listed), sum(kinds[name] is None for name in shards), faults)
+
+
+def parent_where(folder: Path, condition: Callable[[Path], object]) -> Path | None:
+    """The parent of a folder, for messages, if it meets the condition: people give that of one experiment."""
+    parent = Path(os.path.normpath(folder / ".."))
+    return parent if condition(parent) else None
 
 
 def _judge_shards(

@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 from command_line import call
 from conftest import ROOT, results_of
+from trained import EXPERIMENTS, train
 from typer.testing import CliRunner
 
 from ntk_core.claims.record import from_json
@@ -207,6 +208,31 @@ def test_where_there_is_no_archive_there_is_one_line(command, tmp_path):
     assert code == 2
     assert text.startswith("ntk-core: ")
     assert text.count("\n") == 1
+
+
+def test_replay_tells_all_that_is_wrong_with_a_run_and_what_is_archived(results):
+    wrong = ("--perturbation", "sphre", "--m", 63, "--d", 2, "--alpha", 0.5, "--seed", 1500)
+    laws = "archived: adversarial, sphere"
+    rest = "d is missing; archived: 2; alpha is missing; archived: 0.5, 2.0"
+    cases = [
+        (wrong, f"perturbation is sphre; {laws}; did you mean sphere?; m is 63; archived: 64, 256, 4096; "
+         "seed is 1500; archived: 0 to 1499"),
+        (("--m", 64, "--seed", 7), f"perturbation is missing; {laws}; {rest}"),
+        (("--m", 64, "--seed", 7, "--perturbation", "sphere"), rest),
+    ]  # fmt: skip
+    for options, message in cases:
+        code, text = call("replay", "--experiment", "e", *options, results)
+        assert (code, text) == (2, f"ntk-core: {results / 'e/runs.nc'}: {message}\n")
+
+
+def test_replay_of_a_trained_run_refuses_what_only_drawn_runs_have(tmp_path):
+    train(EXPERIMENTS["lone"], tmp_path)
+    (tmp_path / "lone").mkdir()
+    (tmp_path / "lone.nc").rename(tmp_path / "lone/runs.nc")
+    run = ("--experiment", "lone", "--m", 4, "--seed", 0, tmp_path)
+    code, text = call("replay", *run, "--d", 3, "--alpha", 0)
+    assert (code, text) == (2, "ntk-core: lone has trained runs, so leave out --d 3, --alpha 0.0\n")
+    assert call("replay", *run)[0] == 0
 
 
 def test_in_the_folder_of_an_experiment_its_parent_is_named(results, monkeypatch):

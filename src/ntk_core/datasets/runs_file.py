@@ -13,6 +13,7 @@ import numpy as np
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..experiments.trained import TrainedExperiment
+from ..laws.queries import allowed_names
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
@@ -91,6 +92,16 @@ class ExperimentFile:
                     return False
         return True
 
+    def fault(self, **run: Any) -> str | None:
+        """Which values of a run are not archived, and which are, or None. A value of None is missing."""
+        axes = {**self.experiment.axes, "seed": self.experiment.numbers}
+        faults = [
+            f"{name} is {'missing' if value is None else value}; {_archived(value, axes[name])}"
+            for name, value in run.items()
+            if value not in axes[name]
+        ]
+        return f"{self.path}: {'; '.join(faults)}" if faults else None
+
     def allow_code(self, allowed: bool) -> None:
         """Let custom laws of the file be run as code. Raises `ResultsError` if it has some without `allowed`.
 
@@ -134,6 +145,14 @@ class ExperimentFile:
         raise NotImplementedError
 
 
+def _archived(value: Any, values: Sequence[Any]) -> str:
+    if isinstance(values, range):
+        return f"archived: {values.start} to {values.stop - 1}"
+    if isinstance(value, str):
+        return allowed_names(value, values, "archived")
+    return f"archived: {', '.join(map(str, values))}"
+
+
 def _pieces(dims: tuple[str, ...], shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
     """Indices of pieces of a variable, in order: each has about `PIECE` values, of one cell of a grid."""
     cut = dims.index("seed") if "seed" in dims else 0
@@ -167,15 +186,9 @@ class DrawnFile(ExperimentFile):
 
     def index(self, perturbation: str, m: int, d: int, alpha: float, seed: int) -> tuple[int, ...]:
         """Index of a run's cell, into (perturbation, m, d, alpha). Raises `ResultsError` without the run."""
-        grid = self.experiment
-        try:
-            index = grid.place(perturbation, m, d, alpha)
-        except ValueError as error:
-            raise ResultsError(f"{self.path}: {error}") from None
-        if seed not in grid.numbers:
-            archived_seeds = f"{grid.numbers.start} to {grid.numbers.stop - 1}"
-            raise ResultsError(f"{self.path}: seed is {seed}; archived: {archived_seeds}")
-        return index
+        if fault := self.fault(perturbation=perturbation, m=m, d=d, alpha=alpha, seed=seed):
+            raise ResultsError(fault)
+        return self.experiment.place(perturbation, m, d, alpha)
 
 
 class DrawnRunsFile(DrawnFile):
@@ -223,10 +236,8 @@ class TrainedRunsFile(ExperimentFile):
 
     def index(self, m: int, seed: int) -> tuple[int, int]:
         """Index of a run, into (m, seed). Raises `ResultsError` without the run."""
-        if m not in self.experiment.m:
-            raise ResultsError(f"{self.path}: m is {m}; archived: {', '.join(map(str, self.experiment.m))}")
-        if seed not in self.experiment.numbers:
-            raise ResultsError(f"{self.path}: seed is {seed}; archived: 0 to {self.experiment.seeds - 1}")
+        if fault := self.fault(m=m, seed=seed):
+            raise ResultsError(fault)
         return self.experiment.m.index(m), seed
 
     def _minimum_size(self) -> int:

@@ -76,16 +76,9 @@ class DrawnExperiment:
         return all(getattr(cell, name) in values for name, values in self.axes.items())
 
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
-        """Index of a cell into the axes (perturbation, m, d, alpha).
-
-        Raises `ValueError` with the axis, the value and the values of the axis.
-        """
-        index = []
-        for (name, axis), value in zip(self.axes.items(), (perturbation, m, d, alpha), strict=True):
-            if value not in axis:
-                raise ValueError(f"{name} is {value}; archived: {', '.join(map(str, axis))}")
-            index.append(axis.index(value))
-        return tuple(index)
+        """Index of a cell into the axes (perturbation, m, d, alpha). Raises `ValueError` without the cell."""
+        values = (perturbation, m, d, alpha)
+        return tuple(axis.index(value) for axis, value in zip(self.axes.values(), values, strict=True))
 
     def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> DrawnExperiment:
         """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.

@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 from conftest import DELTA, X_NORM
+from trained import EXPERIMENTS, train
 from typer.testing import CliRunner
 
 import ntk_core
@@ -156,6 +157,21 @@ def test_an_experiment_of_one_archive_is_copied_without_files_the_format_does_no
             assert (tmp_path / "both" / path.name / name).read_bytes() == (path / name).read_bytes()
     assert len([*tmp_path.glob("both/*/*")]) == 2 * len(FILES)
     assert not check(tmp_path / "both").faults
+
+
+def test_trained_runs_of_both_are_refused_with_their_folders_and_what_to_do(tmp_path):
+    folders = [tmp_path / archive / "lone" for archive in ("first", "second")]
+    train(EXPERIMENTS["lone"], tmp_path / "trained")
+    for folder in folders:
+        folder.mkdir(parents=True)
+        shutil.copy(tmp_path / "trained/lone.nc", folder / "runs.nc")
+        write_manifest(folder.parent, [folder / "runs.nc"])
+    with pytest.raises(MergeError) as error:
+        merge_archives(folders[0].parent, folders[1].parent, tmp_path / "both")
+    assert str(error.value) == (
+        f"trained runs cannot be merged: {folders[0]}, {folders[1]}; leave lone out of the config of one "
+        "run, then merge copies those of the other"
+    )
 
 
 def test_a_damaged_part_is_refused(whole, tmp_path):

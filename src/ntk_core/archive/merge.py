@@ -43,8 +43,9 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
     """Merge two archives into the new folder `to`; returns its experiments by name.
 
     An experiment of one archive only is copied. Tables are at the levels and norms of the first archive.
-    Raises `MergeError` where the archives disagree, leave a gap or fail verification, `FileExistsError` where
-    `to` exists, `ResultsError` and `NoManifestError` for what cannot be read.
+    Raises `MergeError` where the archives disagree, leave a gap, fail verification or both have a trained
+    experiment of one name, `FileExistsError` where `to` exists, `ResultsError` and `NoManifestError` for what
+    cannot be read.
     """
     if to.exists():
         raise FileExistsError(f"{to} already exists; choose a new path")
@@ -52,6 +53,14 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
         if faults := check(path).faults:
             raise MergeError(f"{path} fails verification: {faults[0].path} ({faults[0].kind})")
     archives = [open_archive(first), open_archive(second)]
+    common = [archive[name] for name in archives[0] if name in archives[1] for archive in archives]
+    if trained := [part for part in common if isinstance(part, TrainedResults)]:
+        folders = ", ".join(str(part.folder) for part in trained)
+        names = ", ".join(sorted({part.spec.name for part in trained}))
+        raise MergeError(
+            f"trained runs cannot be merged: {folders}; leave {names} out of the config of one run, "
+            "then merge copies those of the other"
+        )
     temporary_folder = to.with_name(f".{to.name}.part")
     shutil.rmtree(temporary_folder, ignore_errors=True)
     experiments: dict[str, Experiment] = {}
@@ -61,10 +70,8 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
             grids = [part for part in parts if isinstance(part, DrawnResults)]
             if len(parts) == 1:
                 experiments[name] = _copy(parts[0], temporary_folder / name)
-            elif len(grids) == 2:
-                experiments[name] = _merge(grids, temporary_folder / name)
             else:
-                raise MergeError(f"{name}: trained experiments cannot be merged, only drawn ones")
+                experiments[name] = _merge(grids, temporary_folder / name)
         write_manifest(temporary_folder, sorted(temporary_folder.rglob("*.nc")))
         temporary_folder.replace(to)
     finally:

@@ -27,7 +27,9 @@ from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_sha
 from ntk_core.datasets.trained_quantiles import table_dataset
 from ntk_core.datasets.trained_rates import _crossing_limits, _laws_beside, rate_dataset
 from ntk_core.datasets.validation import ResultsError
+from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.shards import Shard
 from ntk_core.experiments.trained import SHARD_COST, TrainedExperiment
@@ -77,8 +79,11 @@ def digest(path: Path) -> str:
 
 
 def test_the_bytes_do_not_depend_on_how_the_runs_are_cut(lazy, client, tmp_path, monkeypatch):
-    """Into shards, and a shard into tasks of one run each."""
+    """Into shards, a shard into tasks of one run each, and these over processes."""
     monkeypatch.setattr("ntk_core.datasets.trained_shard.TASK_COST", 1)
+    with workers(ExecutionModel(workers="processes"), 2) as processes:
+        make_shard(Shard(LAZY, ENTROPY, 16, 0, 12), tmp_path / "16.nc", processes, lambda _: None)
+    assert digest(tmp_path / "16.nc") == digest(lazy / "16-0.nc")
     for size in (1, 5):
         other = made(LAZY, tmp_path / str(size), client, size)
         for name in ("runs.nc", "quantiles.nc", "rates.nc"):
@@ -494,10 +499,10 @@ CONFIG = {
 
 
 def test_the_workflow_trains_with_the_same_bytes_on_any_cores_and_verifies(tmp_path):
-    """A config of trained experiments alone, to the manifest, and again with processes on another core."""
+    """A config of trained experiments alone, to the manifest, and again with two threads on one core."""
     first = run_snakemake(tmp_path / "one", CONFIG, "results/manifest.json")
     assert first.code == 0, first.output
-    elsewhere = {**CONFIG, "execution": {"workers": "processes", "threads": 2}}
+    elsewhere = {**CONFIG, "execution": {"threads": 2}}
     second = run_snakemake(tmp_path / "two", elsewhere, "--cores=1", "results/lazy/rates.nc")
     assert second.code == 0, second.output
     data = first.digests("results/**/*.nc")

@@ -137,19 +137,22 @@ def test_answers_follow_from_definitions(answers):
     assert wide["exact_quantile"] == pytest.approx(norm.isf(0.025) * wide["rms"], rel=1e-4)
 
 
+def ask(tab, **fields):
+    """Fill in the form and wait for its answers."""
+    for name, value in fields.items():
+        tab.fill(f"#exact_{name}", value)
+    tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+
+
 @in_browser
 def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
     tab = visit()
-
-    def ask(**fields):
-        for name, value in fields.items():
-            tab.fill(f"#exact_{name}", value)
-        tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
-
     tab.select_option("#exact_law", "sphere")
-    ask(m="2^30", d="64", alpha="2", delta="0.1", x_norm="10")
+    ask(tab, m="2^30", d="64", alpha="2", delta="0.1", x_norm="10")
     tab.wait_for_function("document.querySelectorAll('#exact-values tbody td').length === 55")
-    ask()
+    ask(
+        tab,
+    )
     heads = tab.locator("#exact-values thead th").all_text_contents()
     assert heads == ["Number", *(quantity.text for quantity in QUANTITIES.values())]
     columns = list(zip(*explorable.rows(tab, "exact-values"), strict=True))[1:]
@@ -173,15 +176,15 @@ def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
     told = tab.inner_text("#exact-told")
     assert told.startswith("With probability 0.9 the linearization error E is at most ")
 
-    ask(m="2", alpha="100")
+    ask(tab, m="2", alpha="100")
     tab.wait_for_function("document.querySelector('#exact-values tbody td')?.textContent === 'not computed'")
     for name, text in (("m", "7"), ("d", "1.5"), ("alpha", "-1"), ("delta", "0.9999"), ("x_norm", "")):
-        ask(**{name: text})
+        ask(tab, **{name: text})
         words = RANGES[name].words.replace("2^40", "2⁴⁰").replace("2^20", "2²⁰")
         assert f"is {text or 'empty'}; allowed: {words}." in tab.inner_text("#exact-error")
         assert tab.get_attribute(f"#exact_{name}", "aria-invalid") == "true"
         assert tab.locator("#exact-values tbody td").count() == 0
-        ask(**{name: "1" if name != "m" and name != "delta" else {"m": "4", "delta": "0.5"}[name]})
+        ask(tab, **{name: "1" if name != "m" and name != "delta" else {"m": "4", "delta": "0.5"}[name]})
         assert tab.inner_text("#exact-error") == ""
 
 
@@ -219,9 +222,7 @@ def test_the_sentence_is_true_where_no_quantile_is_shown(visit):
     tab = visit()
 
     def told(**fields):
-        for name, value in fields.items():
-            tab.fill(f"#exact_{name}", value)
-        tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+        ask(tab, **fields)
         return tab.inner_text("#exact-told")
 
     assert told(m="2", alpha="100").startswith(

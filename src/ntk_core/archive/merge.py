@@ -54,9 +54,9 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
             raise MergeError(f"{path} fails verification: {faults[0].path} ({faults[0].kind})")
     archives = [open_archive(first), open_archive(second)]
     common = [archive[name] for name in archives[0] if name in archives[1] for archive in archives]
-    if trained := [part for part in common if isinstance(part, TrainedResults)]:
-        folders = ", ".join(str(part.folder) for part in trained)
-        names = ", ".join(sorted({part.spec.name for part in trained}))
+    if trained_results := [part for part in common if isinstance(part, TrainedResults)]:
+        folders = ", ".join(str(part.folder) for part in trained_results)
+        names = ", ".join(sorted({part.spec.name for part in trained_results}))
         raise MergeError(
             f"trained runs cannot be merged: {folders}; leave {names} out of the config of one run, "
             "then merge copies those of the other"
@@ -67,10 +67,10 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
     try:
         for name in sorted({*archives[0], *archives[1]}):
             parts = [archive[name] for archive in archives if name in archive]
-            grids = [part for part in parts if isinstance(part, DrawnResults)]
             if len(parts) == 1:
                 experiments[name] = _copy(parts[0], temporary_folder / name)
             else:
+                grids = [part for part in parts if isinstance(part, DrawnResults)]
                 experiments[name] = _merge(grids, temporary_folder / name)
         write_manifest(temporary_folder, sorted(temporary_folder.rglob("*.nc")))
         temporary_folder.replace(to)

@@ -250,8 +250,7 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     times = f"{excess:,g}" if excess < 1e6 else f"${in_formula(excess)}$"
     return Counterexample(
         rf"To fail with probability at most $\delta={in_formula(point.delta)}$, the bound fails with "
-        rf"probability ${probability(chance)}${worst}: "
-        rf"{times} times $\delta$.",
+        rf"probability ${probability(chance)}${worst}: {times} times $\delta$.",
         {"m": point.m, "alpha": point.alpha, "delta": point.delta, "x_norm": point.x_norm},
         (
             Number("exact probability that the bound fails", chance),

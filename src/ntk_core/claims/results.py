@@ -87,10 +87,10 @@ class Results:
 
 def _scan(test: Test, quantities: tuple[str, ...], group: tuple[str, list[Piece]]) -> list[Array]:
     """One task, on a worker: apply `test` to each piece."""
+    from ..datasets.validation import reading  # figures and pages need none of the config's model
+
     path, pieces = group
     results = []
-    from ..datasets.validation import reading  # as below
-
     with FileReader(path) as runs:
         for cell, index in pieces:
             with reading(Path(path), "is damaged"):
@@ -106,7 +106,7 @@ def open_results(folders: Iterable[Path], workers: Workers) -> Results:
 
     Raises `ResultsError` where one cannot be read or is not what its spec says.
     """
-    from ..datasets.data_file import data_file, open_data  # figures and pages need none of the config's model
+    from ..datasets.data_file import data_file, open_data  # not needed by figures and pages, as above
     from ..datasets.runs_file import DrawnFile
     from ..datasets.validation import load_table
 

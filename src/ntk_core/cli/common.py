@@ -20,8 +20,14 @@ from ..storage.printable import printable
 DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""
 
-FOLDER = "the folder of an archive, or of the results of a run"
-Results = Annotated[Path, typer.Argument(help=FOLDER, exists=True, file_okay=False)]
+
+def results_folder(more: str = "") -> Any:
+    """The argument for a folder of results, with `more` in its help."""
+    text = f"the folder of an archive, or of the results of a run{more}"
+    return typer.Argument(help=text, exists=True, file_okay=False)
+
+
+Results = Annotated[Path, results_folder()]
 
 BAD_CALL: Any = typer.BadParameter.__mro__[1]
 """Typer's error for any call that it cannot read: an unknown command or option, a missing or bad value."""

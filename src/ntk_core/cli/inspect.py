@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from ..laws.queries import RANGES, allowed_names
-from .common import FOLDER, Json, Results, app, print_json, refuse, say
+from ..laws.queries import RANGES, allowed_names, fault
+from .common import Json, Results, app, print_json, refuse, results_folder, say
 
 if TYPE_CHECKING:
     from ..archive.results import Archive
@@ -91,14 +91,9 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
 
 @app.command()
 def claims(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            help=f"{FOLDER}; statements come after it: ntk-core claims results T1",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = Path("results"),
+    path: Annotated[Path, results_folder("; statements come after it: ntk-core claims results T1")] = Path(
+        "results"
+    ),
     id: Annotated[list[str] | None, typer.Argument(help="statements, such as T1; all by default")] = None,
     json: Json = False,
 ) -> None:
@@ -167,7 +162,6 @@ def exact(
     """
     from ..laws import THEOREM_LAWS
     from ..laws.exact import exact_quantile
-    from ..laws.queries import fault
     from ..quantities import QUANTITIES
     from ..theory.bounds import BOUNDS, bound
 

@@ -55,8 +55,6 @@ def verify(
       ntk-core verify archive --json | jq .faults
     """
     from ..archive.verify import NoManifestError, check
-    from ..datasets.validation import ResultsError
-    from ..laws import LawError
     from ..storage.checksums import MANIFEST, seal_path
 
     try:
@@ -71,13 +69,9 @@ def verify(
         report(f"nothing else was compared, as {MANIFEST} does not match or lacks its seal, {seal}")
     if not checked.faults:
         report(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
-    recomputed: dict[str, dict[str, int]] = {}
-    blocks, failure = None, None
-    if recompute:
-        try:
-            blocks = _recompute(path, recompute, run_archived_code, report, recomputed)
-        except (ResultsError, LawError) as error:
-            failure = str(error)
+    recomputed, blocks, failure = (
+        _recompute(path, recompute, run_archived_code, report) if recompute else ({}, None, None)
+    )
     if json:
         faults = [asdict(fault) for fault in checked.faults]
         counts = {"files": checked.files, "shards": checked.shards, "blocks": blocks}
@@ -88,40 +82,40 @@ def verify(
 
 
 def _recompute(
-    path: Path,
-    count: int,
-    run_archived_code: bool,
-    report: Callable[[str], None],
-    recomputed: dict[str, dict[str, int]],
-) -> int:
-    """Recompute random blocks: into `recomputed` goes for each the number of runs that differ, by variable.
+    path: Path, count: int, run_archived_code: bool, report: Callable[[str], None]
+) -> tuple[dict[str, dict[str, int]], int | None, str | None]:
+    """Runs that differ from the archived ones, by block and variable, in random blocks; and all blocks.
 
-    Returns the number of all blocks. Raises `ResultsError` or `LawError` for a run that cannot be recomputed.
+    Last, why a run cannot be recomputed: then only the blocks before it are there, and not their number.
     """
     from ..archive.replay import random_blocks
     from ..datasets.data_file import data_files, open_data
     from ..datasets.validation import ResultsError
+    from ..laws import LawError
 
+    recomputed: dict[str, dict[str, int]] = {}
     with contextlib.ExitStack() as stack:
         try:
             files = [open_data(file) for file in data_files(path)]
             for runs in files:
                 stack.enter_context(runs).allow_code(run_archived_code)
             if not files:
-                raise ResultsError(f"{path} holds no runs.nc or aggregates.nc")
+                return {}, None, f"{path} holds no runs.nc or aggregates.nc"
             chosen, blocks = random_blocks(files, count)
             for block in chosen:
                 differing = recomputed[str(block)] = block.differing()
                 faults = ", ".join(f"{n} runs differ in {name}" for name, n in differing.items())
                 report(f"recomputed {block}: {faults or 'the same bits'}")
+        except (ResultsError, LawError) as error:
+            return recomputed, None, str(error)
         except MemoryError:
-            raise ResultsError(f"{path}: a run needs more memory than there is") from None
+            return recomputed, None, f"{path}: a run needs more memory than there is"
     number = len(recomputed)
     report(
         f"recomputed {number:,} of {blocks:,} parts: where one alone is altered, "
         f"the chance to miss it is 1 - {number:,}/{blocks:,} = {1.0 - number / blocks:.1%}"
     )
-    return blocks
+    return recomputed, blocks, None
 
 
 @app.command()
@@ -161,8 +155,8 @@ def replay(
         with open_data(data_file(open_archive(path).folder(experiment))) as runs:
             if isinstance(runs, TrainedRunsFile):
                 drawn = {"--perturbation": perturbation, "--d": d, "--alpha": alpha}
-                if given := [f"{name} {value}" for name, value in drawn.items() if value is not None]:
-                    refuse(f"{experiment} has trained runs, so leave out {', '.join(given)}")
+                if options := [f"{name} {value}" for name, value in drawn.items() if value is not None]:
+                    refuse(f"{experiment} has trained runs, so leave out {', '.join(options)}")
                 try:
                     replayed = replay_trained(runs, m, seed, dense)
                 except MemoryError:

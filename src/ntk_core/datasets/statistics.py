@@ -108,7 +108,7 @@ def clustered_quantiles(values: Array, delta: Array) -> Array:
         np.where(np.isnan(most), 0, size + 1 - np.ceil(size * most - 1e-9)),
         np.where(np.isnan(least), size + 1, size - np.floor(size * least + 1e-9)),
     )
-    ordered = np.sort(values, axis=None)
+    ordered = ascending(values.ravel())
     return np.stack([_ordered(ordered, rank.astype(np.int64)) for rank in ranks])
 
 

@@ -95,7 +95,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
             style_digest=digest(style),
             script_digests=[digest(script) for script in scripts],
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
-            kept={spec["name"]: spec.get("keep", "runs") for spec in specs},
+            data_files={spec["name"]: spec.get("keep", "runs") for spec in specs},
             trained=len(trained) > 0,
             lines=LINES,
             quantities=quantities,

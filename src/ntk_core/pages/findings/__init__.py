@@ -98,7 +98,7 @@ def render(
         "proofs": text.chapters(appendix),
         "notes": text.chapters(text.sections(_link(notes, anchors), "notes")),
         "made": tables,
-        "kept": {name: spec.get("keep", "runs") for name, spec in specs.items()},
+        "data_files": {name: spec.get("keep", "runs") for name, spec in specs.items()},
         "explorable": bool(inside or trained_tables),
         "source": main or (tables + trained_tables)[0],
     }

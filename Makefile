@@ -2,6 +2,7 @@
 # ARGS="…" hands further arguments to what `make run` and the benchmarks call.
 PYTHON ?= python3
 ARGS ?=
+unexport PYTHONDONTWRITEBYTECODE  # set-up makes only that of tools.bytecode
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -124,10 +125,9 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --no-deps --require-hashes \
-		--requirement requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -qq src
+	$(BIN)/python -m tools.bytecode
 	$(BIN)/python -m ntk_core.sampling.kernels
 	touch $@
 

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import netCDF4
 import pytest
-from conftest import ROOT, once
-
-from benchmarks.snakemake_call import call_snakemake
+from conftest import ROOT, arguments_of, once
 
 ENVIRONMENTS = sorted(ROOT.glob(".venv-python3.*"))
 NUMERICAL = (
@@ -32,10 +30,19 @@ Not called is the test that compiles kernels once more, as the environment has d
 each_python = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
 
 
+def run(*command: str | Path) -> None:
+    """Run a command in the checkout; the test fails with its output if it does."""
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def tiny_grid(python: Path, directory: Path) -> Path:
     """The results of the smallest grid, as that Python makes them."""
-    tiny = str(ROOT / "config/examples/tiny.yaml")
-    call_snakemake(ROOT, python, "--configfile", tiny, "--directory", str(directory), "--cores", "2")
+    directory.mkdir(exist_ok=True)
+    arguments = arguments_of(directory, ROOT / "config/examples/tiny.yaml")
+    run(python, "tests/snakemake_calls.py", *arguments)
     return directory / "results"
 
 
@@ -79,12 +86,4 @@ def version_of(results: Path) -> str:
 @each_python
 def test_the_numerical_tests_pass(environment):
     files = [f"tests/{name}" for name in NUMERICAL]
-    done = subprocess.run(
-        [environment / "bin/python", "-m", "pytest", *files, "-k", "not is_kept_for_the_next_process"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    run(environment / "bin/python", "-m", "pytest", *files, "-k", "not is_kept_for_the_next_process")

@@ -3,7 +3,7 @@
 That import is most of a call's CPU time. Its jobs are forked from it, see forked_jobs.py. Apart from that, a
 call is what `python -m snakemake` is: a session of its own, with the folder, environment and search path of a
 new process. What an interpreter reads from the environment when it starts, such as PYTHONHASHSEED, has no
-effect.
+effect. `python tests/snakemake_calls.py ARGUMENTS` is one such call, in the folder it is called in.
 """
 
 from __future__ import annotations
@@ -141,3 +141,9 @@ def _main(
         snakemake.cli.main()
     finally:
         atexit._run_exitfuncs()  # multiprocessing does not
+
+
+if __name__ == "__main__":
+    with Call(sys.argv[1:], Path.cwd()) as call:
+        print(call.communicate()[0])
+    sys.exit(call.returncode)

@@ -14,5 +14,6 @@
 
 They are separate from the mathematics because Numba compiles them (`ntk_core.compiling`, cached on disk) and
 because only drawing should wait for their import. No kernel reorders floating-point operations, so the same
-words give the same bits on any vector units.
+words give the same bits on any vector units. They copy in loops, as an array assigned to a slice brings the
+text of an error with it that takes longer to compile than they do.
 """

@@ -56,7 +56,8 @@ def add_counts(table: CountTable, stream: Stream, counts: NDArray[np.int64]) -> 
     filled = 0
     while filled < words.size:
         part = next_words(stream, words.size - filled)
-        words[filled : filled + part.size] = part
+        for i in range(part.size):
+            words[filled + i] = part[i]
         filled += part.size
     first, high, guide, shift = table.first, table.high, table.guide, table.shift
     for i in range(counts.size):

@@ -59,8 +59,9 @@ def preactivations(w: Array, x_t: Array) -> Array:
     pair = np.empty((2, x_t.shape[1]))
     for i in range(half):
         _products(w[i], w[i + half], x_t, pair)
-        out[i] = pair[0]
-        out[i + half] = pair[1]
+        for k in range(x_t.shape[1]):
+            out[i, k] = pair[0, k]
+            out[i + half, k] = pair[1, k]
     return out
 
 

@@ -26,7 +26,9 @@ def symmetric_weights(shape: Ziggurat, stream: Stream, reserve: Stream, w0: Arra
             words = next_words(stream, values.size - start)
             draw(shape, words, reserve, values[start : start + words.size])
             start += words.size
-        w0[run, half:] = w0[run, :half]
+        for i in range(half):
+            for k in range(w0.shape[2]):
+                w0[run, half + i, k] = w0[run, i, k]
 
 
 @kernel

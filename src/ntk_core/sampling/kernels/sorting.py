@@ -31,10 +31,15 @@ def ascending(values: Array) -> Array:
         keys[i] = ~bits[i] if bits[i] & _SIGN else bits[i] | _SIGN
         for byte in range(_BYTES):
             counts[byte, (keys[i] >> np.uint64(8 * byte)) & _LAST_BYTE] += 1
+    place = np.empty(256, np.int64)
     for byte in range(_BYTES):
-        if counts[byte].max() == bits.size:
+        largest, start = 0, 0
+        for value in range(256):
+            largest = max(largest, counts[byte, value])
+            place[value] = start
+            start += counts[byte, value]
+        if largest == bits.size:
             continue
-        place = np.cumsum(counts[byte]) - counts[byte]
         for i in range(bits.size):
             value = (keys[i] >> np.uint64(8 * byte)) & _LAST_BYTE
             others[place[value]] = keys[i]

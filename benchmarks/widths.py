@@ -22,8 +22,8 @@ from .contenders.floor import band_neurons, filler
 from .point import Point
 from .report import table
 
-RUNS = {6: 4096, 10: 4096, 16: 4096, 20: 1024, 30: 32}
-"""Runs of a turn, by log2 of the width."""
+RUNS = {6: 4096, 10: 4096, 16: 4096, 20: 4096, 30: 1024}
+"""Runs of a turn, whole blocks, by log2 of the width."""
 
 LAWS = (("adversarial", 64), ("aligned", 64), ("sphere", 2), ("sphere", 3), ("sphere", 16), ("sphere", 64))
 ROUNDS = 41
@@ -58,6 +58,8 @@ def markdown(rows: list[dict[str, Any]], command: str, machine: str) -> str:
             f"Format {before}: counts + sums + quantities",
             lambda row: " + ".join(f"{row[before][part]:.2f}" for part in PARTS[1:]),
         ),
+        (f"Format {after}: counts, ns a run", lambda row: f"{row[after]['counts'] * row['floor_ns']:.0f}"),
+        (f"Format {before}: counts, ns a run", lambda row: f"{row[before]['counts'] * row['floor_ns']:.0f}"),
     ):
         cells: dict[str, list[str]] = {name: [name] for name in names}
         for row in rows:
@@ -94,11 +96,10 @@ def _row(exponent: int, law: str, d: int) -> dict[str, Any]:
 
 
 def _parts(cell: Cell, runs: int) -> dict[str, Callable[[], object]]:
-    """What makes `runs` runs of a cell, whole and in parts of as many whole blocks as they are."""
-    blocks = range(max(1, runs // cell.block))
-    each, streams = min(runs, cell.block), cell.streams(0, 0)
+    """What makes `runs` runs of a cell, whole blocks, and the parts of it."""
+    blocks, streams = range(runs // cell.block), cell.streams(0, 0)
     pairs = band_pairs(cell, streams)
-    block = BandBlock(pairs, each, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    block = BandBlock(pairs, cell.block, cell.reach, cell.d, streams, cell.m, cell.alpha)
     flips = cell.law.band(block)
 
     def repeated(work: Callable[[], object]) -> Callable[[], object]:
@@ -108,7 +109,7 @@ def _parts(cell: Cell, runs: int) -> dict[str, Callable[[], object]]:
         "run": lambda: simulate(0, cell, 0, runs),
         "counts": repeated(lambda: band_pairs(cell, streams)),
         "sums": repeated(lambda: cell.law.band(block)),
-        "quantities": repeated(lambda: run_quantities(cell.m, cell.alpha, pairs[:each], flips)),
+        "quantities": repeated(lambda: run_quantities(cell.m, cell.alpha, pairs, flips)),
     }
 
 

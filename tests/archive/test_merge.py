@@ -115,6 +115,7 @@ def test_what_is_no_part_of_one_whole_is_refused_with_the_place(make, whole, tmp
         (make(replace(WHOLE, m=(256,)), 2), "entropy is 1 in one archive, 2 in the other"),
         (make(replace(WHOLE, m=(256,), alpha=(2.0,))), "neither archive holds .*256, .*= 0.5, seed 0"),
         (make(replace(WHOLE, m=(64,), seeds=100, first_seed=3100)), "neither archive holds .*, seed 3000"),
+        (make(replace(WHOLE, m=(64,), seeds=100, first_seed=2**39)), "neither archive holds .*, seed 3000"),
         (make(replace(WHOLE, sampler="dense", m=(64,), seeds=64)), "sampler is band in one archive, dense"),
         (make(replace(WHOLE, m=(256,), version=3)), "format_version is 4 in one archive, 3 in the other"),
         (make(replace(WHOLE, perturbation=("frobenius",), m=(64,))), "no config allows: .*frobenius"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import math
+import os
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -119,6 +122,29 @@ def test_a_damaged_shard_is_removed_and_comes_out_the_same_when_trained_again(cl
     assert not list(tmp_path.glob("shard.nc*"))
     make_shard(shard, path, client, lambda _: None)
     assert digest(path) == before
+
+
+@pytest.mark.parametrize("suffix", ["", ".sha256"])
+def test_a_shard_that_the_disk_does_not_give_is_named_and_left(suffix, tmp_path, monkeypatch):
+    path, opened = tmp_path / "a.nc", os.open
+    path.write_bytes(b"runs")
+    seal(path)
+
+    def failing(name: str | Path, *arguments: Any, **named: Any) -> int:
+        if Path(name) == Path(f"{path}{suffix}"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return opened(name, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", failing)
+    with pytest.raises(DamagedShardError, match=r"a\.nc or its seal cannot be read and was left"):
+        discard_damaged([path])
+    monkeypatch.undo()
+    discard_damaged([path])
+
+
+def test_a_shard_that_is_missing_is_not_said_to_be_removed(tmp_path):
+    with pytest.raises(DamagedShardError, match=r"a\.nc is missing\.\n"):
+        discard_damaged([tmp_path / "a.nc"])
 
 
 @pytest.mark.parametrize("suffix", ["", ".sha256"])

@@ -118,6 +118,18 @@ def test_a_failure_leaves_the_archive_there_was(results, tmp_path):
     assert ((folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()) == before
 
 
+def test_a_folder_that_is_no_archive_is_left(results, tmp_path):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    packed(results, folder)  # an empty one, as Snakemake makes it
+    packed(results, folder)
+    (tmp_path / "mine/archive").mkdir(parents=True)
+    (tmp_path / "mine/archive/thesis.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"mine/archive holds something else .* move it elsewhere"):
+        packed(results, tmp_path / "mine/archive")
+    assert (tmp_path / "mine/archive/thesis.txt").read_text() == "mine"
+
+
 def test_its_config_gives_the_same_experiments(archive):
     config = parse_config(yaml.safe_load((archive / "config.yaml").read_text()))
     whole = parse_config(CONFIG)
@@ -154,6 +166,10 @@ def test_the_sources_are_all_that_a_run_reads():
         "workflow/rules/archive.smk",
     } < found
     assert set(tracked) - found == set()
+    _, _, set_up = (ROOT / "Makefile").read_text().partition("\n$(READY):")
+    tools = re.findall(r"python -m (tools\.\w+)$", set_up, re.MULTILINE)
+    assert tools
+    assert {f"{name.replace('.', '/')}.py" for name in tools} <= found
     assert not any("__pycache__" in name or name.startswith(".") for name in found)
 
 

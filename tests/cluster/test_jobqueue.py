@@ -32,7 +32,11 @@ def test_what_is_not_here_is_refused_before_work(tmp_path, monkeypatch):
     check(execution(system="pbs"))
     (tmp_path / "a b").mkdir()
     monkeypatch.chdir(tmp_path / "a b")
-    with pytest.raises(ConfigError, match="only in a folder without spaces"):
+    with pytest.raises(ConfigError, match=r"no spaces or quotes, unlike .*a b"):
+        check(execution(system="pbs"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.executable", "/home/me/my env/bin/python")
+    with pytest.raises(ConfigError, match="unlike '/home/me/my env/bin/python'"):
         check(execution(system="pbs"))
 
 

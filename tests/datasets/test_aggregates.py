@@ -251,6 +251,16 @@ def test_a_file_that_contradicts_itself_is_refused(whole, tmp_path, fault):
         file.cell((0, 0, 0, 0))
 
 
+@pytest.mark.parametrize("name", ["bound_sharp", "exact_quantile"])
+def test_aggregates_that_were_counted_over_other_bounds_are_refused(whole, name):
+    theory = theory_dataset(GRID, ENTROPY, DELTA, X_NORM, None)
+    quantile_dataset(whole / "e/aggregates.nc", theory, GRID, ENTROPY, None)
+    for factor in (0.99, 1.01):
+        other = theory.assign({name: factor * theory[name]})
+        with pytest.raises(ResultsError, match=r"aggregates\.nc: .* its runs over the bounds do not fit"):
+            quantile_dataset(whole / "e/aggregates.nc", other, GRID, ENTROPY, None)
+
+
 def test_a_value_that_its_seed_does_not_give_is_told_by_recomputing(whole, tmp_path):
     """It is consistent with all else in the archive, and the manifest is made to fit.
 

@@ -72,6 +72,19 @@ def test_more_work_takes_longer_and_more_at_once_shorter(small, tmp_path):
     assert twice.drawing / one.drawing == pytest.approx(2.0, abs=0.01)
 
 
+def test_jobs_of_several_threads_are_fewer_and_shorter(small, tmp_path):
+    times = {}
+    for threads, cores, nodes in ((1, 1, None), (1, 8, None), (4, 8, None), (16, 8, None), (4, 1, 2)):
+        small["execution"] = {"threads": threads, "shard_seeds": 2**20}
+        plan = make(small, tmp_path, seeds=10_000_000, m=[2**28, 2**30])
+        cost = expected_cost(plan, cores, nodes)
+        times[threads, cores, nodes] = cost.job_count, cost.drawing
+    assert [jobs for jobs, _ in times.values()] == [1, 8, 2, 1, 2]
+    alone = times[1, 1, None][1]
+    for _, drawing in list(times.values())[1:]:
+        assert alone / drawing == pytest.approx(8, rel=0.1)  # the start of a job is not shared
+
+
 def test_a_dry_run_says_it_and_so_does_a_run(continued, snakemake, small):
     dry = snakemake(small, "--dry-run", to="new").output
     assert "Job stats:" in dry
@@ -161,7 +174,7 @@ def test_memory_told_counts_the_workers_of_a_job(large, small, tmp_path):
     for threads in (1, 4):
         small["execution"] = {"threads": threads, "shard_seeds": 2**20}
         plan = make(small, tmp_path, sampler="dense", seeds=2**20, alpha=[0.1 * k for k in range(1, 40)])
-        told.append(expected_cost(plan, 1).memory)
+        told.append(expected_cost(plan, 4).memory)
         simulate = [shard_request(s.experiment, s.m, s.stop - s.start, threads, 1) for s in plan.all_shards]
         assert max(request.mem_mb for request in simulate) * 1e6 > told[-1]
     assert told[1] - told[0] == pytest.approx(3 * cost.WORKER_BYTES)
@@ -193,17 +206,23 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
         ConfigError, match=r"execution\.shard_seeds: a shard of 5,000 runs needs 400\.0 kB of"
     ):
         check_size(make(small, tmp_path))
+    few = make(small, tmp_path, seeds=1000)
+    with pytest.raises(
+        ConfigError,
+        match=r"execution\.shard_seeds: what 3 jobs at once draw needs .*kB of memory; allowed: 200",
+    ):
+        check_size(few, 8)
     small["execution"] = {"shard_seeds": 1024}
     with pytest.raises(
         ConfigError, match=r"seeds: a cell of 2,500 runs needs 400\.0 kB of memory; allowed: 200"
     ):
         check_size(make(small, tmp_path))
-    check_size(make(small, tmp_path), local=False)
+    check_size(make(small, tmp_path), None)
 
 
 def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"runs and their tables need .*B of disk"):
-        check_size(make(small, tmp_path, seeds=2**40), local=False)
+        check_size(make(small, tmp_path, seeds=2**40), None)
     monkeypatch.setattr(Plan, "shards", None)
     with pytest.raises(
         ConfigError, match=r"seeds: one of [\d,]+ shards, of [\d,]+ runs, needs .*B of memory"

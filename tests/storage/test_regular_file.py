@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
+from ntk_core.storage.checksums import digest
 from ntk_core.storage.regular_file import FileError, open_regular_file, read_regular_file
 
 
@@ -31,3 +33,11 @@ def test_what_is_no_regular_file_is_refused_and_closed(tmp_path):
         with pytest.raises(FileError, match=f"{name} cannot be read: {reason}"):
             read_regular_file(tmp_path / name, 1)
     assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
+
+
+def test_an_error_of_the_disk_names_the_file():
+    memory = "/proc/self/mem"  # a regular file whose first byte cannot be read
+    for read in (digest, lambda path: read_regular_file(path, 1)):
+        with pytest.raises(FileError, match=f"{memory} cannot be read: Input/output error") as raised:
+            read(memory)
+        assert raised.value.errno == errno.EIO

@@ -78,6 +78,19 @@ def test_a_changed_archive_is_refused_before_a_number_is_taken_from_it(archive, 
     assert not list((run.directory / "reanalysis").rglob("*.nc"))
 
 
+def test_an_archive_that_has_changed_since_is_refused_before_it_is_read_again(archive, tmp_path):
+    other = tmp_path / "changed"
+    shutil.copytree(archive, other)
+    command = ("reanalyse", "--config", f"archive={other}", "select={experiment: [e], figure: []}")
+    assert run_snakemake(tmp_path / "out", None, *command).code == 0
+    with (other / "e/runs.nc").open("r+b") as file:
+        file.seek(-9, 2)
+        file.write(b"\x01")
+    run = run_snakemake(tmp_path / "out", None, *command, "analysis={delta: [0.25]}")
+    assert run.code != 0
+    assert "fails verification: e/runs.nc (changed)" in run.output
+
+
 def test_without_an_archive_there_is_one_clear_error(tmp_path):
     run = run_snakemake(tmp_path / "out", None, "reanalyse")
     assert run.code != 0

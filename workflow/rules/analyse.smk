@@ -11,12 +11,7 @@ rule theory:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, [wildcards.experiment], threads, attempt
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, [wildcards.experiment], threads, attempt
-        ).runtime,
+        **memory_and_time(experiment_request),
     params:
         grid=lambda wildcards: PLAN.grid_identity(wildcards.experiment),
         delta=PLAN.config.delta,
@@ -44,12 +39,7 @@ rule quantiles:
         "../../environment.yml"
     threads: lambda wildcards: PLAN.sorting_threads(wildcards.experiment, CORES)
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, [wildcards.experiment], threads, attempt
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, [wildcards.experiment], threads, attempt
-        ).runtime,
+        **memory_and_time(experiment_request),
     params:
         library=LIBRARY,
     message:
@@ -72,12 +62,9 @@ rule claims:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, EXPERIMENTS, threads, attempt
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, EXPERIMENTS, threads, attempt
-        ).runtime,
+        **memory_and_time(
+            lambda wildcards, threads, attempt: analysis_request(PLAN, EXPERIMENTS, threads, attempt)
+        ),
     params:
         library=LIBRARY,
     message:

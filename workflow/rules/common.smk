@@ -23,4 +23,12 @@ def checked(function, *arguments):
         sys.exit(str(error))
 
 
+def memory_and_time(request):
+    """Entries of `resources`: what `request` makes of the wildcards, threads and attempt of a job."""
+    return {
+        "mem_mb": lambda wildcards, threads, attempt: request(wildcards, threads, attempt).mem_mb,
+        "runtime": lambda wildcards, threads, attempt: request(wildcards, threads, attempt).runtime,
+    }
+
+
 LIBRARY = library_digest()  # tables, figures and pages are remade when it changes

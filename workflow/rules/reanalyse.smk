@@ -35,10 +35,11 @@ rule verified:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: verification_request(REANALYSIS.path, attempt).mem_mb,
-        runtime=lambda wildcards, attempt: verification_request(REANALYSIS.path, attempt).runtime,
+        **memory_and_time(lambda wildcards, threads, attempt: verification_request(REANALYSIS.path, attempt)),
     params:
         manifest=REANALYSIS.manifest,
+        selections={name: str(selection) for name, selection in REANALYSIS.selections.items()},  # read anew
+        library=LIBRARY,
     message:
         "Verifying the archive"
     script:
@@ -58,18 +59,14 @@ rule reanalysed:
         "../../environment.yml"
     threads: REANALYSIS.execution.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: reading_request(
-            [REANALYSIS.experiments[wildcards.experiment]],
-            REANALYSIS.level_count(wildcards.experiment),
-            threads,
-            attempt,
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: reading_request(
-            [REANALYSIS.experiments[wildcards.experiment]],
-            REANALYSIS.level_count(wildcards.experiment),
-            threads,
-            attempt,
-        ).runtime,
+        **memory_and_time(
+            lambda wildcards, threads, attempt: reading_request(
+                [REANALYSIS.experiments[wildcards.experiment]],
+                REANALYSIS.level_count(wildcards.experiment),
+                threads,
+                attempt,
+            )
+        ),
     params:
         selection=lambda wildcards: str(REANALYSIS.selections[wildcards.experiment]),
         library=LIBRARY,

@@ -18,6 +18,11 @@ DRAWN = "|".join(PLAN.config.drawn) or "(?!)"
 TRAINED = "|".join(PLAN.config.trained) or "(?!)"
 
 
+def experiment_request(wildcards, threads, attempt):
+    """What a job asks a cluster for that reads all runs of an experiment."""
+    return analysis_request(PLAN, [wildcards.experiment], threads, attempt)
+
+
 include: "simulate.smk"
 include: "analyse.smk"
 include: "training.smk"

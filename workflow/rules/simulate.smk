@@ -17,20 +17,15 @@ rule simulate:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        mem_mb=lambda wildcards, threads, attempt: shard_request(
-            PLAN.experiment(wildcards.experiment),
-            int(wildcards.m),
-            int(wildcards.stop) - int(wildcards.start),
-            threads,
-            attempt,
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: shard_request(
-            PLAN.experiment(wildcards.experiment),
-            int(wildcards.m),
-            int(wildcards.stop) - int(wildcards.start),
-            threads,
-            attempt,
-        ).runtime,
+        **memory_and_time(
+            lambda wildcards, threads, attempt: shard_request(
+                PLAN.experiment(wildcards.experiment),
+                int(wildcards.m),
+                int(wildcards.stop) - int(wildcards.start),
+                threads,
+                attempt,
+            )
+        ),
     message:
         "Simulating {wildcards.experiment} at m = {wildcards.m}, seeds {wildcards.start} to {wildcards.stop}"
     script:
@@ -48,8 +43,7 @@ rule collect:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).mem_mb,
-        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
+        **memory_and_time(experiment_request),
     params:
         spec=lambda wildcards: PLAN.identity(wildcards.experiment),
     message:
@@ -65,12 +59,5 @@ use rule collect as add with:
     log:
         "logs/{experiment}/add.log",
     threads: EXECUTION.threads
-    resources:
-        mem_mb=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, [wildcards.experiment], threads, attempt
-        ).mem_mb,
-        runtime=lambda wildcards, threads, attempt: analysis_request(
-            PLAN, [wildcards.experiment], threads, attempt
-        ).runtime,
     message:
         "Adding up the aggregates of {wildcards.experiment}"

@@ -12,8 +12,7 @@ rule training:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).mem_mb,
-        runtime=lambda wildcards, attempt: analysis_request(PLAN, [wildcards.experiment], 1, attempt).runtime,
+        **memory_and_time(experiment_request),
     params:
         delta=PLAN.config.delta,
         x_norm=PLAN.config.x_norm,

@@ -1,8 +1,8 @@
 """Shards in, one file out. A shard that is not as it was sealed is removed: the next call makes it."""
 
-import signal
+from ntk_core.execution.job import begin
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+begin()
 
 import logging
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from ntk_core.datasets.aggregates import add
 from ntk_core.datasets.data_file import NAMES
 from ntk_core.datasets.runs import collect
-from ntk_core.datasets.shard import DamagedShardError, discard_damaged
+from ntk_core.datasets.shard import discard_damaged
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.plan import Plan
@@ -22,10 +22,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     plan = Plan(parse_config(snakemake.config), output.parents[1])
     experiment, entropy = plan.experiment(snakemake.wildcards.experiment), plan.config.entropy
     shards = [Path(path) for path in snakemake.input.shards]
-    try:
-        discard_damaged(shards)
-    except DamagedShardError as error:
-        raise SystemExit(str(error)) from None
+    discard_damaged(shards)
     if experiment.keep == "aggregates":
         parts = [(path, plan.shard(experiment.name, path).content) for path in shards]
         with workers(plan.config.execution, snakemake.threads) as executors:

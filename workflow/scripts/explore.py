@@ -1,8 +1,8 @@
 """Quantiles and rates of all experiments in, the page to choose a cell on out."""
 
-import signal
+from ntk_core.execution.job import begin
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+begin()
 
 import logging
 

@@ -1,8 +1,8 @@
 """Quantiles and rates of some experiments in, the figures asked for out, each in every format."""
 
-import signal
+from ntk_core.execution.job import begin
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+begin()
 
 import logging
 from pathlib import Path

@@ -1,8 +1,8 @@
 """The config in, Snakemake's own report on the finished results out."""
 
-import signal
+from ntk_core.execution.job import begin
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+begin()
 
 import json
 import subprocess

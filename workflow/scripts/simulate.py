@@ -1,8 +1,8 @@
 """A shard's name in, its runs out."""
 
-import signal
+from ntk_core.execution.job import begin
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+begin()
 
 import logging
 from pathlib import Path

@@ -1,8 +1,8 @@
 """An archive in, the digest of its manifest out, if every byte of it is as it was."""
 
-import signal
+from ntk_core.execution.job import begin
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a job without a stack of its calls
+begin()
 
 import json
 import logging

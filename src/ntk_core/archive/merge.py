@@ -99,6 +99,8 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
     else:
         with ExitStack() as stack:
             sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / data.name))) for part in parts]
+            for cell in grid.cells():
+                _segments(sources, cell, grid.numbers)
             _check_overlap(sources)
             _write_runs(grid, entropy, sources, data)
     table = parts[0].quantiles()
@@ -175,7 +177,7 @@ def _check_overlap(sources: list[_Source]) -> None:
 
 
 def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], path: Path) -> None:
-    """Write the runs of both into one file. Raises `MergeError` naming a run that neither holds."""
+    """Write the runs of both into one file."""
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
         coords = run_coordinates(grid, grid.m, grid.numbers)
         writer = RunsWriter(file, coords, runs_attributes(grid, entropy), grid.variables, archival=True)
@@ -190,14 +192,20 @@ def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], pat
 
 def _read(sources: list[_Source], quantity: str, cell: Cell, numbers: range) -> Array:
     """Read runs of a cell by number, each from an archive that has it."""
+    segments = _segments(sources, cell, numbers)
+    return np.concatenate([source.read(quantity, cell, part) for source, part in segments])
+
+
+def _segments(sources: list[_Source], cell: Cell, numbers: range) -> list[tuple[_Source, range]]:
+    """Who holds which runs of a cell, in order. Raises `MergeError` naming a run that neither holds."""
     candidates = [source for source in sources if source.file.experiment.has(cell)]
-    values, seed = [], numbers.start
+    segments, seed = [], numbers.start
     while seed < numbers.stop:
         ranges = [source.overlap(range(seed, numbers.stop)) for source in candidates]
         longest = max((r for r in ranges if r and r.start == seed), key=len, default=None)
         if longest is None:
             name = sources[0].file.experiment.name
             raise MergeError(f"{name}: neither archive holds {cell.name}, seed {seed}")
-        values.append(candidates[ranges.index(longest)].read(quantity, cell, longest))
+        segments.append((candidates[ranges.index(longest)], longest))
         seed = longest.stop
-    return np.concatenate(values)
+    return segments

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 NAME = "ntk-core-archive"
 """The folder inside the zip file."""
 
+CRATE = "ro-crate-metadata.json"
+
 WORKFLOW = "code/workflow/Snakefile"
 """The workflow itself, among the sources."""
 
@@ -41,7 +43,7 @@ SOURCES = (
     "Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock", "environment.yml",
     "README.md", "CHANGELOG.md", "LICENSE", "LICENSES/*.txt", "REUSE.toml", "CITATION.cff", "SECURITY.md",
     "codecheck.yml", "config/**/*", "docs/**/*", "notebooks/*.ipynb", "profiles/**/*", "src/ntk_core/**/*",
-    "workflow/**/*",
+    "tools/bytecode.py", "workflow/**/*",
 )  # fmt: skip
 """What of the checkout goes into `code/`: enough to run the workflow again, and the notebook."""
 
@@ -54,7 +56,7 @@ MEANINGS = {
     "CITATION.cff": "How to cite it.",
     MANIFEST: "Size and SHA-256 of every other file here.",
     f"{MANIFEST}.sha256": "SHA-256 of the manifest, as `sha256sum` writes it.",
-    "ro-crate-metadata.json": "What each file is and how it came about, for programs: RO-Crate 1.1, "
+    CRATE: "What each file is and how it came about, for programs: RO-Crate 1.1, "
     "profile Workflow Run Crate 0.5.",
     "claims.json": "Each statement of the lecture notes with its verdict, the numbers it rests on, a "
     "counterexample where it fails, and what holds instead.",
@@ -113,8 +115,12 @@ def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, 
     """Make the archive of `results`, files below `root`, as `folder` and as `folder` with the suffix .zip.
 
     Both are made beside and moved to their places at the end, so that a failure leaves what was there.
-    `checkout` is the folder of the Snakefile.
+    `checkout` is the folder of the Snakefile. Raises `FileExistsError` where `folder` holds something else.
     """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CRATE).is_file():
+        raise FileExistsError(
+            f"{folder.absolute()} holds something else than an archive of this workflow: move it elsewhere"
+        )
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -131,7 +137,7 @@ def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, 
     (beside / "config.yaml").write_text(_config_text(config), encoding="utf-8")
     (beside / "config.schema.json").write_text(schema(), encoding="utf-8")
     (beside / "README.md").write_text(_readme(config, beside), encoding="utf-8")
-    (beside / "ro-crate-metadata.json").write_text(_crate(config, beside, made), encoding="utf-8")
+    (beside / CRATE).write_text(_crate(config, beside, made), encoding="utf-8")
     write_manifest(beside, _contents(beside))
     with replacing(folder.with_suffix(".zip")) as packed:
         _pack(beside, packed)
@@ -168,7 +174,7 @@ def _readme(config: Config, folder: Path) -> str:
     none.
     """
     names = [path.relative_to(folder).as_posix() for path in _contents(folder)]
-    names += ["README.md", "ro-crate-metadata.json", MANIFEST, seal_path(Path(MANIFEST)).name]
+    names += ["README.md", CRATE, MANIFEST, seal_path(Path(MANIFEST)).name]
     listed = [name for name in names if not name.startswith(("code/", "figures/"))]
     groups = {"figures/": "figures/*", "code/": "code/*"}
     rows = [(name, meaning(name)) for name in sorted(listed)]

@@ -153,21 +153,21 @@ def replay(
 
     try:
         with open_data(data_file(open_archive(path).folder(experiment))) as runs:
-            if isinstance(runs, TrainedRunsFile):
-                drawn = {"--perturbation": perturbation, "--d": d, "--alpha": alpha}
-                if options := [f"{name} {value}" for name, value in drawn.items() if value is not None]:
-                    refuse(f"{experiment} has trained runs, so leave out {', '.join(options)}")
-                try:
+            try:
+                if isinstance(runs, TrainedRunsFile):
+                    drawn = {"--perturbation": perturbation, "--d": d, "--alpha": alpha}
+                    if options := [f"{name} {value}" for name, value in drawn.items() if value is not None]:
+                        refuse(f"{experiment} has trained runs, so leave out {', '.join(options)}")
                     replayed = replay_trained(runs, m, seed, dense)
-                except MemoryError:
-                    need = size_text(runs.experiment.memory(m))
-                    refuse(f"seed {seed} of m = {m} needs at least {need} of memory")
-                show = partial(_show_trained, replayed, runs.experiment.times)
-            elif perturbation is None or d is None or alpha is None:
-                refuse(runs.fault(perturbation=perturbation, m=m, d=d, alpha=alpha, seed=seed))
-            else:
-                replayed = replay_drawn(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
-                show = partial(_show_drawn, replayed, alpha / m)
+                    show = partial(_show_trained, replayed, runs.experiment.times)
+                elif perturbation is None or d is None or alpha is None:
+                    refuse(runs.fault(perturbation=perturbation, m=m, d=d, alpha=alpha, seed=seed))
+                else:
+                    replayed = replay_drawn(runs, perturbation, m, d, alpha, seed, dense, run_archived_code)
+                    show = partial(_show_drawn, replayed, alpha / m)
+            except MemoryError:
+                need = size_text(runs.experiment.memory(m))
+                refuse(f"seed {seed} of m = {m} needs at least {need} of memory")
     except (ResultsError, ValueError) as error:
         refuse(error)
     if json:

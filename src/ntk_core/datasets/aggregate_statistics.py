@@ -7,7 +7,7 @@ interval reaches to the ends of the bins of its limits. So every value is within
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +21,10 @@ from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
 from .aggregates_file import AggregatesFile, counts_over
-from .comparisons import COUNTS, ROUNDING
+from .comparisons import COUNTS, ROUNDING, Comparisons, comparisons
 from .histograms import histogram
 from .statistics import Mean, Moments, mean_with_limits, moments, quantile_ranks
+from .validation import ResultsError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +41,8 @@ def cells(
 
     `aggregates` is the file of the grid `archived`, of which the experiment is a part. The levels δ and norms
     ‖x‖ of `theory` must be among those of the grid, because the runs were compared at no others; `ValueError`
-    names one that is not. A cell takes milliseconds, so no workers are used.
+    names one that is not. `ResultsError` says where the runs were compared with other bounds than those of
+    `theory`, as by another version. A cell takes milliseconds, so no workers are used.
     """
     names = tuple(map(str, theory["quantity"].values))
     rows = [list(QUANTITIES).index(name) for name in names]
@@ -50,7 +52,10 @@ def cells(
         for name, archived_values in (("delta", archived.delta), ("x_norm", archived.x_norm))
     )
     with AggregatesFile(aggregates) as file:
-        for index, cell in zip(np.ndindex(experiment.shape), experiment.cells(), strict=True):
+        grid = zip(
+            np.ndindex(experiment.shape), experiment.cells(), comparisons(experiment, theory), strict=True
+        )
+        for index, cell, limits in grid:
             place = archived.place(cell.perturbation, cell.m, cell.d, cell.alpha)
             of_cell = file.cell(place)
             statistics = [
@@ -61,7 +66,43 @@ def cells(
             values = {name: np.array([row[name] for row in statistics]) for name in statistics[0]}
             for name in COUNTS:
                 values[name] = values[name][:, levels]
-            yield index, values | {"exceedances": values["exceedances"][:, :, levels][..., norms]}
+            values["exceedances"] = values["exceedances"][:, :, levels][..., norms]
+            for q, (row, name) in enumerate(zip(rows, names, strict=True)):
+                bins = Bins.of(QUANTITIES[name], cell.m, cell.alpha)
+                counts = {key: value[q] for key, value in values.items()}
+                if not counts_fit(of_cell[row], bins, limits, q, counts):
+                    raise ResultsError(
+                        f"{aggregates}: {name} of {cell.name}: its runs over the bounds do not fit the "
+                        "histogram, so they were counted over others, by another version. Remove it and "
+                        "its shards, and call again"
+                    )
+            yield index, values
+
+
+def counts_fit(
+    aggregate: Aggregate, bins: Bins, limits: Comparisons, q: int, counts: Mapping[str, Array]
+) -> bool:
+    """Whether the runs over and below the limits of quantity `q` are as many as the histogram allows.
+
+    In the bin of a limit, any number of runs may be over it.
+    """
+    above = np.append(np.cumsum(aggregate.counts[::-1])[::-1], 0)
+    for values, name in ((limits.bounds[:, q], "exceedances"), (limits.above[q], "exact_exceedances")):
+        bin_of_limit = bins.index(np.where(np.isnan(values), np.inf, values))
+        least, most = (
+            above[np.searchsorted(aggregate.bins, bin_of_limit, side)] for side in ("right", "left")
+        )
+        most = np.where(np.isnan(values), 0, most)
+        if ((counts[name] < least) | (counts[name] > most)).any():
+            return False
+    below = limits.below[q]
+    bin_of_limit = bins.index(below)
+    least, most = (
+        aggregate.runs - above[np.searchsorted(aggregate.bins, bin_of_limit, side)]
+        for side in ("left", "right")
+    )
+    shortfalls = counts["exact_shortfalls"]
+    return not ((shortfalls < least) | (shortfalls > most)).any()
 
 
 def places(name: str, values: Sequence[float], archived: tuple[float, ...]) -> list[int]:

@@ -84,13 +84,18 @@ class DamagedShardError(RuntimeError):
 def discard_damaged(shards: Iterable[Path]) -> None:
     """Remove each shard that does not match its seal, so that the next call recomputes it.
 
-    A folder in the place of a shard or of its seal is named and left: what is in it was not written here.
-    Raises `DamagedShardError` if there is a shard that does not match.
+    A folder in the place of a shard or of its seal is named and left: what is in it was not written here. So
+    is a shard that cannot be read: it may match. Raises `DamagedShardError` if there is a shard that does not
+    match, or may not.
     """
     faults: list[str] = []
     for path in shards:
-        if fault := broken(path):
-            files = {path: f"{path} is {fault} and was removed.", seal_path(path): ""}
+        fault = broken(path)
+        if fault == "unreadable":
+            faults.append(f"{path} or its seal cannot be read and was left: see to its disk and permissions.")
+        elif fault:
+            removed = "" if fault == "missing" else " and was removed"
+            files = {path: f"{path} is {fault}{removed}.", seal_path(path): ""}
             for file in files:
                 if file.is_dir() and not file.is_symlink():
                     files[file] = f"{file} is a folder, not a file, and was left: move it elsewhere."

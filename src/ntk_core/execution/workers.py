@@ -15,6 +15,7 @@ import logging
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +61,12 @@ def check(execution: ExecutionModel) -> None:
             raise ConfigError(
                 f"execution.jobqueue.system is {system!r}; allowed: only where {command} is installed"
             )
-        if shlex.quote(str(Path.cwd())) != str(Path.cwd()):  # job scripts and options contain it
-            raise ConfigError(
-                "execution.workers is 'jobqueue'; allowed: only in a folder without spaces or quotes"
-            )
+        for path in (str(Path.cwd()), sys.executable):  # job scripts and options contain them
+            if shlex.quote(path) != path:
+                raise ConfigError(
+                    "execution.workers is 'jobqueue'; allowed: only in a folder and with a Python whose "
+                    f"paths have no spaces or quotes, unlike {path!r}"
+                )
 
 
 @contextlib.contextmanager

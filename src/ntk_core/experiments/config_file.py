@@ -70,7 +70,8 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 
 def with_law_paths(raw: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """The config with absolute paths of custom laws, each relative to the config file that names it.
+    """The config with absolute paths of custom laws, each relative to the config file that names it,
+    or to the working directory where none does.
 
     `files` are the sources of `raw`: of several that name a law the last counts, as in Snakemake. A value
     that is no path stays unchanged, and `parse_config` refuses it.
@@ -78,7 +79,7 @@ def with_law_paths(raw: Mapping[str, Any], files: Sequence[Path]) -> dict[str, A
     laws = raw.get("laws")
     if not isinstance(laws, Mapping):
         return dict(raw)
-    folders = dict.fromkeys(laws, Path())
+    folders = dict.fromkeys(laws, Path.cwd())
     for file in files:
         file_laws = read_config_file(file).get("laws")
         folders |= dict.fromkeys(file_laws if isinstance(file_laws, Mapping) else (), file.absolute().parent)

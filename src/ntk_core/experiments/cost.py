@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from dataclasses import dataclass
@@ -102,17 +103,28 @@ class Estimate:
     memory: float
 
 
-def expected_cost(plan: Plan, job_count: int) -> Estimate:
-    """Cost of the missing shards of a plan and of all later work, with `job_count` jobs at a time."""
+def jobs_at_once(plan: Plan, cores: int) -> int:
+    """Simulate jobs that run at once on so many cores of this machine."""
+    return max(cores // plan.config.execution.threads, 1)
+
+
+def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Estimate:
+    """Cost of the missing shards of a plan and of all later work, on so many cores of this machine.
+
+    With `nodes`, on a cluster that gets so many jobs at once.
+    """
+    threads = plan.config.execution.threads
+    if nodes is None:
+        threads = min(threads, cores)
+    job_count = nodes or jobs_at_once(plan, cores)
     shards = plan.all_shards
     missing = [shard for name in plan.config.experiments for shard in plan.missing_shards(name)]
     experiments = [plan.experiment(name) for name in plan.config.experiments]
-    drawing = sum(shard.cost() / 1e9 + START_SECONDS for shard in missing)
+    drawing = sum(shard.cost() / 1e9 / threads + START_SECONDS for shard in missing)
     drawing /= max(min(job_count, len(missing)), 1)
     tables = reading_seconds(experiments, len(plan.config.delta)) + TABLE_SECONDS * len(experiments)
-    threads = plan.config.execution.threads
     job_bytes = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
-    job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, job_count)) for e in experiments]
+    job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, cores)) for e in experiments]
     seconds = drawing + tables / min(job_count, len(experiments)) + PAGE_SECONDS
     existing = len(shards) - len(missing)
     return Estimate(job_count, len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
@@ -174,12 +186,12 @@ def _request(size: float, seconds: float, attempt: int) -> Request:
     return Request(attempt * math.ceil((SPARE_BYTES + size) / 1e6), attempt * minutes)
 
 
-def check_size(plan: Plan, local: bool = True) -> None:
+def check_size(plan: Plan, job_count: int | None = 1) -> None:
     """Refuse a plan that does not fit. Raises `ConfigError` with the numbers; writes nothing.
 
     Shards and memory are counted without listing, so a huge grid is refused as fast as a small one. Memory is
-    checked where jobs are `local`: the largest shard in drawing, the largest cell in sorting, and the largest
-    table.
+    that of this machine, with `job_count` jobs at once: the largest shards in drawing, the largest cell in
+    sorting, and the largest table. On a cluster, where `job_count` is None, it is not checked.
     """
     experiments = [plan.experiment(name) for name in plan.config.experiments]
     counts = [plan.shard_count(e) for e in experiments]
@@ -195,7 +207,7 @@ def check_size(plan: Plan, local: bool = True) -> None:
             f"experiments: the {count:,} shards have {pieces:,} cells together; "
             f"allowed: at most {MAX_PIECES:,}, so shorten the lists"
         )
-    for subject, size in _memory_peaks(plan) if local else ():
+    for subject, size in _memory_peaks(plan, job_count) if job_count else ():
         check_memory(subject, size)
     disk, free = disk_bytes(plan), plan.free_disk()
     if disk > free and any(map(plan.missing_shards, plan.config.experiments)):
@@ -214,18 +226,21 @@ def check_memory(subject: str, size: float) -> None:
         )
 
 
-def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
+def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
     """The largest need of memory of each kind: words that begin with the key of the config, and bytes."""
     experiments = [plan.experiment(name) for name in plan.config.experiments]
     shards = [
-        Shard(e, plan.config.entropy, m, 0, min(e.seeds, plan.shard_seeds(e, m)))
+        (Shard(e, plan.config.entropy, m, 0, seeds), math.ceil(e.seeds / seeds))
         for e in experiments
         for m in e.m
+        for seeds in [min(e.seeds, plan.shard_seeds(e, m))]
     ]
-    shard_runs = max(shard.runs for shard in shards)
+    shard_runs = max(shard.runs for shard, _ in shards)
     shard = f"execution.shard_seeds: a shard of {shard_runs:,} runs"
     if plan.shard_factor > 1:
         shard = f"seeds: one of {sum(map(plan.shard_count, experiments)):,} shards, of {shard_runs:,} runs,"
+    sizes = sorted(((_write_bytes(shard), count) for shard, count in shards), reverse=True)
+    at_once = list(itertools.islice((size for size, count in sizes for _ in range(count)), job_count))
     largest = max(experiments, key=partial(_table_bytes, plan))
     entries = _entries(plan, largest)
     read = max(experiments, key=_read_bytes)
@@ -233,7 +248,8 @@ def _memory_peaks(plan: Plan) -> list[tuple[str, float]]:
     if read.keep == "aggregates":
         cell = "experiments: aggregates"
     return [
-        (shard, max(map(_write_bytes, shards))),
+        (shard, at_once[0]),
+        (f"execution.shard_seeds: what {len(at_once)} jobs at once draw", sum(at_once)),
         (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
         (f"analysis: a table of {entries:,} cells, levels and norms", _table_bytes(plan, largest)),
         ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),

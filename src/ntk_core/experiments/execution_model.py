@@ -132,6 +132,8 @@ class ExecutionModel(Section):
     @field_validator("tls")
     @classmethod
     def _tls(cls, value: TlsModel | None, info: ValidationInfo) -> TlsModel | None:
-        if value is None and str(info.data.get("scheduler")).startswith("tls:"):
-            raise ValueError("execution.scheduler is an address of tls://")
+        if "scheduler" in info.data:
+            needed = str(info.data["scheduler"]).startswith("tls:")
+            if needed != (value is not None):
+                raise ValueError(f"execution.scheduler is {'an' if needed else 'no'} address of tls://")
         return value

@@ -8,6 +8,7 @@ itself. Shards are not in it: their sizes are no part of the result.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .atomic import replacing
-from .regular_file import FileError, open_regular_file, other_kind, read_regular_file
+from .regular_file import FileError, as_file_error, open_regular_file, other_kind, read_regular_file
 
 MANIFEST = "manifest.json"
 
@@ -23,9 +24,13 @@ MAX_SEAL = 512
 """Largest seal in bytes: a digest and a name."""
 
 
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Errors of the system by which there is no file; by any other there may be one."""
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits. Raises `FileError` where it is not regular or cannot be read."""
-    with open_regular_file(path) as file:
+    with open_regular_file(path) as file, as_file_error(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -44,16 +49,16 @@ def broken(path: Path) -> str | None:
     """The fault of a sealed file (see `archive.verify.Fault`); None where it matches its seal."""
     try:
         status = path.stat()
-    except OSError:
-        return "missing"
+    except OSError as error:
+        return "missing" if error.errno in ABSENT else "unreadable"
     if other := other_kind(status.st_mode):
         return other
     if status.st_size == 0:
         return "truncated"
     try:
         sealed = read_regular_file(seal_path(path), MAX_SEAL)
-    except FileError:
-        return "without its seal"
+    except FileError as error:
+        return "without its seal" if error.errno in {None, *ABSENT} else "unreadable"
     try:
         return None if sealed == _seal_line(path).encode("ascii") else "changed"
     except FileError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
@@ -19,7 +21,23 @@ OTHER_KINDS = {
 
 
 class FileError(ValueError):
-    """A file that cannot be read, is not regular or is too large; the message names it and says why."""
+    """A file that cannot be read, is not regular or is too large; the message names it and says why.
+
+    `errno` is that of the system's error, None where there was none.
+    """
+
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+@contextlib.contextmanager
+def as_file_error(path: str | Path) -> Iterator[None]:
+    """An `OSError` of opening or reading the file at `path` as a `FileError`."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}", error.errno) from None
 
 
 def other_kind(mode: int) -> str | None:
@@ -33,10 +51,8 @@ def open_regular_file(path: str | Path) -> BufferedReader:
 
     Links are followed. The check is of the open file, so another file cannot replace it in between.
     """
-    try:
+    with as_file_error(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from None
     if other := other_kind(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FileError(f"{path} is {other}")
@@ -45,7 +61,7 @@ def open_regular_file(path: str | Path) -> BufferedReader:
 
 def read_regular_file(path: str | Path, limit: int) -> bytes:
     """All bytes of a file. Raises `FileError` as `open_regular_file`, and for more than `limit` bytes."""
-    with open_regular_file(path) as file:
+    with open_regular_file(path) as file, as_file_error(path):
         data = file.read(limit + 1)
     if len(data) > limit:
         raise FileError(f"{path} is too large; allowed: at most {limit:,} bytes")

@@ -37,7 +37,7 @@ def claim() -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = os.read(lock, 100).decode(errors="replace").strip()
+        owner = os.read(lock, 100).decode(errors="replace").strip() or "Another run"
         os.close(lock)
         raise OccupiedError(
             f"{owner} is at work in this directory: wait for it, or stop it and call again."

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from ..execution.workers import check as check_execution
 from ..experiments.config import parse_config
 from ..experiments.config_file import read_config_file, with_law_paths
-from ..experiments.cost import Estimate, check_size, estimate, expected_cost
+from ..experiments.cost import Estimate, check_size, estimate, expected_cost, jobs_at_once
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
 from ..figures import drawable, training_drawable
 from ..quantities import QUANTITIES
 from ..storage.checksums import MANIFEST, seal_path
+from ..storage.printable import printable
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job
 from .terminal import Expected, Terminal
@@ -46,7 +47,8 @@ def _as_run_error(problem: str) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise RunError(f"{problem}:\n{error}") from None
+        lines = map(printable, str(error).splitlines())  # it may quote an archive
+        raise RunError("\n".join([f"{problem}:", *lines])) from None
 
 
 def check_start(files: Sequence[str | Path]) -> None:
@@ -155,9 +157,9 @@ def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
     """
     with _as_run_error("The config cannot be run"):
         check_execution(run.plan.config.execution)
-        check_size(run.plan, local=nodes is None)
+        check_size(run.plan, None if nodes else jobs_at_once(run.plan, cores))
         run.plan.check_laws()
-    cost = expected_cost(run.plan, nodes or cores)
+    cost = expected_cost(run.plan, cores, nodes)
     text = estimate(run.plan, cost)
     if dry:
         atexit.register(print, text, file=sys.stderr)
@@ -189,7 +191,7 @@ class Session:
         try:
             claim()
             jobs = cancel_jobs(Path(".snakemake"))
-        except (OccupiedError, PermissionError) as error:
+        except (OccupiedError, OSError) as error:
             raise RunError(str(error)) from None
         if jobs:
             print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)

@@ -1,0 +1,26 @@
+"""How the process of a job ends where it cannot go on: in one line that a person can act on."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from types import TracebackType
+
+
+def begin() -> None:
+    """Called before a job imports anything else: Ctrl-C ends it at once, and errors are shown in one line.
+
+    They are the errors of this package and of the system. Where they came from is in the log of the job.
+    Anything else is a fault of the program, and shown with the stack of its calls.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.excepthook = _show
+
+
+def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, OSError) or kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        logging.getLogger(__name__).error("stopped", exc_info=(kind, error, traceback))
+        print(error, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)

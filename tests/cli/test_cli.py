@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -223,6 +224,16 @@ def test_replay_tells_all_that_is_wrong_with_a_run_and_what_is_archived(results)
     for options, message in cases:
         code, text = call("replay", "--experiment", "e", *options, results)
         assert (code, text) == (2, f"ntk-core: {results / 'e/runs.nc'}: {message}\n")
+
+
+def test_replay_of_a_run_that_does_not_fit_says_what_it_needs(results, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("ntk_core.archive.replay.simulate", full)
+    code, text = call("replay", *RUN, results)
+    assert code == 2
+    assert re.fullmatch(r"ntk-core: seed \d+ of m = \d+ needs at least [\d.]+ k?B of memory\n", text), text
 
 
 def test_replay_of_a_trained_run_refuses_what_only_drawn_runs_have(tmp_path):

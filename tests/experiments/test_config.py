@@ -90,6 +90,13 @@ BAD = [
         "execution.tls is None (execution.scheduler is an address of tls",
         "ca_file, cert, key",
     ),
+    (
+        "execution",
+        {"scheduler": "tcp://127.0.0.1:8786", "tls": TLS},
+        "(execution.scheduler is no address of tls://)",
+        "with a scheduler of tls://",
+    ),
+    ("execution.tls", TLS, "(execution.scheduler is no address of tls://)", "with a scheduler of tls://"),
     ("execution.tls", {"ca_file": "a", "cert": "b"}, "execution.tls.key is missing", "private key"),
     ("execution.tls", {**TLS, "ca": ""}, "execution.tls.ca: unknown key", "ca_file, cert, key"),
     ("execution.workers", "mpi", "execution.workers is 'mpi'", "'threads', 'processes' or 'jobqueue'"),

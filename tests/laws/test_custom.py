@@ -354,6 +354,8 @@ def test_paths_are_relative_to_the_config_file_that_names_the_law(tmp_path, monk
             },
         }
         assert with_law_paths(placed, files) == placed
+    on_the_command_line = {"laws": {"mine": "laws/mine.py"}}
+    assert with_law_paths(on_the_command_line, []) == {"laws": {"mine": str(tmp_path / "laws/mine.py")}}
     for odd in ({}, {"laws": None}, {"laws": ["x"]}):
         assert with_law_paths(odd, [one]) == odd
 

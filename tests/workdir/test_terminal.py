@@ -61,7 +61,7 @@ def test_a_log_has_a_line_a_phase(screen):
 
 
 def test_tables_of_aggregates_and_of_a_reanalysis_are_tables(screen):
-    rules = ["simulate", "add", "reanalysed", "redrawn", "resummarised"]
+    rules = ["simulate", "add", "reanalyse_experiment", "redraw_figures", "rewrite_summary"]
     screen.say("Job stats: ...", event="run_info", stats=dict.fromkeys(rules, 1) | {"total": 5})
     screen.run(*enumerate(rules, 1))
     phases = [line.split()[0] for line in screen.text.splitlines()]

@@ -27,11 +27,11 @@ rule reanalyse:
 
 
 # Every byte of the archive against its manifest, before a number is taken from it.
-rule verified:
+rule verify_archive:
     output:
         "reanalysis/archive.json",
     log:
-        "logs/verified.log",
+        "logs/verify_archive.log",
     conda:
         "../../environment.yml"
     resources:
@@ -43,18 +43,18 @@ rule verified:
     message:
         "Verifying the archive"
     script:
-        "../scripts/verified.py"
+        "../scripts/verify_archive.py"
 
 
 # Quantiles, moments, bounds and rates of what is selected.
-rule reanalysed:
+rule reanalyse_experiment:
     input:
         "reanalysis/archive.json",
     output:
         quantiles="reanalysis/{experiment}/quantiles.nc",
         rates="reanalysis/{experiment}/rates.nc",
     log:
-        "logs/{experiment}/reanalysed.log",
+        "logs/{experiment}/reanalyse_experiment.log",
     conda:
         "../../environment.yml"
     threads: REANALYSIS.execution.threads
@@ -73,17 +73,17 @@ rule reanalysed:
     message:
         "Reanalysing {wildcards.experiment}"
     script:
-        "../scripts/reanalysed.py"
+        "../scripts/reanalyse_experiment.py"
 
 
-rule redrawn:
+rule redraw_figures:
     input:
         quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=WITH_FIGURES),
         rates=expand("reanalysis/{experiment}/rates.nc", experiment=WITH_FIGURES),
     output:
         DRAWINGS,
     log:
-        "logs/redrawn.log",
+        "logs/redraw_figures.log",
     conda:
         "../../environment.yml"
     params:
@@ -94,7 +94,7 @@ rule redrawn:
         "../scripts/figures.py"
 
 
-rule resummarised:
+rule rewrite_summary:
     input:
         quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.summarised("drawn")),
         rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.summarised("drawn")),
@@ -105,7 +105,7 @@ rule resummarised:
     output:
         SUMMARY,
     log:
-        "logs/resummarised.log",
+        "logs/rewrite_summary.log",
     conda:
         "../../environment.yml"
     params:
@@ -118,14 +118,14 @@ rule resummarised:
 
 
 # Size and SHA-256 of every file above, for `ntk-core verify reanalysis`.
-rule remanifest:
+rule rewrite_manifest:
     input:
         MADE,
     output:
         MANIFEST,
         SEAL,
     log:
-        "logs/remanifest.log",
+        "logs/rewrite_manifest.log",
     conda:
         "../../environment.yml"
     params:

@@ -20,7 +20,7 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     with workers(execution, snakemake.threads) as executors:
         results = open_results(folders, executors)
         claims = [claim(name, results) for name in LEDGER]
-    with replacing(snakemake.output[0]) as beside:
-        beside.write_text(to_json(claims), encoding="utf-8")
+    with replacing(snakemake.output[0]) as temporary_path:
+        temporary_path.write_text(to_json(claims), encoding="utf-8")
     for judged in claims:
         logging.info("%s: %s", judged.id, judged.verdict)

@@ -12,10 +12,10 @@ from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-given = snakemake.input
-drawn = load_pairs(given.quantiles, given.rates)
-trained = load_pairs(given.trained_quantiles, given.trained_rates)
+inputs = snakemake.input
+drawn = load_pairs(inputs.quantiles, inputs.rates)
+trained = load_pairs(inputs.trained_quantiles, inputs.trained_rates)
 page = render(drawn, trained)
-with replacing(snakemake.output[0]) as beside:
-    beside.write_text(page, encoding="utf-8")
+with replacing(snakemake.output[0]) as temporary_path:
+    temporary_path.write_text(page, encoding="utf-8")
 logging.info("%d experiments, %d bytes", len(drawn) + len(trained), len(page.encode()))

@@ -14,16 +14,16 @@ from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-given = snakemake.input
-claims = from_json(Path(given.claims).read_text(encoding="utf-8"))
-experiments = load_pairs(given.quantiles, given.rates)
-trainings = load_pairs(given.trained_quantiles, given.trained_rates)
-proofs, notes = (Path(path).read_text(encoding="utf-8") for path in (given.proofs, given.notes))
+inputs = snakemake.input
+claims = from_json(Path(inputs.claims).read_text(encoding="utf-8"))
+experiments = load_pairs(inputs.quantiles, inputs.rates)
+trainings = load_pairs(inputs.trained_quantiles, inputs.trained_rates)
+proofs, notes = (Path(path).read_text(encoding="utf-8") for path in (inputs.proofs, inputs.notes))
 figures, captions = (
     {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
-    for paths in (given.figures, given.captions)
+    for paths in (inputs.figures, inputs.captions)
 )
 page = render(claims, experiments, figures, captions, proofs, notes, trainings)
-with replacing(snakemake.output[0]) as beside:
-    Path(beside).write_text(page, encoding="utf-8")
+with replacing(snakemake.output[0]) as temporary_path:
+    temporary_path.write_text(page, encoding="utf-8")
 logging.info("%d claims, %d bytes", len(claims), len(page))

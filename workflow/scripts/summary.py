@@ -14,15 +14,15 @@ from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-given = snakemake.input
-experiments = load_pairs(given.quantiles, given.rates)
-trainings = load_pairs(given.trained_quantiles, given.trained_rates)
+inputs = snakemake.input
+experiments = load_pairs(inputs.quantiles, inputs.rates)
+trainings = load_pairs(inputs.trained_quantiles, inputs.trained_rates)
 claims = [
-    claim for path in given.get("claims", []) for claim in from_json(Path(path).read_text(encoding="utf-8"))
+    claim for path in inputs.get("claims", []) for claim in from_json(Path(path).read_text(encoding="utf-8"))
 ]
 text = summarise(
     experiments, trainings, Path(snakemake.output[0]).parent, claims, snakemake.params.get("drawn", True)
 )
-with replacing(snakemake.output[0]) as beside:
-    Path(beside).write_text(text, encoding="utf-8")
+with replacing(snakemake.output[0]) as temporary_path:
+    temporary_path.write_text(text, encoding="utf-8")
 logging.info("%d experiments", len(experiments) + len(trainings))

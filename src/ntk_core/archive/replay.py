@@ -25,7 +25,7 @@ from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_V
 
 
 @dataclass(frozen=True)
-class Replayed:
+class Replay:
     """One run, archived and recomputed: values by quantity, of a drawn run at ‖x‖ = 1.
 
     Where aggregates are kept, only values among the largest are archived.
@@ -62,7 +62,7 @@ def replay(
     seed: int,
     dense: bool,
     run_archived_code: bool,
-) -> Replayed:
+) -> Replay:
     """Recompute a run of an open archive; with `dense` also evaluate the definitions.
 
     A custom law of the archive is code of whoever made it, and is run only with `run_archived_code`. Raises
@@ -75,7 +75,7 @@ def replay(
     block = f"block {seed // cell.block}, place {seed % cell.block}"
     archived = runs.run(index, seed)
     by_definition = definitions(entropy, cell, seed) if dense else None
-    return Replayed(
+    return Replay(
         f"{runs.experiment.name}: {cell.name}, seed {seed} ({block}), at |x| = 1",
         {name: np.asarray(value) for name, value in archived.items()},
         dict(zip(runs.experiment.variables, simulate(entropy, cell, seed, seed + 1)[:, 0], strict=True)),
@@ -83,7 +83,7 @@ def replay(
     )
 
 
-def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Replayed:
+def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Replay:
     """Retrain a run of an open archive; with `dense` also evaluate the definitions at its end."""
     experiment = runs.experiment
     index, _ = runs.index(m, seed)
@@ -91,7 +91,7 @@ def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Rep
     archived, recomputed = run.archived(), run.recomputed()
     by_definition = trained_definitions(experiment, runs.entropy, m, seed) if dense else None
     ending = f"{descent.Status(recomputed.status).name.lower().replace('_', ' ')}, {recomputed.steps} steps"
-    return Replayed(
+    return Replay(
         f"{experiment.name}: {experiment.method}, m = {m}, seed {seed}: {ending}",
         archived,
         recomputed.variables(),
@@ -134,7 +134,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Kept:
+class LargestValue:
     """One of the largest values of an archive of aggregates; `number` is that of `AggregatesFile.blocks`."""
 
     runs: AggregatesFile
@@ -198,15 +198,17 @@ def same_bits(a: Array, b: Array) -> bool:
     )
 
 
-BLOCKS: dict[type[DataFile], Callable[..., Block | TrainedRun | Kept]] = {
+BLOCKS: dict[type[DataFile], Callable[..., Block | TrainedRun | LargestValue]] = {
     DrawnRunsFile: Block,
     TrainedRunsFile: TrainedRun,
-    AggregatesFile: Kept,
+    AggregatesFile: LargestValue,
 }
 """What is recomputed at once, by kind of file."""
 
 
-def random_blocks(files: Sequence[DataFile], count: int) -> tuple[list[Block | TrainedRun | Kept], int]:
+def random_blocks(
+    files: Sequence[DataFile], count: int
+) -> tuple[list[Block | TrainedRun | LargestValue], int]:
     """`count` different blocks at random, or all where there are fewer; and the number of all blocks."""
     cells = [(runs, *cell) for runs in files for cell in runs.blocks()]
     ends = list(accumulate(len(numbers) for _, _, numbers in cells))

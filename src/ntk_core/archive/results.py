@@ -33,12 +33,12 @@ from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
 from ..storage.metadata import describe
 from ..storage.regular_file import FileError, read_regular_file
-from .verify import Checked, check, parent_where
+from .verify import Verification, check, parent_where
 
 if TYPE_CHECKING:
     from ..claims import Claim
     from ..execution.compute import Workers
-    from .replay import Replayed
+    from .replay import Replay
 
 Kind = TypeVar("Kind", DrawnExperiment, TrainedExperiment)
 
@@ -216,7 +216,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         seed: int,
         definitions: bool = False,
         run_archived_code: bool = False,
-    ) -> Replayed:
+    ) -> Replay:
         """Recompute one run and compare it with the archived one: the bits should be the same.
 
         With `definitions` the definitions of the notes are evaluated as well, on a network that matches the
@@ -271,7 +271,7 @@ class TrainedResults(_Results[TrainedExperiment]):
         """A part of the experiment. Raises `ValueError` for a value that is not archived."""
         return self.spec.select(seeds, self.spec.m if m is None else np.atleast_1d(m).tolist())
 
-    def replay(self, m: int, seed: int, definitions: bool = False) -> Replayed:
+    def replay(self, m: int, seed: int, definitions: bool = False) -> Replay:
         """Retrain one run and compare it with the archived one: the bits should be the same.
 
         With `definitions` the definitions of the notes are evaluated as well, on the network at its end.
@@ -331,7 +331,7 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
         except ValueError:
             raise ResultsError(f"{file} is not a list of claims as this version writes it") from None
 
-    def verify(self) -> Checked:
+    def verify(self) -> Verification:
         """Compare every file with the manifest, byte by byte; returns what was checked, and every fault.
 
         Raises `verify.NoManifestError` where there is no manifest, or none that can be read.

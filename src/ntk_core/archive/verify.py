@@ -47,7 +47,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Checked:
+class Verification:
     """How many files of the manifest were compared, how many shards `runs.nc` confirms, and every fault."""
 
     files: int
@@ -55,7 +55,7 @@ class Checked:
     faults: list[Fault]
 
 
-def check(root: Path) -> Checked:
+def check(root: Path) -> Verification:
     """Compare every file below `root` with the manifest there, and every shard with its seal and all runs.
 
     A manifest that differs from its seal, or lacks it, is the only fault reported, as nothing can be compared
@@ -71,7 +71,7 @@ def check(root: Path) -> Checked:
             message += f"; give the folder with {MANIFEST}" + (f": {parent}" if parent else "")
         raise NoManifestError(message) from None
     if kind := broken(root / MANIFEST):
-        return Checked(0, 0, [Fault(MANIFEST, kind)])
+        return Verification(0, 0, [Fault(MANIFEST, kind)])
     listed = _parse(root / MANIFEST, data)
     paths = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*"))}
     kinds = {name: _fault(paths.get(name), entry) for name, entry in listed.items()}
@@ -92,7 +92,7 @@ def check(root: Path) -> Checked:
             kinds[shard] = _other_kind(paths[shard]) if shard in paths else "missing"
     _judge_shards(root, listed, {name: parts for name, parts in shards.items() if kinds[name] is None}, kinds)
     faults = sorted(Fault(name, kind) for name, kind in kinds.items() if kind)
-    return Checked(len(listed), sum(kinds[name] is None for name in shards), faults)
+    return Verification(len(listed), sum(kinds[name] is None for name in shards), faults)
 
 
 def parent_where(folder: Path, condition: Callable[[Path], object]) -> Path | None:

@@ -14,7 +14,7 @@ import typer
 from .common import DIFFERENT, Json, Results, app, print_json, refuse, say
 
 if TYPE_CHECKING:
-    from ..archive.replay import Replayed
+    from ..archive.replay import Replay
 
 RunCode = Annotated[
     bool,
@@ -177,7 +177,7 @@ def replay(
     raise typer.Exit(0 if replayed.same else DIFFERENT)
 
 
-def _show_drawn(replayed: Replayed, unit: float) -> None:
+def _show_drawn(replayed: Replay, unit: float) -> None:
     columns = {"archived": replayed.archived, "recomputed": replayed.recomputed}
     if replayed.definitions:
         columns["definitions"] = replayed.definitions
@@ -195,7 +195,7 @@ def _show_drawn(replayed: Replayed, unit: float) -> None:
         say(f"recomputed and definitions: at most {distance:.1e} apart, {distance / unit:.1e} of α/m")
 
 
-def _show_trained(replayed: Replayed, times: tuple[int, ...]) -> None:
+def _show_trained(replayed: Replay, times: tuple[int, ...]) -> None:
     """A line for every recorded time."""
     import numpy as np
 

@@ -42,10 +42,10 @@ SIGNALLED = ("Will exit after finishing currently running jobs", "Terminating pr
 REPEATED = {"RuleException", "CalledProcessError"}
 """Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
 
-TABLES = ("theory", "collect", "add", "quantiles", "training", "verified", "reanalysed")
+TABLES = ("theory", "collect", "add", "quantiles", "training", "verify_archive", "reanalyse_experiment")
 """Rules whose phase is `tables`."""
 
-PHASES = {"simulate": "runs", "redrawn": "figures", **dict.fromkeys(TABLES, "tables")}
+PHASES = {"simulate": "runs", "redraw_figures": "figures", **dict.fromkeys(TABLES, "tables")}
 """The phase of a rule; figures have one each experiment, all other rules make pages."""
 
 

@@ -1,0 +1,50 @@
+"""How a job ends that cannot go on: one line for what a person can act on, the stack for a fault of ours."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+
+import pytest
+
+from ntk_core.execution import job
+from ntk_core.experiments.section import ConfigError
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The hook of a job that has begun; this process is as before afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    job.begin()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    yield sys.excepthook
+    signal.signal(signal.SIGINT, before)
+
+
+def shown(hook, error: Exception) -> None:
+    try:
+        raise error
+    except Exception:
+        hook(*sys.exc_info())
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("m is 3"), OSError("disk full"), ConnectionError("no scheduler")]
+)
+def test_an_error_that_a_person_can_act_on_is_one_line_and_its_stack_is_in_the_log(
+    begun, capsys, caplog, error
+):
+    with caplog.at_level(logging.ERROR):
+        shown(begun, error)
+    assert capsys.readouterr().err == f"{error}\n"
+    (record,) = caplog.records
+    assert record.exc_info[1] is error
+
+
+def test_a_fault_of_the_program_is_shown_with_its_stack(begun, capsys):
+    shown(begun, ZeroDivisionError("division"))
+    text = capsys.readouterr().err
+    assert text.startswith("Traceback")
+    assert "in shown" in text

@@ -66,7 +66,7 @@ def test_a_file_may_be_open_many_times(results):
     code = (
         "import sys, netCDF4, xarray as xr\n"
         "kept = [xr.open_dataset(sys.argv[1]).load() for _ in range(3)]\n"
-        "for _ in range(20):\n"
+        "for _ in range(5):\n"
         "    xr.load_dataset(sys.argv[1])\n"
         "    kept.append(netCDF4.Dataset(sys.argv[1]))\n"
         "    kept.append(xr.open_dataset(sys.argv[1]).load())\n"

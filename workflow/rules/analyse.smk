@@ -11,7 +11,7 @@ rule theory:
         "../../environment.yml"
     threads: EXECUTION.threads
     resources:
-        **memory_and_time(experiment_request),
+        **READING,
     params:
         grid=lambda wildcards: PLAN.grid_identity(wildcards.experiment),
         delta=PLAN.config.delta,
@@ -39,7 +39,7 @@ rule quantiles:
         "../../environment.yml"
     threads: lambda wildcards: PLAN.sorting_threads(wildcards.experiment, CORES)
     resources:
-        **memory_and_time(experiment_request),
+        **READING,
     params:
         library=LIBRARY,
     message:

@@ -16,11 +16,10 @@ if workflow.is_main_process:
 # Names of experiments as patterns for wildcards; the last pattern matches nothing.
 DRAWN = "|".join(PLAN.config.drawn) or "(?!)"
 TRAINED = "|".join(PLAN.config.trained) or "(?!)"
-
-
-def experiment_request(wildcards, threads, attempt):
-    """What a job asks a cluster for that reads all runs of an experiment."""
-    return analysis_request(PLAN, [wildcards.experiment], threads, attempt)
+# Memory and time of a job that reads all runs of an experiment.
+READING = memory_and_time(
+    lambda wildcards, threads, attempt: analysis_request(PLAN, [wildcards.experiment], threads, attempt)
+)
 
 
 include: "simulate.smk"

@@ -43,7 +43,7 @@ rule collect:
     conda:
         "../../environment.yml"
     resources:
-        **memory_and_time(experiment_request),
+        **READING,
     params:
         spec=lambda wildcards: PLAN.identity(wildcards.experiment),
     message:

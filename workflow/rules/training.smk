@@ -12,7 +12,7 @@ rule training:
     conda:
         "../../environment.yml"
     resources:
-        **memory_and_time(experiment_request),
+        **READING,
     params:
         delta=PLAN.config.delta,
         x_norm=PLAN.config.x_norm,

@@ -40,10 +40,9 @@ from . import (
     widths,
 )
 from .contenders import CONTENDERS
+from .paths import RESULTS, ROOT
 from .point import QUANTITIES
-from .race import FLOORS, OURS, ROOT, Entry, Panel, StoppedError, Workers, panels, time_panel
-
-RESULTS = ROOT / "benchmarks" / "results"
+from .race import FLOORS, OURS, Entry, Panel, StoppedError, Workers, panels, time_panel
 
 HOW_TO_GET = {
     "with_torch": "On x86_64 Linux only PyTorch's CPU build is wanted (the other needs gigabytes of CUDA "

@@ -21,12 +21,13 @@ from ntk_core.datasets.comparisons import COUNTS
 from ntk_core.datasets.statistics import quantile_ranks
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.units import size_text
 from ntk_core.network import Array
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.aggregate import LARGEST, Bins
 
-from .pipeline import ROUTES, Route, on_route, size_text
-from .race import ROOT
+from .paths import ROOT
+from .pipeline import ROUTES, Route, on_route
 from .report import table
 from .snakemake_call import call_snakemake
 

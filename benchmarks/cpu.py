@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .race import ROOT
+from .paths import ROOT
 from .report import table
 from .snakemake_call import call_snakemake
 

@@ -31,7 +31,7 @@ from ntk_core.network import Array
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
-from .race import ROOT
+from .paths import ROOT
 from .report import table
 
 GRID = ROOT / "config/examples/big.yaml"

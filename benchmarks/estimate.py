@@ -16,7 +16,7 @@ from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.cost import expected_cost
 from ntk_core.experiments.plan import Plan
 
-from .race import ROOT
+from .paths import ROOT
 from .report import table
 from .snakemake_call import call_snakemake
 

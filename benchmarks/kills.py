@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from .paths import ROOT
+
 TARGET = "results/grid/rates.nc"
 CONFIG: dict[str, Any] = {
     "entropy": 11,

@@ -28,7 +28,7 @@ from ntk_core.sampling.aggregate import aggregate_cell
 from ntk_core.sampling.cell import Cell
 
 from .efficiency import GRID, WIDTH, thresholds
-from .race import ROOT
+from .paths import RESULTS, ROOT
 from .report import table
 
 RUNS, CORES = 10**12, 1000
@@ -40,8 +40,6 @@ MERGED, MERGED_SEEDS = 4, 1 << 16
 
 FAILURES_A_YEAR = 1.0
 """Failures of a core: a thousand fail as often as the worst system that docs/performance.md cites."""
-
-RESULTS = ROOT / "benchmarks" / "results"
 
 
 def measure() -> dict[str, Any]:

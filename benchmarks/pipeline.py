@@ -27,13 +27,14 @@ from ntk_core.datasets.comparisons import comparisons
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.experiments.config import Config, parse_config
 from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.units import size_text
 from ntk_core.network import Array
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.aggregate import BATCH, accumulators, add_runs
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
-from .race import ROOT
+from .paths import ROOT
 from .report import table
 from .snakemake_call import call_snakemake
 
@@ -175,11 +176,6 @@ def markdown(measured: Pipeline, command: str, machine: str) -> str:
         *table([["rule", "jobs", "seconds, added up"], *rules]),
     ]
     return "\n".join(lines) + "\n"
-
-
-def size_text(size: int) -> str:
-    """Bytes for a person."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _kernels(spec: Config, cores: int, again: bool) -> Seconds:

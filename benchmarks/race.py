@@ -11,16 +11,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from .contenders import CONTENDERS
+from .paths import ROOT
 from .point import Array, Point
 from .worker import without_paths
-
-ROOT = Path(__file__).parents[1]
 
 ROUND_SECONDS = 0.3
 """What a contender's turn in a round should take; one run, or one block of runs, where that is longer."""

@@ -15,7 +15,7 @@ from ntk_core.archive.results import open_archive
 from ntk_core.claims import LEDGER
 from ntk_core.claims.wording import as_text
 
-from .race import ROOT
+from .paths import ROOT
 from .report import table
 from .snakemake_call import Call, call_snakemake, measured_call
 

@@ -21,7 +21,7 @@ import yaml
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
-from .race import ROOT
+from .paths import ROOT
 from .report import table
 
 EXPONENTS = (10, 16, 20, 25, 30, 35, 40)

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from ntk_core.experiments.units import size_text
+
 from . import pipeline
 from .report import table
 
@@ -56,13 +58,13 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
             f"{one['workflow']['wall']:.1f}",
             f"{one['ratio']:.2f}",
             f"{one['rules']['simulate'][1] / one['runs'] * 1e9:.0f}",
-            pipeline.size_text(one["disk"]),
-            pipeline.size_text(one["peak_process"]),
+            size_text(one["disk"]),
+            size_text(one["peak_process"]),
         ]
         for one in found["sizes"]
     ]
     heading = [
-        "runs", "kernels alone, s", "workflow, s", "ratio", "simulate jobs, ns a run", "disk",
+        "runs", "kernels alone, s", "workflow, s", "ratio", "simulate jobs, core-ns a run", "disk",
         "largest process",
     ]  # fmt: skip
     lines = [

@@ -81,6 +81,8 @@ def test_what_theory_says_is_what_its_functions_say(quantity):
         m = np.array([64, 1024])
         value = ntk_core.bound(name, quantity, m=m, alpha=1, delta=0.1, x_norm=3)
         assert np.array_equal(value, bounds.bound(name, quantity, m, 1.0, 0.1, 3.0))
+        small = ntk_core.bound(name, quantity, m=m[:1].astype(np.int8), alpha=1, delta=0.1, x_norm=3)
+        assert small == value[0]
 
 
 BAD = {
@@ -104,6 +106,9 @@ BAD = {
         m=2**27, sampler="dense"
     ),
     "runs: a grid of 1,000,000,000,000 runs needs ": lambda: ntk_core.simulate(runs=10**12),
+    "m, d, alpha: a block of runs at m = 67,108,864 needs ": lambda: ntk_core.simulate(
+        law="frobenius", sampler="dense", m=2**26, d=2**20, runs=1
+    ),
     "seed is -1; allowed: ": lambda: ntk_core.definitions(seed=-1),
     "m is [4, 8]; allowed: one value": lambda: ntk_core.definitions(seed=0, m=[4, 8]),
     "law is ['sphere']; allowed: ": lambda: ntk_core.moments("delta1", law=["sphere"], m=4, alpha=1),

@@ -132,6 +132,8 @@ def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
         (lambda g: g.quantiles(m=128), "m is 128; archived: 64, 256, 4096"),
         (lambda g: g.quantiles(width=64), "width is no axis; archived: perturbation, m, d, alpha"),
         (lambda g: g.quantiles(seeds=1501), "seeds is 1501; archived: 1 to 1500"),
+        (lambda g: g.quantiles(seeds=2.5), r"seeds is 2\.5; archived: 1 to 1500"),
+        (lambda g: g.quantiles(seeds=True), "seeds is True; archived: 1 to 1500"),
         (lambda g: g.quantiles(alpha=[]), "alpha is empty"),
         (lambda g: g.quantiles(delta=[]), r"delta is \[\]; allowed: a list, .* 1\.0e-9 to 0\.999"),
         (lambda g: g.quantiles(delta=1.0), r"delta\[0\] is 1.0; allowed: .* 1\.0e-9 to 0\.999"),

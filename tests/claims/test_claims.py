@@ -185,6 +185,17 @@ def test_runs_that_cannot_contradict_a_statement_are_no_evidence_for_it(archived
         assert compared == band_runs + dense_runs
 
 
+@pytest.mark.parametrize(
+    ("m", "d", "alpha", "seeds"), [((16, 64), 2, 1e-6, 30), ((2**17,), 1, 0.1, 6)], ids=["still", "wide"]
+)
+def test_rounding_of_dense_runs_makes_nothing_false(m, d, alpha, seeds, tmp_path):
+    """F is a sum that cancels: its rounding does not shrink with α."""
+    grid = dataclasses.replace(EXPERIMENT, sampler="dense", m=m, d=(d,), alpha=(alpha,), seeds=seeds)
+    results = open_results([archive_results(grid, tmp_path / "e")], 1)
+    verdicts = {name: claim(name, results).verdict for name in ("D", "T1", "T1.rate", "N1")}
+    assert FALSE not in verdicts.values(), verdicts
+
+
 def test_the_split_of_the_error_is_compared_with_the_error_itself(archive, monkeypatch):
     """By its definition: [∇F(w) - ∇F(w(0))]ᵀw is Δ₁ + Δ₂ whatever F is, so comparing these cannot fail."""
     error = network.linearization_error

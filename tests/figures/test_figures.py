@@ -38,6 +38,8 @@ GRIDS = {
     "wide": DrawnExperiment(
         "wide", "band", ("adversarial", "sphere"), (100, 4096, 2**40), (2, 9), (0.5, 1.0), 200
     ),
+    "far": DrawnExperiment("far", "band", ("adversarial",), (4, 16, 64), (2,), (100.0,), 30),
+    "widest": DrawnExperiment("widest", "band", ("frobenius",), (2**26, 2**28), (2,), (1.0,), 30),
     "few": DrawnExperiment("few", "band", ("adversarial", "sphere"), (64, 4096), (2,), (1.0,), 3),
     "own": DrawnExperiment("own", "band", ("a_law-2",), (64, 4096), (2, 9), (0.5, 1.0), 40, (OWN,)),
 }
@@ -76,7 +78,7 @@ def files(tables, tmp_path_factory):
 
 @pytest.mark.parametrize("grid", GRIDS)
 def test_unusual_grids_are_drawn(tables, files, grid):
-    axes = {name: tables[grid][0][name].values for name in MANY}
+    axes = {name: tables[grid][0][name].values for name in (*MANY, "perturbation")}
     for figure in drawable(axes, QUANTITIES):
         assert b"<g id=" in files(grid, figure)[".svg"]
 
@@ -119,6 +121,15 @@ def test_every_row_of_panels_names_its_vertical_axis(tables, figure):
     first, second, third, below = (ax.get_ylabel() for ax in drawn.axes)
     assert first == below != ""
     assert second == third == ""
+
+
+def test_captions_speak_of_exact_laws_only_where_lines_are_drawn(tables):
+    for grid, drawn in (("wide", True), ("far", False)):
+        for figure in ("rate", "slope"):
+            module = importlib.import_module(f"ntk_core.figures.{figure}")
+            text = " ".join(text.get_text() for text in module.draw(*tables[grid]).texts)
+            plt.close("all")
+            assert ("from the exact law" in text.replace("\n", " ")) == drawn, (grid, figure)
 
 
 def test_the_ladder_shows_measured_and_exact_ratios(tables):

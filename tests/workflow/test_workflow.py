@@ -262,7 +262,7 @@ def test_tables_name_the_code_that_made_them():
     }
     without = {rule for rule, text in rules.items() if "library=LIBRARY" not in text}
     shards_and_what_joins_them = {"simulate", "collect"}
-    assert without == {"results", "report", "reanalyse", "verify_archive"} | shards_and_what_joins_them
+    assert without == {"results", "report", "reanalyse"} | shards_and_what_joins_them
     assert {"quantiles", "claims", ""} <= rules.keys()  # those of figures have no name in the file
 
 

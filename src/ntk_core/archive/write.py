@@ -43,7 +43,7 @@ SOURCES = (
     "Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock", "environment.yml",
     "README.md", "CHANGELOG.md", "LICENSE", "LICENSES/*.txt", "REUSE.toml", "CITATION.cff", "SECURITY.md",
     "codecheck.yml", "config/**/*", "docs/**/*", "notebooks/*.ipynb", "profiles/**/*", "src/ntk_core/**/*",
-    "tools/bytecode.py", "workflow/**/*",
+    "tools/__init__.py", "tools/bytecode.py", "workflow/**/*",
 )  # fmt: skip
 """What of the checkout goes into `code/`: enough to run the workflow again, and the notebook."""
 

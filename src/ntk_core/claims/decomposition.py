@@ -14,10 +14,9 @@ from functools import partial
 import numpy as np
 
 from .. import network
-from ..datasets.comparisons import NOISE
+from ..datasets.comparisons import rounding_error
 from ..laws import LAWS, THEOREM_LAWS
 from ..network import Array
-from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from .draws import ROUNDING, count, networks, signs, size
 from .record import FALSE, Judgement, Number, judge_exceptions, judge_factor
@@ -70,7 +69,7 @@ def _split(factor: float, cell: Cell, runs: Array) -> Array:
     error, delta1, delta2 = runs
     scaled = factor * delta2
     residual = np.minimum(np.abs(error - np.abs(delta1 - scaled)), np.abs(error - (delta1 + scaled)))
-    noise = NOISE * QUANTITIES["delta1"].unit(cell.m, cell.alpha)
+    noise = rounding_error("dense", "delta1", cell.m, cell.alpha)
     total = delta1 + delta2
     over = residual > ARCHIVED_ROUNDING * total + noise
     relative = residual / np.maximum(total, noise / ARCHIVED_ROUNDING)

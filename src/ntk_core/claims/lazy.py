@@ -15,6 +15,7 @@ import xarray as xr
 from ..datasets.chance import beyond_chance
 from ..datasets.trained_quantiles import MAX_DELTA
 from .answer import Estimate, answer
+from .headlines.words import FRACTIONS
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict
 from .results import Results, TrainedTables
 from .wording import in_formula
@@ -89,14 +90,17 @@ def _evidence(item: TrainedTables) -> list[Number]:
     growth = Estimate(*(float(end[f"run_slope{limit}"]) for limit in ("", "_lower", "_upper")))
     over = _over(item, "runs_exceeding")
     radius = Estimate(a.radius.value, a.least, a.largest)
-    numbers = [
+    fraction = FRACTIONS[a.exponent]
+    return [
         Number.measured(rf"$\hat\alpha$: mean, least and largest run {widest}", radius),
         Number.measured(rf"slope of $\log\hat\alpha$ {every}", growth),
         Number.measured(
             rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {widest}",
             Estimate(_ratio(a.displacement.value, a.displacement_limit)),
         ),
-        Number.measured(f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-3/4$", a.rate),
+        Number.measured(
+            f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-{fraction}$", a.rate
+        ),
         Number.measured(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
         Number.measured(
             f"slope of the rms of $E$ at training inputs {every}; in the limit $-1/2$", a.training_rate
@@ -109,7 +113,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
             for kind, slope in (("training", a.twin_training_rate), ("held-out", a.twin_rate))
         ),
         Number.measured(
-            f"$m^{{3/4}}$ times the rms of $E$ over its limit {widest}",
+            f"$m^{{{fraction}}}$ times the rms of $E$ over its limit {widest}",
             Estimate(*(_ratio(value, a.constant_limit) for value in astuple(a.constant))),
         ),
         *(
@@ -136,7 +140,6 @@ def _evidence(item: TrainedTables) -> list[Number]:
             for status, count in a.ends.items()
         ),
     ]
-    return [number for number in numbers if math.isfinite(number.value)]
 
 
 def _ratio(value: float, limit: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
 from ..datasets.statistics import proportion_interval
@@ -118,7 +118,9 @@ class Claim:
 
     @classmethod
     def of(cls, name: str, statement: Statement, judgement: Judgement) -> Claim:
-        """The record of a judged statement."""
+        """The record of a judged statement, without numbers that are not finite."""
+        evidence = tuple(number for number in judgement.evidence if math.isfinite(number.value))
+        judgement = replace(judgement, evidence=evidence)
         return cls(id=name, **vars(statement), **vars(judgement), command=f"python -m ntk_core.claims {name}")
 
     @property

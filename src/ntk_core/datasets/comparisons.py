@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,11 @@ ROUNDING = 1e-12
 """Relative excess over a bound that is rounding: |Δ₂| attains its bound exactly."""
 
 NOISE = 1e-9
-"""Values below this, in units of what one neuron can add, are rounding of the dense sampler around 0."""
+"""Values below this, in units of what one neuron can add, are rounding around 0."""
+
+SUM_ROUNDING = 1e-15
+"""So are values of a dense run below this times √m, whatever α: its sums over the first half of the neurons,
+of rounded terms, come to about 1 before the second half cancels them."""
 
 COUNTS = ("exact_exceedances", "exact_shortfalls")
 """Runs above and below the exact quantile, each with probability at most δ and 1 - δ, whatever the law."""
@@ -42,14 +46,23 @@ class Comparisons:
     below: Array
 
 
+def rounding_error(sampler: str, quantity: str, m: Any, alpha: Any) -> Array:
+    """What a value of a quantity by a sampler exceeds, at ‖x‖ = 1, if it is more than rounding around 0."""
+    error = NOISE * QUANTITIES[quantity].unit(m, alpha)
+    if sampler == "dense" and not QUANTITIES[quantity].fraction:  # which are counted
+        error = np.maximum(error, SUM_ROUNDING * np.sqrt(m))
+    return np.asarray(error)
+
+
 def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Comparisons]:
     """Those of each cell in its order, from `theory`, a dataset of the same grid.
 
     An exact quantile that is NaN, or rounding, has nothing below it; one that is NaN nothing above it.
     """
     quantities = tuple(map(str, theory["quantity"].values))
-    units = _units(experiment, quantities)
-    noise = NOISE * units
+    m, alphas = np.array(experiment.m)[:, None], np.array(experiment.alpha)
+    units = np.stack([QUANTITIES[q].unit(m, alphas) + 0.0 * alphas for q in quantities])
+    noise = np.stack([rounding_error(experiment.sampler, q, m, alphas) + 0.0 * alphas for q in quantities])
     x_norm, exact = theory["x_norm"].values, theory["exact_quantile"].values
     scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
     limits = [theory[f"bound_{name}"].values / scale * (1.0 + ROUNDING) for name in bounds.BOUNDS]
@@ -60,11 +73,7 @@ def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Com
     below = np.where(exact > minimum, exact * (1.0 - TARGET), 0.0)
     for index in np.ndindex(experiment.shape):
         place = (slice(None), *index)
-        m, alpha = index[1], index[3]
-        yield Comparisons(units[:, m, alpha], thresholds[:, :, m, alpha], above[place], below[place])
-
-
-def _units(experiment: DrawnExperiment, quantities: tuple[str, ...]) -> Array:
-    """What one neuron can add to each quantity, `(quantity, m, alpha)`."""
-    m, alpha = np.array(experiment.m)[:, None], np.array(experiment.alpha)
-    return np.stack([QUANTITIES[q].unit(m, alpha) + 0.0 * alpha for q in quantities])
+        width, radius = index[1], index[3]
+        yield Comparisons(
+            units[:, width, radius], thresholds[:, :, width, radius], above[place], below[place]
+        )

@@ -16,9 +16,8 @@ import xarray as xr
 from ..experiments.drawn import DrawnExperiment
 from ..laws import moments
 from ..network import Array
-from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
-from .comparisons import NOISE
+from .comparisons import rounding_error
 from .statistics import CONFIDENCE, local_slopes, log_slope
 
 RATE_STATISTICS = ("mean", "rms")
@@ -50,6 +49,7 @@ def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -
     curves = _curves(table)
     for index in np.ndindex(shape[:-1]):
         point = {name: axis[i] for (name, axis), i in zip(axes.items(), index, strict=True)}
+        point["sampler"] = experiment.sampler
         for number, statistic in enumerate(statistics):
             curve = {name: values[(*index, number)] for name, values in curves.items()}
             for name, value in _rate(m, curve, point, statistic).items():
@@ -85,11 +85,12 @@ def _curves(table: xr.Dataset) -> dict[str, Array]:
 
 
 def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: str) -> dict[str, Any]:
-    """The rate of one statistic along m, at one (quantity, perturbation, d, alpha)."""
+    """The rate of one statistic along m, at one (quantity, perturbation, d, alpha) by a sampler."""
     value, lower, upper, exact = (curve[n] for n in ("value", "lower", "upper", "exact"))
     first = 0 if statistic in RATE_STATISTICS else min(m.size // 2, max(m.size - 3, 0))
     quantity, law = str(point["quantity"]), str(point["perturbation"])
-    resolved = np.where(value > NOISE * QUANTITIES[quantity].unit(m, float(point["alpha"])), value, 0.0)
+    rounding = rounding_error(point["sampler"], quantity, m, float(point["alpha"]))
+    resolved = np.where(value > rounding, value, 0.0)
     fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & ~np.isinf(upper)
     slope = log_slope(m[fitted], resolved[fitted], lower[fitted], upper[fitted])
     exact_slope = log_slope(m[fitted], exact[fitted], exact[fitted], exact[fitted])

@@ -52,6 +52,9 @@ def simulate(
     experiment = _experiment(axes, sampler, entropy, seeds=runs)
     size = WRITE_COPIES * experiment.run_bytes * experiment.runs
     check_memory(f"runs: a grid of {experiment.runs:,} runs", size)
+    check_memory(
+        f"m, d, alpha: a block of runs at m = {experiment.m[-1]:,}", experiment.memory(experiment.m[-1])
+    )
     runs, entropy = experiment.seeds, int(entropy)
     names = experiment.variables
     cells = [samplers.simulate(entropy, cell, 0, runs) for cell in experiment.cells()]

@@ -152,7 +152,7 @@ def _at_training_inputs(runs: xr.Dataset) -> dict[str, Any]:
     for q, width, time in np.ndindex(parts["mean"].shape):
         usable = values[q, width, :, time]
         usable = usable[np.isfinite(usable).all(axis=1)]
-        if usable.size and usable.any():
+        if usable.size:
             for name, value in _moments(usable).items():
                 parts[name][q, width, time] = value
     return {f"training_{name}": (("quantity", "m", "steps"), part) for name, part in parts.items()}

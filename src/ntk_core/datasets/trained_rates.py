@@ -179,8 +179,8 @@ def _over_quantities(table: xr.Dataset, prefix: str, exponents: list[float]) -> 
     for q, s, time in np.ndindex(shape):
         row = table.isel(quantity=q, steps=time)
         value, lower, upper = (row[f"{prefix}{STATISTICS[s]}{end}"].values for end in ENDS)
-        resolved = value > NOISE * tuple(QUANTITIES.values())[q].unit(m, alpha[:, time])
-        for name, number in _rate(m, np.where(resolved, value, 0.0), lower, upper, exponents[q]).items():
+        rounding = value <= NOISE * tuple(QUANTITIES.values())[q].unit(m, alpha[:, time])
+        for name, number in _rate(m, np.where(rounding, 0.0, value), lower, upper, exponents[q]).items():
             arrays[name][q, s, time] = number
     dims = ("quantity", "statistic", "steps")
     variables: dict[str, Any] = {f"{prefix}{name}": (dims, array) for name, array in arrays.items()}

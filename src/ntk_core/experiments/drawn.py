@@ -13,6 +13,7 @@ from typing import Any
 from ..laws import CustomLaw, ball_norm
 from ..sampling.cell import Cell, stored_variables
 from ..sampling.streams import FORMAT_VERSIONS
+from .experiment import is_whole
 from .shards import SHARD_UNIT, Shard
 
 SHARD_TASKS = 64
@@ -89,7 +90,7 @@ class DrawnExperiment:
             raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
         if seeds not in (None, self.seeds) and self.keep == "aggregates":
             raise ValueError(f"seeds is {seeds}; archived: {self.seeds}, all together, as aggregates")
-        if seeds is not None and not 0 < seeds <= self.seeds:
+        if seeds is not None and not (is_whole(seeds) and 0 < seeds <= self.seeds):
             raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
         selected = {name: set(values) for name, values in axes.items()}
         for name, values in selected.items():

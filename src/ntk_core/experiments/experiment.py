@@ -6,7 +6,13 @@ How an experiment is cut into shards and tasks never changes a result.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, Protocol
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, of Python or NumPy; True is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 class Experiment(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..sampling.streams import FORMAT_VERSIONS
 from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
+from .experiment import is_whole
 
 SHARD_COST = 2e10
 """Work of one shard in nanoseconds: much longer than the start of a job, much shorter than a night."""
@@ -37,7 +38,7 @@ class TrainedExperiment(Training):
         Raises `ValueError` for a width or seeds that the experiment does not have.
         """
         widths = set(m)
-        if seeds is not None and not 0 < seeds <= self.seeds:
+        if seeds is not None and not (is_whole(seeds) and 0 < seeds <= self.seeds):
             raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
         if not widths or widths - set(self.m):
             missing = ", ".join(map(str, sorted(widths - set(self.m)))) or "empty"

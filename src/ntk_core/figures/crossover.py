@@ -31,7 +31,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     colours = style.ordered_colours(widths)
     labels = {m: f"$m$ = {style.width_label(int(m))}" for m in widths}
     held_out, training = (_measured(row, laws, prefix) for prefix in ("", "training_"))
-    held_out = held_out[np.isfinite(held_out["s"])]  # where no run is left, no angle has a scale
+    held_out = held_out[np.isfinite(held_out["s"])]  # where α̂ is 0, or no run is left, no angle has a scale
     training = training.assign(s=held_out["s"].min() / AT_TRAINING)
     panels = Panels(2, height=2.9)
     panels.curves(
@@ -39,6 +39,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         linewidth=1.2,
     )  # fmt: skip
     panels.curves(panels.axes[1], held_out, "s", "rms_law", "m", colours, labels, linewidth=1.2)
+    why = "no run is left" if not times.size else f"no input within {FARTHEST:g} radian"
+    if times.size and not (laws["separation_width"] > 0.0).any():
+        why = "no weight has moved"
     for ax, name in zip(panels.axes, ("mean", "rms"), strict=True):
         linear = name == "mean"
         panels.points(ax, held_out, "s", name, "m", colours, labels, None, linear, markersize=2.5)
@@ -47,11 +50,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         )
         ax.set_xscale("log")
         ax.set_xlabel(r"scaled angle $\sqrt{m}\,\theta/\hat\alpha$")
-        if not times.size:
-            style.empty_panel(ax, "no run is left")
+        if held_out.empty:
+            style.empty_panel(ax, why)
     panels.axes[0].set_title(r"$\sqrt{m}$ · mean signed error")
     panels.axes[1].set_title(r"$\sqrt{m}$ · root mean square of $E$")
-    panels.axes[1].set_yscale("log")
+    if (held_out["rms"] > 0.0).any():
+        panels.axes[1].set_yscale("log")
     panels.name_ends(panels.axes)
     text = (
         rf"After {style.steps_label(time)}, at $\|x\|$ = 1. Points: held-out inputs at an angle $\theta$ "

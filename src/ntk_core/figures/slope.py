@@ -9,7 +9,6 @@ from matplotlib.ticker import MultipleLocator
 
 from ..claims.headlines import headline
 from ..claims.wording import nearest_to_one
-from ..laws import LAWS
 from ..laws.moments import cancels, typical_statistic
 from . import palette, style
 from .panels import Panels
@@ -31,7 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
     colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
     labels = {name: _label(name) for name in colours}
-    panels = Panels(len(laws), height=2.8)
+    panels, exact = Panels(len(laws), height=2.8), False
     for ax, law in zip(panels.axes, laws, strict=True):
         law_rates, statistics = error.sel(perturbation=law), [typical_statistic(law), *levels]
         k = float(law_rates["exponent"].values.flat[0])
@@ -39,6 +38,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         near = {key: (np.abs(rows[key] + k + 0.1) < REACH) for key in ("local_slope", "exact_local_slope")}
         ax.axhline(-k, color=palette.MUTED, linewidth=1.0)
         seen = rows[rows["statistic"].isin(rows["statistic"][near["exact_local_slope"]])]
+        exact |= not seen.empty
         panels.curves(
             ax, seen, "m", "exact_local_slope", "statistic", colours, labels, linear=True, linewidth=1.2
         )
@@ -57,7 +57,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         "Slope of the logarithm of each statistic from the next smaller width to this one, at "
         rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
-        + ("; lines: from the exact law, no fit" if any(law in LAWS for law in laws) else "")
+        + ("; lines: from the exact law, no fit" if exact else "")
         + f". Level line: {REFERENCE}. {style.provenance(table)}"
     )
     return panels.finish(headline("slope", table, rates), text)

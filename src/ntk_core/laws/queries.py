@@ -41,7 +41,8 @@ RANGES = {
 class Moments:
     """Exact moments of a quantity at ‖x‖ = 1, and how they decay.
 
-    `mean` is NaN where the terms of a pair cancel, `rms` is the root mean square. The quantity decays as
+    `mean` is NaN where the terms of a pair cancel, `rms` is the root mean square; both are NaN under
+    `frobenius`, whose moments have no closed form. The quantity decays as
     m^(-`exponent`); `mean_limit` and `rms_limit` are the limits of m^`exponent` times the two as m → ∞.
     """
 
@@ -58,7 +59,8 @@ def exact_quantile(
     """The exact (1-δ)-quantile of a quantity under a displacement law, for an input of norm `x_norm`.
 
     `m` even, 2 to 2^40; `d` 1 to 2^20; `alpha` 1e-9 to 1e6; `delta` 1e-9 to 0.999. To about 1e-6 relative or
-    better; NaN beyond α/√m = 8, where laws with a density are not computed. Raises `ValueError` for a value
+    better; NaN under `frobenius`, which has no exact law here, and beyond α/√m = 8, where laws with a density
+    are not computed. Raises `ValueError` for a value
     out of range or an unknown name. Source: docs/theory.md, "Exact law along x"; no run enters.
     """
     _check(0, law=law, quantity=quantity, m=m, d=d, alpha=alpha, delta=delta, x_norm=x_norm)
@@ -71,13 +73,13 @@ def bound(name: str, quantity: str, *, m: Any, alpha: Any, delta: Any, x_norm: A
 
     `name` is one of `BOUNDS`: as printed in the notes (Theorem 1, Lemma 4, event A₁; not all are true off
     ‖x‖ = 1), sharpened by Hoeffding's inequality, from the binomial quantile of the band, by Bernstein's
-    inequality (the optimal constant), or the exact quantile of the supremum over the ball. The other
-    arguments broadcast; ranges as in `exact_quantile`.
+    inequality (the optimal constant), or the exact quantile of the supremum over the ball, NaN beyond
+    α/√m = 8. The other arguments broadcast; ranges as in `exact_quantile`.
     Raises `ValueError` for a value out of range or an unknown name.
     """
     _check(None, bound=name, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)
-    arrays = (np.asarray(value, dtype=np.float64) for value in (alpha, delta, x_norm))
-    return bounds.bound(name, quantity, np.asarray(m), *arrays)
+    arrays = (np.asarray(value, dtype=np.float64) for value in (m, alpha, delta, x_norm))
+    return bounds.bound(name, quantity, *arrays)
 
 
 def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Moments:

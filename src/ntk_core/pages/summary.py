@@ -13,7 +13,7 @@ import xarray as xr
 from ..claims.answer import Answer, Estimate, answer
 from ..claims.falsehoods import falsehoods
 from ..claims.headlines import finding
-from ..claims.headlines.words import NO_ERROR, resolved
+from ..claims.headlines.words import FRACTIONS, NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
 from ..claims.wording import level, width
@@ -134,7 +134,8 @@ def _trained(a: Answer) -> str:
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
         f"  slope of rms E       {_estimate(a.rate)}, between the two largest m {_digits(a.last_rate)}, "
         f"theory {-a.exponent:g}",
-        f"  m^(3/4) rms E        {_estimate(a.constant)}, limit {_digits(a.constant_limit)}",
+        f"  m^({FRACTIONS[a.exponent]}) rms E        {_estimate(a.constant)}, "
+        f"limit {_digits(a.constant_limit)}",
         f"  rms E over the law's {laws}",
         f"  Theorem 1 over E     {_estimate(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "

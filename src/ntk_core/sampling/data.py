@@ -68,14 +68,17 @@ def _digits(training: Training, streams: Streams) -> tuple[Array, Array]:
 
 
 def _teacher(training: Training, streams: Streams) -> tuple[Array, Array]:
-    """Uniform directions, with targets by a ReLU network of `TEACHER_WIDTH` neurons, of mean square 1."""
+    """Uniform directions, with targets by a ReLU network of `TEACHER_WIDTH` neurons, of mean square 1.
+
+    In few dimensions no neuron may be active at any input: then all targets are 0.
+    """
     rng = streams.generator("inputs")
     count = training.training_inputs + training.held_out_inputs
     x = unit_length(rng.standard_normal((count, training.d)))
     weights = streams.generator("teacher").standard_normal((TEACHER_WIDTH, training.d))
     signs = np.where(np.arange(TEACHER_WIDTH) % 2 == 0, 1.0, -1.0)
     y = np.array([network.f(one, weights, signs) for one in x])
-    return x, y / np.sqrt(np.mean(y**2))
+    return x, y / np.sqrt(np.mean(y**2)) if y.any() else y
 
 
 def unit_length(x: Array) -> Array:

@@ -68,7 +68,7 @@ def test_a_page_without_a_grid(claims, with_training, learned, names):
     page = render(claims, **{**given, "experiments": [], "figures": of_trained})
     reader = Reader(page)
     assert " ".join(reader.text["answer"].split()) == (
-        "The answer No grid was run: three of fourteen statements are false as printed: "
+        "The answer Not tested on a grid: three of fourteen statements are false as printed: "
         "Bound on for large inputs, Bound on and Event for small inputs; undecided: Hoeffding step."
     )
     assert 'id="rates-caption"' not in page

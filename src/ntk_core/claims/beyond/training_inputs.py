@@ -115,7 +115,12 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
 
 
 def _extrapolated(before: xr.Dataset, last: xr.Dataset) -> Mean:
-    """The limit of √m times a distance d from two widths: m d² is h² + O(m^{-1/2}), by the fluctuations."""
+    """The limit of √m times a distance d from two widths: m d² is h² + O(m^{-1/2}), by the fluctuations.
+
+    All NaN where one of them has no interval.
+    """
+    if not np.isfinite([float(row["run_mean_lower"]) for row in (before, last)]).all():
+        return Mean(math.nan, math.nan, math.nan, math.nan)
     factor = math.sqrt(float(last["m"]) / float(before["m"])) - 1.0
     squares, errors = [], []
     for row in (before, last):
@@ -125,9 +130,9 @@ def _extrapolated(before: xr.Dataset, last: xr.Dataset) -> Mean:
     square = squares[1] + (squares[1] - squares[0]) / factor
     error = math.hypot((1.0 + 1.0 / factor) * errors[1], errors[0] / factor)
     value = math.sqrt(max(square, 0.0))
-    error /= 2.0 * max(value, math.sqrt(error))
-    has_interval = np.isfinite([float(row["run_mean_lower"]) for row in (before, last)]).all()
-    half = float(half_width(int(last["runs"]), error, 0.0)) if has_interval else math.nan
+    if error > 0.0:
+        error /= 2.0 * max(value, math.sqrt(error))
+    half = float(half_width(int(last["runs"]), error, 0.0))
     return Mean(value, error, value - half, value + half)
 
 

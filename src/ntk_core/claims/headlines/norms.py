@@ -37,7 +37,8 @@ def worst_errors(table: xr.Dataset, q: float) -> Array:
     """
     radius, m = nearest_to_one(table["alpha"].values), table["m"].values
     if q != FROBENIUS:
-        return np.array([_drawn(q, radius, int(width)) for width in m if width <= MAX_WIDTH]).T
+        drawn = [_drawn(q, radius, int(width)) for width in m if width <= MAX_WIDTH]
+        return np.array(drawn).reshape(-1, 4).T
     at = {"quantity": "linearization_error", "alpha": radius, "d": table["d"].values.max()}
     cells = table.sel(at).isel(perturbation=0)
     return np.array([m, *(cells[name].values for name in ("mean", "mean_lower", "mean_upper"))])

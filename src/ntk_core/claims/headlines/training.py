@@ -154,7 +154,7 @@ def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
         return said
     a = answer(table, rates)
     if table["run_max"].sel(variable="flipped_neurons").max() == 0.0:
-        return "No sign changes in any run"
+        return "No sign changes at any training input"
     shares = ("flipped_fraction", "flipped_neurons")
     if all(_change(*_ends(table, a, name)) < 0 for name in shares):
         return "The wider the network, the smaller the share of its signs that ever change"

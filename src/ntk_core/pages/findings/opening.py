@@ -41,7 +41,7 @@ def opening(claims: Sequence[Claim], main: Made | None, answer: Answer | None) -
     verdicts = {claim.id: claim.verdict for claim in claims}
     judged = [verdicts.get(name, UNDECIDED) for name in (THEOREM, RATE)]
     if main is None or answer is None:
-        word, parts = ("Refuted" if FALSE in judged else "No grid was run"), []
+        word, parts = ("Refuted" if FALSE in judged else "Not tested on a grid"), []
     else:
         rate, singled = _rate(main, answer)
         carried = singled and answer.over == 0 and UNDECIDED not in judged

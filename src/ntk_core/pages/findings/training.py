@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...claims.answer import Answer, Estimate, answer
 from ...claims.headlines import finding
+from ...claims.headlines.words import FRACTIONS
 from ...claims.record import Number
 from .experiments import versions
 from .readable import tex
@@ -75,7 +76,7 @@ def _rows(a: Answer) -> list[Number]:
         _row(r"Slope of the root mean square of $E$ at held-out inputs against $m$", a.rate),
         _row("the slope between the two largest widths", Estimate(a.last_rate)),
         _row(r"the slope in theory, as $m\to\infty$", Estimate(-a.exponent)),
-        _row(r"$m^{3/4}$ times that root mean square", a.constant),
+        _row(rf"$m^{{{FRACTIONS[a.exponent]}}}$ times that root mean square", a.constant),
         _row(r"its limit as $m\to\infty$", Estimate(a.constant_limit)),
         *(
             _row(

@@ -92,6 +92,11 @@ def in_words(count: int) -> str:
     return COUNTS[count] if count < len(COUNTS) else f"{count:,}"
 
 
+def runs_text(count: int) -> str:
+    """So many runs."""
+    return f"{count:,} run{'s' * (count != 1)}"
+
+
 def joined(words: Iterable[str]) -> str:
     """Words as a list in a sentence: "a", "a and b", "a, b and c"."""
     *first, last = words

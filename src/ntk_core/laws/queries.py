@@ -59,9 +59,10 @@ def exact_quantile(
     """The exact (1-δ)-quantile of a quantity under a displacement law, for an input of norm `x_norm`.
 
     `m` even, 2 to 2^40; `d` 1 to 2^20; `alpha` 1e-9 to 1e6; `delta` 1e-9 to 0.999. To about 1e-6 relative or
-    better; NaN under `frobenius`, which has no exact law here, and beyond α/√m = 8, where laws with a density
-    are not computed. Raises `ValueError` for a value
-    out of range or an unknown name. Source: docs/theory.md, "Exact law along x"; no run enters.
+    better, less under `sphere` where more than 10^6 pairs of neurons change sign. NaN under `frobenius`,
+    which has no exact law here, and beyond α/√m = 8, where laws with a density are not computed. Raises
+    `ValueError` for a value out of range or an unknown name. Source: docs/theory.md, "Exact law along x"; no
+    run enters.
     """
     _check(0, law=law, quantity=quantity, m=m, d=d, alpha=alpha, delta=delta, x_norm=x_norm)
     value = exact.exact_quantile(law, quantity, int(m), int(d), float(alpha), float(delta))

@@ -16,7 +16,7 @@ from ..claims.headlines import finding
 from ..claims.headlines.words import FRACTIONS, NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
-from ..claims.wording import level, width
+from ..claims.wording import level, runs_text, width
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
@@ -78,7 +78,7 @@ def summarise(
 def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     runs = int(table["runs"].sum())
     name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
-    lines = [f"{name}: {runs:,} runs, {sampler}", ""]
+    lines = [f"{name}: {runs_text(runs)}, {sampler}", ""]
     slopes = _rates(table, rates)
     lines += [*slopes, *(["", *_bounds(table)] if _in_theorem_ball(table) else [])]
     lines += _missing_limits(table, slopes)
@@ -115,7 +115,8 @@ def _over(table: xr.Dataset) -> str:
     over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
     largest, runs = int(over.sum(["perturbation", "m", "d", "alpha"]).max()), int(table["runs"].sum())
     return (
-        f"{largest:,} of {runs:,} runs exceed Theorem 1 as printed (at delta = {delta:g}, where it is lowest)"
+        f"{largest:,} of {runs_text(runs)} exceed Theorem 1 as printed "
+        f"(at delta = {delta:g}, where it is lowest)"
     )
 
 
@@ -264,5 +265,5 @@ def _missing_limits(table: xr.Dataset, slopes: Sequence[str]) -> list[str]:
         if np.isinf(table["quantile_upper"].sel(delta=delta).values).any()
     ]
     if needed:
-        lines += ["", f"  {seeds:,} runs a cell. An upper limit on a quantile needs {', '.join(needed)}."]
+        lines += ["", f"  {runs_text(seeds)} a cell. An upper limit on a quantile needs {', '.join(needed)}."]
     return lines

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..claims.wording import runs_text
+
 
 def left_out(table: xr.Dataset) -> str:
     """The experiment's name, and that only tables speak of its runs."""
     return (
-        f"{table.attrs['experiment']}: {int(table['runs'].sum()):,} runs with weights, which no claim, "
+        f"{table.attrs['experiment']}: {runs_text(int(table['runs'].sum()))} with weights, which no claim, "
         "figure or page counts; the quantiles of their error are below."
     )
 
@@ -20,7 +22,7 @@ def tails(table: xr.Dataset) -> str:
     error = table.sel(quantity="linearization_error")
     wide = max(map(len, (*table["perturbation"].values, "law")))
     lines = [
-        f"{name}: {int(table['runs'].sum()):,} runs with weights, {sampler}",
+        f"{name}: {runs_text(int(table['runs'].sum()))} with weights, {sampler}",
         "",
         f"  {'law':<{wide}}{'m':>14}{'d':>8}{'alpha':>8}{'delta':>8}{'quantile':>11}"
         f"{'99 % interval':>25}{'effective':>11}{'exact':>11}",

@@ -69,7 +69,7 @@ class SignedSum:
     def quantile(self, delta: float) -> Quantile:
         """The least value with P(quantity > value) ≤ δ, for δ from 1e-9 to 0.999, with its error.
 
-        It is below `TARGET`, except for δ near 1 where over a million pairs flip: there rounding limits it.
+        It is below `TARGET`, except where over a million pairs flip: rounding limits it, most for δ near 1.
         """
         if -math.expm1(self.n * math.log1p(-self._p)) <= delta:
             return Quantile(0.0, 0.0)

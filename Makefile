@@ -2,7 +2,7 @@
 # ARGS="…" hands further arguments to what `make run` and the benchmarks call.
 PYTHON ?= python3
 ARGS ?=
-unexport PYTHONDONTWRITEBYTECODE  # set-up makes only that of tools.bytecode
+unexport PYTHONDONTWRITEBYTECODE  # else what set-up leaves out is compiled in every process
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

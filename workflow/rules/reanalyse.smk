@@ -38,7 +38,8 @@ rule verify_archive:
         **memory_and_time(lambda wildcards, threads, attempt: verification_request(REANALYSIS.path, attempt)),
     params:
         manifest=REANALYSIS.manifest,
-        selections={name: str(selection) for name, selection in REANALYSIS.selections.items()},  # read anew
+        # What else is asked of the archive, or by another version, reads it again.
+        selections={name: str(selection) for name, selection in REANALYSIS.selections.items()},
         library=LIBRARY,
     message:
         "Verifying the archive"

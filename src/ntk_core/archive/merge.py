@@ -99,7 +99,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
     else:
         with ExitStack() as stack:
             sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / data.name))) for part in parts]
-            for cell in grid.cells():
+            for cell in grid.cells():  # a gap is named before anything is written
                 _segments(sources, cell, grid.numbers)
             _check_overlap(sources)
             _write_runs(grid, entropy, sources, data)

@@ -374,7 +374,7 @@ def test_the_pipeline_is_compared_with_kernels_and_the_stored_one_with_raw_writi
     stored, kept = pipeline_of("runs", 10.0), pipeline_of("aggregates", 0.0)
     text = pipeline.markdown(stored, "python -m benchmarks pipeline", "A machine")
     assert re.search(r"\| ratio +\| +1\.50 \| +1\.60 \|", text)
-    assert "Largest process: 500 MB. `runs.nc`: 0.0 MB, 20 bytes a run." in text
+    assert "Largest process: 500 MB. `runs.nc`: 20.0 kB, 20 bytes a run." in text
     assert "All results, shards included: 5.0 MB; the largest file: 3.0 MB." in text
     assert re.search(r"\| simulate +\| +2 \| +24 \|", text)
     assert pipeline.record(stored)["ratio"] == 1.5

@@ -75,6 +75,7 @@ def test_every_number_of_a_grid_is_that_of_the_datasets(given):
             levels = [repr(float(level)) for level in table["delta"].values]
             for end in ("slope", "slope_lower", "slope_upper"):
                 same(lines["quantile"][end], rate[end].sel(statistic=levels).rename(statistic="delta"))
+            same(lines["quantile"]["fitted"], rate["m_fit"].sel(statistic=levels).rename(statistic="delta"))
             for bound in BOUNDS:
                 shown = at_norms(lines[bound], table["x_norm"])
                 same({"dims": shown.dims, "values": shown}, cell[f"bound_{bound}"], 1e-15)
@@ -113,6 +114,15 @@ def test_every_number_of_a_trained_experiment_is_that_of_the_datasets(learned):
                 shown = at_norms(lines[bound], table["x_norm"])
                 same({"dims": shown.dims, "values": shown}, cell[f"bound_{bound}"], 1e-15)
                 assert ("over" in lines[bound]) == (bound in table["uniform_bound"])
+            levels = table["delta"]
+            uniform = {
+                "printed": (levels <= 0.5) & (name == "linearization_error"),
+                "all_radii": levels > 0.0,
+            }
+            for bound, known in uniform.items():
+                over = along(lines[bound]["over"]) + 0 * xr.zeros_like(table["x_norm"].drop_vars("x_norm"))
+                runs = cell["runs_exceeding"].sel(uniform_bound=bound).where(known)
+                same({"dims": over.dims, "values": over}, runs)
         for quantity in list(by_name.values())[len(QUANTITIES) :]:
             for line in quantity["lines"]:
                 variable = line["name"].removesuffix("_max").removesuffix("_min")
@@ -137,6 +147,10 @@ def test_rounding_around_an_exact_zero_is_zero(given, learned):
     for quantity in drawn_data(table.assign(tiny), rates)["quantities"]:
         assert not np.any(quantity["lines"][-1]["value"]["values"])
         assert not np.any(quantity["lines"][-1]["lower"]["values"])
+    table, rates = given[0]  # of the dense sampler, whose sums have more of it where α is small
+    small = table.assign({name: 0.0 * table[name].fillna(0.0) + 3e-15 for name in names})
+    error = drawn_data(small.assign_coords(alpha=[1e-4]), rates)["quantities"][0]
+    assert not np.any(error["lines"][-1]["value"]["values"])
     table, rates = learned[0]
     tiny = {name: 0.0 * table[name].fillna(0.0) + 1e-16 for name in ("rms", "training_rms")}
     for quantity in trained_data(table.assign(tiny), rates)["quantities"][: len(QUANTITIES)]:
@@ -170,6 +184,22 @@ def test_the_page_names_no_address_but_names_of_languages(page):
     assert "default-src 'none'" in page
     assert "unsafe" not in re.search(r'Content-Security-Policy" content="(.*?)"', page)[1]
     assert len(page.encode()) < 2_000_000
+
+
+@in_browser
+def test_a_law_may_be_named_like_a_member_of_every_object(given, visit):
+    table, rates = (dataset.assign_coords(perturbation=["constructor", "toString"]) for dataset in given[0])
+    tab = visit(render([(table, rates)]))
+    assert tab.locator("#perturbation option").all_inner_texts() == ["constructor", "toString"]
+
+
+@in_browser
+def test_a_slope_names_the_width_it_is_fitted_from_if_that_is_not_the_least(given, visit):
+    table, rates = given[0]
+    at = {"m_fit": rates["m_fit"] * 0 + 64.0}
+    tab = visit(render([(table, rates.assign(at))]))
+    tab.locator("#delta").fill("2")
+    tab.wait_for_function("document.getElementById('values').textContent.includes(', from m = 64')")
 
 
 EVIL = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">'&"

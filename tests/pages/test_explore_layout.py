@@ -86,28 +86,28 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
 
 
 @in_browser
-@pytest.mark.parametrize("width", [320, 400, 1200])
 @pytest.mark.parametrize(
     ("experiment", "charts"), [("1", ["beside", "close", "widths"]), ("2", ["widths", "times"])]
 )
-def test_no_page_is_wider_than_the_screen(visit, width, experiment, charts):
-    tab = visit(viewport={"width": 1200, "height": 800})
+def test_no_page_is_wider_than_the_screen(visit, experiment, charts):
+    tab = visit(viewport={"width": 1000, "height": 800})
     tab.select_option("#experiment", experiment)
     drawn(tab)
-    tab.set_viewport_size({"width": width, "height": 800})
-    tab.wait_for_function(
-        """charts => charts.every(name => {
-            const svg = document.querySelector(`#${name} svg`).getBoundingClientRect();
-            return Math.abs(svg.width - document.getElementById(name).clientWidth) < 2 && svg.width > 200;
-        })""",
-        arg=charts,
-    )
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert tab.evaluate("document.body.scrollWidth") <= width
-    controls = tab.locator("select, input").evaluate_all(
-        "all => all.map(c => c.getBoundingClientRect().right)"
-    )
-    assert max(controls) <= width
+    for width in (320, 400, 1200):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.wait_for_function(
+            """charts => charts.every(name => {
+                const svg = document.querySelector(`#${name} svg`).getBoundingClientRect();
+                return Math.abs(svg.width - document.getElementById(name).clientWidth) < 2 && svg.width > 200;
+            })""",
+            arg=charts,
+        )
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert tab.evaluate("document.body.scrollWidth") <= width
+        controls = tab.locator("select, input").evaluate_all(
+            "all => all.map(c => c.getBoundingClientRect().right)"
+        )
+        assert max(controls) <= width
 
 
 @in_browser

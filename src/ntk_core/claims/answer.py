@@ -5,7 +5,6 @@ In: its quantiles and rates. Out: numbers for pages and claims.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from ..datasets.comparisons import ROUNDING
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
+from ..storage.metadata import spec_of
 from ..theory.all_radii import NAME as ALL_RADII
 from .wording import nearest_to_one
 
@@ -101,9 +101,12 @@ class Answer:
 
     @property
     def undecided(self) -> str:
-        """Why means have no interval, in words; empty unless the runs are too few for any."""
+        """Why means, or some of them, have no interval, in words; empty where all have one."""
         seeds = int(self.spec["seeds"])
-        return why_no_interval(seeds) if seeds < MIN_RUNS else ""
+        means = (self.radius, self.displacement, *self.numbers.values())
+        if all(np.isfinite(mean.lower) for mean in means):
+            return ""
+        return ("" if seeds < MIN_RUNS else "some ") + why_no_interval(seeds)
 
     @property
     def task(self) -> str:
@@ -151,7 +154,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     over = over.sel(delta=table["delta"].values[table["delta"].values <= MAX_DELTA]).sum("m")
     share_delta = float(table["delta"].max())
     share = table["largest_share"].sel(quantity="linearization_error", uniform_bound=ALL_RADII)
-    spec = json.loads(table.attrs["spec"])
+    spec = spec_of(table)
     scale = math.sqrt(m)
     mean_displacement = _mean(row, "mean_displacement")
     return Answer(
@@ -201,9 +204,9 @@ def _least_level(error: xr.Dataset) -> float:
 
 
 def _looseness(error: xr.Dataset) -> Estimate:
-    """Theorem 1 over the quantile of E; NaN where that has no upper limit, or δ is above `MAX_DELTA`."""
+    """Theorem 1 over the quantile of E; NaN where its upper limit is 0 or infinite, or δ > `MAX_DELTA`."""
     ratio, upper = float(error["bound_ratio"].sel(bound="printed")), float(error["quantile_upper"])
-    if not math.isfinite(upper) or float(error["delta"]) > MAX_DELTA:
+    if not 0.0 < upper < math.inf or float(error["delta"]) > MAX_DELTA:
         return Estimate(math.nan)
     bound, lower = float(error["bound_printed"]), float(error["quantile_lower"])
     scale = float(error["x_norm"])

@@ -46,12 +46,12 @@ class Comparisons:
     below: Array
 
 
-def rounding_error(sampler: str, quantity: str, m: Any, alpha: Any) -> Array:
+def rounding_error(sampler: str, quantity: str, m: Any, alpha: Any) -> Any:
     """What a value of a quantity by a sampler exceeds, at ‖x‖ = 1, if it is more than rounding around 0."""
     error = NOISE * QUANTITIES[quantity].unit(m, alpha)
     if sampler == "dense" and not QUANTITIES[quantity].fraction:  # which are counted
         error = np.maximum(error, SUM_ROUNDING * np.sqrt(m))
-    return np.asarray(error)
+    return error
 
 
 def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Comparisons]:

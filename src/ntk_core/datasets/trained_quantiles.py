@@ -112,7 +112,10 @@ def table_dataset(
 def _over_quantities(
     runs: xr.Dataset, experiment: TrainedExperiment, finite: Array, levels: tuple[Array, Array]
 ) -> dict[str, Any]:
-    """Variables over (quantity, m, steps); NaN, or 0 exceedances, where no run is `finite`."""
+    """Variables over (quantity, m, steps); NaN, or 0 exceedances, where no run is `finite`.
+
+    So are bounds and laws where nothing has moved.
+    """
     alpha = runs["alpha_hat"].values
     values = np.stack([runs[name].values for name in QUANTITIES])  # (quantity, m, seed, time, input)
     mean_alpha = np.ma.mean(np.ma.masked_invalid(alpha), axis=1).filled(np.nan)
@@ -120,11 +123,15 @@ def _over_quantities(
     parts = _empty(shape, levels)
     for q, width, time in np.ndindex(shape):
         radius, usable = float(mean_alpha[width, time]), finite[width, :, time]
-        if not usable.any() or not radius > 0.0:
+        if not usable.any():
             continue
         quantity = tuple(QUANTITIES.values())[q]
         cell = experiment.m[width], experiment.d, radius
-        point = _point(values[q, width, usable, time], alpha[width, usable, time], quantity, cell, levels)
+        point = _statistics(values[q, width, usable, time], levels[0])
+        if radius > 0.0:  # else nothing has moved
+            point |= _beside_theory(
+                values[q, width, usable, time], alpha[width, usable, time], quantity, cell, levels
+            )
         for name, value in point.items():
             parts[name][q, width, time] = value
     scales = np.stack([quantity.at_norm(levels[1]) for quantity in QUANTITIES.values()])
@@ -202,7 +209,7 @@ def _bias(values: Array, usable: Array) -> dict[str, Array]:
 
 
 def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Array]:
-    """Arrays for the results of `_point`, for points of this shape."""
+    """Arrays for the results at each point, for points of this shape."""
     grid = levels[0].size, levels[1].size
     parts = {name: np.full(shape, np.nan) for name in MOMENTS}
     parts |= {name: np.full((*shape, grid[0]), np.nan) for name in LEVELS}
@@ -213,14 +220,19 @@ def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Arr
     return parts | counts
 
 
-def _point(
+def _statistics(values: Array, delta: Array) -> dict[str, Any]:
+    """Moments and quantiles of a quantity at one width and time, from its `values` `(runs, inputs)`."""
+    return {**_moments(values), **dict(zip(LEVELS, clustered_quantiles(values, delta), strict=True))}
+
+
+def _beside_theory(
     values: Array,
     alpha: Array,
     quantity: Quantity,
     cell: tuple[int, int, float],
     levels: tuple[Array, Array],
 ) -> dict[str, Any]:
-    """Statistics of a quantity at one width and time, from its `values` `(runs, inputs)` and each run's α̂.
+    """Laws, bounds and what is above them at one width and time, for `values` `(runs, inputs)` and each α̂.
 
     `cell` is (m, d, mean of α̂), the point of the laws and bounds.
     """
@@ -236,8 +248,6 @@ def _point(
     largest = values.max(axis=1)[:, None, None]
     exceeds = [values[:, :, None, None] > limit[:, None] for limit in limits]
     return {
-        **_moments(values),
-        **dict(zip(LEVELS, clustered_quantiles(values, delta), strict=True)),
         "law_rms": [root_mean_square(law, name, m, d, radius) for law in THEOREM_LAWS],
         "bounds": [_bound(bound, name, m, radius, *grid) for bound in RUNGS],
         "exceedances": [over.sum(axis=(0, 1)) for over in exceeds],

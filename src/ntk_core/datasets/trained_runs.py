@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..experiments.trained import TrainedExperiment
-from ..storage.metadata import attributes, describe
+from ..storage.metadata import attributes, describe, spec_of
 from ..storage.netcdf import write
 from .trained_shard import TITLE
 
@@ -52,7 +52,7 @@ def collect_trained(
 
 
 def _check(file: xr.Dataset, path: str | Path, experiment: TrainedExperiment, entropy: int) -> None:
-    actual = json.loads(file.attrs["spec"])
+    actual = spec_of(file)
     expected = json.loads(json.dumps({**experiment.spec(), "entropy": str(entropy)}))
     for key, value in expected.items():
         if key not in ("name", "m", "seeds") and actual.get(key) != value:

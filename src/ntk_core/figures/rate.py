@@ -22,7 +22,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     error = table.sel(quantity="linearization_error", alpha=alpha, d=d)
     bounds = error.sel(delta=delta.min(), x_norm=norm)
     quantiles = error[["quantile", "quantile_lower", "quantile_upper", "exact_quantile"]] * norm
-    quantiles["quantile"] = norm * style.without_rounding(error["quantile"], error["m"], alpha)
+    quantiles["quantile"] = norm * style.without_rounding(error, error["quantile"], alpha)
     data = quantiles.to_dataframe().reset_index()
     colours = style.ordered_colours(delta)
     labels = {level: style.level_label(level) for level in delta}

@@ -67,7 +67,7 @@ def _curves(panels: Panels, ax: Axes, x: str, error: xr.Dataset, x_norm: float) 
         panels.curves(ax, rows, x, "value", "perturbation", colours, names, linestyle=LAWS[law].dashes)
     radius = error["run_mean"].sel(variable="alpha_hat")
     trained = x_norm * style.with_limits(error, "rms", "rms_lower", "rms_upper")
-    trained["value"] = trained["value"].where(style.without_rounding(error["rms"], error["m"], radius) > 0.0)
+    trained["value"] = trained["value"].where(style.without_rounding(error, error["rms"], radius) > 0.0)
     rows = trained.reset_coords(drop=True).to_dataframe().reset_index().assign(what="training")
     named, inked = {"training": "training"}, {"training": palette.INK}
     panels.points(ax, rows, x, "value", "what", inked, named, linestyle="-", linewidth=1.2, markersize=5.0)

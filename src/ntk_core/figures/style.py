@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
 from ..network import Array
+from ..storage.metadata import spec_of
 from .palette import GRID, INK, MUTED, ORDERED_COLOURS
 
 WIDTH = 7.0
@@ -113,9 +113,9 @@ def width_label(m: int) -> str:
     return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
 
 
-def without_rounding(value: Any, m: Any, alpha: Any) -> Any:
-    """A labelled array of E as a logarithmic axis shows it: 0 where it is rounding around an exact 0."""
-    return value.where(resolved(value, m, alpha) | value.isnull(), 0.0)
+def without_rounding(table: xr.Dataset, value: Any, alpha: Any) -> Any:
+    """A labelled array of E in `table`, as a log axis shows it: 0 where it is rounding around an exact 0."""
+    return value.where(resolved(table, value, table["m"], alpha) | value.isnull(), 0.0)
 
 
 def error_bars(value: Array, lower: Array, upper: Array) -> Array:
@@ -235,7 +235,7 @@ def bars(value: Array, low: Array, high: Array) -> Any:
 
 def trained_provenance(table: xr.Dataset) -> str:
     """A sentence on the source of the numbers of a trained experiment."""
-    spec = json.loads(table.attrs["spec"])
+    spec = spec_of(table)
     runs = f"{spec['seeds']:,} {'run' if spec['seeds'] == 1 else 'runs'} a width"
     on = f"digits {' against '.join(map(str, spec['classes']))}" if spec["classes"] else spec["data"]
     on += " against the rest" if len(spec["classes"]) == 1 else ""

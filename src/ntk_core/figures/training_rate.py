@@ -50,8 +50,8 @@ def _frame(cells: xr.Dataset, limits: xr.Dataset) -> pd.DataFrame:
     """Root mean squares at held-out and training inputs, and the limit's line, along m and steps."""
     radius = cells["run_mean"].sel(variable="alpha_hat")
     frame = style.with_limits(cells, "rms", "rms_lower", "rms_upper")
-    frame["value"] = style.without_rounding(frame["value"], cells["m"], radius)
-    frame["training"] = style.without_rounding(cells["training_rms"], cells["m"], radius)
+    frame["value"] = style.without_rounding(cells, frame["value"], radius)
+    frame["training"] = style.without_rounding(cells, cells["training_rms"], radius)
     frame["limit"] = limits["constant_limit"] * cells["m"] ** -limits["exponent"]
     return frame.to_dataframe().reset_index()
 

@@ -83,9 +83,9 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
     frame = style.with_limits(
         twin.sel(variable="twin_distance", drop=True), "run_mean", "run_mean_lower", "run_mean_upper"
     )
-    frame["value"] = style.without_rounding(frame["value"], cells["m"], radius)
+    frame["value"] = style.without_rounding(cells, frame["value"], radius)
     training = twin["run_mean"].sel(variable="twin_training_distance", drop=True)
-    frame["training"] = style.without_rounding(training, cells["m"], radius)
+    frame["training"] = style.without_rounding(cells, training, radius)
     data = frame.to_dataframe().reset_index()
     panels.curves(ax, data, "m", "value", "steps", colours, labels, linewidth=1.2)
     panels.held_out_and_training(ax, data, colours)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -22,6 +21,7 @@ from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
+from ..storage.metadata import spec_of
 from .tails import left_out, tails
 
 
@@ -57,7 +57,7 @@ def summarise(
     grids += map(tails, weighted)
     trained = [_trained(answer(table, rates)) for table, rates in trainings]
     explorable = trainings or any(_in_theorem_ball(table) for table, _ in experiments)
-    specs = [json.loads(table.attrs["spec"]) for table, _ in (*pairs, *trainings)]
+    specs = [spec_of(table) for table, _ in (*pairs, *trainings)]
     kept = sorted({spec.get("keep", "runs") for spec in specs}, reverse=True)
     files = {
         f"<experiment>/{{{','.join([*kept, 'quantiles', 'rates'])}}}.nc": "the data",
@@ -146,7 +146,9 @@ def _trained(a: Answer) -> str:
         f"{_digits(numbers['flipped_neurons'].value)} of neurons",
     ]
     if a.over is not None:
-        lines += [f"  Over the bound of Theorem 1 at any held-out input, where most are: {a.over:,} runs."]
+        lines += [
+            f"  Over the bound of Theorem 1 at any held-out input, where most are: {runs_text(a.over)}."
+        ]
     lines += [
         "  Largest E in units of the bound for all radii, at any width and time: "
         f"{_digits(a.share)} at delta = {a.share_delta:g}."
@@ -155,7 +157,7 @@ def _trained(a: Answer) -> str:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.4g}" if np.isfinite(value) else "unknown"
+    return "unknown" if np.isnan(value) else f"{value:.4g}"
 
 
 def _estimate(estimate: Estimate) -> str:
@@ -199,7 +201,7 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
 
 def _slope(rate: Mapping[str, float], cells: xr.Dataset) -> str:
     """A slope and its interval in two columns, or why there is none."""
-    if not resolved(cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
+    if not resolved(cells, cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
         return f"  {plain_text(NO_ERROR)}"
     if np.isnan(rate["slope"]):
         return f"{'none':>9}  " + ("one width" if cells.sizes["m"] == 1 else "too few above 0")

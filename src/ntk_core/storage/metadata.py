@@ -267,6 +267,12 @@ def attributes(title: str, summary: str, experiment: Experiment, entropy: int, *
     }
 
 
+def spec_of(dataset: xr.Dataset) -> dict[str, Any]:
+    """The spec that determines the dataset, from its attributes."""
+    spec: dict[str, Any] = json.loads(dataset.attrs["spec"])
+    return spec
+
+
 def meaning(name: str, coordinate: bool) -> dict[str, str]:
     """Attributes that describe a variable, for people and, by ACDD, for programs."""
     kind = "coordinate" if coordinate else "modelResult"

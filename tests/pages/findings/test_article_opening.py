@@ -64,6 +64,18 @@ def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
     )
 
 
+def test_a_slope_over_some_of_the_widths_says_over_how_many(says):
+    def over(points):
+        def alter(table, rates):
+            rates["points"].loc[slope(rates)] = points
+            return of_slope(-0.5001, -0.5008, -0.4994)(table, rates)
+
+        return alter
+
+    assert says(over(3)).startswith("Confirmed: ")
+    assert says(over(2)) == f"Undecided: slope −0.5001 ± 0.0007 over 2 of 3 widths; {REST}"
+
+
 @pytest.mark.parametrize(
     ("limits", "words"),
     [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import numpy as np
 import pytest
 import trained
 
@@ -51,6 +53,17 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
     assert "#training" in links
     assert {f"usual/{kind}.nc" for kind in ("runs", "quantiles", "rates")} <= set(links)
     assert "digits" in reader.text["made"]
+
+
+def test_an_interval_that_is_missing_where_others_are_there_has_a_reason(learned):
+    table, rates = (dataset.copy(deep=True) for dataset in learned["usual"])
+    spec = {**json.loads(table.attrs["spec"]), "seeds": 32}
+    table = table.assign_attrs(spec=json.dumps(spec))
+    table["run_mean_lower"][:] = 0.0
+    assert answer(table, rates).undecided == ""
+    table["run_mean_lower"].loc[{"variable": "alpha_hat"}] = np.nan
+    why = "some undecided: 32 runs a cell are too few for values so skewed"
+    assert answer(table, rates).undecided == why
 
 
 def test_without_training_the_section_is_absent(page):

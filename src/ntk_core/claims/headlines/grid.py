@@ -10,7 +10,7 @@ from ...datasets.statistics import log_slope
 from ...laws.moments import cancels, typical_statistic
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..wording import in_formula, joined, nearest_to_one, width
-from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, resolved, single_exponent, widths
+from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, fitted_widths, resolved, single_exponent, widths
 
 COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 """Quantities whose mean is shown times √m."""
@@ -19,20 +19,22 @@ COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
     """The exponents of E, if each law's interval, of three widths or more, singles out 1/2 or 3/4."""
     error, cells = _error(rates), _error(table)
-    if not resolved(cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
+    m = cells["m"].values
+    if not resolved(cells, cells["rms"].values, m, float(cells["alpha"])).any():
         return NO_ERROR
-    exponents = {}
+    exponents, points = {}, []
     for law in _laws(rates):
         row = error.sel(perturbation=law, statistic=typical_statistic(law))
         limits = -row["slope_upper"].item(), -row["slope_lower"].item()
         k = single_exponent(*limits, (EXPONENT, CANCELLING_EXPONENT))
         if row["points"] < MIN_WIDTHS:
             return ""
+        points.append(int(row["points"]))
         contrary = np.isfinite(row["constant_limit"].item()) and k != row["exponent"].item()
         exponents[law] = None if contrary else k
     if None in exponents.values():
         return ""
-    return f"The linearization error falls {_under(exponents, 'm', '-')}, {widths(table['m'].values)}"
+    return f"The linearization error falls {_under(exponents, 'm', '-')}, {fitted_widths(m, points)}"
 
 
 def collapse(table: xr.Dataset, rates: xr.Dataset) -> str:

@@ -181,7 +181,7 @@ def _no_error(table: xr.Dataset) -> str:
     """That E is 0 in every run, if it is, but for rounding."""
     error = table["rms"].sel(quantity="linearization_error").values  # (m, time)
     alpha = table["run_mean"].sel(variable="alpha_hat").values
-    return "" if resolved(error, table["m"].values[:, None], alpha).any() else NO_ERROR
+    return "" if resolved(table, error, table["m"].values[:, None], alpha).any() else NO_ERROR
 
 
 def _slope(rates: xr.Dataset, a: Answer, variable: str) -> Estimate:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...datasets.comparisons import NOISE
+from ...datasets.comparisons import rounding_error
 from ...network import Array
-from ...quantities import QUANTITIES
+from ...storage.metadata import spec_of
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..wording import width
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MIN_WIDTHS = 3
 """Fewest widths from which a rate is named."""
@@ -35,12 +38,13 @@ def single_exponent(lower: float, upper: float, exponents: Sequence[float]) -> f
     return inside[0] if len(inside) == 1 and narrow else None
 
 
-def resolved(value: Array, m: Array | float, alpha: Array | float) -> Any:
-    """Where a value of E is more than rounding around an exact zero, so that a log axis can show it.
+def resolved(table: xr.Dataset, value: Any, m: Any, alpha: Any) -> Any:
+    """Where a value of E in `table` is more than rounding around an exact 0, so that a log axis can show it.
 
     Also for a distance of outputs, and for a fraction, which is exact.
     """
-    return value > NOISE * QUANTITIES["linearization_error"].unit(m, alpha)
+    sampler = spec_of(table).get("sampler", "trained")
+    return value > rounding_error(sampler, "linearization_error", m, alpha)
 
 
 def digits(value: float, count: int = 2) -> str:
@@ -68,3 +72,10 @@ def percent(value: float) -> str:
 def widths(m: Array) -> str:
     """The range of the widths: `from m = 64 to 2^30`."""
     return f"from $m={width(int(m.min()))}$ to ${width(int(m.max()))}$"
+
+
+def fitted_widths(m: Array, points: Sequence[int]) -> str:
+    """Which of the widths slopes are fitted over, each over so many `points`: all of them, or how many."""
+    if min(points) == m.size:
+        return widths(m)
+    return f"over {'at least ' * (min(points) < max(points))}{min(points)} of {m.size} widths"

@@ -5,9 +5,11 @@ const numbers = (() => {
   const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
   const power = (base, exponent) => base + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
   const whole = (value) => value.toLocaleString("en-US");
+  const runs = (count) => `${whole(count)} ${count === 1 ? "run" : "runs"}`;
   // To some significant digits.
   const number = (value, digits) => {
     if (value === 0) return "0";
+    if (value < 0) return `−${number(-value, digits)}`;
     const rounded = value.toExponential(digits - 1);
     const [mantissa, exponent] = rounded.split("e");
     if (exponent < -4 || exponent >= 6) return `${mantissa} × ${power("10", Number(exponent))}`;
@@ -21,7 +23,7 @@ const numbers = (() => {
     }
     return whole(value) === "0" ? String(value) : value.toLocaleString("en-US", { maximumFractionDigits: 15 });
   };
-  return { power, whole, number, given, short: (value) => number(value, 4) };
+  return { power, whole, runs, number, given, short: (value) => number(value, 4) };
 })();
 
 // The calculator: a form, and what exact.js answers for each quantity.

@@ -6,18 +6,18 @@ to it. All that tells the two apart is which lines they have.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from ...datasets.comparisons import NOISE
-from ...datasets.trained_quantiles import UNIFORM
+from ...datasets.comparisons import rounding_error
+from ...datasets.trained_quantiles import MAX_DELTA, UNIFORM
 from ...quantities import QUANTITIES
+from ...storage.metadata import spec_of
 from ...theory.bounds import BOUNDS
 
 if TYPE_CHECKING:
@@ -46,9 +46,6 @@ RUN_LINES = {
 }
 """Their variables, the means over the runs of which are lines."""
 
-TRAINED_BOUNDS = (*UNIFORM, "exact")
-"""Bounds of a trained experiment: two that hold at the radius that training reached, and the supremum."""
-
 DECAYING = {*QUANTITIES, "twin_distance"}
 """Quantities that theory compares with the slopes -1/2 and -3/4."""
 
@@ -57,8 +54,9 @@ DECAYING = {*QUANTITIES, "twin_distance"}
 class Line:
     """A line of the charts: a value along some of the axes.
 
-    `lower` and `upper` are its limits or range, `slope` its fitted slope against m with limits, `over` counts
-    the runs above it. Values at ‖x‖ = 1 have a `scale` for every x_norm, to be multiplied by.
+    `lower` and `upper` are its limits or range, `slope` its fitted slope against m with limits, `fitted` the
+    least m of that fit, `over` counts the runs above it. Values at ‖x‖ = 1 have a `scale` for every x_norm,
+    to be multiplied by.
     """
 
     name: str
@@ -66,12 +64,14 @@ class Line:
     lower: xr.DataArray | None = None
     upper: xr.DataArray | None = None
     slope: tuple[xr.DataArray, xr.DataArray, xr.DataArray] | None = None
+    fitted: xr.DataArray | None = None
     over: xr.DataArray | None = None
     scale: Sequence[float] | None = None
 
     def lists(self) -> dict[str, Any]:
         """The line for JSON, without what it has not."""
         parts = {"value": self.value, "lower": self.lower, "upper": self.upper, "over": self.over}
+        parts["fitted"] = self.fitted
         parts |= dict(zip(("slope", "slope_lower", "slope_upper"), self.slope or (), strict=False))
         lists = {name: _along_axes(part) for name, part in parts.items() if part is not None}
         return {"name": self.name, "scale": self.scale, **lists}
@@ -84,7 +84,7 @@ def drawn_data(table: xr.Dataset, rates: xr.Dataset) -> dict[str, Any]:
         of = table.sel(quantity=name)
         lines = _drawn_lines(of, rates.sel(quantity=name), name)
         quantities.append(_quantity(name, "quantile", lines) | {"bars": _bars(of)})
-    return _experiment(table, table["runs"].max(), quantities) | {"sampler": _spec(table)["sampler"]}
+    return _experiment(table, table["runs"].max(), quantities) | {"sampler": spec_of(table)["sampler"]}
 
 
 def trained_data(table: xr.Dataset, rates: xr.Dataset) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def trained_data(table: xr.Dataset, rates: xr.Dataset) -> dict[str, Any]:
 def _experiment(table: xr.Dataset, runs: xr.DataArray, quantities: list[dict[str, Any]]) -> dict[str, Any]:
     chosen = (*table["runs"].dims, "delta", "x_norm")
     return {
-        "name": _spec(table)["name"],
+        "name": spec_of(table)["name"],
         "runs": _along_axes(runs),
         "confidence": float(table.attrs["confidence_level"]),
         "axes": {name: table[name].values.tolist() for name in AXES if name in chosen},
@@ -139,20 +139,22 @@ def _quantity(name: str, measured: str, lines: Sequence[Line]) -> dict[str, Any]
 
 def _drawn_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line]:
     scale = QUANTITIES[name].at_norm(table["x_norm"].values).tolist()
-    floor = NOISE * QUANTITIES[name].unit(table["m"], table["alpha"])
+    floor = rounding_error(spec_of(table)["sampler"], name, table["m"], table["alpha"])
     levels = rates.sel(statistic=[repr(float(level)) for level in table["delta"].values])
     levels = levels.rename(statistic="delta").assign_coords(delta=table["delta"].values)
     quantile, lower, upper = (_above(table[f"quantile{end}"], floor) for end in ("", "_lower", "_upper"))
     return [
-        *_bounds(table, BOUNDS, "bound", scale),
+        *_bounds(table, {name: table["exceedances"].sel(bound=name) for name in BOUNDS}, scale),
         Line("exact_quantile", table["exact_quantile"], scale=scale),
-        Line("quantile", quantile, lower, upper, _slope(levels, ""), scale=scale),
+        Line("quantile", quantile, lower, upper, _slope(levels, ""), levels["m_fit"], scale=scale),
     ]
 
 
 def _trained_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line]:
     scale = QUANTITIES[name].at_norm(table["x_norm"].values).tolist()
-    floor = NOISE * QUANTITIES[name].unit(table["m"], table["run_mean"].sel(variable="alpha_hat"))
+    floor = rounding_error("trained", name, table["m"], table["run_mean"].sel(variable="alpha_hat"))
+    over = {bound: table["runs_exceeding"].sel(uniform_bound=bound) for bound in UNIFORM}
+    over["printed"] = over["printed"].where((name == "linearization_error") & (table["delta"] <= MAX_DELTA))
     rms = rates.sel(statistic="rms")
 
     def line(of: str, variable: str, slope: Any = None) -> Line:
@@ -160,21 +162,22 @@ def _trained_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line
         return Line(of, value, lower, upper, slope, scale=scale)
 
     return [
-        *_bounds(table, TRAINED_BOUNDS, "uniform_bound", scale),
+        *_bounds(table, {**over, "exact": None}, scale),
         line("held_out_quantile", "quantile"),
         line("training_rms", "training_rms", _slope(rms, "training_")),
         line("held_out_rms", "rms", _slope(rms, "")),
     ]
 
 
-def _bounds(table: xr.Dataset, names: Sequence[str], counted: str, scale: Sequence[float]) -> list[Line]:
-    """The bounds, at ‖x‖ = 1 where they grow like the runs, with the runs over those in `counted`."""
+def _bounds(
+    table: xr.Dataset, over_bounds: Mapping[str, xr.DataArray | None], scale: Sequence[float]
+) -> list[Line]:
+    """The bounds, at ‖x‖ = 1 where they grow like the runs, with the runs over those that are counted."""
     lines = []
-    for name in names:
+    for name, over in over_bounds.items():
         value = table[f"bound_{name}"]
-        over = table["exceedances"].sel({counted: name}) if name in table[counted] else None
         at_one, factors = value.isel(x_norm=0) / scale[0], xr.DataArray(list(scale), dims="x_norm")
-        same = over is None or bool((over == over.isel(x_norm=0)).all())
+        same = over is None or bool(((over == over.isel(x_norm=0)) | over.isnull()).all())
         if same and np.allclose(value, at_one * factors, rtol=1e-12, atol=0.0, equal_nan=True):
             lines.append(Line(name, at_one, over=over if over is None else over.isel(x_norm=0), scale=scale))
         else:
@@ -195,11 +198,6 @@ def _slope(rates: xr.Dataset, prefix: str) -> tuple[xr.DataArray, xr.DataArray, 
 def _above(values: xr.DataArray, floor: xr.DataArray) -> xr.DataArray:
     """The values, with 0 for rounding around an exact zero."""
     return values.where(~(values <= floor), 0.0)
-
-
-def _spec(table: xr.Dataset) -> dict[str, Any]:
-    spec: dict[str, Any] = json.loads(table.attrs["spec"])
-    return spec
 
 
 def _bars(table: xr.Dataset) -> dict[str, Any]:

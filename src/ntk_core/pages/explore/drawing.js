@@ -3,7 +3,7 @@
 // The charts: what page.js knows of a choice into the named data of the specs, and the specs into SVG.
 const drawing = (page) => {
   const at = (id) => document.getElementById(id);
-  const { whole, number, short } = numbers;
+  const { runs, number, short } = numbers;
   const views = {};
   const shown = {};
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -43,8 +43,10 @@ const drawing = (page) => {
     const ticks = high < 300 * low ? powers.flatMap((power) => [power, 2 * power, 5 * power]) : powers;
     const near = ticks.filter((tick) => low / 1.5 <= tick && tick <= 1.5 * high);
     if (near.filter((tick) => low <= tick && tick <= high).length > 1) return near;
+    if (low === high) return [low];
     const step = 10 ** Math.floor(Math.log10(0.7 * (high - low))); // of decimals, where even these are too few
-    return Array.from({ length: 12 }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12))).filter((tick) => tick <= high);
+    const first = Math.ceil(low / step), last = Math.floor(high / step);
+    return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
   };
 
   // Names beside the right ends of lines, moved apart on an axis from `low` to `high`; lines that coincide share one.
@@ -69,7 +71,7 @@ const drawing = (page) => {
     }));
     const fill = colour(measured.style, law);
     const rows = bars.map((bar) => ({
-      ...bar, colour: fill, tip: `${whole(bar.runs)} runs\nfrom ${short(bar.from)} to ${short(bar.to)}`,
+      ...bar, colour: fill, tip: `${runs(bar.runs)}\nfrom ${short(bar.from)} to ${short(bar.to)}`,
     }));
     const quantiles = rules.filter(({ name }) => name.endsWith("quantile")).map((rule) => rule.from);
     const low = Math.min(bars[0].from, ...quantiles, measured.lower);

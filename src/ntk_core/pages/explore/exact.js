@@ -657,7 +657,5 @@ const exactLaws = (() => {
       ...Object.fromEntries(moments),
     };
   };
-  const answer = (question) => Object.fromEntries(Object.entries(parts(question)).map(([name, value]) =>
-    [name, typeof value === "function" ? value() : value]));
-  return { answer, parts, maxRadius: MAX_RADIUS };
+  return { parts, maxRadius: MAX_RADIUS };
 })();

@@ -5,7 +5,7 @@
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
-  const { power, whole, number, given, short } = numbers;
+  const { power, whole, runs: counted, number, given, short } = numbers;
   const charts = drawing(page);
   const RANGES = page.axes.filter((name) => name !== "perturbation");
   const SYMBOLS = { m: "m", d: "d", alpha: "α", steps: "steps", delta: "δ", x_norm: "‖x‖" };
@@ -33,20 +33,22 @@
   const percent = () => given(Number((100 * experiment().confidence).toPrecision(12)));
   const level = () => given(Number((1 - value("delta")).toPrecision(12)));
   const interval = (lower, upper) => {
-    if (lower === null) return "";
+    if (lower === null) return "no interval: too few runs or too skewed";
     return upper === null ? `at least ${short(lower)}: too few runs for an upper limit` : `${short(lower)} to ${short(upper)}`;
   };
 
   // The lines of the quantity at some places, at ‖x‖.
   const cell = (places) => quantity().lines.map((line) => {
+    const limits = "lower" in line;
     const of = (name) => {
       const stored = pick(line[name], places);
       return stored === null ? null : stored * (line.scale ? line.scale[places.x_norm] : 1);
     };
     const [lower, upper] = [of("lower"), of("upper")];
     return {
-      name: line.name, label: page.lines[line.name], style: page.styles[line.name], limits: "lower" in line,
-      value: of("value"), lower, upper, interval: interval(lower, upper), over: pick(line.over, places),
+      name: line.name, label: page.lines[line.name], style: page.styles[line.name], limits,
+      value: of("value"), lower, upper, interval: limits && of("value") !== null ? interval(lower, upper) : "",
+      over: pick(line.over, places), fitted: pick(line.fitted, places),
       slope: ["slope", "slope_lower", "slope_upper"].map((name) => pick(line[name], places)),
     };
   });
@@ -54,7 +56,8 @@
     const { bars, lines } = quantity();
     if (!bars) return null;
     const { start, width, counts } = pick(bars, chosen), scale = lines[lines.length - 1].scale[chosen.x_norm];
-    return counts.map((runs, i) => ({ from: (start + i * width) * scale, to: (start + (i + 1) * width) * scale, runs }));
+    // A bar that is centred on 0 begins there.
+    return counts.map((runs, i) => ({ from: Math.max(0, start + i * width) * scale, to: (start + (i + 1) * width) * scale, runs }));
   };
 
   const row = (texts, tag = "td") => {
@@ -75,32 +78,33 @@
   };
   const or = (value, text, digits = 7) => (value === null ? text : number(value, digits));
   const signed = (value) => value.toFixed(4).replace("-", "−");
-  const missing = ({ name }) => (page.bounds.includes(name) ? "not computed" : "not known");
+  const missing = ({ name }) => (page.bounds.includes(name) || (name === "exact_quantile" && page.exact_laws.includes(value("perturbation")))
+    ? "not computed" : "not known");
 
   const choice = () => used().filter((name) => name !== "perturbation")
     .map((name) => `${SYMBOLS[name]} = ${text(name, value(name))}`.replaceAll(" ", "\u00a0")).join(", ");
 
   const write = (lines, bars) => {
     const { symbol, measured } = quantity();
-    const runs = pick(experiment().runs, chosen);
+    const runs = counted(pick(experiment().runs, chosen));
     const law = axis("perturbation") ? ` under the ${value("perturbation")} law` : " of the trained network";
     const where = `${symbol}${law}, ${choice()}`;
-    const counted = `${whole(runs)} ${runs === 1 ? "run" : "runs"}`;
     const levels = uses("delta") ? ` Quantiles and bounds are at level ${level()}.` : "";
     const told = lines.map((line) => `${line.label} ${or(line.value, missing(line), 4)}`
-      + (line.interval && ` (${line.upper === null ? "" : `${percent()}\u00a0% interval `}${line.interval})`));
-    at("told").textContent = `${where}; ${counted}: ${told.reverse().join("; ")}.${levels}`;
-    at("values-caption").textContent = `${experiment().name}: ${where}; ${counted}.${levels}`;
+      + (line.interval && ` (${line.lower === null || line.upper === null ? "" : `${percent()}\u00a0% interval `}${line.interval})`));
+    at("told").textContent = `${where}; ${runs}: ${told.reverse().join("; ")}.${levels}`;
+    at("values-caption").textContent = `${experiment().name}: ${where}; ${runs}.${levels}`;
 
     const base = lines.find(({ name }) => name === measured).value;
     const head = ["At this choice", "Value", `${percent()} % interval`, `Over the ${page.lines[measured]}`, "Runs above it", "Slope against m"];
     const rows = lines.map((line) => [
       line.label,
       or(line.value, missing(line)),
-      line.lower === null ? "" : line.upper === null ? `${number(line.lower, 7)} to ∞ (too few runs)` : `${number(line.lower, 7)} to ${number(line.upper, 7)}`,
+      line.lower === null ? line.interval : line.upper === null ? `${number(line.lower, 7)} to ∞ (too few runs)` : `${number(line.lower, 7)} to ${number(line.upper, 7)}`,
       line.value === null || line.limits || !(base > 0) ? "" : short(line.value / base),
       line.value === null || line.over === null ? "" : whole(line.over),
-      line.slope[0] === null ? "" : signed(line.slope[0]) + (line.slope[1] === null ? "" : ` (${line.slope.slice(1).map(signed).join(" to ")})`),
+      line.slope[0] === null ? "" : signed(line.slope[0]) + (line.slope[1] === null ? "" : ` (${line.slope.slice(1).map(signed).join(" to ")})`)
+        + (line.fitted > axis("m")[0] ? `, from m = ${width(line.fitted)}` : ""),
     ]);
     const full = head.map((_, i) => rows.some((texts) => texts[i]));
     const keep = (texts) => texts.filter((_, i) => full[i]);
@@ -122,7 +126,7 @@
     const x = `${symbol}, ${words}${uses("x_norm") ? `, at ‖x‖\u00a0=\u00a0${given(value("x_norm"))}` : ""}`;
     if (bars) {
       const [first, last] = [bars[0], bars[bars.length - 1]];
-      const runs = `Histogram of ${whole(pick(experiment().runs, chosen))} runs of ${symbol} from ${short(first.from)} to ${short(last.to)}, `
+      const runs = `Histogram of ${counted(pick(experiment().runs, chosen))} of ${symbol} from ${short(first.from)} to ${short(last.to)}, `
         + `at most ${whole(Math.max(...bars.map((bar) => bar.runs)))} in one of ${bars.length} bins`;
       const rules = lines.filter((line) => line.value !== null).map((line) => `${line.label} ${short(line.value)}`);
       at("beside-axis").textContent = x;
@@ -131,10 +135,13 @@
       at("close").setAttribute("aria-label", `${runs}. The same, on an axis that holds the runs alone.`);
     }
     for (const [place, { axis: name, values, all }] of Object.entries(axes)) {
-      at(`${place}-axis`).textContent = `vertical: ${x}, logarithmic; bars are ${percent()}\u00a0% intervals, the grey band is at the choice`
-        + (all.flat().some(({ value, lower, upper }) => value > 0 && lower !== null && upper === null)
+      const measured = all.flat().filter(({ value, limits }) => value > 0 && limits);
+      at(`${place}-axis`).textContent = `vertical: ${x}, logarithmic; the grey band is at the choice`
+        + (measured.some(({ lower }) => lower !== null) ? `; bars are ${percent()}\u00a0% intervals` : "")
+        + (measured.some(({ lower }) => lower === null) ? "; what has none has no bar: too few runs or too skewed" : "")
+        + (measured.some(({ lower, upper }) => lower !== null && upper === null)
           ? "; a bar that ends at its point has no upper limit: too few runs" : "");
-      const ends = lines.map(({ label }, i) => `${label} ${[0, all.length - 1].map((j) => or(all[j][i].value, "not known", 4)).join(" and ")}`);
+      const ends = lines.map(({ label }, i) => `${label} ${[0, all.length - 1].map((j) => or(all[j][i].value, missing(all[j][i]), 4)).join(" and ")}`);
       at(place).setAttribute("aria-label", `${symbol} on a logarithmic axis against ${name}, at ${name} = ${whole(values[0])} and `
         + `${whole(values[values.length - 1])}: ${ends.join("; ")}.`);
       fillTable(`by-${place}`, [name, ...lines.map(({ label }) => label)], all.map((c, i) => [whole(values[i]), ...c.map((line) => or(line.value, "—"))]));
@@ -177,7 +184,7 @@
     const laws = axis("perturbation") ?? [];
     chosen.perturbation = Math.max(0, laws.indexOf(wanted.perturbation));
     options(at("perturbation"), laws.map((law) => {
-      const words = page.displacements[law];
+      const words = Object.hasOwn(page.displacements, law) && page.displacements[law];
       return words ? `${law}: ${words}` : law;
     }), chosen.perturbation);
     for (const name of RANGES.filter(axis)) {
@@ -193,12 +200,16 @@
 
   // A state of the page is its address: names and values behind the #.
   const named = () => ({ experiment: experiment().name, quantity: quantity().name });
+  const state = () => `#${new URLSearchParams({ ...named(), ...values(), ...calculator.state() })}`;
   const remember = () => {
-    const address = `#${new URLSearchParams({ ...named(), ...values(), ...calculator.state() })}`;
+    const address = state();
     if (address !== location.hash) history.pushState(null, "", address);
   };
   const restore = () => {
-    if (location.hash && !location.hash.includes("=") && at("m").max) return; // a place on the page
+    if (location.hash && !location.hash.includes("=") && at("m").max) { // a place on the page
+      history.replaceState(null, "", state());
+      return;
+    }
     const address = new URLSearchParams(location.hash.slice(1));
     chosen.experiment = page.experiments.findIndex((e) => e.name === address.get("experiment"));
     if (chosen.experiment < 0) chosen.experiment = page.first;

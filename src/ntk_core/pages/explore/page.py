@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from ...figures.palette import INK, law_colours
 from ...laws import LAWS, THEOREM_LAWS
 from ...laws.queries import RANGES
 from ...quantities import QUANTITIES
+from ...storage.metadata import spec_of
 from ...theory.all_radii import NAME as ALL_RADII
 from ...theory.bounds import BOUNDS
 from ..embedding import asset, digest, templates
@@ -63,7 +63,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
     band sampler.
     """
     data = [drawn_data(*given) for given in drawn] + [trained_data(*given) for given in trained]
-    specs = [json.loads(table.attrs["spec"]) for table, _ in (*drawn, *trained)]
+    specs = [spec_of(table) for table, _ in (*drawn, *trained)]
     laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})
     runtime = _runtime()
     style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
@@ -81,6 +81,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
         "ranges": {name: list(limits) for name, limits in RANGES.items()},
         "displacements": {name: law.words for name, law in LAWS.items()},
         "bounds": [*BOUNDS, ALL_RADII],
+        "exact_laws": THEOREM_LAWS,
         "lines": LINES,
         "styles": styles(LINES),
         "colours": {"laws": law_colours(laws), "ink": INK},
@@ -96,6 +97,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
             script_digests=[digest(script) for script in scripts],
             data=htmlsafe_json_dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
             data_files={spec["name"]: spec.get("keep", "runs") for spec in specs},
+            drawn=len(drawn) > 0,
             trained=len(trained) > 0,
             lines=LINES,
             quantities=quantities,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from ...claims.wording import nearest_to_one
 from ...datasets.statistics import MIN_RUNS, why_no_interval
 from ...laws import in_theorem_ball
 from ...laws.moments import typical_statistic
+from ...storage.metadata import spec_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,11 +46,12 @@ class Made:
 
 @dataclass(frozen=True)
 class Rate:
-    """The measured rate of one displacement law beside the theory's."""
+    """The measured rate of one displacement law, over so many `points`, beside the theory's."""
 
     law: str
     statistic: str
     slope: Number
+    points: int
     exponent: float
     constant: Number
     limit: float
@@ -71,7 +72,7 @@ class Answer:
 
 def made(table: xr.Dataset, rates: xr.Dataset) -> Made:
     """The experiment of these datasets, by their attributes."""
-    spec = json.loads(table.attrs["spec"])
+    spec = spec_of(table)
     runs = int(table["runs"].sum())
     confidence = float(table.attrs["confidence_level"])
     return Made(spec["name"], spec["sampler"], spec, runs, versions(table), confidence, table, rates)
@@ -104,6 +105,7 @@ def answer(experiment: Made) -> Answer:
                 str(law),
                 statistic,
                 _estimate(row, "slope"),
+                int(row["points"]),
                 float(row["exponent"]) if np.isfinite(limit) else np.nan,
                 _estimate(row, "constant"),
                 limit,

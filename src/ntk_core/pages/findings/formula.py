@@ -7,6 +7,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from latex2mathml.converter import convert_to_element
@@ -50,6 +51,7 @@ _THICK = "0.278em"
 _THIN = "0.167em"
 
 
+@cache
 def mathml(latex: str, *, display: bool = False) -> str:
     """The formula as `<math>` elements: one, or several where a long inline formula may be broken.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...claims.falsehoods import falsehoods
-from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, resolved, single_exponent, widths
+from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, fitted_widths, resolved, single_exponent
 from ...claims.record import FALSE, UNDECIDED, Claim
 from ...claims.wording import in_words
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
@@ -52,23 +52,23 @@ def opening(claims: Sequence[Claim], main: Made | None, answer: Answer | None) -
 
 def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
     """The slope under the worst displacement in words, and whether it singles out that of the theorem."""
-    m = main.table["m"].values
     rate = next((rate for rate in answer.rates if rate.law == WORST), None)
     if rate is None:
         return "the worst displacement was not run", False
+    m = main.table["m"].values
     cut = {"quantity": "linearization_error", "perturbation": WORST, "alpha": answer.alpha, "d": answer.d}
-    if not resolved(main.table.sel(cut)["rms"].values, m, answer.alpha).any():
+    if not resolved(main.table, main.table.sel(cut)["rms"].values, m, answer.alpha).any():
         return NO_ERROR, False
     slope = rate.slope
     if not np.isfinite(slope.value):
         return f"no slope from {'one width' if m.size == 1 else f'{m.size} widths'}", False
-    over = widths(m)
+    over = fitted_widths(m, [rate.points])
     if slope.lower is None or slope.upper is None:
         return f"slope {number(slope.value, PLACES)} {over}, {main.undecided or 'without an interval'}", False
     half = 0.5 * (slope.upper - slope.lower)
     text = f"slope {number(slope.value, PLACES)} ± {number(half, PLACES)} {over}"
     exponent = single_exponent(-slope.upper, -slope.lower, (EXPONENT, CANCELLING_EXPONENT))
-    if exponent != EXPONENT or m.size < MIN_WIDTHS:
+    if exponent != EXPONENT or rate.points < MIN_WIDTHS:
         return text, False
     return f"the linearization error falls as $m^{{-1/2}}$ ({text})", True
 

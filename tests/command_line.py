@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+
+import typer
 from typer.testing import CliRunner
 
 from ntk_core.cli import app
 
+command = functools.cache(lambda: typer.main.get_command(app))
+"""Our commands, which `CliRunner.invoke` would make anew for each call."""
+
 
 def call(*arguments: object) -> tuple[int, str]:
-    """Exit code and output."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="ntk-core")
-    return done.exit_code, done.output
+    """Exit code and output; what it raises is raised."""
+    with CliRunner().isolation() as (_, _, output):
+        try:
+            command().main([str(argument) for argument in arguments], prog_name="ntk-core")
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        return code, output.getvalue().decode()

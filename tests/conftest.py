@@ -257,7 +257,7 @@ def watched_run(directory: Path) -> DefaultRun:
         main = psutil.Process(process.pid)
         while True:
             try:
-                output, _ = process.communicate(timeout=0.2)
+                output, _ = process.communicate(timeout=0.5)
                 break
             except subprocess.TimeoutExpired:
                 peak = max(peak, sum(map(resident_bytes, (main, *main.children(recursive=True)))))

@@ -17,14 +17,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import command_line
 import netCDF4
 import numpy as np
 import pytest
 from conftest import EXPERIMENT as GRID
 from conftest import ROOT, archive_results, results_of
-from typer.testing import CliRunner
 
-from ntk_core.cli import app
 from ntk_core.datasets.runs import RUN_DIMS, collect
 from ntk_core.datasets.shard import make_shard
 from ntk_core.execution.workers import workers
@@ -200,9 +199,10 @@ def attempt(root: Path, original: Path, number: int) -> tuple[str, list[tuple[in
 
 def call(*arguments: object) -> tuple[int, str]:
     """Exit code and output of `ntk-core`; -1 and the exception where it crashed."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    crashed = done.exception is not None and not isinstance(done.exception, SystemExit)
-    return (-1, repr(done.exception)) if crashed else (done.exit_code, done.output)
+    try:
+        return command_line.call(*arguments)
+    except Exception as error:
+        return -1, repr(error)
 
 
 def tree(root: Path) -> dict[str, tuple[int, int]]:

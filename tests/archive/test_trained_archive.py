@@ -8,7 +8,7 @@ import hashlib
 import math
 import os
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +55,9 @@ LAZY = TrainedExperiment(
 DELTA, X_NORM = (0.1, 0.5), (0.1, 1.0, 20.0)
 
 
-def made(experiment: TrainedExperiment, folder: Path, client, size: int) -> Path:
-    """A folder with the experiment's runs, cut in shards of `size` seeds, and its tables."""
-    folder.mkdir(parents=True)
-    shards = []
-    for m in experiment.m:
-        for low in range(0, experiment.seeds, size):
-            shards.append(folder / f"{m}-{low}.nc")
-            shard = Shard(experiment, ENTROPY, m, low, min(low + size, experiment.seeds))
-            make_shard(shard, shards[-1], client, lambda _: None)
-    collect(experiment, ENTROPY, shards[::-1], folder / "runs.nc")
+def made(experiment: TrainedExperiment, folder: Path, client, *cuts: int) -> Path:
+    """A folder with the experiment's runs, their seeds cut into shards at `cuts`, and its tables."""
+    runs_of(experiment, folder, client, *cuts)
     runs = xr.load_dataset(folder / "runs.nc")
     table = table_dataset(runs, experiment, ENTROPY, DELTA, X_NORM)
     write(table, folder / "quantiles.nc")
@@ -72,9 +65,21 @@ def made(experiment: TrainedExperiment, folder: Path, client, size: int) -> Path
     return folder
 
 
+def runs_of(experiment: TrainedExperiment, folder: Path, client, *cuts: int) -> Path:
+    """The same with the runs alone."""
+    folder.mkdir(parents=True)
+    shards = []
+    for m in experiment.m:
+        for low, high in pairwise((0, *cuts, experiment.seeds)):
+            shards.append(folder / f"{m}-{low}.nc")
+            make_shard(Shard(experiment, ENTROPY, m, low, high), shards[-1], client, lambda _: None)
+    collect(experiment, ENTROPY, shards[::-1], folder / "runs.nc")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def lazy(tmp_path_factory, client):
-    return made(LAZY, tmp_path_factory.mktemp("trained") / "lazy", client, 12)
+    return made(LAZY, tmp_path_factory.mktemp("trained") / "lazy", client)
 
 
 def digest(path: Path) -> str:
@@ -87,14 +92,13 @@ def test_the_bytes_do_not_depend_on_how_the_runs_are_cut(lazy, client, tmp_path,
     with workers(ExecutionModel(workers="processes"), 2) as processes:
         make_shard(Shard(LAZY, ENTROPY, 16, 0, 12), tmp_path / "16.nc", processes, lambda _: None)
     assert digest(tmp_path / "16.nc") == digest(lazy / "16-0.nc")
-    for size in (1, 5):
-        other = made(LAZY, tmp_path / str(size), client, size)
-        for name in ("runs.nc", "quantiles.nc", "rates.nc"):
-            assert digest(other / name) == digest(lazy / name), name
+    other = made(LAZY, tmp_path / "cut", client, 1, 6)
+    for name in ("runs.nc", "quantiles.nc", "rates.nc"):
+        assert digest(other / name) == digest(lazy / name), name
 
 
 def test_more_seeds_and_widths_leave_the_runs_there_are(lazy, client, tmp_path):
-    more = made(replace(LAZY, m=(4, 16, 64, 256), seeds=13), tmp_path / "more", client, 13)
+    more = runs_of(replace(LAZY, m=(4, 16, 64, 256), seeds=13), tmp_path / "more", client)
     old, new = xr.load_dataset(lazy / "runs.nc"), xr.load_dataset(more / "runs.nc")
     xr.testing.assert_equal(old, new.sel(m=old["m"], seed=old["seed"]))
 
@@ -406,7 +410,7 @@ def test_trained_networks_over_the_bound_for_all_radii_beyond_chance_make_it_fal
 
 def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_path):
     wild = replace(LAZY, step=60.0, steps=64, m=(16, 64), seeds=4)
-    folder = made(wild, tmp_path / "wild", client, 4)
+    folder = made(wild, tmp_path / "wild", client)
     runs, table, rates = (xr.load_dataset(folder / f"{name}.nc") for name in ("runs", "quantiles", "rates"))
     ended = runs["status"].values == 3
     assert ended.any()

@@ -52,7 +52,7 @@ def results(archived, tmp_path_factory):
     """Finished results: a grid, a trained experiment, and stand-ins for what is drawn and written."""
     root = results_of(archived, tmp_path_factory.mktemp("bundled") / "results")
     with workers(ExecutionModel(), 1) as client:
-        made(LAZY, root.parent / "trained", client, 12)
+        made(LAZY, root.parent / "trained", client)
     (root / "lazy").mkdir()
     for name in ("runs", "quantiles", "rates"):
         shutil.copy(root.parent / f"trained/{name}.nc", root / "lazy")

@@ -75,8 +75,8 @@ def test_the_ledger_is_complete():
 
 
 @pytest.mark.parametrize("name", ["L1.1", "L1.2", "L2", "L3", "D"])
-def test_identities_are_true_and_any_other_constant_is_false(name, archive):
-    assert verdict(name, archive) == TRUE
+def test_identities_are_true_and_any_other_constant_is_false(name, archive, judged):
+    assert judged(name).verdict == TRUE
     for factor in (1 - 1e-6, 1 + 1e-6):
         assert verdict(name, archive, factor) == FALSE
 
@@ -92,15 +92,17 @@ def test_a_bound_is_true_just_above_the_factor_it_needs_and_false_just_below(nam
 
 
 @pytest.mark.parametrize(("name", "larger"), [("AC", 1.2), ("S", 1.2), ("R1", 0.8)])
-def test_sharp_statements_are_false_when_made_sharper_and_loose_when_made_weaker(name, larger, archive):
+def test_sharp_statements_are_false_when_made_sharper_and_loose_when_made_weaker(
+    name, larger, archive, judged
+):
     """R1's factor is on the exponent, so there a smaller one is the weaker statement."""
-    assert verdict(name, archive) == TRUE
+    assert judged(name).verdict == TRUE
     assert verdict(name, archive, larger) == LOOSE
     assert verdict(name, archive, {"R1": 1.001, "AC": 0.999, "S": 0.99}[name]) == FALSE
 
 
-def test_the_rate_is_true_and_any_other_exponent_is_false(archive):
-    assert verdict("T1.rate", archive) == TRUE
+def test_the_rate_is_true_and_any_other_exponent_is_false(archive, judged):
+    assert judged("T1.rate").verdict == TRUE
     for factor in (0.999, 1.001):
         assert verdict("T1.rate", archive, factor) == FALSE
 
@@ -122,9 +124,9 @@ def test_archived_runs_off_the_exact_law_make_the_rate_false(archive, archived):
 
 @pytest.mark.parametrize("seeds", [2, 3, 4])
 def test_few_runs_never_make_a_true_rate_false_and_say_how_many_are_needed(seeds, archived, tmp_path, client):
-    """Twelve archives of each size; false-alarm rate 36 · 1e-4."""
+    """Four archives of each size; false-alarm rate 12 · 1e-4."""
     theory = xr.load_dataset(archived / "theory.nc")
-    for entropy in range(12):
+    for entropy in range(4):
         experiment = dataclasses.replace(EXPERIMENT, seeds=seeds)
         axes = {"law": EXPERIMENT.perturbation, "m": EXPERIMENT.m, "d": EXPERIMENT.d}
         runs = simulate(**axes, alpha=EXPERIMENT.alpha, runs=seeds, entropy=entropy)
@@ -229,16 +231,16 @@ def test_a_number_in_a_formula_is_never_in_the_notation_of_programs(value, writt
     assert in_formula(value) == written
 
 
-def test_texts_of_counterexamples_and_of_evidence_have_no_notation_of_programs(archive):
+def test_texts_of_counterexamples_and_of_evidence_have_no_notation_of_programs(judged):
     for name in ("L4.Δ1", "L4.Δ2", "A1", "H", "N1"):
-        judgement = JUDGES[name](archive)
+        judgement = judged(name)
         texts = [number.what for number in judgement.evidence]
         texts += [judgement.counterexample.text] if judgement.counterexample else []
         assert [text for text in texts if re.search(r"\de[+-]\d", text)] == []
 
 
-def test_a_failure_that_is_all_but_certain_is_not_called_certain(archive):
-    text = JUDGES["L4.Δ2"](archive).counterexample.text
+def test_a_failure_that_is_all_but_certain_is_not_called_certain(judged):
+    text = judged("L4.Δ2").counterexample.text
     assert r"fails with probability $1-2.4\times10^{-5}$ under" in text
     rare = inequalities._counterexample([inequalities.Point(1024, 10.0, 1e-9, 0.01)], "delta2", 1.0).text
     assert rare.startswith(r"To fail with probability at most $\delta=10^{-9}$, ")

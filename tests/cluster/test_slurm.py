@@ -143,11 +143,11 @@ def drawing(cluster: Cluster, directory: Path) -> list[SlurmJob]:
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The config of the slow grid as a file, and the digests of a local run on it."""
+    """The config of the slow grid as a file, and the digests of its shards by a local run."""
     folder = tmp_path_factory.mktemp("slow")
     run = run_snakemake(folder / "local", SLOW, RUNS)
     assert run.code == 0, run.output
-    return folder / "local.yaml", run.digests("results/**/*.nc")
+    return folder / "local.yaml", run.digests("results/slow/shards/**/*.nc")
 
 
 @pytest.fixture(scope="module")
@@ -225,13 +225,13 @@ def strike(cluster: Cluster, directory: Path, process: Call, before: set[int]) -
 @pytest.fixture(scope="module")
 def struck(cluster: Cluster, slow: tuple[Path, dict[str, str]], tmp_path_factory) -> Struck:
     """One call that meets all three faults at once, as nodes are shared and waiting is most of the time."""
-    config, _ = slow
+    config, shards = slow
     directory = tmp_path_factory.mktemp("struck") / "slurm"
     before = {job.number for job in jobs(cluster)}
-    with calling(cluster, directory, config, RUNS) as process:
+    with calling(cluster, directory, config, *shards) as process:
         hit = strike(cluster, directory, process, before)
         run = finish(process, directory)
-    again = call(cluster, directory, config, RUNS)
+    again = call(cluster, directory, config, *shards)
     return Struck(hit, [job for job in jobs(cluster) if job.number not in before], run, again)
 
 
@@ -257,7 +257,7 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
     config, digests = slow
     directory = tmp_path / "slurm"
     before = {job.number for job in jobs(cluster)}
-    with calling(cluster, directory, config, RUNS) as process:
+    with calling(cluster, directory, config, *digests) as process:
         wait(lambda: drawing(cluster, directory), process)
         os.killpg(process.pid, signal.SIGKILL)
     left = [job for job in jobs(cluster) if job.number not in before]
@@ -265,7 +265,7 @@ def test_a_dropped_session_goes_on_with_the_next_call(cluster, slow, tmp_path):
     held = wait(lambda: [job for job in drawing(cluster, directory) if job.number not in before])[0]
     cluster.call("scontrol", "suspend", str(held.number))
     wait(lambda: [job for job in jobs(cluster) if job.number not in before and job.state == "COMPLETED"])
-    run = call(cluster, directory, config, RUNS)
+    run = call(cluster, directory, config, *digests)
     assert run.code == 0, run.output
     now = {job.number: job.state for job in jobs(cluster)}
     assert {now[job.number] for job in left} <= {"COMPLETED", "CANCELLED"}

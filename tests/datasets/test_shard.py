@@ -123,14 +123,6 @@ def test_a_cell_cut_into_tasks_has_the_runs_of_the_sampler_in_their_order(tmp_pa
                 assert np.array_equal(runs[name].values[index], row)
 
 
-def test_a_shard_made_in_processes_is_the_same_file(tmp_path):
-    shard = Shard(EXPERIMENT, 5, 64, 0, 3000)
-    for kind in ("threads", "processes"):
-        with workers(ExecutionModel(workers=kind), 2) as client:
-            simulate_shard(shard, tmp_path / kind, client, lambda _: None)
-    assert (tmp_path / "threads").read_bytes() == (tmp_path / "processes").read_bytes()
-
-
 def test_growing_axes_leaves_runs_unchanged(tmp_path):
     from dataclasses import replace
 

@@ -18,6 +18,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import command_line
 import jsonschema
 import pytest
 import yaml
@@ -134,15 +135,24 @@ def environment() -> dict[str, str]:
 
 
 def called(text: str, folder: Path, fork: bool = True) -> str:
-    """What a shell prints that runs these lines. A call of snakemake at their end is forked: it is faster."""
+    """What a shell prints that runs these lines.
+
+    Faster than a new process: at their end, a call of snakemake is forked, and one of ntk-core is made here.
+    """
     *lines, last = re.split(r"(?<!\\)\n", text.rstrip())
     arguments = shlex.split(last.replace("\\\n", ""), comments=True)
-    if not fork or Path(arguments[0]).name != "snakemake" or set("|<>;&$*") & set(last):
+    program = Path(arguments[0]).name
+    if not fork or program not in ("snakemake", "ntk-core") or set("|<>;&$*") & set(last):
         return printed_by(["bash", "-euo", "pipefail", "-c", text], folder)
     before = printed_by(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], folder) if lines else ""
-    call = Call(arguments[1:], folder, environment())
-    output, _ = call.communicate()
-    assert call.returncode == 0, f"{last}\n{output}"
+    if program == "ntk-core":
+        with contextlib.chdir(folder):
+            code, output = command_line.call(*arguments[1:])
+    else:
+        call = Call(arguments[1:], folder, environment())
+        output, _ = call.communicate()
+        code = call.wait()
+    assert code == 0, f"{last}\n{output}"
     return before + output
 
 
@@ -173,8 +183,15 @@ def steps(text: str) -> list[tuple[str, str]]:
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def test_the_python_of_the_readme_is_all_that_it_has_to_run():
+    """And test_readme.py runs it."""
+    (block,) = [b for b in ALL["README.md"] if b.language in RUN and not b.comment.startswith("not run")]
+    assert block.language == "python"
+
+
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(block.language in RUN for block in ALL[page])]
+    "page",
+    [page for page in PAGES if page != "README.md" and any(block.language in RUN for block in ALL[page])],
 )
 def test_commands_of_a_page_do_what_it_says(page, checkout):
     fork = page != "config/README.md"  # one page calls snakemake as a user does

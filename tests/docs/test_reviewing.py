@@ -123,7 +123,8 @@ def test_citation_zenodo_codecheck_and_package_say_the_same():
 def test_every_file_has_an_owner_and_a_licence_whose_text_is_there():
     """What `reuse lint` asks for, which is not installed here: it brings a package under GPL."""
     annotations = tomllib.loads((ROOT / "REUSE.toml").read_text(encoding="utf-8"))["annotations"]
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert listed.stdout
     for path in listed.stdout.splitlines():
         assert any(fnmatchcase(path, one["path"].replace("**", "*")) for one in annotations), path
     assert {f"{one['SPDX-License-Identifier']}.txt" for one in annotations} == {

@@ -94,7 +94,8 @@ def test_the_page_of_licences_lists_what_the_lock_pins():
 
 
 @made_by_make
-def test_the_page_of_licences_is_what_make_writes():
+def test_the_page_of_licences_is_what_make_writes(bill, monkeypatch):
+    monkeypatch.setattr(supply, "bill", lambda: bill)
     assert (ROOT / "docs/licences.md").read_text() == supply.licences()
 
 
@@ -113,7 +114,8 @@ def test_an_unknown_licence_stops():
 
 
 @made_by_make
-def test_a_licence_nobody_has_judged_stops(monkeypatch):
+def test_a_licence_nobody_has_judged_stops(bill, monkeypatch):
+    monkeypatch.setattr(supply, "bill", lambda: bill)
     monkeypatch.setattr(supply, "PERMISSIVE", supply.PERMISSIVE - {"ISC"})
     with pytest.raises(SystemExit, match="under ISC"):
         supply.licences()

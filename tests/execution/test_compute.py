@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -19,13 +20,14 @@ from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 
 
-def listening() -> set[str]:
+def listening() -> set[tuple[str, int]]:
+    """Addresses and ports at which this process and its children listen."""
     process = psutil.Process()
     found = set()
     for one in [process, *process.children(recursive=True)]:
         for connection in one.net_connections(kind="inet"):
             if connection.status == psutil.CONN_LISTEN:
-                found.add(connection.laddr.ip)
+                found.add((connection.laddr.ip, connection.laddr.port))
     return found
 
 
@@ -39,10 +41,23 @@ def thread_and_process(_: int) -> tuple[int, int]:
     return threading.get_ident(), os.getpid()
 
 
+@pytest.fixture(scope="module")
+def executors_of():
+    """A context with the executors of a kind; processes are started once for all tests."""
+    with workers(ExecutionModel(workers="processes"), 2) as processes:
+        threads = {"one thread": 1, "threads": 2}
+
+        def context(kind: str):
+            if kind == "processes":
+                return contextlib.nullcontext(processes)
+            return workers(ExecutionModel(), threads.get(kind, 2))
+
+        yield context
+
+
 @pytest.mark.parametrize("kind", ["without Dask", "one thread", "threads", "processes"])
-def test_results_are_in_the_order_of_the_tasks_and_reported_as_they_come(kind):
-    settings = ExecutionModel(workers="processes" if kind == "processes" else "threads")
-    with workers(settings, 1 if kind == "one thread" else 2) as executors:
+def test_results_are_in_the_order_of_the_tasks_and_reported_as_they_come(kind, executors_of):
+    with executors_of(kind) as executors:
         reported: list[int] = []
         chosen = None if kind == "without Dask" else executors
         assert compute(chosen, slow_first, range(5), reported.append) == [0, -1, -2, -3, -4]
@@ -52,25 +67,26 @@ def test_results_are_in_the_order_of_the_tasks_and_reported_as_they_come(kind):
         assert reported != [0, -1, -2, -3, -4]  # the first task was done last
 
 
-def test_tasks_run_on_as_many_threads_or_processes_as_asked():
-    def used(kind: str, number: int) -> tuple[int, int, bool]:
-        with workers(ExecutionModel(workers=kind), number) as executors:
+def test_tasks_run_on_as_many_threads_or_processes_as_asked(executors_of):
+    def used(context) -> tuple[int, int, bool]:
+        with context as executors:
             done = compute(executors, thread_and_process, range(20))
         pids = {pid for _, pid in done}
         return len({thread for thread, _ in done}), len(pids), os.getpid() in pids
 
-    assert used("threads", 1) == (1, 1, True)
-    assert used("threads", 3) == (3, 1, True)
-    assert used("processes", 2)[1:] == (2, False)
+    assert used(workers(ExecutionModel(), 1)) == (1, 1, True)
+    assert used(workers(ExecutionModel(), 3)) == (3, 1, True)
+    assert used(executors_of("processes"))[1:] == (2, False)
 
 
-def test_threads_need_no_server_and_processes_listen_on_loopback_only():
+def test_threads_need_no_server_and_processes_listen_on_loopback_only(executors_of):
+    before = listening()
     with workers(ExecutionModel(), 2) as executors:
         assert compute(executors, abs, [-3, 4]) == [3, 4]
-        assert listening() == set()
-    with workers(ExecutionModel(workers="processes"), 2) as executors:
+        assert listening() == before
+    with executors_of("processes") as executors:
         assert compute(executors, abs, [-3, 4]) == [3, 4]
-        assert listening() == {"127.0.0.1"}
+        assert {address for address, _ in listening()} == {"127.0.0.1"}
         assert executors.scheduler.address.startswith("tls://")
 
 
@@ -95,10 +111,6 @@ def test_workers_behind_an_address_find_the_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["one thread", "threads", "processes"])
-def test_an_error_in_a_task_is_raised_to_the_caller(kind):
-    settings = ExecutionModel(workers="processes" if kind == "processes" else "threads")
-    with (
-        workers(settings, 2 - (kind == "one thread")) as executors,
-        pytest.raises(TypeError, match="bad oper"),
-    ):
+def test_an_error_in_a_task_is_raised_to_the_caller(kind, executors_of):
+    with executors_of(kind) as executors, pytest.raises(TypeError, match="bad oper"):
         compute(executors, abs, [1, "not a number"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import signal
+import time
 
 import pytest
 from rich.console import Console
@@ -146,8 +147,11 @@ def test_a_terminal_has_one_line_that_goes_away(tmp_path, monkeypatch):
     screen = Screen(tmp_path, live=True)
     screen.say("Job stats: ...", event="run_info", stats=STATS)
     screen.terminal.start()
+    deadline = time.monotonic() + 60
     while "about 0:40 left for everything" not in screen.text:
         assert screen.terminal._thread.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
     screen.say("a disk is slow", logging.WARNING)
     screen.terminal.end(failed=False)
     assert "a disk is slow\n" in screen.text

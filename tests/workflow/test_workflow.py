@@ -94,7 +94,9 @@ def test_aggregates_of_more_seeds_are_added_and_have_the_bytes_of_one_run(snakem
 
 
 def test_a_figure_is_the_same_pdf_each_time(default_run):
-    for path in sorted(default_run.run.directory.glob("results/figures/*.svg")):
+    paths = sorted(default_run.run.directory.glob("results/figures/*.svg"))
+    assert paths
+    for path in paths:
         assert vl_convert.svg_to_pdf(on_white(path.read_text())) == path.with_suffix(".pdf").read_bytes(), (
             path.name
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ntk_core.claims.record import from_json
-from ntk_core.pages.findings.experiments import answer, made
+from ntk_core.pages.findings.experiments import answer, grid_of
 from ntk_core.pages.findings.opening import opening
 from ntk_core.pages.summary import summarise
 
@@ -22,7 +22,7 @@ def says(claims, given):
     def change(alter=lambda table, rates: (table, rates), **verdicts):
         records = [{**c, "verdict": verdicts.get(c["id"].replace(".", "_"), c["verdict"])} for c in claims]
         table, rates = (dataset.copy(deep=True) for dataset in given["experiments"][1])
-        grid = made(*alter(table, rates))
+        grid = grid_of(*alter(table, rates))
         found = opening(from_json(json.dumps(records)), grid, answer(grid))
         return f"{found.word}: {found.sentence}"
 

@@ -17,7 +17,7 @@ from ..embedding import asset, digest, templates
 from . import ladder, readable, text
 from .colours import style_sheet
 from .drawing import Drawings
-from .experiments import answer, made
+from .experiments import answer, grid_of
 from .figure import Figures
 from .opening import opening
 from .plain_words import PLAIN_WORDS
@@ -69,7 +69,7 @@ def render(
     may link to each other's headings. Raises `FormulaError` or `TextError` for text that cannot be shown,
     `ValueError` for a missing figure, proof or heading.
     """
-    tables = [made(table, rates) for table, rates in experiments]
+    tables = [grid_of(table, rates) for table, rates in experiments]
     trained_tables = [trained(table, rates) for table, rates in trainings]
     inside = [table for table in tables if table.in_theorem_ball]
     main = next((table for table in inside if table.sampler == "band"), inside[0] if inside else None)
@@ -97,7 +97,7 @@ def render(
         "verdicts": VERDICTS,
         "proofs": text.chapters(appendix),
         "notes": text.chapters(text.sections(_link(notes, anchors), "notes")),
-        "made": tables,
+        "grids": tables,
         "data_files": {name: spec.get("keep", "runs") for name, spec in specs.items()},
         "explorable": bool(inside or trained_tables),
         "source": main or (tables + trained_tables)[0],

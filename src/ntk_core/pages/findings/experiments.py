@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Made:
-    """An experiment as it was run."""
+class Grid:
+    """A drawn experiment as it was run."""
 
     name: str
     sampler: str
@@ -70,12 +70,12 @@ class Answer:
     rates: list[Rate]
 
 
-def made(table: xr.Dataset, rates: xr.Dataset) -> Made:
-    """The experiment of these datasets, by their attributes."""
+def grid_of(table: xr.Dataset, rates: xr.Dataset) -> Grid:
+    """The drawn experiment of these datasets, by their attributes."""
     spec = spec_of(table)
     runs = int(table["runs"].sum())
     confidence = float(table.attrs["confidence_level"])
-    return Made(spec["name"], spec["sampler"], spec, runs, versions(table), confidence, table, rates)
+    return Grid(spec["name"], spec["sampler"], spec, runs, versions(table), confidence, table, rates)
 
 
 def versions(table: xr.Dataset) -> dict[str, str]:
@@ -87,7 +87,7 @@ def versions(table: xr.Dataset) -> dict[str, str]:
     }
 
 
-def answer(experiment: Made) -> Answer:
+def answer(experiment: Grid) -> Answer:
     """Runs over the bound of Theorem 1 where it is lowest, and the rate of each law at α nearest to 1."""
     table, rates = experiment.table, experiment.rates
     delta = float(table["delta"].max())

@@ -12,7 +12,7 @@ from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, fitted_widths, resol
 from ...claims.record import FALSE, UNDECIDED, Claim
 from ...claims.wording import in_words
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
-from .experiments import Answer, Made
+from .experiments import Answer, Grid
 from .readable import number
 
 WORST = "adversarial"
@@ -32,7 +32,7 @@ class Opening:
     sentence: str
 
 
-def opening(claims: Sequence[Claim], main: Made | None, answer: Answer | None) -> Opening:
+def opening(claims: Sequence[Claim], main: Grid | None, answer: Answer | None) -> Opening:
     """The answer from the verdicts, and from the main grid where there is one.
 
     "Confirmed" needs a true theorem and a true rate, runs whose slope under the worst displacement
@@ -50,7 +50,7 @@ def opening(claims: Sequence[Claim], main: Made | None, answer: Answer | None) -
     return Opening(word, "; ".join([*parts, falsehoods(claims)]))
 
 
-def _rate(main: Made, answer: Answer) -> tuple[str, bool]:
+def _rate(main: Grid, answer: Answer) -> tuple[str, bool]:
     """The slope under the worst displacement in words, and whether it singles out that of the theorem."""
     rate = next((rate for rate in answer.rates if rate.law == WORST), None)
     if rate is None:

@@ -97,6 +97,15 @@ def test_the_bytes_do_not_depend_on_how_the_runs_are_cut(lazy, client, tmp_path,
         assert digest(other / name) == digest(lazy / name), name
 
 
+def test_what_a_variable_is_of_a_trained_run_is_said(lazy):
+    table, runs = (xr.open_dataset(lazy / f"{name}.nc") for name in ("quantiles", "runs"))
+    assert table["exceedances"].attrs["long_name"].startswith("number of pairs of a run and a held-out input")
+    assert table["mean"].attrs["long_name"] == "mean over runs and held-out inputs at |x| = 1"
+    for name in ("band_fraction", "training_band_fraction"):
+        assert "<= alpha_hat |x|/sqrt(m)" in runs[name].attrs["long_name"]
+    assert int(table["exceedances"].max()) <= int(table["runs"].max()) * table.sizes["input"]
+
+
 def test_more_seeds_and_widths_leave_the_runs_there_are(lazy, client, tmp_path):
     more = runs_of(replace(LAZY, m=(4, 16, 64, 256), seeds=13), tmp_path / "more", client)
     old, new = xr.load_dataset(lazy / "runs.nc"), xr.load_dataset(more / "runs.nc")

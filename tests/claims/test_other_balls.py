@@ -61,6 +61,12 @@ def ball(results):
     return results.balls[0].table, results.balls[0].rates
 
 
+def test_what_a_variable_is_in_another_ball_is_said(ball, results):
+    for name in ("perturbation", "alpha"):
+        theorem = results.experiments[0].table[name].attrs["long_name"]
+        assert "|W - W(0)|_F <= alpha" in ball[0][name].attrs["long_name"] != theorem
+
+
 def test_no_bound_of_theorem_1_is_compared_with_another_ball(ball, results):
     table, rates = ball
     for name in BOUNDS:

@@ -61,7 +61,9 @@ def replaced_by_exact(table):
 def test_the_slope_of_the_limit_is_the_theory_once_the_curvature_is_taken_off(analysed):
     """From exact values the fitted slope of a median is off -1/2 by its curvature, the limit slope is 0."""
     _, table, _ = analysed
-    rates = rate_dataset(replaced_by_exact(table), DrawnExperiment("e", "band", (), (), (), (), 1), 1)
+    rates = rate_dataset(
+        replaced_by_exact(table), DrawnExperiment("e", "band", ("sphere",), (), (), (), 1), 1
+    )
     at = {"quantity": "linearization_error", "perturbation": "adversarial", "d": 2, "alpha": 0.5}
     row = rates.sel(**at, statistic="0.5")
     assert abs(row["slope"] + 0.5) > 0.02

@@ -39,8 +39,10 @@ def test_what_was_found_is_what_the_default_run_has(results):
     false = [claim for claim in claims if claim["verdict"] == "false"]
     assert int(table["m"].max()) == 2**30
     assert f"{int(table['runs'].sum()):,} random networks of {LARGEST}" in TEXT
-    assert f"the error falls as *m* to the power {slope(rates, 'adversarial', 'mean')}." in TEXT
-    assert f"In random directions the power is {slope(rates, 'sphere', 'rms')}." in TEXT
+    worst_slope = f"{slope(rates, 'adversarial', 'mean')} (99 % interval; its mean, at α = 1 and d = 64)"
+    assert f"the error falls as *m* to the power {worst_slope}." in TEXT
+    random_slope = f"{slope(rates, 'sphere', 'rms')} (of the root mean square)"
+    assert f"In random directions the power is {random_slope}." in TEXT
     assert (
         f"it is {float(worst['bound_printed'] / worst['exact_quantile']):.0f} times the exact 0.999-quantile"
         in TEXT

@@ -134,6 +134,7 @@ def check_delta(text, table, rates):
         q = cut(table)["quantile"].sel(perturbation=law)
         ratio = (q.sel(delta=least) / q.sel(delta=largest)).values
         assert ratio[-1] < ratio[0]
+        assert law != "sphere"  # E is the size of a number that is almost normal: the ratio tends to 5 or so
     printed = cut(table)["bound_printed"].sel(x_norm=1.0)
     spread = (printed.sel(delta=least) / printed.sel(delta=largest)).values
     assert np.allclose(spread, spread[0])
@@ -199,7 +200,7 @@ def check_radius(text, table, rates):
     found = re.match(r"\$\\hat\\alpha\$ grows from (\S+) at \S+ to (\S+) at (\S+)", text)
     assert np.allclose([number(found[1]), number(found[2])], means[[0, -1]], rtol=5e-3)
     assert fitted(table["m"], means) > 0
-    if "below its ceiling" in text:
+    if "its bound at every width" in text:
         largest = table["run_max"].sel(variable="alpha_hat").max("m")
         assert (largest[1:] < table["alpha_ceiling"][1:]).all()
 
@@ -260,7 +261,7 @@ def test_the_six_state_some_findings_and_withhold_others(tables):
 def test_small_levels_are_powers_of_ten(tables):
     table, rates = tables["default-like"]
     small = table.assign_coords(delta=1e-6 * table["delta"].values)
-    assert finding("failure", small, rates).startswith(r"At $\delta=10^{-9}$ and these widths ")
+    assert finding("failure", small, rates).startswith(r"At $\delta=10^{-9}$ Lemma 4 ")
     assert r"at $\delta=10^{-7}$ and $5\times10^{-7}$ draw together" in finding("delta", small, rates)
 
 
@@ -335,7 +336,7 @@ def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
     means = both["run_mean"].sel(variable="alpha_hat", steps=8).values
     assert text.startswith(
         rf"$\hat\alpha$ grows from ${means[0]:.3g}$ at $m=64$ to $9$ at $m=2^{{12}}$ "
-        "(means over runs; intervals show it from $m=64$ to $2^{10}$)"
+        "(means over runs; with intervals, $m=64$ and $2^{10}$)"
     )
     assert answer(both, rates).radius.value == 9.0
     fallen = changed(both, {"variable": "alpha_hat", "steps": 8, "m": 4096}, run_mean=means[0] / 2)

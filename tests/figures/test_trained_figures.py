@@ -198,7 +198,7 @@ def test_a_large_ceiling_is_a_whole_number(tables):
 
 def test_captions_count_the_runs(tables):
     for name, runs in (
-        ("lone", "1 run a width on teacher"),
+        ("lone", "1 run a width on a teacher's targets"),
         ("usual", "4 runs a width on digits 3 against 8"),
     ):
         caption = drawn(twin, tables[name])._supxlabel.get_text()

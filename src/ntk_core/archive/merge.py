@@ -180,7 +180,7 @@ def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], pat
     """Write the runs of both into one file."""
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
         coords = run_coordinates(grid, grid.m, grid.numbers)
-        writer = RunsWriter(file, coords, runs_attributes(grid, entropy), grid.variables, archival=True)
+        writer = RunsWriter(file, grid, coords, runs_attributes(grid, entropy), archival=True)
         chunk = writer.chunk(grid.seeds)
         for name in grid.variables:
             for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):

@@ -385,4 +385,4 @@ def _labelled(
         for name, values in axes.items()
         if name in dims
     }
-    return describe(xr.Dataset(dict(arrays), coords=coords), {})
+    return describe(xr.Dataset(dict(arrays), coords=coords), {}, experiment)

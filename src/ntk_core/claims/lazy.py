@@ -99,11 +99,12 @@ def _evidence(item: TrainedTables) -> list[Number]:
             Estimate(_ratio(a.displacement.value, a.displacement_limit)),
         ),
         Number.measured(
-            f"slope of the rms of $E$ at held-out inputs {every}; in the limit $-{fraction}$", a.rate
+            f"slope of the rms of $E$ at held-out inputs {every}; expected in the limit $-{fraction}$", a.rate
         ),
         Number.measured(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
         Number.measured(
-            f"slope of the rms of $E$ at training inputs {every}; in the limit $-1/2$", a.training_rate
+            f"slope of the rms of $E$ at training inputs {every}; expected in the limit $-1/2$",
+            a.training_rate,
         ),
         Number.measured(
             rf"rms over training inputs of $\sqrt m$ times the mean signed error {widest}", a.training_bias

@@ -126,7 +126,7 @@ def _typical(name: str, law: str, statistic: str, rows: xr.Dataset, runs: int) -
     if not math.isfinite(value):
         return []
     point = rf"{name}, $d={int(row['d'])}$, $\alpha={in_formula(float(row['alpha']))}$"
-    what = f"slope of the {statistic} of $E$ in the limit, {law} ({point})"
+    what = f"slope of the {statistic} of $E$, less the bend of its exact law, {law} ({point})"
     if not (math.isfinite(lower) and math.isfinite(upper)):
         return [Number(f"{what}; {why_no_interval(runs)}", value)]
     return [Number(what, value, lower, upper)]

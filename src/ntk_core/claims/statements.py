@@ -79,7 +79,8 @@ STATEMENTS: dict[str, Statement] = {
             r"The supremum over the ball decays exactly so, "
             r"$\sqrt m\,\sup_uE\to\frac{\alpha^2\|x\|}{2\sqrt{2\pi}}$, and half of it is attained along each "
             r"neuron's own gradient. Displacements drawn uniformly on the sphere decay faster: "
-            r"$E=O(m^{-3/4})$, with $$m^{3/2}\,\mathbb E[E^2]\to\alpha^3\|x\|^2\varphi(0)"
+            r"$E=O(m^{-3/4})$, with $\varphi(0)=1/\sqrt{2\pi}$ and "
+            r"$$m^{3/2}\,\mathbb E[E^2]\to\alpha^3\|x\|^2\varphi(0)"
             r"\Big[\tfrac13\mathbb E|t|^3-2\int_0^1\big(\mathbb E(t-s)_+\big)^2ds\Big].$$"
         ),
         figures=("slope", "collapse", "dimension"),
@@ -185,9 +186,9 @@ STATEMENTS: dict[str, Statement] = {
             r"with $g=\sqrt{2L(0)}$ for the squared loss and $g=1$ for the logistic one. Whether or not it "
             r"grows, for $\|x_k\|\le1$, $\hat\alpha\le\frac1n\sum_k|y_k|\,\big((1+\eta)^t-1\big)$ for the "
             r"squared loss and $\hat\alpha\le\eta t$ for the logistic one. In function space wide networks "
-            r"leave their linear twin at a rate that tends to $m^{-1/2}$, because at the training inputs "
-            r"the signed error has a mean of that order. At a fixed new input parallel to no training input "
-            r"$E$ itself approaches $m^{-3/4}$: "
+            r"are expected to leave their linear twin at a rate that tends to $m^{-1/2}$, because at the "
+            r"training inputs the signed error has a mean of that order: argued, not proved (N6). At a fixed "
+            r"new input parallel to no training input $E$ itself approaches $m^{-3/4}$: "
             r"$m^{3/2}\,\mathbb E[E^2]\to\frac{\varphi(0)}3\,"
             r"\mathbb E\big[|q(w)^\top x|^3\,\big|\,w^\top x=0\big]$ "
             r"with $q(w)$ the limit of $\sqrt m\,c_iu_i$ given $w_i(0)=w$."

@@ -64,7 +64,7 @@ class AggregatesWriter:
         sizes: dict[str, int] = {}
         for name, values in coordinates(experiment).items():
             sizes[name] = len(values)
-            write_coordinate(file, name, values)
+            write_coordinate(file, experiment, name, values)
         lower = file.createVariable("bin_lower", "f8", ("bin",), **PACKING)
         lower[:] = relative_edges(sizes["bin"])
         for name, (dims, kind) in FORMS.items():
@@ -73,7 +73,7 @@ class AggregatesWriter:
             variable = file.createVariable(name, kind, dims, chunksizes=chunks, fill_value=False, **PACKING)
             variable.set_var_chunk_cache(1 << 20)
         for name in ("bin_lower", *FORMS):
-            file[name].setncatts(meaning(name, name == "bin_lower") | {"units": "1"})
+            file[name].setncatts(meaning(experiment, name, name == "bin_lower") | {"units": "1"})
         file["bin_unit"][:] = bin_units(experiment)
         file.setncatts(aggregate_attributes(experiment, entropy))
 

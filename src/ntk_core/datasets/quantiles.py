@@ -80,7 +80,7 @@ def _table(
         delta=theory["delta"].values.tolist(),
         x_norm=theory["x_norm"].values.tolist(),
     )
-    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE}, experiment)
 
 
 def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:

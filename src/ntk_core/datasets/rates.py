@@ -67,7 +67,7 @@ def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -
         entropy,
         delta=[float(value) for value in table["delta"].values],
     )
-    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE}, experiment)
 
 
 def _curves(table: xr.Dataset) -> dict[str, Array]:

@@ -50,23 +50,23 @@ class RunsWriter:
     def __init__(
         self,
         file: netCDF4.Dataset,
+        experiment: DrawnExperiment,
         coords: dict[str, Any],
         attrs: dict[str, Any],
-        variables: Sequence[str],
         *,
         archival: bool,
     ) -> None:
         for name in RUN_DIMS:
-            write_coordinate(file, name, coords[name])
+            write_coordinate(file, experiment, name, coords[name])
         chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
-        for name in variables:
+        for name in experiment.variables:
             fraction = name in QUANTITIES and QUANTITIES[name].fraction
             packing: Any = PACKING if archival and fraction else {}
             variable = file.createVariable(
                 name, "f8", RUN_DIMS, chunksizes=chunks, fletcher32=archival, fill_value=False, **packing
             )
             variable.set_var_chunk_cache(CACHE)
-            variable.setncatts(meaning(name, False) | {"units": "1"})
+            variable.setncatts(meaning(experiment, name, False) | {"units": "1"})
         file.setncatts(attrs)
         self._file = file
 
@@ -75,7 +75,7 @@ class RunsWriter:
         self._file[name][(*cell, seeds)] = values
 
 
-def write_coordinate(file: netCDF4.Dataset, name: str, values: Any) -> None:
+def write_coordinate(file: netCDF4.Dataset, experiment: DrawnExperiment, name: str, values: Any) -> None:
     """A new dimension with its coordinate; text as characters: other strings crash HDF5 in threads."""
     array = np.asarray(values)
     file.createDimension(name, array.size)
@@ -90,7 +90,7 @@ def write_coordinate(file: netCDF4.Dataset, name: str, values: Any) -> None:
         variable = file.createVariable(name, array.dtype, (name,))
         variable.units = "1"
         variable[:] = array
-    variable.setncatts(meaning(name, True))
+    variable.setncatts(meaning(experiment, name, True))
 
 
 def run_coordinates(experiment: DrawnExperiment, widths: tuple[int, ...], seeds: range) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _collect(
         replacing(path) as temporary_path,
         netCDF4.Dataset(temporary_path, "w") as file,
     ):
-        writer = RunsWriter(file, coords, attrs, experiment.variables, archival=True)
+        writer = RunsWriter(file, experiment, coords, attrs, archival=True)
         piece = CHUNKS * writer.chunk(experiment.seeds)
         for name in experiment.variables:
             for cell in np.ndindex(experiment.shape):

@@ -52,7 +52,7 @@ def simulate_shard(
     )
     coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        writer = RunsWriter(file, coords, attrs, experiment.variables, archival=False)
+        writer = RunsWriter(file, experiment, coords, attrs, archival=False)
         for row, name in enumerate(experiment.variables):
             for cell, parts in zip(np.ndindex(shape), cells, strict=True):
                 writer.put(name, cell, slice(0, seeds), np.concatenate([runs[row] for runs in parts]))

@@ -63,7 +63,7 @@ def simulate(
         {name: (RUN_DIMS, row) for name, row in zip(names, values, strict=True)},
         coords=run_coordinates(experiment, experiment.m, experiment.numbers),
     )
-    return describe(dataset, runs_attributes(experiment, entropy))
+    return describe(dataset, runs_attributes(experiment, entropy), experiment)
 
 
 def definitions(

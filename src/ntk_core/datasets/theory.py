@@ -60,7 +60,7 @@ def theory_dataset(
         delta=delta,
         x_norm=x_norm,
     )
-    return describe(dataset, attrs)
+    return describe(dataset, attrs, experiment)
 
 
 def exact_arrays(

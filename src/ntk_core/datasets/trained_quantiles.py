@@ -106,7 +106,7 @@ def table_dataset(
         delta=list(delta),
         x_norm=list(x_norm),
     )
-    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE}, experiment)
 
 
 def _over_quantities(

@@ -79,7 +79,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         experiment,
         entropy,
     )
-    return describe(dataset, attrs | {"confidence_level": CONFIDENCE})
+    return describe(dataset, attrs | {"confidence_level": CONFIDENCE}, experiment)
 
 
 def training_limit(training: Training, entropy: int) -> Limit:

@@ -48,7 +48,7 @@ def collect_trained(
         experiment,
         entropy,
     )
-    write(describe(runs, attrs), path)
+    write(describe(runs, attrs, experiment), path)
 
 
 def _check(file: xr.Dataset, path: str | Path, experiment: TrainedExperiment, entropy: int) -> None:

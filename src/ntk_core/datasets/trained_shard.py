@@ -50,7 +50,7 @@ def train_shard(
         shard.entropy,
     )
     dataset = _dataset(experiment, shard.entropy, shard.m, range(shard.start, shard.stop), runs)
-    write(describe(dataset, attrs), path)
+    write(describe(dataset, attrs, experiment), path)
     seal(Path(path))
 
 

@@ -59,8 +59,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.name_ends(panels.axes)
     text = (
         rf"After {style.steps_label(time)}, at $\|x\|$ = 1. Points: held-out inputs at an angle $\theta$ "
-        rf"of up to {FARTHEST:g} radian to the training input or its reverse; bars: 99% intervals. Open, at "
-        f"the left edge: the training input itself. {_curves(laws)}" + style.trained_provenance(table)
+        rf"of up to {FARTHEST:g} radian to the training input or its reverse; bars, left: 99% "
+        f"intervals. Open, at the left edge: the training input itself. {_curves(laws)}"
+        + style.trained_provenance(table)
     )
     return panels.finish(headline("crossover", table, rates), text)
 

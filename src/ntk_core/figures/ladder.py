@@ -47,6 +47,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     sheet.axes[0].set_ylabel(r"bound / $(1-\delta)$-quantile of $\sup_u E$")
     sheet.name_ends(sheet.axes)
     text = rf"At $\alpha$ = {alpha:g}, $d$ = {d}. Lines: each bound over the exact quantile of the supremum. "
+    text += "Sharp: the proof with its best constants; binomial: with the exact law of $|B|$; Bernstein's: "
+    text += "the corrected theorem. "
     if "adversarial" in table["perturbation"].values:
         text += "Circles: over the measured quantile of the adversarial law, which attains it. "
     text += style.provenance(table, bars=False)

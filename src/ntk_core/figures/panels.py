@@ -43,11 +43,11 @@ class EndName:
 
 @dataclass
 class Zero:
-    """A value of 0 beside one that a logarithmic axis can show."""
+    """A value of 0 on a logarithmic axis, and the points beside it that the axis can show."""
 
     ax: Axes
     x: float
-    point: tuple[float, float]
+    points: list[tuple[float, float]]
     colour: str
 
 
@@ -97,9 +97,8 @@ class Panels:
     def _meet_the_axis(self, ax: Axes, rows: pd.DataFrame, x: str, y: str, colour: str) -> None:
         at, value = rows[x].to_numpy(float), rows[y].to_numpy(float)
         for i in np.flatnonzero(value == 0.0):
-            for j in (i - 1, i + 1):
-                if 0 <= j < value.size and value[j] > 0.0:
-                    self._zeros.append(Zero(ax, at[i], (at[j], value[j]), colour))
+            beside = [j for j in (i - 1, i + 1) if 0 <= j < value.size and value[j] > 0.0]
+            self._zeros.append(Zero(ax, at[i], [(at[j], value[j]) for j in beside], colour))
 
     def points(
         self, ax: Axes, data: pd.DataFrame, x: str, y: str, hue: str, colours: dict[Any, str],
@@ -152,8 +151,8 @@ class Panels:
     def _move_off_lines_to_zero(self, text: Annotation, x: Array, y: Array) -> None:
         """Put the name of a reference below it, at a place where no line down to the axis crosses it."""
         lines = [
-            zero.ax.transData.transform([zero.point, (zero.x, zero.ax.get_ylim()[0])])
-            for zero in self._zeros if zero.ax is text.axes
+            zero.ax.transData.transform([point, (zero.x, zero.ax.get_ylim()[0])])
+            for zero in self._zeros if zero.ax is text.axes for point in zero.points
         ]  # fmt: skip
         for share in (0.8, 0.55, 0.95):
             at, height = (float(np.exp(np.log(ends) @ [1 - share, share])) for ends in (x, y))
@@ -250,6 +249,10 @@ class Panels:
             if not ending:
                 key = ((1 + 0.03 / panel, 1 + (KEY - 0.04) / panel), (y, y))
                 marker |= {"linestyle": line.get_linestyle(), "linewidth": line.get_linewidth()}
+                if line.get_linestyle() == "None":  # of points
+                    middle = 1 + 0.5 * KEY / panel
+                    key = ((middle, middle), (y, y))
+                    marker |= {"marker": line.get_marker(), "markersize": line.get_markersize()}
             else:
                 marker |= {"linestyle": "-", "linewidth": 0.7}
             ax.add_artist(Line2D(*key, transform=ax.transAxes, **marker))
@@ -269,7 +272,7 @@ def _end(name: EndName, ax: Axes) -> tuple[float, float, bool]:
     transform = line.get_transform() - axes.transAxes
     x, y = transform.transform(data[np.isfinite(data).all(axis=1)]).T
     last = int(np.argmax(x))
-    inside = bool(axes is ax and x[last] > 0.9 and -0.02 <= y[last] <= 1.02)
+    inside = bool(axes is ax and x[last] > 0.85 and -0.02 <= y[last] <= 1.02)
     return float(x[last]), float(np.clip(y[last] if inside else y.max(), 0.0, 1.0)), inside
 
 
@@ -284,12 +287,13 @@ def _apart(y: Array, sizes: Array) -> Array:
 
 
 def _draw_zero(zero: Zero) -> None:
-    """A dotted line from the last value above 0 down to the axis."""
+    """A triangle on the axis, with a dotted line from each value above 0 beside it."""
     bottom = zero.ax.get_ylim()[0]
-    zero.ax.plot(
-        [zero.point[0], zero.x], [zero.point[1], bottom], color=zero.colour, linewidth=1.0, linestyle=":",
-        scalex=False, scaley=False,
-    )  # fmt: skip
+    for x, y in zero.points:
+        zero.ax.plot(
+            [x, zero.x], [y, bottom], color=zero.colour, linewidth=1.0, linestyle=":",
+            scalex=False, scaley=False,
+        )  # fmt: skip
     zero.ax.plot(
         [zero.x], [bottom], marker="v", markersize=5.0, color=zero.colour, markerfacecolor=palette.GROUND,
         clip_on=False, zorder=5, scalex=False, scaley=False,

@@ -27,20 +27,19 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     if times.size:
         panels.points(left, frames[0], "m", "value", "steps", colours, labels, linestyle="-", linewidth=1.2)
         panels.points(right, frames[1], "m", "value", "steps", colours, labels)
-    for ax, name, dashes in (
-        (left, "alpha_hat_limit_ceiling", (0, (4, 2))),
-        (right, "displacement_limit", "-"),
+    for ax, name, look in (
+        (left, "alpha_hat_limit_ceiling", {"linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 4}),
+        (right, "displacement_limit", {"linewidth": 1.2}),
     ):
         levels = {time: rates[name].sel(steps=time).item() for time in times}
         for time, level in levels.items():
             if np.isfinite(level):
-                ax.axhline(level, color=colours[time], linewidth=1.2, linestyle=dashes)
+                ax.axhline(level, **{"color": colours[time]} | look)
     ceiling = rates["alpha_hat_limit_ceiling"].sel(steps=times)
     ax.set_yscale("log")
     if np.isfinite(ceiling).any():
-        left.annotate(
-            "ceilings as $m\\to\\infty$, dashed", (0.03, float(ceiling.max())),
-            xycoords=left.get_yaxis_transform(), xytext=(0, 4), textcoords="offset points",
+        left.text(
+            0.03, 0.97, "dashed: bounds on the limit $m\\to\\infty$", transform=left.transAxes, va="top",
             fontsize=style.SMALL, color=palette.MUTED,
         )  # fmt: skip
         left.set_ylim(top=1.8 * float(ceiling.max()))

@@ -237,8 +237,9 @@ def trained_provenance(table: xr.Dataset) -> str:
     """A sentence on the source of the numbers of a trained experiment."""
     spec = spec_of(table)
     runs = f"{spec['seeds']:,} {'run' if spec['seeds'] == 1 else 'runs'} a width"
-    on = f"digits {' against '.join(map(str, spec['classes']))}" if spec["classes"] else spec["data"]
-    on += " against the rest" if len(spec["classes"]) == 1 else ""
+    classes = spec["classes"]
+    on = f"digits {' against '.join(map(str, classes))}" if classes else f"a {spec['data']}'s targets"
+    on += " against the rest" if len(classes) == 1 else ""
     return (
         f"Experiment {table.attrs['experiment']}: {runs} on {on}, {spec['loss']} loss, "
         f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."

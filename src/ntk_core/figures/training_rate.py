@@ -39,8 +39,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         panels.name_ends([ax])
     panels.axes[0].set_ylabel("root mean square")
     text = (
-        r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled: held-out inputs, with 99% intervals "
-        f"and slopes fitted over all widths; open, moved aside: training inputs. {_lines(rates)}"
+        r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled, left of its width: held-out inputs, "
+        "with 99% intervals and slopes fitted over all widths; open, right of it: training inputs. "
+        + _lines(rates)
         + style.trained_provenance(table)
     )
     return panels.finish(headline("training_rate", table, rates), text)

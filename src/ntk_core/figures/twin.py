@@ -52,9 +52,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     if m.size > 1:
         _distances(panels, panels.axes[-1], table)
         text += (
-            "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled: "
-            "held-out inputs, with 99% intervals; open, moved aside: training inputs. Grey: the slope in the "
-            "limit of wide networks. "
+            "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled, "
+            "left of its width: held-out inputs, with 99% intervals; open, right of it: training inputs. "
+            "Grey: the slope that the theory expects of wide networks. "
         )
     text += style.trained_provenance(table)
     return panels.finish(headline("twin", table, rates), text)

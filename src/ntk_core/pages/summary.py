@@ -137,8 +137,8 @@ def _trained(a: Answer) -> str:
         f"theory {-a.exponent:g}",
         f"  m^({FRACTIONS[a.exponent]}) rms E        {_estimate(a.constant)}, "
         f"limit {_digits(a.constant_limit)}",
-        f"  rms E over the law's {laws}",
-        f"  Theorem 1 over E     {_estimate(a.loose)} at delta = {a.delta:g}, |x| = {a.x_norm:g}",
+        f"  rms E, divided by that of a law: {laws}",
+        f"  Theorem 1 / quantile {_estimate(a.loose)} of E at delta = {a.delta:g}, |x| = {a.x_norm:g}",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",
@@ -147,7 +147,8 @@ def _trained(a: Answer) -> str:
     ]
     if a.over is not None:
         lines += [
-            f"  Over the bound of Theorem 1 at any held-out input, where most are: {runs_text(a.over)}."
+            "  Over the bound of Theorem 1 at one held-out input or more, at the time and level where most "
+            f"are: {runs_text(a.over)}."
         ]
     lines += [
         "  Largest E in units of the bound for all radii, at any width and time: "
@@ -253,6 +254,10 @@ def _bounds(table: xr.Dataset) -> list[str]:
     for bound in table["bound"].values:
         counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
         lines.append(f"  {bound:<10}" + "".join(f"{int(count):>9,}" for count in counts.values))
+    lines += [
+        "  printed: the notes' own; sharp: with the best constants of its proof; binomial: from the exact",
+        "  law of |B|; bernstein: the corrected theorem; exact: the quantile of the supremum itself.",
+    ]
     return lines
 
 

@@ -6,11 +6,13 @@ None contains a time, a host, a user or a path: the same content gives the same 
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__
+from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..quantities import QUANTITIES
 
@@ -65,8 +67,10 @@ TRAINING_INPUTS = {
 
 LONG_NAMES = {
     # coordinates
-    "quantity": "stored quantity of a run",
-    "perturbation": "law of the displacement u inside the ball max_i |u_i| <= alpha/sqrt(m)",
+    "quantity": "quantity of a run: linearization_error E, sign_change_fraction |S(x)|/m, "
+    "delta1 |Delta_1|, delta2 |Delta_2|, band_fraction |B(x)|/m",
+    "perturbation": "law of the displacement u inside the ball max_i |u_i| <= alpha/sqrt(m): adversarial "
+    "(the worst), aligned (along the input), sphere (random) or one of the user's own",
     "m": "width of the network (number of neurons)",
     "d": "dimension of the input",
     "alpha": "radius of the ball times sqrt(m)",
@@ -111,7 +115,7 @@ LONG_NAMES = {
     "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
     "status": "how the run ended",
     "steps_taken": "steps done when the run ended",
-    "variable": "number of a trained run",
+    "variable": "name of what a trained run has one number of",
     "uniform_bound": "bound for all alpha at once: printed, on E at delta up to 1/2, and all_radii",
     "law_rms": "exact root mean square of the quantity under a displacement law at the mean alpha_hat",
     "position": "rms divided by law_rms: where training stands among the displacement laws",
@@ -187,7 +191,7 @@ LONG_NAMES = {
     "bound_bernstein": "bound from Bernstein's inequality for the sum over the m/2 independent pairs",
     "bound_exact": "exact (1 - delta)-quantile of the supremum over the ball; NaN beyond alpha/sqrt(m) = 8",
     "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN where that is 0",
-    "exceedances": "number of runs over the bound",
+    "exceedances": "number of runs over the bound; 0 where that is NaN",
     "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
     "runs": "number of runs in the cell",
     "bar": "number of the bar of a histogram",
@@ -216,6 +220,26 @@ LONG_NAMES = {
     "follows_from": "smallest width from which on statistic times m^k is within 5 % of constant_limit",
 }
 """The `long_name` of every coordinate and variable."""
+
+_POOLED = "over runs and held-out inputs at |x| = 1"
+
+TRAINED = {
+    "mean": f"mean {_POOLED}",
+    "rms": f"root mean square {_POOLED}",
+    "quantile": f"empirical (1 - delta)-quantile {_POOLED}",
+    "exceedances": "number of pairs of a run and a held-out input over the bound at the run's alpha_hat",
+    "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha_hat |x|/sqrt(m)",
+    "training_band_fraction": "at the training input: fraction of neurons in the band "
+    "|w_i(0).x| <= alpha_hat |x|/sqrt(m)",
+}
+"""Long names that are others in the files of trained experiments."""
+
+FROBENIUS = {
+    "perturbation": "law of the displacement: the worst in the ball |W - W(0)|_F <= alpha",
+    "alpha": "radius of the ball |W - W(0)|_F <= alpha of the weights of all neurons together",
+    "band_fraction": "fraction of neurons with |w_i(0).x| <= max_i |w_i - w_i(0)| |x|",
+}
+"""Long names that are others where the displacements are in the Frobenius ball."""
 
 ATTRIBUTES = frozenset(
     (
@@ -273,16 +297,21 @@ def spec_of(dataset: xr.Dataset) -> dict[str, Any]:
     return spec
 
 
-def meaning(name: str, coordinate: bool) -> dict[str, str]:
+def meaning(experiment: Experiment, name: str, coordinate: bool) -> dict[str, str]:
     """Attributes that describe a variable, for people and, by ACDD, for programs."""
     kind = "coordinate" if coordinate else "modelResult"
-    return {"long_name": LONG_NAMES[name], "coverage_content_type": kind}
+    names = LONG_NAMES
+    if not isinstance(experiment, DrawnExperiment):
+        names = LONG_NAMES | TRAINED
+    elif math.isfinite(experiment.norm):
+        names = LONG_NAMES | FROBENIUS
+    return {"long_name": names[name], "coverage_content_type": kind}
 
 
-def describe(dataset: xr.Dataset, attrs: dict[str, Any]) -> xr.Dataset:
-    """Set the attributes of a dataset and of its variables, and return it."""
+def describe(dataset: xr.Dataset, attrs: dict[str, Any], experiment: Experiment) -> xr.Dataset:
+    """Set the attributes of a dataset of the experiment and of its variables, and return it."""
     for name, variable in dataset.variables.items():
-        variable.attrs |= meaning(str(name), name in dataset.coords)
+        variable.attrs |= meaning(experiment, str(name), name in dataset.coords)
         if variable.dtype.kind in "if" and "flag_values" not in variable.attrs:
             variable.attrs["units"] = "1"
     dataset.attrs = attrs

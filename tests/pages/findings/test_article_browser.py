@@ -22,7 +22,9 @@ def test_the_first_screen_holds_the_answer_and_the_whole_first_figure(visit, sch
     tab = visit(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     answer = tab.locator("#answer b").first
     figure, drawing = tab.locator("#figure-1"), tab.locator("#figure-1 .whole-drawing")
-    assert answer.inner_text().startswith("Confirmed: the linearization error falls as")
+    assert answer.inner_text().startswith(
+        "Confirmed: under the worst displacement the linearization error falls as"
+    )
     assert float(answer.evaluate("b => getComputedStyle(b).fontWeight")) >= 600
     for part in (answer, figure):
         box = part.bounding_box()

@@ -52,14 +52,17 @@ REST = (
 
 def test_it_is_the_first_thing_on_the_page(says, reader):
     text = " ".join(reader.text["answer"].split())
-    assert text.startswith("The answer Confirmed: the linearization error falls as (slope −0.49")
+    assert text.startswith(
+        "The answer Confirmed: under the worst displacement the linearization error falls as (slope −0.49"
+    )
     assert REST.split(":")[0] in text
     assert "for large inputs, Bound on and Event for small inputs; undecided: Hoeffding step." in text
 
 
 def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
     assert says(of_slope(-0.5001, -0.5008, -0.4994)) == (
-        "Confirmed: the linearization error falls as $m^{-1/2}$ (slope −0.5001 ± 0.0007 "
+        "Confirmed: under the worst displacement the linearization error falls as $m^{-1/2}$ (slope "
+        "−0.5001 ± 0.0007 "
         f"from $m=64$ to $2^{{12}}$); {REST}"
     )
 

@@ -26,7 +26,7 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
         re.sub("<.*?>", "", page).split()
     )
     assert f"({number(found.least)} to {number(found.largest)} over the runs)" in text
-    assert f"it is at most {number(found.limit_ceiling)}" in text
+    assert f"is at most {number(found.limit_ceiling)}" in text
     assert "No run is over the bound of Theorem 1 at" in text
     assert "times what it bounds" not in text  # four runs a width have no upper limit on a quantile
     assert "Interval, 99 % (undecided: 4 runs a cell; at least 24 are needed)" in text

@@ -143,7 +143,7 @@ def _slopes(a: Answer) -> list[Number]:
         "slope of the distance from the twin at training inputs": a.twin_training_rate,
     }
     return [
-        Number.measured(f"{what} ({a.name}, {a.time} steps)", slope)
+        Number.measured(f"{what}, expected in the limit: $-1/2$ ({a.name}, {a.time} steps)", slope)
         for what, slope in slopes.items()
         if math.isfinite(slope.lower)
     ]

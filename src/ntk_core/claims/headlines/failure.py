@@ -56,9 +56,9 @@ def failure(table: xr.Dataset, rates: xr.Dataset) -> str:
         if any(np.nanmax(failure_ratio(quantity, m, a, delta), initial=0.0) > 1.0 for m, a in POINTS)
     ]
     holding = [name for name in PRINTED.values() if name not in failing]
-    at = f"At $\\delta={in_formula(delta)}$ and these widths"
+    at = f"At $\\delta={in_formula(delta)}$"
     if not failing:
-        return f"{at} no printed bound fails more often than allowed"
-    text = f"{joined(failing)} {'fails' if len(failing) == 1 else 'fail'} as printed"
+        return f"{at} and these $m$ and $\\alpha$ no printed bound fails more often than allowed"
+    text = f"{joined(failing)} {'fails' if len(failing) == 1 else 'fail'} at some of these $m$ and $\\alpha$"
     text += f"; {joined(holding)} {'does' if len(holding) == 1 else 'do'} not" if holding else ""
     return f"{at} {text}"

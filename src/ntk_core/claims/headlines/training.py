@@ -33,7 +33,7 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
         return said
     a = answer(table, rates)
     slope = _slope(rates, a, "alpha_hat")
-    below = f", below its ceiling {digits(a.ceiling, 3)}" if a.stayed else ""
+    below = f", below {digits(a.ceiling, 3)}, its bound at every width" if a.stayed else ""
     if single_exponent(slope.lower, slope.upper, (0.0,)) is not None:
         return (
             r"One ball holds the weights at every width: the slope of $\hat\alpha$ is 0 within its interval; "
@@ -46,7 +46,7 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
         return ""
     least, largest = (width(int(end["m"])) for end in ends)
     where = [width(int(end["m"])) for end in sure]
-    by = "" if where == [least, largest] else " (means over runs; intervals show it from $m={}$ to ${}$)"
+    by = "" if where == [least, largest] else " (means over runs; with intervals, $m={}$ and ${}$)"
     return (
         rf"$\hat\alpha$ {'grows' if change > 0 else 'falls'} from {digits(first, 3)} at $m={least}$ "
         rf"to {digits(last, 3)} at $m={largest}${by.format(*where)}{below}"

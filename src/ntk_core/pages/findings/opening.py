@@ -70,7 +70,7 @@ def _rate(main: Grid, answer: Answer) -> tuple[str, bool]:
     exponent = single_exponent(-slope.upper, -slope.lower, (EXPONENT, CANCELLING_EXPONENT))
     if exponent != EXPONENT or rate.points < MIN_WIDTHS:
         return text, False
-    return f"the linearization error falls as $m^{{-1/2}}$ ({text})", True
+    return f"under the worst displacement the linearization error falls as $m^{{-1/2}}$ ({text})", True
 
 
 def _over(answer: Answer) -> str:

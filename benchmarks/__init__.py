@@ -1,1 +1,1 @@
-"""A race of one run of the experiment: our samplers, the tools people use, and the floor under both."""
+"""Measurements of this project: speed, memory, and agreement, beside a floor and the tools people use."""

@@ -24,7 +24,7 @@ STEPS = {
     ),
     "Numba": "import numba",
     "compiled kernels, and one block": (
-        "from ntk_core.experiments.drawn import Cell; from ntk_core.sampling.samplers import simulate; "
+        "from ntk_core.sampling.cell import Cell; from ntk_core.sampling.samplers import simulate; "
         "simulate(0, Cell('band', 'sphere', 64, 2, 1.0), 0, 1024)"
     ),
     "another block": "simulate(0, Cell('band', 'sphere', 64, 3, 1.0), 0, 1024)",

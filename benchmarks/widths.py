@@ -99,7 +99,7 @@ def _parts(cell: Cell, runs: int) -> dict[str, Callable[[], object]]:
     """What makes `runs` runs of a cell, whole blocks, and the parts of it."""
     blocks, streams = range(runs // cell.block), cell.streams(0, 0)
     pairs = band_pairs(cell, streams)
-    block = BandBlock(pairs, cell.block, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    block = BandBlock.of(cell, pairs, cell.block, streams)
     flips = cell.law.band(block)
 
     def repeated(work: Callable[[], object]) -> Callable[[], object]:

@@ -4,8 +4,7 @@ Shapes: inputs `x` are `(d,)`; weights `w`, initial weights `w0` and displacemen
 `(..., m, d)`; output signs `c` are `(..., m)`. Leading axes are independent networks. All float64.
 Derivative convention: σ'(0) = 1, so the sign indicator is 1{z ≥ 0}.
 
-Sums over neurons are unscaled where the notes write f and carry 1/√m where they write F, so a
-large network can be evaluated in blocks of neurons: `f`-level results of the blocks add up.
+Sums over neurons are unscaled where the notes write f, and carry 1/√m where they write F.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.storage.checksums import MANIFEST, broken, seal, seal_path, write_manifest
+from ntk_core.storage.checksums import MANIFEST, seal, seal_fault, seal_path, write_manifest
 
 UNSEALED = (
     "nothing else was compared, as manifest.json does not match or lacks its seal, manifest.json.sha256\n"
@@ -108,7 +108,7 @@ def test_what_stands_in_the_place_of_a_file_is_named(results):
     ]
     assert check(results).faults == sorted(expected)
     for path in (shard, results / "figures/e-rate.svg"):
-        assert broken(path) == next(fault.kind for fault in expected if path == results / fault.path)
+        assert seal_fault(path) == next(fault.kind for fault in expected if path == results / fault.path)
     assert f"a folder, not a file: {results / 'claims.json'}\n" in call("verify", results)[1]
 
 

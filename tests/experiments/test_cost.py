@@ -14,8 +14,8 @@ from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.cost import (
     analysis_request,
     check_size,
+    cost_text,
     disk_bytes,
-    estimate,
     expected_cost,
     shard_request,
 )
@@ -41,10 +41,10 @@ def large(small, tmp_path) -> Plan:
 
 def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
     plan = make(small, tmp_path)
-    runs, time, disk, memory = estimate(plan, expected_cost(plan, 2)).splitlines()
+    runs, time, disk, memory = cost_text(plan, expected_cost(plan, 2)).splitlines()
     assert runs == "[plan] 10,070 runs in 3 shards; 0 shards exist"
     assert time.endswith("with 2 jobs at once")
-    assert "with 1 job at once" in estimate(plan, expected_cost(plan, 1))
+    assert "with 1 job at once" in cost_text(plan, expected_cost(plan, 1))
     assert disk.startswith("[plan] disk: at most 23.9 MB; ")
     assert re.fullmatch(r"\[plan\] memory: 350\.4 MB for the largest job; this machine has .*B", memory)
     assert disk_bytes(plan) > 2 * RUN_BYTES * 10_070
@@ -54,10 +54,10 @@ def test_what_is_there_is_not_counted_again(small, tmp_path):
     plan = make(small, tmp_path)
     before = expected_cost(plan, 1)
     for done, shard in enumerate(plan.all_shards):
-        assert f"; {done} shards exist" in estimate(plan, expected_cost(plan, 2)).splitlines()[0]
+        assert f"; {done} shards exist" in cost_text(plan, expected_cost(plan, 2)).splitlines()[0]
         plan.path(shard).parent.mkdir(parents=True, exist_ok=True)
         plan.path(shard).touch()
-    assert estimate(plan, expected_cost(plan, 2)) == "[plan] 10,070 runs in 3 shards; 3 shards exist"
+    assert cost_text(plan, expected_cost(plan, 2)) == "[plan] 10,070 runs in 3 shards; 3 shards exist"
     after = expected_cost(plan, 1)
     assert after.drawing == 0.0 < before.drawing
     assert after.disk == before.disk - RUN_BYTES * 10_070
@@ -236,7 +236,7 @@ def test_an_absurd_grid_is_refused_without_listing_it(small, tmp_path, monkeypat
 
 def test_a_person_is_told_where_shards_are_larger_than_the_config_asks(small, tmp_path):
     plan = make(small, tmp_path, seeds=8192 * 10_000)
-    lines = estimate(plan, expected_cost(plan, 2)).splitlines()
+    lines = cost_text(plan, expected_cost(plan, 2)).splitlines()
     assert lines[1].startswith(
         "[plan] shards: 8 times as large as execution.shard_seeds (8192) asks for, so that there are at "
     )

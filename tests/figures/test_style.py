@@ -132,13 +132,13 @@ def test_points_of_one_width_are_moved_apart():
 
 
 def test_the_name_of_a_reference_is_not_on_a_line_down_to_the_axis():
-    data = pd.DataFrame({"x": [64.0, 256.0, 1024.0], "y": [0.0, 0.0, 3e-5], "law": "sphere"})
+    data = pd.DataFrame({"m": [64.0, 256.0, 1024.0], "y": [0.0, 0.0, 3e-5], "law": "sphere"})
     with style.context():
         panels = Panels(1)
         (ax,) = panels.axes
-        ax.plot(data["x"], [1.0, 0.5, 0.2])
-        panels.curves(ax, data, "x", "y", "law", {"sphere": "#029e73"})
-        panels.reference(ax, data, "x", "y", -0.75, "slope −3/4")
+        ax.plot(data["m"], [1.0, 0.5, 0.2])
+        panels.curves(ax, data, "m", "y", "law", {"sphere": "#029e73"})
+        panels.reference(ax, data, "y", -0.75, "slope −3/4")
         ax.set(xscale="log", yscale="log")
         plt.close(panels.finish("Headline", "How to read it."))
     (name,) = (text for text in ax.texts if text.get_text() == "slope −3/4")

@@ -97,12 +97,12 @@ rule redraw_figures:
 
 rule rewrite_summary:
     input:
-        quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.summarised("drawn")),
-        rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.summarised("drawn")),
+        quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.with_error("drawn")),
+        rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.with_error("drawn")),
         trained_quantiles=expand(
-            "reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.summarised("trained")
+            "reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.with_error("trained")
         ),
-        trained_rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.summarised("trained")),
+        trained_rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.with_error("trained")),
     output:
         SUMMARY,
     log:

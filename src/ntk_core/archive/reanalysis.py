@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from ..datasets.aggregate_statistics import places
 from ..datasets.validation import ResultsError
@@ -21,7 +21,7 @@ from ..experiments.config import AnalysisModel
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.execution_model import ExecutionModel
 from ..experiments.experiment import Experiment
-from ..experiments.section import ConfigError, Section, parse_section, unique
+from ..experiments.section import UNIQUE, ConfigError, Section, parse_section
 from ..figures import drawable, training_drawable
 from ..laws.queries import allowed_names
 from ..quantities import QUANTITIES
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from ..execution.compute import Workers
 
-Integers = Annotated[list[int], Field(min_length=1), AfterValidator(unique)]
-Numbers = Annotated[list[float], Field(min_length=1), AfterValidator(unique)]
-Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+Integers = Annotated[list[int], Field(min_length=1), UNIQUE]
+Numbers = Annotated[list[float], Field(min_length=1), UNIQUE]
+Names = Annotated[list[str], Field(min_length=1), UNIQUE]
 
 
 NUMERIC = {"analysis": ("delta", "x_norm"), "select": ("m", "d", "alpha", "seeds")}
@@ -87,7 +87,7 @@ class Reanalysis:
     experiments: dict[str, Experiment]
     execution: ExecutionModel
 
-    def summarised(self, kind: str) -> list[str]:
+    def with_error(self, kind: str) -> list[str]:
         """Experiments of a kind, drawn or trained, with a selected error: a summary is about that."""
         return [
             name

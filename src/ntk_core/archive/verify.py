@@ -18,7 +18,7 @@ from typing import Any
 
 from ..datasets.data_file import NAMES, open_data
 from ..datasets.validation import ResultsError
-from ..storage.checksums import MANIFEST, broken, digest, manifest_text
+from ..storage.checksums import MANIFEST, digest, manifest_text, seal_fault
 from ..storage.regular_file import FileError, other_kind, read_regular_file
 
 MAX_MANIFEST = 16 << 20
@@ -70,7 +70,7 @@ def check(root: Path) -> Verification:
             parent = parent_where(root, lambda folder: (folder / MANIFEST).is_file())
             message += f"; give the folder with {MANIFEST}" + (f": {parent}" if parent else "")
         raise NoManifestError(message) from None
-    if kind := broken(root / MANIFEST):
+    if kind := seal_fault(root / MANIFEST):
         return Verification(0, 0, [Fault(MANIFEST, kind)])
     listed = _parse(root / MANIFEST, data)
     paths = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*"))}
@@ -87,7 +87,7 @@ def check(root: Path) -> Verification:
                 kinds[name] = other
         elif parts and name == shard:
             shards[name] = parts.groups()
-            kinds[name] = broken(path)
+            kinds[name] = seal_fault(path)
         elif shard not in present:
             kinds[shard] = _other_kind(paths[shard]) if shard in paths else "missing"
     _judge_shards(root, listed, {name: parts for name, parts in shards.items() if kinds[name] is None}, kinds)
@@ -113,12 +113,12 @@ def _judge_shards(
         kinds.update(dict.fromkeys(experiment_shards, "extra"))
         for data_name in data:
             with contextlib.suppress(ResultsError), open_data(root / data_name) as file:
-                held = {
+                digests = {
                     root / name: (int(m), range(int(start), int(stop)))
                     for name, (key, m, start, stop) in experiment_shards.items()
                     if file.holds(key, int(m), range(int(start), int(stop)))
                 }
-                for path, same in file.confirmed(held).items():
+                for path, same in file.confirmed(digests).items():
                     name = path.relative_to(root).as_posix()
                     kinds[name] = None if same else f"unlike {file.path.name}"
 

@@ -16,7 +16,7 @@ from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
 from .lazy import lazy_training
 from .lemmas import expansion, homogeneity, subgradient, symmetric_start
 from .rates import rate, scaling
-from .record import VERDICTS, Claim, Counterexample, Judgement, Number, Statement, to_json
+from .record import Claim, Judgement, to_json
 from .results import Results, open_results
 from .statements import STATEMENTS
 
@@ -53,13 +53,9 @@ __all__ = [
     "JUDGES",
     "LEDGER",
     "STATEMENTS",
-    "VERDICTS",
     "Claim",
-    "Counterexample",
     "Judgement",
-    "Number",
     "Results",
-    "Statement",
     "claim",
     "open_results",
     "to_json",

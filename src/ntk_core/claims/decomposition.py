@@ -36,7 +36,7 @@ def delta_split(results: Results, factor: float = 1.0) -> Judgement:
         worst = max(worst, float(relative.max()))
         exceptions += int(np.count_nonzero(relative > ROUNDING))
     pieces = np.array(
-        results.scan(partial(_split, factor), ("linearization_error", "delta1", "delta2"), "dense")
+        results.scan(partial(_split, factor), ("linearization_error", "delta1", "delta2"))
     ).reshape(-1, 3)
     runs, archived_exceptions = int(pieces[:, 0].sum()), int(pieces[:, 1].sum())
     return Judgement(
@@ -79,7 +79,7 @@ def _split(factor: float, cell: Cell, runs: Array) -> Array:
 def sign_changes_in_band(results: Results, factor: float = 1.0) -> Judgement:
     """S: a sign change needs |w_i(0)·x| ≤ ‖u_i‖‖x‖ ≤ α‖x‖/√m. `factor` multiplies ‖u_i‖‖x‖."""
     pieces = np.array(
-        results.scan(_outside, ("sign_change_fraction", "band_fraction"), "dense"),
+        results.scan(_outside, ("sign_change_fraction", "band_fraction")),
     ).reshape(-1, 2)
     changes, largest, outside = _per_neuron()
     exceptions = int(pieces[:, 1].sum())

@@ -27,7 +27,7 @@ TOLERANCE = 1e-4
 
 def scaling(results: Results, factor: float = 1.0) -> Judgement:
     """R1: with 1/√m the error is O(1/√m); without it, it does not decay."""
-    slope = _exact_slope("adversarial", 2, 1.0)
+    slope = _exact_slope("adversarial", 2)
     needed = 0.5 * factor / -slope if slope > -0.5 - TOLERANCE else math.inf
     limit = moments.limit("adversarial", "linearization_error", 2, 1.0, "mean")
     return Judgement(
@@ -51,19 +51,19 @@ def rate(results: Results, factor: float = 1.0) -> Judgement:
     distance = 0.0
     for law in THEOREM_LAWS:
         k = moments.exponent(law, "linearization_error")
-        distance = max(distance, *(abs(_exact_slope(law, d, 1.0) + k * factor) for d in (1, 2, 64)))
+        distance = max(distance, *(abs(_exact_slope(law, d) + k * factor) for d in (1, 2, 64)))
     agree, evidence = _measured(results)
     return Judgement(
         TRUE if distance <= TOLERANCE and agree else FALSE,
         (
             Number(
                 r"slope of $\log\mathbb E[\sup_uE]$ against $\log m$, exact, from $2^{38}$ to $2^{40}$",
-                _exact_slope("adversarial", 2, 1.0),
+                _exact_slope("adversarial", 2),
             ),
             Number(
                 r"slope of $\log\sqrt{\mathbb E[E^2]}$ for random directions, exact, from $2^{38}$ to "
                 r"$2^{40}$, $d=2$",
-                _exact_slope("sphere", 2, 1.0),
+                _exact_slope("sphere", 2),
             ),
             Number(
                 r"largest distance of such a slope from $-\frac12$ along $x$, from $-\frac34$ in random "
@@ -75,10 +75,10 @@ def rate(results: Results, factor: float = 1.0) -> Judgement:
     )
 
 
-def _exact_slope(law: str, d: int, alpha: float) -> float:
-    """Slope of the exact mean (rms where the mean cancels) of E between the two `WIDTHS`."""
+def _exact_slope(law: str, d: int) -> float:
+    """Slope of the exact mean (rms where the mean cancels) of E at α = 1 between the two `WIDTHS`."""
     statistic = moments.root_mean_square if moments.cancels(law) else moments.mean
-    low, high = (statistic(law, "linearization_error", m, d, alpha) for m in WIDTHS)
+    low, high = (statistic(law, "linearization_error", m, d, 1.0) for m in WIDTHS)
     return math.log(high / low) / math.log(WIDTHS[1] / WIDTHS[0])
 
 

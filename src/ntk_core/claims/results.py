@@ -68,10 +68,10 @@ class Results:
             if item.experiment.sampler == sampler and item.experiment.keep == "runs"
         )
 
-    def scan(self, test: Test, quantities: tuple[str, ...], sampler: str) -> list[Array]:
-        """Apply `test` to these quantities of all runs of a sampler, in pieces on the workers, in order."""
+    def scan(self, test: Test, quantities: tuple[str, ...]) -> list[Array]:
+        """Apply `test` to these quantities of all dense runs, in pieces on the workers, in order."""
         groups: list[tuple[str, list[Piece]]] = []
-        for item in self.of(sampler):
+        for item in self.of("dense"):
             pieces = [
                 (cell, (*index, slice(start, start + CHUNK)))
                 for index, cell in zip(

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ..laws.queries import RANGES, allowed_names, fault
@@ -161,9 +160,9 @@ def exact(
       ntk-core exact --perturbation sphere --d 64 --m 1073741824 --alpha 2 --delta 0.1 --delta 1e-9 --json
     """
     from ..laws import THEOREM_LAWS
-    from ..laws.exact import exact_quantile
+    from ..laws.queries import bound, exact_quantile
     from ..quantities import QUANTITIES
-    from ..theory.bounds import BOUNDS, bound
+    from ..theory.bounds import BOUNDS
 
     options: tuple[tuple[str, str, Any], ...] = (
         ("--perturbation", "law", perturbation),
@@ -180,10 +179,11 @@ def exact(
     for level in delta:
         for quantity in QUANTITIES:
             row: dict[str, Any] = {"quantity": quantity, "delta": level}
-            scale = float(QUANTITIES[quantity].at_norm(np.array(x_norm)))
-            row["exact_quantile"] = scale * exact_quantile(perturbation, quantity, m, d, alpha, level)
+            row["exact_quantile"] = exact_quantile(
+                quantity, law=perturbation, m=m, d=d, alpha=alpha, delta=level, x_norm=x_norm
+            )
             for name in BOUNDS:
-                limit = float(bound(name, quantity, m, alpha, level, x_norm))
+                limit = float(bound(name, quantity, m=m, alpha=alpha, delta=level, x_norm=x_norm))
                 row[f"bound_{name}"] = limit if perturbation in THEOREM_LAWS else math.nan
             rows.append(row)
     if json:

@@ -189,10 +189,10 @@ def add(
 def _check_seeds(cell: Cell, ranges: Sequence[range], numbers: range) -> None:
     edges = [numbers.start, *(seeds.stop for seeds in ranges)]
     if [seeds.start for seeds in ranges] != edges[:-1] or edges[-1] != numbers.stop:
-        held = ", ".join(f"{seeds.start} to {seeds.stop - 1}" for seeds in ranges) or "none"
+        ranges_text = ", ".join(f"{seeds.start} to {seeds.stop - 1}" for seeds in ranges) or "none"
         raise ValueError(
-            f"{cell.name}: the seeds are {held}; needed: {numbers.start} to {numbers.stop - 1}, each once, "
-            "because aggregates are sums"
+            f"{cell.name}: the seeds are {ranges_text}; needed: {numbers.start} to {numbers.stop - 1}, "
+            "each once, because aggregates are sums"
         )
 
 

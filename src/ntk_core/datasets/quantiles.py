@@ -60,9 +60,6 @@ def _table(
         "bar_width": cell,
     }
     variables: dict[str, Any] = {name: (dims[name], value) for name, value in parts.items()}
-    for name in ("exceedances", *COUNTS):
-        if name in parts:
-            variables[name] = (dims[name], parts[name].astype(np.int64))
     variables["runs"] = (cell[1:], np.full(experiment.shape, experiment.seeds))
     if "bar_runs" in parts:
         variables["bar"] = np.arange(BARS)

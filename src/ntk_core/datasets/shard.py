@@ -16,7 +16,7 @@ from ..experiments.shards import Shard
 from ..network import Array
 from ..sampling.samplers import simulate
 from ..storage.atomic import replacing
-from ..storage.checksums import broken, seal, seal_path
+from ..storage.checksums import seal, seal_fault, seal_path
 from ..storage.metadata import attributes
 from .runs import RunsWriter, run_coordinates
 
@@ -90,7 +90,7 @@ def discard_damaged(shards: Iterable[Path]) -> None:
     """
     faults: list[str] = []
     for path in shards:
-        fault = broken(path)
+        fault = seal_fault(path)
         if fault == "unreadable":
             faults.append(f"{path} or its seal cannot be read and was left: see to its disk and permissions.")
         elif fault:

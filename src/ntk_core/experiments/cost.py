@@ -89,7 +89,7 @@ class Request(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Cost:
     """Jobs at once; all and existing shards; seconds of drawing and of all remaining work; bytes of disk and
     of a job.
     """
@@ -108,7 +108,7 @@ def jobs_at_once(plan: Plan, cores: int) -> int:
     return max(cores // plan.config.execution.threads, 1)
 
 
-def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Estimate:
+def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Cost:
     """Cost of the missing shards of a plan and of all later work, on so many cores of this machine.
 
     With `nodes`, on a cluster that gets so many jobs at once.
@@ -127,10 +127,10 @@ def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Estimate:
     job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, cores)) for e in experiments]
     seconds = drawing + tables / min(job_count, len(experiments)) + PAGE_SECONDS
     existing = len(shards) - len(missing)
-    return Estimate(job_count, len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
+    return Cost(job_count, len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
 
 
-def estimate(plan: Plan, cost: Estimate) -> str:
+def cost_text(plan: Plan, cost: Cost) -> str:
     """The expected time, disk and memory as lines for a person."""
     runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards exist"
     if plan.shard_factor > 1:

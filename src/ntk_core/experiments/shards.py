@@ -13,14 +13,14 @@ SHARD_UNIT = 1024
 """Seeds of a shard are a multiple of this, so that shards cut few blocks."""
 
 
-AnyExperiment = TypeVar("AnyExperiment", bound=Experiment, covariant=True)
+ExperimentT = TypeVar("ExperimentT", bound=Experiment, covariant=True)
 
 
 @dataclass(frozen=True)
-class Shard(Generic[AnyExperiment]):
+class Shard(Generic[ExperimentT]):
     """The runs of an experiment at one width with seeds `start` … `stop - 1`: one job, one file."""
 
-    experiment: AnyExperiment
+    experiment: ExperimentT
     entropy: int
     m: int
     start: int

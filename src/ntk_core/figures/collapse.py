@@ -1,4 +1,4 @@
-"""(b) Collapse: √m times each quantity is flat, at the constant that theory gives."""
+"""Collapse: √m times each quantity is flat, at the constant that theory gives."""
 
 from __future__ import annotations
 

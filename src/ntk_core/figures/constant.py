@@ -1,4 +1,4 @@
-"""(c) The constant: how it grows with the radius α and the input norm ‖x‖."""
+"""The constant: how it grows with the radius α and the input norm ‖x‖."""
 
 from __future__ import annotations
 

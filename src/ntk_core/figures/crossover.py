@@ -1,4 +1,4 @@
-"""(o) The crossover: the error at new inputs by their angle to the only training input."""
+"""The crossover: the error at new inputs by their angle to the only training input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(d) The level: measured (1-δ)-quantiles against the bounds, at three widths."""
+"""The level: measured (1-δ)-quantiles against the bounds, at three widths."""
 
 from __future__ import annotations
 

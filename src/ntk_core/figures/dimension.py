@@ -1,4 +1,4 @@
-"""(e) The input dimension: nothing along x, everything for random directions."""
+"""The input dimension: nothing along x, everything for random directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(h) The failures: exact probability that each printed bound fails, against ‖x‖."""
+"""The failures: exact probability that each printed bound fails, against ‖x‖."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(m) The flips: how many sign indicators ever change along training."""
+"""The flips: how many sign indicators ever change along training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(f) The ladder: how far each bound is above what it bounds."""
+"""The ladder: how far each bound is above what it bounds."""
 
 from __future__ import annotations
 

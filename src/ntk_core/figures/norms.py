@@ -1,4 +1,4 @@
-"""(i) Other balls: the worst error against the width, where the moves of all neurons are bounded in ℓ_q."""
+"""Other balls: the worst error against the width, where the moves of all neurons are bounded in ℓ_q."""
 
 from __future__ import annotations
 

@@ -134,13 +134,13 @@ class Panels:
         self.points(ax, left, "m", "value", "steps", colours, labels)
         self.points(ax, right, "m", "training", "steps", colours, markerfacecolor=palette.GROUND)
 
-    def reference(self, ax: Axes, data: pd.DataFrame, x: str, y: str, slope: float, name: str) -> None:
-        """A grey line of this slope below all points of y against x, with its name below it."""
-        ends = np.array([data[x].min(), data[x].max()], dtype=np.float64)
+    def reference(self, ax: Axes, data: pd.DataFrame, y: str, slope: float, name: str) -> None:
+        """A grey line of this slope below all points of y against m, with its name below it."""
+        ends = np.array([data["m"].min(), data["m"].max()], dtype=np.float64)
         data = data[data[y] > 0.0]
         if data.empty or ends[0] == ends[1]:
             return
-        values = (data[y] / data[x] ** slope).min() / 2.5 * ends**slope
+        values = (data[y] / data["m"] ** slope).min() / 2.5 * ends**slope
         ax.plot(ends, values, color=palette.MUTED, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
         name_text = ax.annotate(
             name, (ends[1], values[1]), xytext=(-2, -3), textcoords="offset points", ha="right", va="top",

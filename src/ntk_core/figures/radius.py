@@ -1,4 +1,4 @@
-"""(i) The radius: how far training moves the weights, against the width."""
+"""The radius: how far training moves the weights, against the width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(a) The rate: quantiles of the error against the width, under every law, with the bounds above."""
+"""The rate: quantiles of the error against the width, under every law, with the bounds above."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         panels.curves(ax, rows, "m", lines, "delta", colours, labels, linewidth=1.2)
         panels.points(ax, rows, "m", "quantile", "delta", colours, labels)
         k, fraction = (0.75, "3/4") if cancels(law) else (0.5, "1/2")
-        panels.reference(ax, rows, "m", "quantile", -k, f"slope −{fraction}")
+        panels.reference(ax, rows, "quantile", -k, f"slope −{fraction}")
         ax.set_title(f"{law}\n{_fitted(rates, law, alpha, d)}")
     for ax in panels.axes:
         style.width_axis(ax, m)

@@ -1,4 +1,4 @@
-"""(g) The slope: from width to width, measured and exact, towards the limit."""
+"""The slope: from width to width, measured and exact, towards the limit."""
 
 from __future__ import annotations
 

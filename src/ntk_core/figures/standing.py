@@ -1,4 +1,4 @@
-"""(k) Where training stands: its error beside those of the displacement laws at the radius it reached."""
+"""Where training stands: its error beside those of the displacement laws at the radius it reached."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullLocator
 
 from ..claims.headlines.words import resolved
-from ..claims.wording import in_formula, joined, level
+from ..claims.wording import in_formula, joined, level, runs_text
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
@@ -127,7 +127,7 @@ def error_bars(value: Array, lower: Array, upper: Array) -> Array:
 def provenance(table: xr.Dataset, bars: bool = True) -> str:
     """A sentence on the source of the numbers; `bars` says whether the figure has any."""
     seeds = int(table["runs"].max())
-    source = f"Experiment {table.attrs['experiment']}: {seeds:,} {'run' if seeds == 1 else 'runs'} a cell"
+    source = f"Experiment {table.attrs['experiment']}: {runs_text(seeds)} a cell"
     if not bars:
         return f"{source}."
     return f"{source}; bars: {table.attrs['confidence_level']:.0%} intervals.{_without_bars(seeds)}"
@@ -236,7 +236,7 @@ def bars(value: Array, low: Array, high: Array) -> Any:
 def trained_provenance(table: xr.Dataset) -> str:
     """A sentence on the source of the numbers of a trained experiment."""
     spec = spec_of(table)
-    runs = f"{spec['seeds']:,} {'run' if spec['seeds'] == 1 else 'runs'} a width"
+    runs = f"{runs_text(spec['seeds'])} a width"
     classes = spec["classes"]
     on = f"digits {' against '.join(map(str, classes))}" if classes else f"a {spec['data']}'s targets"
     on += " against the rest" if len(classes) == 1 else ""

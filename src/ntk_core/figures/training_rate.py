@@ -1,4 +1,4 @@
-"""(j) The rate of training: error and sign changes at held-out inputs against the width."""
+"""The rate of training: error and sign changes at held-out inputs against the width."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         panels.curves(ax, data, "m", "limit", "steps", colours, linewidth=1.2)
         panels.held_out_and_training(ax, data, colours, labels)
         k = rates["exponent"].sel(quantity=quantity).item()
-        panels.reference(ax, data, "m", "value", -k, f"slope −{FRACTIONS[k]}")
+        panels.reference(ax, data, "value", -k, f"slope −{FRACTIONS[k]}")
         style.width_axis(ax, m)
         style.log_axis(ax, table)
         ax.set_title(title)

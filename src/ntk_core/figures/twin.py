@@ -1,4 +1,4 @@
-"""(l) The twin: losses of the network and of its linearized model along training, and how far they differ."""
+"""The twin: losses of the network and of its linearized model along training, and how far they differ."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
     data = frame.to_dataframe().reset_index()
     panels.curves(ax, data, "m", "value", "steps", colours, labels, linewidth=1.2)
     panels.held_out_and_training(ax, data, colours)
-    panels.reference(ax, data, "m", "value", -EXPONENT, f"slope −{FRACTIONS[EXPONENT]}")
+    panels.reference(ax, data, "value", -EXPONENT, f"slope −{FRACTIONS[EXPONENT]}")
     style.width_axis(ax, m, labels=4)
     style.log_axis(ax, table)
     ax.set_title("distance of the two")

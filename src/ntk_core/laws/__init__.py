@@ -7,7 +7,7 @@ from .adversarial import adversarial
 from .aligned import aligned
 from .custom import CustomLaw, LawError, read_law
 from .frobenius import frobenius
-from .law import Band, DisplacementLaw
+from .law import DisplacementLaw
 from .sphere import sphere
 
 LAWS: dict[str, DisplacementLaw] = {law.name: law for law in (adversarial, aligned, sphere, frobenius)}
@@ -33,14 +33,10 @@ def in_theorem_ball(laws: Iterable[str]) -> bool:
 __all__ = [
     "LAWS",
     "THEOREM_LAWS",
-    "Band",
     "CustomLaw",
     "DisplacementLaw",
     "LawError",
-    "adversarial",
-    "aligned",
     "ball_norm",
-    "frobenius",
     "in_theorem_ball",
     "read_law",
     "sphere",

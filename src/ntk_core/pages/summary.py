@@ -50,7 +50,7 @@ def summarise(
             else _findings(("norms",), *pair)
         )
     ]
-    shown += [line for pair in trainings for line in _findings(TRAINED, *pair)]
+    shown += [line for pair in trainings for line in _findings(FINDING_FIGURES, *pair)]
     shown += [line for table in weighted for line in _paragraph(left_out(table))]
     shown += _paragraph(f"The lecture notes: {plain_text(falsehoods(claims))}.") if claims else []
     grids = [_experiment(table, rates) for table, rates in experiments]
@@ -77,7 +77,7 @@ def summarise(
 
 def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     runs = int(table["runs"].sum())
-    name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
+    name, sampler = table.attrs["experiment"], f"{spec_of(table)['sampler']} sampler"
     lines = [f"{name}: {runs_text(runs)}, {sampler}", ""]
     slopes = _rates(table, rates)
     lines += [*slopes, *(["", *_bounds(table)] if _in_theorem_ball(table) else [])]
@@ -88,7 +88,7 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
 NO_INTERVAL = "no interval"
 """Stands for the interval of a slope that has none."""
 
-TRAINED = ("radius", "training_rate", "twin")
+FINDING_FIGURES = ("radius", "training_rate", "twin")
 """Figures of a trained experiment whose findings the summary begins with."""
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..claims.wording import runs_text
+from ..storage.metadata import spec_of
 
 
 def left_out(table: xr.Dataset) -> str:
@@ -18,7 +19,7 @@ def left_out(table: xr.Dataset) -> str:
 
 def tails(table: xr.Dataset) -> str:
     """A line for each cell and δ: quantile of the error, interval, effective runs and exact quantile."""
-    name, sampler = table.attrs["experiment"], table.attrs["source"].rsplit("with the ")[-1]
+    name, sampler = table.attrs["experiment"], f"{spec_of(table)['sampler']} sampler"
     error = table.sel(quantity="linearization_error")
     wide = max(map(len, (*table["perturbation"].values, "law")))
     lines = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,11 @@ class BandBlock:
     streams: Streams
     m: int
     alpha: float
+
+    @classmethod
+    def of(cls, cell: Cell, pairs: NDArray[np.int64], runs: int, streams: Streams) -> Self:
+        """The band of the first `runs` runs of a block of a cell, whose runs have so many `pairs` in it."""
+        return cls(pairs, runs, cell.reach, cell.d, streams, cell.m, cell.alpha)
 
     def generator(self, variate: str) -> np.random.Generator:
         """See `Band`."""
@@ -130,7 +135,7 @@ def pair_terms(a: Array, t: Array) -> Array:
 def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block, from the band alone: O(α√m) work a run, exact in law."""
     pairs = band_pairs(cell, streams)
-    flips = cell.law.band(BandBlock(pairs, runs, cell.reach, cell.d, streams, cell.m, cell.alpha))
+    flips = cell.law.band(BandBlock.of(cell, pairs, runs, streams))
     in_band = pairs[:runs] if flips.pairs is None else flips.pairs
     return run_quantities(cell.m, cell.alpha, in_band, flips)
 

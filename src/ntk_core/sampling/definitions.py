@@ -39,8 +39,7 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
 
     Raises `ValueError` for a network of more than `MAX_WEIGHTS` weights.
     """
-    if cell.m * cell.d > MAX_WEIGHTS:
-        raise ValueError(f"m·d is {cell.m * cell.d:,}; allowed: at most {MAX_WEIGHTS:,} weights")
+    _check_size(cell.m * cell.d)
     block, place = divmod(seed, cell.block)
     streams = cell.streams(entropy, block)
     band_network = _matching_network if math.isinf(cell.law.norm) else _nearest_network
@@ -50,13 +49,17 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
     return defined_quantities(x, w0, c, u, float(radius))
 
 
+def _check_size(weights: int) -> None:
+    if weights > MAX_WEIGHTS:
+        raise ValueError(f"m·d is {weights:,}; allowed: at most {MAX_WEIGHTS:,} weights")
+
+
 def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> dict[str, Array]:
     """The variables of a trained run at its end by the definitions, by name; `(inputs,)` each.
 
     Raises `ValueError` for a network of more than `MAX_WEIGHTS` weights.
     """
-    if m * training.d > MAX_WEIGHTS:
-        raise ValueError(f"m·d is {m * training.d:,}; allowed: at most {MAX_WEIGHTS:,} weights")
+    _check_size(m * training.d)
     data = load(training, entropy)
     w0, c = descent.start(training, entropy, m, seed)
     u = descent.trace(training, data, w0, c)[1] - w0
@@ -105,7 +108,7 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
         position, *projections = np.concatenate([np.empty((3, 0)), *parts], axis=1)
     else:
         pairs = band_pairs(cell, streams)
-        recorded_band = _RecordedBand(pairs, place + 1, radius, cell.d, streams, cell.m, cell.alpha)
+        recorded_band = _RecordedBand.of(cell, pairs, place + 1, streams)
         cell.law.band(recorded_band)
         position, *projections = recorded_band.last
     others = int(pairs[place]) - position.size
@@ -131,7 +134,7 @@ def _nearest_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, A
     The worst displacement follows from them. Those that the run has only counted lie anywhere in the band.
     """
     rng, half, law = streams.generator("replay"), cell.m // 2, cell.law
-    block = BandBlock(band_pairs(cell, streams), place + 1, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    block = BandBlock.of(cell, band_pairs(cell, streams), place + 1, streams)
     *_, run = block.nearest(law.norm)
     edge, counted = max(run.length, run.radius), max(run.pairs - run.sizes.size, 0)
     tails = 2.0 * scipy.special.ndtr(-run.radius), 2.0 * scipy.special.ndtr(-edge)

@@ -83,7 +83,7 @@ def mixture(entropy: int, cell: Cell) -> Mixture:
 def _pilot(entropy: int, cell: Cell) -> Array:
     """M(θ) - 1 for θ = ±`TILTS`, `(2, tilts)`, from draws of streams of its own."""
     streams = Streams(entropy, f"{cell.key}|pilot", 0, cell.format_version)
-    block = BandBlock(np.zeros(0, np.int64), 0, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    block = BandBlock.of(cell, np.zeros(0, np.int64), 0, streams)
     project, sums = cell.law.projection, np.zeros((2, TILTS.size))
     assert project is not None  # a config refuses such a law
     for a, t in block.projected(PILOT_PAIRS, project):

@@ -81,7 +81,7 @@ def chosen_pairs(
     project, at_once = cell.law.projection, PAIRS // CANDIDATES
     assert project is not None  # a config refuses such a law
     run = np.repeat(np.arange(pairs.size), pairs)
-    block = BandBlock(pairs, pairs.size, cell.reach, cell.d, streams, cell.m, cell.alpha)
+    block = BandBlock.of(cell, pairs, pairs.size, streams)
     choice = streams.generator("choice")
     for number, (a, t) in enumerate(block.projected(CANDIDATES * run.size, project)):
         of_run = run[number * at_once : (number + 1) * at_once]

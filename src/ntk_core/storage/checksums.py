@@ -45,7 +45,7 @@ def seal(path: Path) -> None:
         temporary_path.write_text(_seal_line(path), encoding="ascii")
 
 
-def broken(path: Path) -> str | None:
+def seal_fault(path: Path) -> str | None:
     """The fault of a sealed file (see `archive.verify.Fault`); None where it matches its seal."""
     try:
         status = path.stat()

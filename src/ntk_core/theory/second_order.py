@@ -34,10 +34,8 @@ def second_order_quantile(quantity: str, m: Any, alpha: Any, delta: Any, x_norm:
     return _from_pairs(record, pairs, m, alpha, x_norm)
 
 
-def quantile_interval(
-    quantity: str, m: int, alpha: float, delta: float, x_norm: float = 1.0
-) -> tuple[float, float]:
-    """Limits between which the exact quantile lies for certain, by the Berry-Esseen inequality.
+def quantile_interval(quantity: str, m: int, alpha: float, delta: float) -> tuple[float, float]:
+    """Limits between which the exact quantile at ‖x‖ = 1 lies for certain, by the Berry-Esseen inequality.
 
     From the exact moments of a pair at this width; 0 and infinity where the inequality says nothing.
     """
@@ -51,7 +49,7 @@ def quantile_interval(
     error = BERRY_ESSEEN * n * (third + first**3) / deviation**3
     levels = np.clip([1.0 - delta - error, 1.0 - delta + error], 0.0, 1.0)
     pairs = np.maximum(n * first + deviation * scipy.special.ndtri(levels), 0.0)
-    lower, upper = _from_pairs(record, pairs, m, alpha, x_norm)
+    lower, upper = _from_pairs(record, pairs, m, alpha, 1.0)
     return float(lower), float(upper)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..execution.workers import check as check_execution
 from ..experiments.config import parse_config
 from ..experiments.config_file import read_config_file, with_law_paths
-from ..experiments.cost import Estimate, check_size, estimate, expected_cost, jobs_at_once
+from ..experiments.cost import Cost, check_size, cost_text, expected_cost, jobs_at_once
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
 from ..figures import drawable, training_drawable
@@ -124,7 +124,7 @@ class Run:
             pages.append(self.explore)
         return [*datasets, *self.figures, *pages]
 
-    def session(self, cost: Estimate) -> Session:
+    def session(self, cost: Cost) -> Session:
         """What lasts while the jobs of this run do, which is expected to cost so much."""
         jobs = [Job(self.plan.path(shard), shard.runs, shard.cost()) for shard in self.plan.all_shards]
         return Session(self.summary, jobs, Expected(cost.drawing, cost.seconds - cost.drawing))
@@ -160,7 +160,7 @@ def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
         check_size(run.plan, None if nodes else jobs_at_once(run.plan, cores))
         run.plan.check_laws()
     cost = expected_cost(run.plan, cores, nodes)
-    text = estimate(run.plan, cost)
+    text = cost_text(run.plan, cost)
     if dry:
         atexit.register(print, text, file=sys.stderr)
     else:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ntk_core.claims.record import from_json
-from ntk_core.pages.findings.experiments import answer, grid_of
+from ntk_core.pages.findings.experiments import grid_answer, grid_of
 from ntk_core.pages.findings.opening import opening
 from ntk_core.pages.summary import summarise
 
@@ -23,7 +23,7 @@ def says(claims, given):
         records = [{**c, "verdict": verdicts.get(c["id"].replace(".", "_"), c["verdict"])} for c in claims]
         table, rates = (dataset.copy(deep=True) for dataset in given["experiments"][1])
         grid = grid_of(*alter(table, rates))
-        found = opening(from_json(json.dumps(records)), grid, answer(grid))
+        found = opening(from_json(json.dumps(records)), grid, grid_answer(grid))
         return f"{found.word}: {found.sentence}"
 
     return change

@@ -90,7 +90,7 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
     root = math.sqrt(a.m)
     error = root * float(table["training_bias_standard_error"].sel(m=a.m))
     bias = Mean(a.training_bias.value, error, a.training_bias.lower, a.training_bias.upper)
-    found = [
+    comparisons = [
         _Comparison(
             r"$\sqrt m$ times the mean signed error at training inputs over its limit, both as root mean "
             f"squares over these inputs {at}",
@@ -102,7 +102,7 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
     names = {"twin_training_distance": "training", "twin_distance": "held-out"} if len(wide) > 1 else {}
     for name, kind in names.items():
         before, last = (table.sel(m=m, variable=name) for m in wide[-2:])
-        found.append(
+        comparisons.append(
             _Comparison(
                 rf"$\sqrt m$ times the distance from the twin at {kind} inputs over its limit, taken to "
                 rf"$m\to\infty$ from the two largest widths ({a.name}, {a.time} steps)",
@@ -111,7 +111,7 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
                 FINITE_WIDTH * square / math.sqrt(wide[-2]),
             )
         )
-    return [one for one in found if math.isfinite(one.measured.lower) and one.limit > 0.0]
+    return [one for one in comparisons if math.isfinite(one.measured.lower) and one.limit > 0.0]
 
 
 def _extrapolated(before: xr.Dataset, last: xr.Dataset) -> Mean:

@@ -101,7 +101,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
             trained=len(trained) > 0,
             lines=LINES,
             quantities=quantities,
-            laws=[name for name in THEOREM_LAWS if LAWS[name].words],
+            laws=THEOREM_LAWS,
         )
     )
 

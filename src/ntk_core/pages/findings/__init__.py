@@ -17,7 +17,7 @@ from ..embedding import asset, digest, templates
 from . import ladder, readable, text
 from .colours import style_sheet
 from .drawing import Drawings
-from .experiments import answer, grid_of
+from .experiments import grid_answer, grid_of
 from .figure import Figures
 from .opening import opening
 from .plain_words import PLAIN_WORDS
@@ -73,7 +73,7 @@ def render(
     trained_tables = [trained(table, rates) for table, rates in trainings]
     inside = [table for table in tables if table.in_theorem_ball]
     main = next((table for table in inside if table.sampler == "band"), inside[0] if inside else None)
-    main_answer = answer(main) if main else None
+    main_answer = grid_answer(main) if main else None
     anchors = _anchors({"theory.md": proofs, "notes.md": notes})
     appendix = list(text.sections(_link(proofs, anchors), "proof"))
     grid_names = sorted((t.name for t in tables), key=lambda name: main is None or name != main.name)

@@ -58,7 +58,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Answer:
+class GridAnswer:
     """The main experiment in numbers; `alpha` and `d` are those of the rates."""
 
     over: int
@@ -87,7 +87,7 @@ def versions(table: xr.Dataset) -> dict[str, str]:
     }
 
 
-def answer(experiment: Grid) -> Answer:
+def grid_answer(experiment: Grid) -> GridAnswer:
     """Runs over the bound of Theorem 1 where it is lowest, and the rate of each law at α nearest to 1."""
     table, rates = experiment.table, experiment.rates
     delta = float(table["delta"].max())
@@ -112,7 +112,7 @@ def answer(experiment: Grid) -> Answer:
             )
         )
     largest = int(over.sum(["perturbation", "m", "d", "alpha"]).max())
-    return Answer(largest, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
+    return GridAnswer(largest, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
 
 
 def _estimate(row: xr.Dataset, name: str) -> Number:

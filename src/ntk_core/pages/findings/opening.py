@@ -10,9 +10,9 @@ import numpy as np
 from ...claims.falsehoods import falsehoods
 from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, fitted_widths, resolved, single_exponent
 from ...claims.record import FALSE, UNDECIDED, Claim
-from ...claims.wording import in_words
+from ...claims.wording import in_words, runs_text
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
-from .experiments import Answer, Grid
+from .experiments import Grid, GridAnswer
 from .readable import number
 
 WORST = "adversarial"
@@ -32,7 +32,7 @@ class Opening:
     sentence: str
 
 
-def opening(claims: Sequence[Claim], main: Grid | None, answer: Answer | None) -> Opening:
+def opening(claims: Sequence[Claim], main: Grid | None, answer: GridAnswer | None) -> Opening:
     """The answer from the verdicts, and from the main grid where there is one.
 
     "Confirmed" needs a true theorem and a true rate, runs whose slope under the worst displacement
@@ -50,7 +50,7 @@ def opening(claims: Sequence[Claim], main: Grid | None, answer: Answer | None) -
     return Opening(word, "; ".join([*parts, falsehoods(claims)]))
 
 
-def _rate(main: Grid, answer: Answer) -> tuple[str, bool]:
+def _rate(main: Grid, answer: GridAnswer) -> tuple[str, bool]:
     """The slope under the worst displacement in words, and whether it singles out that of the theorem."""
     rate = next((rate for rate in answer.rates if rate.law == WORST), None)
     if rate is None:
@@ -73,6 +73,6 @@ def _rate(main: Grid, answer: Answer) -> tuple[str, bool]:
     return f"under the worst displacement the linearization error falls as $m^{{-1/2}}$ ({text})", True
 
 
-def _over(answer: Answer) -> str:
-    runs = f"{answer.runs:,} {'run' if answer.runs == 1 else 'runs'}"
-    return f"{in_words(answer.over)} of {runs} {'are' if answer.over > 1 else 'is'} above the bound"
+def _over(answer: GridAnswer) -> str:
+    are = "are" if answer.over > 1 else "is"
+    return f"{in_words(answer.over)} of {runs_text(answer.runs)} {are} above the bound"

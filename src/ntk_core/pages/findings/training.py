@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-FINDINGS = ("radius", "training_rate", "crossover", "twin")
+FINDING_FIGURES = ("radius", "training_rate", "crossover", "twin")
 """Figures whose findings the answer gives."""
 
 
@@ -48,7 +48,8 @@ class Trained:
 def trained(table: xr.Dataset, rates: xr.Dataset) -> Trained:
     """The trained experiment of these datasets."""
     result = answer(table, rates)
-    findings = [text for name in FINDINGS if not result.diverged and (text := finding(name, table, rates))]
+    figures = () if result.diverged else FINDING_FIGURES
+    findings = [text for name in figures if (text := finding(name, table, rates))]
     rows = _rows(result) if result.trained else []
     return Trained(result, list(dict.fromkeys(findings)), rows, versions(table), table, rates)
 

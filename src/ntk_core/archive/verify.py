@@ -113,12 +113,12 @@ def _judge_shards(
         kinds.update(dict.fromkeys(experiment_shards, "extra"))
         for data_name in data:
             with contextlib.suppress(ResultsError), open_data(root / data_name) as file:
-                digests = {
+                width_and_seeds = {
                     root / name: (int(m), range(int(start), int(stop)))
                     for name, (key, m, start, stop) in experiment_shards.items()
                     if file.holds(key, int(m), range(int(start), int(stop)))
                 }
-                for path, same in file.confirmed(digests).items():
+                for path, same in file.confirmed(width_and_seeds).items():
                     name = path.relative_to(root).as_posix()
                     kinds[name] = None if same else f"unlike {file.path.name}"
 

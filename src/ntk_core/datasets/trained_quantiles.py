@@ -114,7 +114,7 @@ def _over_quantities(
 ) -> dict[str, Any]:
     """Variables over (quantity, m, steps); NaN, or 0 exceedances, where no run is `finite`.
 
-    So are bounds and laws where nothing has moved.
+    Bounds and laws are NaN too where nothing has moved.
     """
     alpha = runs["alpha_hat"].values
     values = np.stack([runs[name].values for name in QUANTITIES])  # (quantity, m, seed, time, input)
@@ -127,11 +127,10 @@ def _over_quantities(
             continue
         quantity = tuple(QUANTITIES.values())[q]
         cell = experiment.m[width], experiment.d, radius
-        point = _statistics(values[q, width, usable, time], levels[0])
+        finite_values = values[q, width, usable, time]
+        point = _statistics(finite_values, levels[0])
         if radius > 0.0:  # else nothing has moved
-            point |= _beside_theory(
-                values[q, width, usable, time], alpha[width, usable, time], quantity, cell, levels
-            )
+            point |= _beside_theory(finite_values, alpha[width, usable, time], quantity, cell, levels)
         for name, value in point.items():
             parts[name][q, width, time] = value
     scales = np.stack([quantity.at_norm(levels[1]) for quantity in QUANTITIES.values()])

@@ -34,7 +34,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         levels = {time: rates[name].sel(steps=time).item() for time in times}
         for time, level in levels.items():
             if np.isfinite(level):
-                ax.axhline(level, **{"color": colours[time]} | look)
+                ax.axhline(level, color=colours[time], **look)
     ceiling = rates["alpha_hat_limit_ceiling"].sel(steps=times)
     ax.set_yscale("log")
     if np.isfinite(ceiling).any():

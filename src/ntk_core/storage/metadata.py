@@ -300,12 +300,12 @@ def spec_of(dataset: xr.Dataset) -> dict[str, Any]:
 def meaning(experiment: Experiment, name: str, coordinate: bool) -> dict[str, str]:
     """Attributes that describe a variable, for people and, by ACDD, for programs."""
     kind = "coordinate" if coordinate else "modelResult"
-    names = LONG_NAMES
+    own: dict[str, str] = {}
     if not isinstance(experiment, DrawnExperiment):
-        names = LONG_NAMES | TRAINED
+        own = TRAINED
     elif math.isfinite(experiment.norm):
-        names = LONG_NAMES | FROBENIUS
-    return {"long_name": names[name], "coverage_content_type": kind}
+        own = FROBENIUS
+    return {"long_name": own.get(name, LONG_NAMES[name]), "coverage_content_type": kind}
 
 
 def describe(dataset: xr.Dataset, attrs: dict[str, Any], experiment: Experiment) -> xr.Dataset:

@@ -19,16 +19,15 @@ STATEMENT = Statement(
     title="Theorem 1 with the optimal constant",
     statement=(
         r"From symmetric initialization, for all even $m$, $\alpha>0$, $0<\delta<1$ and $x\ne0$, with "
-        r"probability at least $1-\delta$, uniformly over $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, with "
-        r"$\varphi(0)=1/\sqrt{2\pi}$, "
+        r"probability at least $1-\delta$, uniformly over $\max_i\|w_i-w_i(0)\|\le\alpha/\sqrt m$, "
         r"$$E\le\|x\|\left[\frac{\varphi(0)\alpha^2}2\,m^{-1/2}"
         r"+\sqrt{\frac{2\varphi(0)}3\log(1/\delta)}\,\alpha^{3/2}m^{-3/4}"
-        r"+\frac{\alpha\log(1/\delta)}3\,m^{-1}\right],$$ "
-        r"and no bound that holds for all large $m$ has a smaller constant before $m^{-1/2}$, at any "
-        r"$\delta$. With the same probability each, $|\Delta_1|$ has the same bound; $|\Delta_2|$ has it "
-        r"with $\varphi(0)\alpha^2$ for $\frac{\varphi(0)\alpha^2}2$ and $2\varphi(0)$ for "
-        r"$\frac{2\varphi(0)}3$; and $|S|/m$ and $|B|/m$ have $\frac2{\alpha\|x\|}$ times that of "
-        r"$|\Delta_2|$."
+        r"+\frac{\alpha\log(1/\delta)}3\,m^{-1}\right]$$ "
+        r"with $\varphi(0)=1/\sqrt{2\pi}$, and no bound that holds for all large $m$ has a smaller constant "
+        r"before $m^{-1/2}$, at any $\delta$. With the same probability each, $|\Delta_1|$ has the same "
+        r"bound; $|\Delta_2|$ has it with $\varphi(0)\alpha^2$ for $\frac{\varphi(0)\alpha^2}2$ and "
+        r"$2\varphi(0)$ for $\frac{2\varphi(0)}3$; and $|S|/m$ and $|B|/m$ have $\frac2{\alpha\|x\|}$ times "
+        r"that of $|\Delta_2|$."
     ),
     source=THIS_PROJECT,
     proof="The theorem with the optimal constant",

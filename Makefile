@@ -28,13 +28,12 @@ test-autodiff: $(AUTODIFF_READY)
 	$(AUTODIFF_BIN)/python -m pytest -r s tests/test_autodiff.py
 
 # The numerical tests and the smallest grid by every other Python that runs here, each in an environment of its own.
-test-pythons: $(READY)
-	ours=$$($(BIN)/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+OTHERS = $(shell ours=$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
 	for python in python3.11 python3.12 python3.13 python3.14; do \
-		if [ $$python != $$ours ] && $$python -c "" 2>/dev/null; then \
-			$(MAKE) PYTHON=$$python VENV=.venv-$$python .venv-$$python/.ready || exit; \
-		fi; \
-	done
+		[ $$python = $$ours ] || ! $$python -c "" 2>/dev/null || echo .venv-$$python; \
+	done)
+.SECONDEXPANSION:  # looks for them for this target alone
+test-pythons: $(READY) $$(addsuffix /.ready,$$(OTHERS))
 	$(BIN)/python -m pytest -vv -r s --numprocesses 2 tests/pythons.py
 
 # The race of one run against the tools people use: a few minutes, in an environment of its own.
@@ -151,3 +150,6 @@ $(AUTODIFF_READY): tests/autodiff.lock benchmarks/torch.lock pyproject.toml | $(
 	$(AUTODIFF_BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/torch.lock || \
 		echo "$(TORCH_MISSING)"
 	touch $@
+
+.venv-python%/.ready: requirements.lock requirements-uv.lock pyproject.toml
+	$(MAKE) PYTHON=python$* VENV=.venv-python$* $@

@@ -1,7 +1,9 @@
-"""How the process of a job ends where it cannot go on: in one line that a person can act on."""
+"""How the process of a job ends: in one line that a person can act on where it cannot go on, and soon."""
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import signal
 import sys
@@ -13,7 +15,11 @@ def begin() -> None:
 
     They are the errors of this package and of the system. Where they came from is in the log of the job.
     Anything else is a fault of the program, and shown with the stack of its calls.
+
+    What a job imports is no garbage. To search it for garbage where the process ends would take a fifth of
+    the CPU time of a small job.
     """
+    atexit.register(gc.freeze)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.excepthook = _show
 

@@ -31,6 +31,11 @@ class Estimate:
     lower: float = math.nan
     upper: float = math.nan
 
+    @classmethod
+    def of(cls, row: xr.Dataset, name: str) -> Estimate:
+        """The variable `name` of a row of a table, with its limits `_lower` and `_upper`."""
+        return cls(*(float(row[name + end]) for end in ("", "_lower", "_upper")))
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -174,14 +179,14 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         grew=int(table["loss_grew"].sel(steps=time).sum()),
         displacement=Estimate(*(scale * value for value in astuple(mean_displacement))),
         displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
-        rate=_fitted(rate, "slope"),
+        rate=Estimate.of(rate, "slope"),
         last_rate=float(rate["local_slope_last"]),
-        training_rate=_fitted(rate, "training_slope"),
-        training_bias=_fitted(rate, "training_bias_constant"),
-        twin_rate=_fitted(rates.sel(variable="twin_distance", steps=time), "run_slope"),
-        twin_training_rate=_fitted(rates.sel(variable="twin_training_distance", steps=time), "run_slope"),
+        training_rate=Estimate.of(rate, "training_slope"),
+        training_bias=Estimate.of(rate, "training_bias_constant"),
+        twin_rate=Estimate.of(rates.sel(variable="twin_distance", steps=time), "run_slope"),
+        twin_training_rate=Estimate.of(rates.sel(variable="twin_training_distance", steps=time), "run_slope"),
         exponent=float(rate["exponent"]),
-        constant=_fitted(rate, "constant"),
+        constant=Estimate.of(rate, "constant"),
         constant_limit=float(rate["constant_limit"]),
         position={
             str(law): float(error["position"].sel(perturbation=law)) for law in table["perturbation"].values
@@ -214,9 +219,4 @@ def _looseness(error: xr.Dataset) -> Estimate:
 
 
 def _mean(row: xr.Dataset, variable: str) -> Estimate:
-    row = row.sel(variable=variable)
-    return Estimate(*(float(row[f"run_mean{end}"]) for end in ("", "_lower", "_upper")))
-
-
-def _fitted(rate: xr.Dataset, name: str) -> Estimate:
-    return Estimate(*(float(rate[name + end]) for end in ("", "_lower", "_upper")))
+    return Estimate.of(row.sel(variable=variable), "run_mean")

@@ -87,21 +87,22 @@ def _evidence(item: TrainedTables) -> list[Number]:
     every, widest = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
     point = rf"$\delta={in_formula(a.delta)}$, $\|x\|={in_formula(a.x_norm)}$"
     end = rates.sel(steps=a.time, variable="alpha_hat")
-    growth = Estimate(*(float(end[f"run_slope{limit}"]) for limit in ("", "_lower", "_upper")))
     over = _over(item, "runs_exceeding")
-    radius = Estimate(a.radius.value, a.least, a.largest)
     fraction = FRACTIONS[a.exponent]
     return [
-        Number.measured(rf"$\hat\alpha$: mean, least and largest run {widest}", radius),
-        Number.measured(rf"slope of $\log\hat\alpha$ {every}", growth),
         Number.measured(
+            rf"$\hat\alpha$: mean, least and largest run {widest}",
+            Estimate(a.radius.value, a.least, a.largest),
+        ),
+        Number.measured(rf"slope of $\log\hat\alpha$ {every}", Estimate.of(end, "run_slope")),
+        Number(
             rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {widest}",
-            Estimate(_ratio(a.displacement.value, a.displacement_limit)),
+            _ratio(a.displacement.value, a.displacement_limit),
         ),
         Number.measured(
             f"slope of the rms of $E$ at held-out inputs {every}; expected in the limit $-{fraction}$", a.rate
         ),
-        Number.measured(f"the same between the two largest widths {every}", Estimate(a.last_rate)),
+        Number(f"the same between the two largest widths {every}", a.last_rate),
         Number.measured(
             f"slope of the rms of $E$ at training inputs {every}; expected in the limit $-1/2$",
             a.training_rate,
@@ -118,9 +119,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
             Estimate(*(_ratio(value, a.constant_limit) for value in astuple(a.constant))),
         ),
         *(
-            Number.measured(
-                rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {widest}", Estimate(share)
-            )
+            Number(rf"rms of $E$ over that under `{law}` at the same $\hat\alpha$ {widest}", share)
             for law, share in a.position.items()
         ),
         Number.measured(

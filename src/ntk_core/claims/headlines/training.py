@@ -186,5 +186,4 @@ def _no_error(table: xr.Dataset) -> str:
 
 def _slope(rates: xr.Dataset, a: Answer, variable: str) -> Estimate:
     """The slope of a mean over runs against the width at the last time, with its interval."""
-    row = rates.sel(variable=variable, steps=a.time)
-    return Estimate(*(row[f"run_slope{end}"].item() for end in ("", "_lower", "_upper")))
+    return Estimate.of(rates.sel(variable=variable, steps=a.time), "run_slope")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...claims.answer import Estimate
 from ...claims.record import Number
 from ...claims.wording import nearest_to_one
 from ...datasets.statistics import MIN_RUNS, why_no_interval
@@ -116,6 +117,4 @@ def grid_answer(experiment: Grid) -> GridAnswer:
 
 
 def _estimate(row: xr.Dataset, name: str) -> Number:
-    value, lower, upper = (float(row[name + end]) for end in ("", "_lower", "_upper"))
-    limits = (lower, upper) if np.isfinite([lower, upper]).all() else (None, None)
-    return Number(name, value, *limits)
+    return Number.measured(name, Estimate.of(row, name))

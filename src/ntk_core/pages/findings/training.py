@@ -68,27 +68,24 @@ def _rows(a: Answer) -> list[Number]:
     level = rf"$\delta={tex(a.delta)}$, $\|x\|={tex(a.x_norm)}$"
     rows = [
         _row(rf"Radius $\hat\alpha$ at {place}: mean over the runs", a.radius),
-        _row("the least run", Estimate(a.least)),
-        _row("the largest run", Estimate(a.largest)),
-        _row(r"what $\hat\alpha$ is at most as $m\to\infty$", Estimate(a.limit_ceiling)),
-        _row("what it stays below at every width, while the loss does not grow", Estimate(a.ceiling)),
+        Number("the least run", a.least),
+        Number("the largest run", a.largest),
+        Number(r"what $\hat\alpha$ is at most as $m\to\infty$", a.limit_ceiling),
+        Number("what it stays below at every width, while the loss does not grow", a.ceiling),
         _row(r"$\sqrt m$ times the mean displacement", a.displacement),
-        _row(r"its limit as $m\to\infty$", Estimate(a.displacement_limit)),
+        Number(r"its limit as $m\to\infty$", a.displacement_limit),
         _row(r"Slope of the root mean square of $E$ at held-out inputs against $m$", a.rate),
-        _row("the slope between the two largest widths", Estimate(a.last_rate)),
-        _row(r"the slope in theory, as $m\to\infty$", Estimate(-a.exponent)),
+        Number("the slope between the two largest widths", a.last_rate),
+        Number(r"the slope in theory, as $m\to\infty$", -a.exponent),
         _row(rf"$m^{{{FRACTIONS[a.exponent]}}}$ times that root mean square", a.constant),
-        _row(r"its limit as $m\to\infty$", Estimate(a.constant_limit)),
+        Number(r"its limit as $m\to\infty$", a.constant_limit),
         *(
-            _row(
-                rf"$E$ over that of the {law} law at the same $\hat\alpha$, root mean squares",
-                Estimate(value),
-            )
+            Number(rf"$E$ over that of the {law} law at the same $\hat\alpha$, root mean squares", value)
             for law, value in a.position.items()
         ),
         _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}", a.loose),
         *([] if a.over is None else [Number(_OVER, a.over)]),
-        _row(rf"{_SHARE}, $\delta={tex(a.share_delta)}$", Estimate(a.share)),
+        Number(rf"{_SHARE}, $\delta={tex(a.share_delta)}$", a.share),
         _row("Test loss of the network", a.numbers["test_loss"]),
         _row("test loss of its linear twin", a.numbers["twin_test_loss"]),
         _row("distance of the two at held-out inputs, root mean square", a.numbers["twin_distance"]),

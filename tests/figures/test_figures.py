@@ -166,6 +166,25 @@ def test_slopes_are_drawn_beside_the_exact_ones(tables):
         assert any(np.array_equal(curve, row[name].values[1:]) for curve in curves), name
 
 
+def test_the_caption_counts_slopes_beyond_the_panels(tables):
+    from ntk_core.figures import slope
+
+    table, rates = tables["wide"]
+    at = {"quantity": "linearization_error", "perturbation": "adversarial", "alpha": 1.0, "d": 9}
+    far = rates.copy(deep=True)
+    far["local_slope"].loc[at | {"statistic": "0.5", "m": rates["m"].values[1:3]}] = [3.0, -3.0]
+    counts = []
+    for one in (rates, far):
+        drawn = slope.draw(table, one)
+        plt.close(drawn)
+        text = " ".join(text.get_text() for text in drawn.texts).replace("\n", " ")
+        (count,) = re.findall(r"measured; (\d+) of them beyond the panels", text) or [0]
+        points = sum(len(container.lines[0].get_xdata()) for ax in drawn.axes for container in ax.containers)
+        counts.append((int(count), points))
+    (count, points), (count_far, points_far) = counts
+    assert (count_far, points_far) == (count + 2, points - 2)
+
+
 def test_failures_are_those_of_the_exact_law(tables):
     """Lemma 4 at m = 4, α = 0.25, ‖x‖ = 10⁴ fails with probability near 0.098 where δ = 0.01 was asked."""
     from ntk_core.figures import failure

@@ -205,6 +205,18 @@ def test_captions_count_the_runs(tables):
         assert f"Experiment {name}: {runs}" in " ".join(caption.split())
 
 
+def test_the_caption_of_the_twin_speaks_of_the_grey_line_only_where_it_is_drawn(tables):
+    table, rates = tables["usual"]
+    distances = {"variable": ["twin_distance", "twin_training_distance"]}
+    same = table.copy(deep=True)
+    for end in ("", "_lower", "_upper"):
+        same["run_mean" + end].loc[distances] = 0.0
+    for one, shown in ((table, True), (same, False)):
+        figure = drawn(twin, (one, rates))
+        assert ("slope −1/2" in words(figure)) == shown
+        assert ("Grey:" in figure._supxlabel.get_text()) == shown
+
+
 def test_rounding_is_not_drawn_as_an_error(tables):
     """In `missed` no sign changes at m = 4: what E has there is rounding, and no fit goes through it."""
     table, _ = tables["missed"]

@@ -41,6 +41,7 @@ class Estimate:
 class Answer:
     """Numbers at the last time that a run has reached, and at the largest width with runs at that time.
 
+    They are `runs_left` of all `runs`.
     `radius` is the mean of α̂ over the runs, which range from `least` to `largest`. `limit_ceiling` bounds it
     as m grows, `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below
     `ceiling` at all times; `grew` counts the runs whose loss grew. `rate` and `constant` are of the rms of E,
@@ -58,6 +59,7 @@ class Answer:
     name: str
     spec: Mapping[str, Any]
     runs: int
+    runs_left: int
     ends: Mapping[str, int]
     confidence: float
     time: int
@@ -107,11 +109,10 @@ class Answer:
     @property
     def undecided(self) -> str:
         """Why means, or some of them, have no interval, in words; empty where all have one."""
-        seeds = int(self.spec["seeds"])
         means = (self.radius, self.displacement, *self.numbers.values())
         if all(np.isfinite(mean.lower) for mean in means):
             return ""
-        return ("" if seeds < MIN_RUNS else "some ") + why_no_interval(seeds)
+        return ("" if self.runs_left < MIN_RUNS else "some ") + why_no_interval(self.runs_left)
 
     @property
     def task(self) -> str:
@@ -166,6 +167,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         name=str(spec["name"]),
         spec=spec,
         runs=int(table["run_status"].sum()),
+        runs_left=int(row["runs"]),
         ends={str(name): int(table["run_status"].sel(status=name).sum()) for name in table["status"].values},
         confidence=float(table.attrs["confidence_level"]),
         time=time,

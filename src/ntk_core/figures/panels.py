@@ -134,12 +134,15 @@ class Panels:
         self.points(ax, left, "m", "value", "steps", colours, labels)
         self.points(ax, right, "m", "training", "steps", colours, markerfacecolor=palette.GROUND)
 
-    def reference(self, ax: Axes, data: pd.DataFrame, y: str, slope: float, name: str) -> None:
-        """A grey line of this slope below all points of y against m, with its name below it."""
+    def reference(self, ax: Axes, data: pd.DataFrame, y: str, slope: float, name: str) -> bool:
+        """A grey line of this slope below all points of y against m, with its name below it.
+
+        Where no point is above 0 there is none. Returns whether there is one.
+        """
         ends = np.array([data["m"].min(), data["m"].max()], dtype=np.float64)
         data = data[data[y] > 0.0]
         if data.empty or ends[0] == ends[1]:
-            return
+            return False
         values = (data[y] / data["m"] ** slope).min() / 2.5 * ends**slope
         ax.plot(ends, values, color=palette.MUTED, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
         name_text = ax.annotate(
@@ -147,6 +150,7 @@ class Panels:
             color=palette.MUTED, fontsize=style.SMALL,
         )  # fmt: skip
         self._references.append((name_text, ends, values))
+        return True
 
     def _move_off_lines_to_zero(self, text: Annotation, x: Array, y: Array) -> None:
         """Put the name of a reference below it, at a place where no line down to the axis crosses it."""

@@ -30,7 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
     colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
     labels = {name: _label(name) for name in colours}
-    panels, exact = Panels(len(laws), height=2.8), False
+    panels, exact, beyond = Panels(len(laws), height=2.8), False, 0
     for ax, law in zip(panels.axes, laws, strict=True):
         law_rates, statistics = error.sel(perturbation=law), [typical_statistic(law), *levels]
         k = float(law_rates["exponent"].values.flat[0])
@@ -39,6 +39,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.axhline(-k, color=palette.MUTED, linewidth=1.0)
         seen = rows[rows["statistic"].isin(rows["statistic"][near["exact_local_slope"]])]
         exact |= not seen.empty
+        beyond += int((np.isfinite(rows["local_slope"]) & ~near["local_slope"]).sum())
         panels.curves(
             ax, seen, "m", "exact_local_slope", "statistic", colours, labels, linear=True, linewidth=1.2
         )
@@ -57,6 +58,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         "Slope of the logarithm of each statistic from the next smaller width to this one, at "
         rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
+        + (f"; {beyond} of them beyond the panels" if beyond else "")
         + ("; lines: from the exact law, no fit" if exact else "")
         + f". Level line: {REFERENCE}. {style.provenance(table)}"
     )

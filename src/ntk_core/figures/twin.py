@@ -50,12 +50,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "linear in the weights, trained by the same steps. "
     )
     if m.size > 1:
-        _distances(panels, panels.axes[-1], table)
+        with_slope = _distances(panels, panels.axes[-1], table)
         text += (
             "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled, "
             "left of its width: held-out inputs, with 99% intervals; open, right of it: training inputs. "
-            "Grey: the slope that the theory expects of wide networks. "
         )
+        if with_slope:
+            text += "Grey: the slope that the theory expects of wide networks. "
     text += style.trained_provenance(table)
     return panels.finish(headline("twin", table, rates), text)
 
@@ -72,8 +73,11 @@ def _losses(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
         panels.curves(ax, data, "steps", "value", "variable", inked, LABELS, linewidth=1.2, linestyle=dashes)
 
 
-def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
-    """Distance of network and twin against m at a few times, and the slope of its limit (N6)."""
+def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> bool:
+    """Distance of network and twin against m at a few times, and the slope of its limit (N6).
+
+    Returns whether the slope is drawn: there is none where all distances are 0.
+    """
     m, times = table["m"].values.astype(float), style.times_with_runs(table)
     chosen = style.spread(times, 4)
     colours, labels = style.ordered_colours(chosen), {time: style.steps_label(int(time)) for time in chosen}
@@ -89,8 +93,9 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> None:
     data = frame.to_dataframe().reset_index()
     panels.curves(ax, data, "m", "value", "steps", colours, labels, linewidth=1.2)
     panels.held_out_and_training(ax, data, colours)
-    panels.reference(ax, data, "value", -EXPONENT, f"slope −{FRACTIONS[EXPONENT]}")
+    with_slope = panels.reference(ax, data, "value", -EXPONENT, f"slope −{FRACTIONS[EXPONENT]}")
     style.width_axis(ax, m, labels=4)
     style.log_axis(ax, table)
     ax.set_title("distance of the two")
     panels.name_ends([ax])
+    return with_slope

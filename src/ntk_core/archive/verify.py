@@ -18,6 +18,7 @@ from typing import Any
 
 from ..datasets.data_file import NAMES, open_data
 from ..datasets.validation import ResultsError
+from ..experiments.shards import FILE_NAME
 from ..storage.checksums import MANIFEST, digest, manifest_text, seal_fault
 from ..storage.regular_file import FileError, other_kind, read_regular_file
 
@@ -27,7 +28,7 @@ MAX_MANIFEST = 16 << 20
 UNLISTED = {MANIFEST, f"{MANIFEST}.sha256", "report.html"}
 """Files that no manifest lists: itself, its seal, and the report, which contains run times."""
 
-_SHARD = re.compile(r"([A-Za-z0-9_-]+)/shards/([0-9a-f]{10})/m([0-9]+)_seeds([0-9]+)-([0-9]+)\.nc")
+_SHARD = re.compile(rf"([A-Za-z0-9_-]+)/shards/([0-9a-f]{{10}})/{FILE_NAME}")
 
 
 class NoManifestError(ValueError):

@@ -18,7 +18,7 @@ from ..laws.custom import TRIAL_WIDTH
 from .config import Config
 from .experiment import Experiment
 from .section import ConfigError
-from .shards import Shard, seed_ranges
+from .shards import FILE_NAME, Shard, seed_ranges
 
 Number = TypeVar("Number", int, float)
 
@@ -27,8 +27,6 @@ MAX_SHARDS = 5_000
 
 MAX_PIECES = 1_000_000
 """Most cells of all shards; every job adds up their costs at its start, some microseconds each."""
-
-_SHARD_NAME = re.compile(r"m(\d+)_seeds(\d+)-(\d+)\.nc")
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,7 @@ class Plan:
 
     def path(self, shard: Shard[Any]) -> Path:
         """The file of a shard."""
-        name = f"m{shard.m}_seeds{shard.start}-{shard.stop}.nc"
-        return self.folder(shard.experiment) / name
+        return self.folder(shard.experiment) / shard.file_name
 
     def existing(self, name: str) -> dict[int, list[tuple[int, int]]]:
         """Ranges of seeds an experiment has shards of on disk, by width."""
@@ -61,7 +58,7 @@ class Plan:
         ranges: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
         folder = self.folder(experiment)
         for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if match := _SHARD_NAME.fullmatch(file.name):
+            if match := re.fullmatch(FILE_NAME, file.name):
                 m, start, stop = map(int, match.groups())
                 ranges.get(m, []).append((start, stop))
         return ranges
@@ -120,7 +117,7 @@ class Plan:
         Raises `ConfigError` if the file belongs to another grid, as after a change of the config.
         """
         experiment = self.experiment(name)
-        match = _SHARD_NAME.fullmatch(path.name)
+        match = re.fullmatch(FILE_NAME, path.name)
         m, start, stop = map(int, match.groups()) if match else (0, 0, 0)
         shard = Shard(experiment, self.config.entropy, m, start, stop)
         if m not in experiment.m or self.path(shard) != path:

@@ -12,6 +12,8 @@ from .experiment import Experiment
 SHARD_UNIT = 1024
 """Seeds of a shard are a multiple of this, so that shards cut few blocks."""
 
+FILE_NAME = r"m([0-9]+)_seeds([0-9]+)-([0-9]+)\.nc"
+"""What the name of a shard's file is, as a pattern: its width, its first seed and the one after its last."""
 
 ExperimentT = TypeVar("ExperimentT", bound=Experiment, covariant=True)
 
@@ -35,6 +37,11 @@ class Shard(Generic[ExperimentT]):
     def runs(self) -> int:
         """Runs in the shard."""
         return self.experiment.cells_per_width * (self.stop - self.start)
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file."""
+        return f"m{self.m}_seeds{self.start}-{self.stop}.nc"
 
     def cost(self) -> float:
         """Expected work of the shard, in the unit of `Cell.cost`."""

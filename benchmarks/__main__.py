@@ -227,13 +227,13 @@ def whole(config: Path, cores: int, folder: Path, output: Path, route: pipeline.
 
 
 def _store(
-    output: Path, stem: str, command: str, found: Any, markdown: Callable[[Any, str, str], str]
+    output: Path, stem: str, command: str, results: Any, markdown: Callable[[Any, str, str], str]
 ) -> int:
     """Print a result, and write it as JSON and Markdown, with the command and the machine it is from."""
     described = machine.describe([])
     command = f"python -m benchmarks {command}"
-    text = markdown(found, command, machine.sentence(described))
-    plain = pipeline.record(found) if isinstance(found, pipeline.Pipeline) else found
+    text = markdown(results, command, machine.sentence(described))
+    plain = pipeline.record(results) if isinstance(results, pipeline.Pipeline) else results
     result = {"command": command, "machine": described, "found": plain}
     output.mkdir(parents=True, exist_ok=True)
     (output / f"{stem}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
@@ -261,12 +261,12 @@ def compare_with(
     ]
     slower = 0
     for panel in ours:
-        found = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored, tolerance)
-        if any(one.slower for one in found):
+        results = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored, tolerance)
+        if any(one.slower for one in results):
             again = compare.compare({"panels": [_timed(panel, workers, rounds)]}, stored, tolerance)
-            found = [min(pair, key=lambda one: one.factor) for pair in zip(found, again, strict=True)]
-        slower += sum(one.slower for one in found)
-        for one in found:
+            results = [min(pair, key=lambda one: one.factor) for pair in zip(results, again, strict=True)]
+        slower += sum(one.slower for one in results)
+        for one in results:
             print(one, flush=True)
     print(f"{slower} slower than {tolerance:g} times the stored ratio to the floor")
     return 1 if slower else 0
@@ -279,7 +279,7 @@ def _possible(chosen: Iterable[Panel], workers: Workers) -> list[Panel]:
 
 def _left_out(entries: Iterable[Entry], workers: Workers) -> dict[str, str]:
     """Peers that can't race, and why; ours must."""
-    found = {}
+    results = {}
     for entry in sorted(entries, key=lambda entry: list(CONTENDERS).index(entry.contender)):
         reason = None
         try:
@@ -292,10 +292,10 @@ def _left_out(entries: Iterable[Entry], workers: Workers) -> dict[str, str]:
         if reason is not None:
             if entry.contender in (*OURS, *FLOORS):
                 raise RuntimeError(f"{entry.contender} can't race: {reason}")
-            found[entry.contender] = " ".join(
+            results[entry.contender] = " ".join(
                 [f"It does not start ({reason}).", HOW_TO_GET.get(entry.contender, "")]
             )
-    return {name: reason.strip() for name, reason in found.items()}
+    return {name: reason.strip() for name, reason in results.items()}
 
 
 def _timed(panel: Panel, workers: Workers, rounds: int) -> dict[str, object]:

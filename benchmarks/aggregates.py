@@ -135,9 +135,9 @@ def _in_bins(values: Array, exact: Array, bins: list[Bins]) -> Array:
         return np.where(values == exact, 0.0, np.abs(values - exact) / widths)
 
 
-def markdown(found: dict[str, Any], command: str, machine: str) -> str:
+def markdown(results: dict[str, Any], command: str, machine: str) -> str:
     """The table a person reads."""
-    cells = [Difference(**one) for one in found["cells"]]
+    cells = [Difference(**one) for one in results["cells"]]
     rows = [[one.cell, *_row(one)] for one in cells]
     total = Difference(
         "all",
@@ -150,9 +150,9 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
         "cell", "unequal counts", "moments apart", "quantiles apart", "limits apart", "intervals outside",
         "tail quantiles not exact",
     ]  # fmt: skip
-    sizes = found["sizes"]
+    sizes = results["sizes"]
     lines = [
-        f"# The same {found['runs']:,} runs, stored and aggregated",
+        f"# The same {results['runs']:,} runs, stored and aggregated",
         "",
         f"{machine}. Made by `{command}`. Counts are runs over each bound at each δ and ‖x‖, and above and "
         "below exact quantiles. Moments are means and root mean squares: the largest relative difference. "

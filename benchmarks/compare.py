@@ -44,12 +44,12 @@ def compare(measured: Result, stored: Result, tolerance: float) -> list[Comparis
     Raises ValueError if they have none in common: nothing would have been compared.
     """
     before = dict(_ratios(stored))
-    found = [
+    results = [
         Comparison(key, ratio / before[key], tolerance) for key, ratio in _ratios(measured) if key in before
     ]
-    if not found:
+    if not results:
         raise ValueError("the stored result has no point in common with the measured one")
-    return found
+    return results
 
 
 def _ratios(result: Result) -> Iterator[tuple[Key, float]]:

@@ -39,7 +39,7 @@ def measure(calls: list[str], rounds: int, cores: int, against: Path | None) -> 
         checkouts["other"] = (against.resolve(), python)
     for checkout, python in checkouts.values():
         _compile(checkout, python)
-    found = []
+    results = []
     for name in calls:
         taken: dict[str, list[dict[str, float]]] = {label: [] for label in checkouts}
         for _ in range(rounds):
@@ -47,15 +47,15 @@ def measure(calls: list[str], rounds: int, cores: int, against: Path | None) -> 
                 taken[label].append(_one(checkout, python, cores, CALLS[name][1]))
         for label, records in taken.items():
             medians = {key: statistics.median(one[key] for one in records) for key in records[0]}
-            found.append({"call": name, "checkout": label, **medians})
-    return found
+            results.append({"call": name, "checkout": label, **medians})
+    return results
 
 
-def markdown(found: list[dict[str, Any]], command: str, machine: str) -> str:
+def markdown(results: list[dict[str, Any]], command: str, machine: str) -> str:
     """The table a person reads; with two checkouts, the ratio of this one to the other."""
-    units = {(one["call"], one["checkout"]): one["units"] for one in found}
+    units = {(one["call"], one["checkout"]): one["units"] for one in results}
     rows = [["call", "checkout", "units", "CPU seconds", "wall seconds", "this / other"]]
-    for one in found:
+    for one in results:
         other = units.get((one["call"], "other"))
         ratio = f"{one['units'] / other:.2f}" if other and one["checkout"] == "this" else ""
         numbers = [f"{one[key]:.1f}" for key in ("units", "cpu", "wall")]

@@ -49,15 +49,17 @@ KINDS = ("threads", "processes")
 def measure() -> dict[str, Any]:
     """By what is kept: seconds of a real task, the bytes it takes and gives, and efficiencies by kind."""
     grid = parse_config(read_config_file(GRID)).drawn_experiment("wide")
-    found: dict[str, Any] = {keep: _real_task(replace(grid, keep=keep)) for keep in ("runs", "aggregates")}
-    shares = {kind: [_efficiencies(kind, count, list(found.values())) for count in COUNTS] for kind in KINDS}
-    for number, route in enumerate(found.values()):
+    results: dict[str, Any] = {keep: _real_task(replace(grid, keep=keep)) for keep in ("runs", "aggregates")}
+    shares = {
+        kind: [_efficiencies(kind, count, list(results.values())) for count in COUNTS] for kind in KINDS
+    }
+    for number, route in enumerate(results.values()):
         route["efficiency"] = {kind: [of_count[number] for of_count in shares[kind]] for kind in KINDS}
         del route["work"]
-    return found
+    return results
 
 
-def markdown(found: dict[str, Any], command: str, machine: str) -> str:
+def markdown(results: dict[str, Any], command: str, machine: str) -> str:
     """The table a person reads."""
     lines = ["# What Dask costs a job", "", f"{machine}. Made by `{command}`.", ""]
     lines += [
@@ -69,13 +71,13 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
         "",
     ]
     rows = [["keep", "workers", *map(str, COUNTS)]]
-    for keep, route in found.items():
+    for keep, route in results.items():
         rows += [[keep, kind, *(f"{one:.3f}" for one in route["efficiency"][kind])] for kind in KINDS]
     lines += table(rows)
     sizes = [["keep", "seconds", "bytes taken", "bytes given"]]
     sizes += [
         [keep, f"{route['seconds']:.2f}", f"{route['taken']:,}", f"{route['given']:,}"]
-        for keep, route in found.items()
+        for keep, route in results.items()
     ]
     return "\n".join([*lines, "", "## A real task", "", *table(sizes)]) + "\n"
 

@@ -34,13 +34,15 @@ def failures(contenders: Mapping[str, Draw], entropy: int = 20261124) -> dict[st
     the ties of the discrete quantities the test is conservative.
     """
     level = FALSE_ALARM / (len(contenders) * len(POINTS) * len(QUANTITIES))
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for point in POINTS:
         reference = simulate(entropy, Cell("dense", point.law, point.m, point.d, point.alpha), 0, RUNS)
         for name, draw in contenders.items():
-            if name not in found and (difference := _difference(point, draw(point, RUNS), reference, level)):
-                found[name] = difference
-    return found
+            if name not in results and (
+                difference := _difference(point, draw(point, RUNS), reference, level)
+            ):
+                results[name] = difference
+    return results
 
 
 def _difference(point: Point, drawn: Array, reference: Array, level: float) -> str | None:

@@ -49,7 +49,7 @@ def _record(d: int, m: int, runs: int) -> dict[str, Any]:
     return record
 
 
-def markdown(found: list[dict[str, Any]], command: str, machine: str) -> str:
+def markdown(results: list[dict[str, Any]], command: str, machine: str) -> str:
     """The table, with the command that makes it."""
     head = ["d", "m", "networks", "mean", "median", "by Rice", "asymptote", "bound", "by Rice"]
     rows = [
@@ -61,7 +61,7 @@ def markdown(found: list[dict[str, Any]], command: str, machine: str) -> str:
             *(f"{each[name]:.4f}" if name in each else "" for name in ("median", "rice_median")),
             *(f"{each[name]:.4f}" if name in each else "" for name in ("asymptote", "bound", "rice_bound")),
         ]
-        for each in found
+        for each in results
     ]
     lines = "\n".join(table([head, *rows]))
     return (

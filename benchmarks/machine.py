@@ -20,15 +20,15 @@ def cores() -> list[int]:
 
 def describe(versions: Iterable[dict[str, str]]) -> dict[str, Any]:
     """Processor, system, and the versions of Python, ntk-core and of all that raced."""
-    found = {"python": platform.python_version(), "ntk-core": ntk_core.__version__}
+    all_versions = {"python": platform.python_version(), "ntk-core": ntk_core.__version__}
     for some in versions:
-        found |= some
+        all_versions |= some
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "pinned": hasattr(os, "sched_setaffinity"),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": found,
+        "versions": all_versions,
     }
 
 

@@ -48,13 +48,13 @@ def measure() -> list[dict[str, Any]]:
     ]
 
 
-def markdown(found: list[dict[str, Any]], command: str, machine: str) -> str:
+def markdown(results: list[dict[str, Any]], command: str, machine: str) -> str:
     """The table a person reads."""
     heading = ["quantity", "way", "size", "write", "read all", "read one cell"]
     rows = [
         [one["quantity"], one["way"], f"{one['size']:.2f}"]
         + [f"{one[name]:.0f}" for name in ("write", "read", "read_cell")]
-        for one in found
+        for one in results
     ]
     about = (
         f"{machine}. Made by `{command}`: {len(CELLS)} cells of {RUNS:,} runs. Rates in MB of raw values a "

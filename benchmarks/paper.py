@@ -132,61 +132,61 @@ def makespan(jobs: Sequence[float], cores: int) -> float:
     return max(free)
 
 
-def rows(inputs: dict[str, Any], found: dict[str, float]) -> list[list[str]]:
+def rows(inputs: dict[str, Any], numbers: dict[str, float]) -> list[list[str]]:
     """The results as rows of a table, each with how it comes about."""
     return [
         ["what", "value", "from"],
-        ["work", f"{found['core_hours']:.0f} core-hours", "runs × time of a run, width by width"],
-        ["jobs, one shard each", f"{found['jobs']:,}", "the plan's own count"],
+        ["work", f"{numbers['core_hours']:.0f} core-hours", "runs × time of a run, width by width"],
+        ["jobs, one shard each", f"{numbers['jobs']:,}", "the plan's own count"],
         [
             "a job",
-            f"{found['job_minutes']:.1f} minutes, the longest {found['longest_job_minutes']:.1f}",
+            f"{numbers['job_minutes']:.1f} minutes, the longest {numbers['longest_job_minutes']:.1f}",
             f"work, and {inputs['job_seconds']:.1f} s of start",
         ],
-        ["Dask tasks of a job", f"at most {found['tasks']}", f"{SHARD_TASKS}, and one a cell"],
+        ["Dask tasks of a job", f"at most {numbers['tasks']}", f"{SHARD_TASKS}, and one a cell"],
         [
             "all jobs",
-            f"{found['wall_minutes']:.0f} minutes; {found['efficiency']:.2f} of the cores' time is work",
+            f"{numbers['wall_minutes']:.0f} minutes; {numbers['efficiency']:.2f} of the cores' time is work",
             "longest first",
         ],
         [
             "Snakemake's plan",
-            f"{found['plan_seconds']:.0f} s",
+            f"{numbers['plan_seconds']:.0f} s",
             f"{1e3 * inputs['plan_seconds']:.1f} ms a shard",
         ],
         [
             "shards on disk",
-            f"{found['shards_bytes'] / 1e9:.1f} GB",
+            f"{numbers['shards_bytes'] / 1e9:.1f} GB",
             f"{inputs['shard_bytes'] / 1e6:.1f} MB a shard",
         ],
         [
             "to the file system",
-            f"{found['bytes_a_second'] / 1e6:.1f} MB and {found['files_a_second']:.0f} files a second",
+            f"{numbers['bytes_a_second'] / 1e6:.1f} MB and {numbers['files_a_second']:.0f} files a second",
             "shard, seal, log",
         ],
         [
             "merge",
-            f"{found['groups']:,} tasks of {GROUP} shards, then their sum: depth {found['merge_depth']}, "
-            f"{found['merge_minutes']:.0f} minutes of one core",
+            f"{numbers['groups']:,} tasks of {GROUP} shards, then their sum: depth {numbers['merge_depth']}, "
+            f"{numbers['merge_minutes']:.0f} minutes of one core",
             f"{inputs['merge_seconds']:.2f} s a file",
         ],
         [
             "failures",
-            f"{found['failures_a_day']:.1f} a day, {found['failures_a_run']:.2f} in the run",
+            f"{numbers['failures_a_day']:.1f} a day, {numbers['failures_a_run']:.2f} in the run",
             f"{FAILURES_A_YEAR:.0f} a year and core",
         ],
         [
             "lost to them",
-            f"{100 * found['lost_share']:.4f} % of the work",
+            f"{100 * numbers['lost_share']:.4f} % of the work",
             "half a job each, on average",
         ],
     ]
 
 
-def markdown(found: dict[str, Any], command: str, machine: str) -> str:
+def markdown(numbers: dict[str, Any], command: str, machine: str) -> str:
     """The tables a person reads."""
-    inputs = found["inputs"]
-    lines = [f"# {found['results']['runs']:,} runs on {CORES:,} cores, on paper", ""]
+    inputs = numbers["inputs"]
+    lines = [f"# {numbers['results']['runs']:,} runs on {CORES:,} cores, on paper", ""]
     lines += [
         f"{machine}. Made by `{command}`.",
         f"Grid: `{GRID.relative_to(ROOT)}`, kept as aggregates. Measured here in CPU time: a run with its",
@@ -194,7 +194,7 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
         f"{MERGED} shards of {MERGED_SEEDS:,} seeds at m = 2^16. The start of a job is from",
         "`pipeline-tiny-2.md`, the plan's time a shard from `scaling.md`.",
         "",
-        *table(rows(inputs, found["results"])),
+        *table(rows(inputs, numbers["results"])),
         "",
         "## Microseconds of a run with its aggregation, mean over the cells of a width",
         "",

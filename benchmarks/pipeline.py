@@ -231,7 +231,7 @@ def _write(path: Path, size: int) -> float:
 def _rules(log: str) -> dict[str, tuple[int, float]]:
     """Jobs and seconds of each rule, from snakemake's log, which carries the second."""
     began: dict[str, datetime] = {}
-    found: dict[str, tuple[int, float]] = {}
+    totals: dict[str, tuple[int, float]] = {}
     now = datetime.min
     for line in log.splitlines():
         if stamp := re.fullmatch(r"\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]", line):
@@ -239,6 +239,6 @@ def _rules(log: str) -> dict[str, tuple[int, float]]:
         elif job := re.match(r"(?:Job |    jobid: )(\d+)", line):
             began[job[1]] = now
         elif done := re.fullmatch(r"Finished jobid: (\d+) \(Rule: (\w+)\)", line):
-            jobs, seconds = found.get(done[2], (0, 0.0))
-            found[done[2]] = jobs + 1, seconds + (now - began[done[1]]).total_seconds()
-    return found
+            jobs, seconds = totals.get(done[2], (0, 0.0))
+            totals[done[2]] = jobs + 1, seconds + (now - began[done[1]]).total_seconds()
+    return totals

@@ -52,15 +52,15 @@ def panels(law: str) -> list[Panel]:
         Entry("ntk_band", wider),
         *(Entry(name, wider, 2) for name in ("with_torch", "with_jax", "ntk_dense", "floor")),
     ]
-    found = [_panel(wide, [Entry(name, wide) for name in everyone])]
-    found += [_panel(wider, [Entry(name, wider) for name in everyone])]
-    found += [_panel(wider, several, ", two cores")]
+    results = [_panel(wide, [Entry(name, wide) for name in everyone])]
+    results += [_panel(wider, [Entry(name, wider) for name in everyone])]
+    results += [_panel(wider, several, ", two cores")]
     shapes = (("adversarial", 64), ("aligned", 64), *(("sphere", d) for d in (2, 3, 16, 64)))
     for exponent in (10, 16, 20, 24, 30):
         points = [Point(law, 2**exponent, d, 1.0) for law, d in shapes]
         title = f"Band sampler at m = 2^{exponent}, α = 1"
-        found.append(Panel(title, _with_floors([Entry("ntk_band", point) for point in points])))
-    return found
+        results.append(Panel(title, _with_floors([Entry("ntk_band", point) for point in points])))
+    return results
 
 
 def _panel(point: Point, entries: list[Entry], suffix: str = "") -> Panel:

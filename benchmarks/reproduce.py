@@ -29,23 +29,23 @@ def measure(cores: int, folder: Path) -> dict[str, dict[str, Any]]:
     A record by `RUN` and by the id of each statement: `wall` and `cpu` in seconds, `peak` in bytes, and, of a
     statement, `same`: whether it comes out as archived, in every printed digit.
     """
-    found = {}
+    records = {}
     with tempfile.TemporaryDirectory(dir=folder) as where:
-        found[RUN] = _used(
+        records[RUN] = _used(
             call_snakemake(ROOT, Path(sys.executable), "--directory", where, "--cores", str(cores))
         )
         archived = _archived(Path(where) / "results")
         for name in LEDGER:
             command = [sys.executable, "-m", "ntk_core.claims", name]
             call = measured_call(command, Path(where), f"{name} is not judged")
-            found[name] = _used(call) | {"same": call.output.endswith(f"\n\n{archived[name]}\n")}
-    return found
+            records[name] = _used(call) | {"same": call.output.endswith(f"\n\n{archived[name]}\n")}
+    return records
 
 
-def markdown(found: dict[str, dict[str, Any]], command: str, machine: str) -> str:
+def markdown(records: dict[str, dict[str, Any]], command: str, machine: str) -> str:
     """The table a person reads."""
     rows = [["what", "seconds", "CPU seconds", "MB, at most", "as archived"]]
-    for name, record in found.items():
+    for name, record in records.items():
         numbers = [f"{record['wall']:.0f}", f"{record['cpu']:.0f}", f"{record['peak'] / 1e6:.0f}"]
         rows.append([f"`{name}`", *numbers, {True: "yes", False: "NO", None: ""}[record.get("same")]])
     lines = [

@@ -46,7 +46,7 @@ def measure(cores: int) -> dict[str, Any]:
     }
 
 
-def markdown(found: dict[str, Any], command: str, machine: str) -> str:
+def markdown(results: dict[str, Any], command: str, machine: str) -> str:
     """The tables a person reads."""
     heading = ["law", *(f"2^{exponent}" for exponent in EXPONENTS), f"exponent from 2^{SLOPE_FROM}"]
     widths = [
@@ -55,11 +55,11 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
             *(f"{t:.3g}" for t in row["microseconds"]),
             f"{row['exponent']:.3f}",
         ]
-        for row in found["width"]
+        for row in results["width"]
     ]
-    seeds = [[f"{seeds:,}", f"{value:.3g}"] for seeds, value in found["seeds"]]
-    shards = [[f"{count:,}", f"{seconds:.1f}"] for count, seconds in found["shards"]]
-    cores = [[str(cores), f"{ratio:.2f}"] for cores, ratio in found["cores"]]
+    seeds = [[f"{seeds:,}", f"{value:.3g}"] for seeds, value in results["seeds"]]
+    shards = [[f"{count:,}", f"{seconds:.1f}"] for count, seconds in results["shards"]]
+    cores = [[str(cores), f"{ratio:.2f}"] for cores, ratio in results["cores"]]
     lines = ["# How the cost grows", "", f"{machine}. Made by `{command}`. Medians of {ROUNDS} rounds."]
     for title, rows in (
         ("Microseconds of a run against the width", [heading, *widths]),
@@ -121,14 +121,14 @@ def _shards(count: int) -> tuple[int, float]:
 
 def _cores(cores: int) -> list[tuple[int, float]]:
     """Throughput of as many processes as cores, at once, over that of one."""
-    found = []
+    results = []
     for some in sorted({1, cores}):
         with ProcessPoolExecutor(some) as pool:
             list(pool.map(_work, range(some)))
             began = time.perf_counter()
             list(pool.map(_work, range(4 * some)))
-            found.append((some, 4 * some / (time.perf_counter() - began)))
-    return [(some, rate / found[0][1]) for some, rate in found]
+            results.append((some, 4 * some / (time.perf_counter() - began)))
+    return [(some, rate / results[0][1]) for some, rate in results]
 
 
 def _work(number: int) -> None:

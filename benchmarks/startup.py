@@ -52,10 +52,10 @@ def measure() -> dict[str, float]:
     return {name: statistics.median(values) for name, values in steps}
 
 
-def markdown(found: dict[str, Any], command: str, machine: str) -> str:
+def markdown(results: dict[str, Any], command: str, machine: str) -> str:
     """The table a person reads."""
-    rows = [[name, f"{seconds:.2f}"] for name, seconds in found.items()]
-    total = [["together", f"{sum(found.values()):.2f}"]]
+    rows = [[name, f"{seconds:.2f}"] for name, seconds in results.items()]
+    total = [["together", f"{sum(results.values()):.2f}"]]
     about = f"{machine}. Made by `{command}`: medians over {PROCESSES} fresh processes."
     lines = ["# The start of a simulate job", "", about, "", *table([["step", "seconds"], *rows, *total])]
     return "\n".join(lines) + "\n"

@@ -49,7 +49,7 @@ def line(sizes: list[dict[str, Any]], full: int) -> dict[str, float]:
     return {"slope": slope, "start": start, "expected": start + slope * full, "linear": slope / kernels}
 
 
-def markdown(found: dict[str, Any], command: str, machine: str) -> str:
+def markdown(results: dict[str, Any], command: str, machine: str) -> str:
     """The table a person reads."""
     rows = [
         [
@@ -61,7 +61,7 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
             size_text(one["disk"]),
             size_text(one["peak_process"]),
         ]
-        for one in found["sizes"]
+        for one in results["sizes"]
     ]
     heading = [
         "runs", "kernels alone, s", "workflow, s", "ratio", "simulate jobs, core-ns a run", "disk",
@@ -74,8 +74,8 @@ def markdown(found: dict[str, Any], command: str, machine: str) -> str:
         "",
         *table([heading, *rows]),
         "",
-        f"A line through both: {found['start']:.0f} s and {1e9 * found['slope']:.0f} ns a run, which is "
-        f"{found['linear']:.2f} times what the kernels take. By that line {found['full']:,} runs take "
-        f"{found['expected'] / 3600:.1f} hours.",
+        f"A line through both: {results['start']:.0f} s and {1e9 * results['slope']:.0f} ns a run, which is "
+        f"{results['linear']:.2f} times what the kernels take. By that line {results['full']:,} runs take "
+        f"{results['expected'] / 3600:.1f} hours.",
     ]
     return "\n".join(lines) + "\n"

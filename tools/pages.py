@@ -53,8 +53,8 @@ _TOKEN = "ntkformula{}x"
 
 def beside() -> dict[str, str]:
     """Where on the site the files are that lie outside docs/, by their path in the repository."""
-    found = START | {path: path for pattern in BESIDE for path in _paths(pattern)}
-    return found | {path: f"{path}.md" for pattern in SHOWN for path in _paths(pattern)}
+    pages = START | {path: path for pattern in BESIDE for path in _paths(pattern)}
+    return pages | {path: f"{path}.md" for pattern in SHOWN for path in _paths(pattern)}
 
 
 def _paths(pattern: str) -> Iterator[str]:
@@ -82,20 +82,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     formulas: list[str] = []
     page.meta["formulas"] = formulas
 
-    def token(found: re.Match[str]) -> str:
-        if found["code"]:
-            return found[0]
-        formulas.append(_formula(found))
+    def token(match: re.Match[str]) -> str:
+        if match["code"]:
+            return match[0]
+        formulas.append(_formula(match))
         return _TOKEN.format(len(formulas) - 1)
 
     return _MATH.sub(token, markdown)
 
 
-def _anchored(found: re.Match[str]) -> str:
+def _anchored(match: re.Match[str]) -> str:
     """A heading with formulas, with the anchor that a code host gives it."""
-    if found["code"]:
-        return found[0]
-    return f"{found[0]} {{#{slugify(case='lower')(_plain(found['heading']), '-')}}}"
+    if match["code"]:
+        return match[0]
+    return f"{match[0]} {{#{slugify(case='lower')(_plain(match['heading']), '-')}}}"
 
 
 def _plain(heading: str) -> str:
@@ -104,29 +104,29 @@ def _plain(heading: str) -> str:
 
 
 def _linker(source: str, here: str, elsewhere: dict[str, str]) -> Callable[[re.Match[str]], str]:
-    def link(found: re.Match[str]) -> str:
-        if found["code"] or re.match(r"[a-z]+:|#|/", found["target"]):
-            return found[0]
-        path, hash_, anchor = found["target"].partition("#")
+    def link(match: re.Match[str]) -> str:
+        if match["code"] or re.match(r"[a-z]+:|#|/", match["target"]):
+            return match[0]
+        path, hash_, anchor = match["target"].partition("#")
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         if path in NAMED:
             return f"`{path}`"
         uri = elsewhere.get(path, path.removeprefix("docs/") if path.startswith("docs/") else path)
         target = posixpath.relpath(uri, posixpath.dirname(here) or ".")
-        return f"{found['image']}[{found['text']}]({target}{hash_}{anchor})"
+        return f"{match['image']}[{match['text']}]({target}{hash_}{anchor})"
 
     return link
 
 
-def _formula(found: re.Match[str]) -> str:
+def _formula(match: re.Match[str]) -> str:
     """MathML, kept together with the punctuation that touches it. Raises `FormulaError`."""
-    if found["display"]:
-        return f'<span class="formula">{mathml(found["display"], display=True)}</span>'
-    math = mathml(found["inline"])
-    if not found["after"]:
+    if match["display"]:
+        return f'<span class="formula">{mathml(match["display"], display=True)}</span>'
+    math = mathml(match["inline"])
+    if not match["after"]:
         return math
     start = math.rindex("<math")
-    return f'{math[:start]}<span class="whole">{math[start:]}{found["after"]}</span>'
+    return f'{math[:start]}<span class="whole">{math[start:]}{match["after"]}</span>'
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -134,7 +134,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     formulas = page.meta.pop("formulas", [])
 
     def back(text: str) -> str:
-        return re.sub(_TOKEN.format(r"(\d+)"), lambda found: formulas[int(found[1])], text)
+        return re.sub(_TOKEN.format(r"(\d+)"), lambda match: formulas[int(match[1])], text)
 
     def mend(items: list[AnchorLink]) -> None:
         for item in items:

@@ -28,7 +28,7 @@ _MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.M)
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put the tables where a page asks for them."""
-    return _MARK.sub(lambda found: TABLES[found[1]](), markdown)
+    return _MARK.sub(lambda match: TABLES[match[1]](), markdown)
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
@@ -38,7 +38,7 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
 
 def _text(cell: str) -> str:
     """Text that stays as it is in a cell."""
-    return re.sub(r"[|*_\[`]", lambda found: f"&#{ord(found[0])};", html.escape(cell, quote=False))
+    return re.sub(r"[|*_\[`]", lambda match: f"&#{ord(match[0])};", html.escape(cell, quote=False))
 
 
 # The config, from the schema of the typed model that checks it.

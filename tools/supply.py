@@ -139,11 +139,11 @@ class Pin(NamedTuple):
 
 def pins() -> list[Pin]:
     """requirements.lock, line by line."""
-    found = []
+    entries = []
     for entry in re.split(r"^(?=\w)", (ROOT / "requirements.lock").read_text(), flags=re.M)[1:]:
         wanted_by = re.findall(r"^    #(?: via|  ) +([\w.-]+)", entry, re.M)
-        found.append(Pin(Requirement(entry.partition("\\")[0]), wanted_by))
-    return found
+        entries.append(Pin(Requirement(entry.partition("\\")[0]), wanted_by))
+    return entries
 
 
 def bill() -> dict[str, Any]:
@@ -153,16 +153,16 @@ def bill() -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout)
+    document: dict[str, Any] = json.loads(done.stdout)
     locked = {pin.name for pin in pins()}
-    found["components"] = [c for c in found["components"] if canonicalize_name(c["name"]) in locked]
-    for component in found["components"]:
+    document["components"] = [c for c in document["components"] if canonicalize_name(c["name"]) in locked]
+    for component in document["components"]:
         component["licenses"] = [_licence(component)]
-    root = found["metadata"]["component"]
+    root = document["metadata"]["component"]
     root["version"] = __version__
-    known = {root["bom-ref"], *(component["bom-ref"] for component in found["components"])}
-    found["dependencies"] = [d for d in found["dependencies"] if d["ref"] in known]
-    return found
+    known = {root["bom-ref"], *(component["bom-ref"] for component in document["components"])}
+    document["dependencies"] = [d for d in document["dependencies"] if d["ref"] in known]
+    return document
 
 
 def _licence(component: dict[str, Any]) -> dict[str, Any]:

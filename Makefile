@@ -2,7 +2,7 @@
 # ARGS="…" hands further arguments to what `make run` and the benchmarks call.
 PYTHON ?= python3
 ARGS ?=
-unexport PYTHONDONTWRITEBYTECODE  # else what set-up leaves out is compiled in every process
+unexport PYTHONDONTWRITEBYTECODE  # else every process compiles anew what set-up left out
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -27,10 +27,10 @@ test: $(READY)
 test-autodiff: $(AUTODIFF_READY)
 	$(AUTODIFF_BIN)/python -m pytest -r s tests/test_autodiff.py
 
-# The numerical tests and the smallest grid by every other Python that runs here, each in an environment of its own.
+# The numerical tests and the smallest grid by every other Python that makes environments here, each in one of its own.
 OTHERS = $(shell ours=$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
 	for python in python3.11 python3.12 python3.13 python3.14; do \
-		[ $$python = $$ours ] || ! $$python -c "" 2>/dev/null || echo .venv-$$python; \
+		[ $$python = $$ours ] || ! $$python -c "import ensurepip" 2>/dev/null || echo .venv-$$python; \
 	done)
 .SECONDEXPANSION:  # looks for them for this target alone
 test-pythons: $(READY) $$(addsuffix /.ready,$$(OTHERS))
@@ -132,7 +132,7 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 
 # What uv installs, it installs fast and, as the lock leaves some out on purpose (benchmarks/excluded.txt), without
 # dependencies. PyTorch by pip: only pip looks where a machine's own configuration offers a CPU build of it.
-TORCH_MISSING := PyTorch is left out: pip found no file of it with a hash in benchmarks/torch.lock for this Python
+TORCH_MISSING := PyTorch is left out: pip got no file of it whose hash is in benchmarks/torch.lock (its error is above)
 $(BENCH_READY): benchmarks/requirements.lock benchmarks/torch.lock pyproject.toml | $(READY)
 	$(PYTHON) -m venv $(BENCH_VENV)
 	VIRTUAL_ENV=$(BENCH_VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes \

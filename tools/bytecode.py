@@ -1,6 +1,6 @@
-"""Imports what the jobs of a run do, so that their bytecode is there: `python -m tools.bytecode`, by set-up.
+"""Imports all modules that the jobs of a run import, so that their bytecode is on disk: called by set-up.
 
-A fifth of what requirements.lock installs. Python makes bytecode of the rest where it imports it first.
+A fifth of what requirements.lock installs: of any other module Python stores it with the first import.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _linker(source: str, here: str, elsewhere: dict[str, str]) -> Callable[[re.M
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         if path in NAMED:
             return f"`{path}`"
-        uri = elsewhere.get(path, path.removeprefix("docs/") if path.startswith("docs/") else path)
+        uri = elsewhere.get(path, path.removeprefix("docs/"))
         target = posixpath.relpath(uri, posixpath.dirname(here) or ".")
         return f"{match['image']}[{match['text']}]({target}{hash_}{anchor})"
 

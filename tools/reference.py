@@ -135,6 +135,8 @@ def _range(choice: dict[str, Any]) -> Iterator[str]:
     for key, sign in (("exclusiveMinimum", "above"), ("exclusiveMaximum", "below")):
         if key in choice:
             yield f"{sign} {_number(choice[key])}"
+    if low is None and high is not None:
+        yield f"to {_number(high)}"
 
 
 def _number(value: float) -> str:
@@ -149,7 +151,7 @@ def _default(value: dict[str, Any]) -> str:
         return "the defaults below"
     if isinstance(default, list):
         return "`" + (", ".join(map(str, default)) or "[]") + "`"
-    return f"`{default or 'empty' if isinstance(default, str) else json.dumps(default)}`"
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
 # The data, from files of the smallest experiments, made anew.

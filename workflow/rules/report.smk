@@ -50,7 +50,7 @@ rule explore:
         RUN.explore,
     log:
         "logs/explore.log",
-    priority: -1  # nothing waits for it
+    priority: -1  # only manifest, report and archive wait for it
     conda:
         "../../environment.yml"
     params:

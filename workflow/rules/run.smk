@@ -8,7 +8,7 @@ RUN = checked(plan_run, config, FILES)
 PLAN, EXECUTION = RUN.plan, RUN.plan.config.execution
 # Runs with weights are in tables and in the summary only.
 EXPERIMENTS = [name for name in PLAN.config.experiments if name not in PLAN.config.weighted]
-# Jobs at once on this machine, and on a cluster.
+# Cores of this machine, and jobs at once on a cluster (None without one).
 CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings.nodes
 # A job's own process makes one file, and has no session.
 if workflow.is_main_process:

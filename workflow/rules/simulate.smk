@@ -11,7 +11,7 @@ rule simulate:
         m=r"\d+",
         start=r"\d+",
         stop=r"\d+",
-    # Dear shards first, so that no core idles at the end.
+    # Costly shards first, so that no core idles at the end.
     priority: lambda wildcards: int(wildcards.m).bit_length()
     conda:
         "../../environment.yml"

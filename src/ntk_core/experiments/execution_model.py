@@ -92,7 +92,9 @@ class ExecutionModel(Section):
         description=f"a multiple of {SHARD_UNIT}, at most 2^40: seeds of one shard (a job, a file)",
     )
     threads: Annotated[int, Field(ge=1, le=4096)] = Field(
-        default=1, description="a whole number, 1 to 4096: cores of one simulate or quantiles job"
+        default=1,
+        description="a whole number, 1 to 4096: cores of a job that draws runs, adds them up, sorts them, "
+        "computes exact laws or judges claims",
     )
     workers: Literal["threads", "processes", "jobqueue"] = Field(
         default="threads",

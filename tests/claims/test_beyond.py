@@ -92,6 +92,19 @@ def test_each_limit_of_training_is_compared(archive, spoil):
     assert JUDGES["N6"](spoiled).verdict == FALSE
 
 
+def test_a_bias_without_a_standard_error_is_not_compared(archive):
+    """Where the square of the bias is estimated at 0 or below, the bias is 0 and has no standard error."""
+    (item,) = archive.trainings
+    table = item.table.copy(deep=True)
+    for name, value in (("", 0.0), ("_standard_error", math.nan), ("_lower", 0.0)):
+        table[f"training_bias{name}"][:] = value
+    rates = item.rates.assign(
+        {f"training_bias_constant{end}": 0.0 * item.rates["training_bias_constant"] for end in ("", "_lower")}
+    )
+    changed = dataclasses.replace(item, table=table, rates=rates)
+    assert JUDGES["N6"](Results((), None, (changed,))).verdict == SUPPORTED
+
+
 def test_without_wide_networks_and_known_limits_training_is_undecided(archive):
     (item,) = archive.trainings
     for change in (

@@ -243,7 +243,7 @@ def test_a_failure_that_is_all_but_certain_is_not_called_certain(judged):
     text = judged("L4.Δ2").counterexample.text
     assert r"fails with probability $1-2.4\times10^{-5}$ under" in text
     rare = inequalities._counterexample([inequalities.Point(1024, 10.0, 1e-9, 0.01)], "delta2", 1.0).text
-    assert rare.startswith(r"To fail with probability at most $\delta=10^{-9}$, ")
+    assert rare.startswith(r"Meant to fail with probability at most $\delta=10^{-9}$, ")
     assert r": $1.03\times10^{7}$ times $\delta$" in rare
 
 

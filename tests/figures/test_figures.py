@@ -185,6 +185,26 @@ def test_the_caption_counts_slopes_beyond_the_panels(tables):
     assert (count_far, points_far) == (count + 2, points - 2)
 
 
+def test_a_bound_that_is_not_known_has_no_count(tables):
+    table, rates = tables["wide"]
+    assert "–" not in re.search(r"^  exact .*$", summarise([(table, rates)]), re.M)[0]
+    unknown = table.assign(bound_exact=np.nan * table["bound_exact"])
+    assert set(re.search(r"^  exact (.*)$", summarise([(unknown, rates)]), re.M)[1].split()) == {"–"}
+
+
+def test_one_run_over_the_bound_is_one(tables):
+    table, rates = tables["wide"]
+    at = {"bound": "printed", "quantity": "linearization_error", "delta": table["delta"].max()}
+    for counts, words in ((0, "0 of"), (1, "1 of")):
+        changed = table.copy(deep=True)
+        changed["exceedances"].loc[at] = 0
+        cell = at | {name: table[name].values[0] for name in ("perturbation", "m", "d", "alpha")}
+        changed["exceedances"].loc[cell] = counts
+        text = " ".join(summarise([(changed, rates)]).split())
+        assert f"runs {'exceeds' if counts == 1 else 'exceed'} Theorem 1" in text
+        assert words in text
+
+
 def test_failures_are_those_of_the_exact_law(tables):
     """Lemma 4 at m = 4, α = 0.25, ‖x‖ = 10⁴ fails with probability near 0.098 where δ = 0.01 was asked."""
     from ntk_core.figures import failure

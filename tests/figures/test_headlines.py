@@ -7,6 +7,7 @@ from the tables.
 from __future__ import annotations
 
 import html
+import importlib
 import itertools
 import json
 import math
@@ -321,9 +322,19 @@ def test_one_ball_is_said_of_a_bounded_radius_alone(tables):
         overlapping = changed(table, at, run_mean_lower=0.1, run_mean_upper=9.0)
         assert finding("radius", overlapping, unsure) == ""
         assert finding("radius", changed(table, at, run_mean_upper=np.nan), unsure) == ""
-    beyond = finding("radius", table.assign(alpha_ceiling=table["alpha_ceiling"] / 100), rates)
-    assert "grows" in beyond
-    assert "ceiling" not in beyond
+    two = finding(
+        "radius",
+        table.isel(m=[0, -1]),
+        changed(rates, at, run_slope_lower=-0.01, run_slope_upper=0.01).isel(m=[0, -1]),
+    )
+    assert not two.startswith("One ball")
+    grown = changed(table, {"steps": 8}, loss_grew=1)
+    beyond = table.assign(alpha_ceiling=table["alpha_ceiling"] / 100)
+    assert "its bound" in finding("radius", table, rates)
+    for unbounded in (beyond, grown):
+        text = finding("radius", unbounded, rates)
+        assert "grows" in text
+        assert "its bound" not in text
 
 
 def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
@@ -394,6 +405,59 @@ def test_runs_that_diverged_are_said_instead_of_a_finding(tables):
     assert all(headline(f, ended, rates).startswith("6 of 390 runs diverged") for f in TRAINING_FIGURES)
     still = changed(table, {"quantity": "linearization_error"}, rms=0.0)
     assert headline("training_rate", still, rates) == "$E=0$ in every run"
+
+
+def test_one_run_that_diverged_is_one(tables):
+    table, rates = tables["trained"]
+    ended = changed(table, {"status": "diverged", "m": table["m"].values[0]}, run_status=1)
+    assert headline("radius", ended, rates).endswith("runs diverged, and is shown up to there")
+    assert "1 of " in headline("radius", ended, rates)
+
+
+def test_flips_fall_from_every_width_to_the_next(tables):
+    table, rates = tables["trained"]
+    assert finding("flips", table, rates).startswith("The wider the network")
+    first, second = table["m"].values[:2]
+    share = table["run_mean"].sel(variable="flipped_neurons", m=first).isel(steps=-1)
+    at = {"variable": "flipped_neurons", "m": second, "steps": table["steps"].values[-1]}
+    assert finding("flips", changed(table, at, run_mean=1.5 * share), rates) == ""
+
+
+def test_a_law_is_the_same_at_every_dimension_or_falls(tables):
+    table, rates = tables["default-like"]
+    at = {"quantity": "linearization_error", "perturbation": "sphere", "alpha": 1.0, "statistic": "rms"}
+    d = rates["d"].values
+    falling = 1.0 - 0.02 * np.arange(d.size) / d.size
+    slightly = rates.copy(deep=True)
+    for end, change in (("lower", -0.001), ("upper", 0.001)):
+        slightly[f"constant_{end}"].loc[at] = falling + change
+    text = finding("dimension", table, slightly)
+    assert "sphere" in text
+    assert "falls" not in text
+
+
+def test_the_ladder_leaves_no_width_out_and_names_one_number_once(tables):
+    table, rates = tables["default-like"]
+    one = table.isel(m=[0], delta=[0])
+    assert re.search(r"Theorem 1 is \S+ times the quantile", finding("ladder", one, rates))
+    at = {"quantity": "linearization_error", "m": table["m"].values[0]}
+    for value in (0.0, np.nan):
+        assert finding("ladder", changed(table, at, bound_exact=value), rates) == ""
+
+
+def test_exponents_of_balls_are_named_where_the_slopes_are_known(monkeypatch):
+    from ntk_core.datasets.statistics import Slope
+    from ntk_core.theory.norm_ball import exponent
+
+    norms = importlib.import_module("ntk_core.claims.headlines.norms")  # the package has such a function
+    table = xr.Dataset(coords={"m": 2 ** np.arange(6, 12)})
+    for half, named in ((0.01, True), (1.0, False), (np.nan, False)):
+
+        def slope(_, q, half=half):
+            return Slope(-exponent(q), -exponent(q) - half, -exponent(q) + half, 64.0, 6)
+
+        monkeypatch.setattr(norms, "slope", slope)
+        assert norms.norms(table, table).startswith("What makes") == named
 
 
 def drawn_on(box, line) -> bool:

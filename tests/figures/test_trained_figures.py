@@ -123,6 +123,8 @@ def test_the_crossover_shows_each_input_by_its_angle_beside_the_law(one_input):
     value = float(rates["training_bias_constant"].isel(steps=-1))
     sizes = f"has size ${value:.3g}$ at the training input, ${limit:.3g}$ in theory"
     assert f"{sizes}, and fades with the angle" in text
+    several = table.isel(training_input=[0, 0])
+    assert headline("crossover", several, rates) == TOPICS["crossover"]
     off = rates.assign(training_bias_constant_limit=1.2 * rates["training_bias_constant_limit"])
     assert headline("crossover", table, off) == TOPICS["crossover"]
 

@@ -41,19 +41,19 @@ class Estimate:
 class Answer:
     """Numbers at the last time that a run has reached, and at the largest width with runs at that time.
 
-    They are `runs_left` of all `runs`.
-    `radius` is the mean of α̂ over the runs, which range from `least` to `largest`. `limit_ceiling` bounds it
-    as m grows, `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below
-    `ceiling` at all times; `grew` counts the runs whose loss grew. `rate` and `constant` are of the rms of E,
-    `last_rate` is between the two largest widths; `training_rate` is that of the rms of E at the training
-    inputs, `training_bias` √m times the rms over them of the mean signed error. `twin_rate` and
-    `twin_training_rate` are slopes of the distance of network and twin at held-out and at training
-    inputs. `position` is this rms over that of each displacement law, `loose` the printed bound over the
-    quantile of E at `x_norm` and `delta`, the least level at which the runs suffice for an upper limit on
-    that quantile (NaN without one, up to δ = 1/2). `over` is the largest number of runs over the printed
-    bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `share` is the largest E over the
-    bound for all radii at the α̂ of its run, of all widths, times and inputs, at `share_delta`, the largest δ.
-    `numbers` are means over the runs, by variable.
+    They are `runs_left` of all `runs`. `radius` is the mean of α̂ over the runs, which range from `least` to
+    `largest`. `limit_ceiling` bounds it as m grows, `ceiling` at every width while the loss does not grow.
+    `inside` is true if all runs were below `ceiling` at all times; `grew` counts the runs whose loss grew
+    from one recorded time to the next. `rate` and `constant` are of the rms of E, `last_rate` is between the
+    two largest widths; `training_rate` is that of the rms of E at the training inputs, `training_bias` √m
+    times the rms over them of the mean signed error. `twin_rate` and `twin_training_rate` are slopes of the
+    distance of network and twin at held-out and at training inputs. `position` is this rms over that of each
+    displacement law, `loose` the printed bound over the quantile of E at `x_norm` and `delta`, the least
+    level at which the runs suffice for an upper limit on that quantile (NaN without one, up to δ = 1/2).
+    `over` is the largest number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None
+    without such a δ. `share` is the largest E over the bound for all radii at the α̂ of its run, of all
+    widths, times and inputs, at `share_delta`, the largest δ. `numbers` are means over the runs, by variable;
+    `too_skewed` says that one of runs that differ has no interval.
     """
 
     name: str
@@ -89,6 +89,7 @@ class Answer:
     over: int | None
     share: float
     share_delta: float
+    too_skewed: bool
     numbers: Mapping[str, Estimate]
 
     @property
@@ -109,10 +110,9 @@ class Answer:
     @property
     def undecided(self) -> str:
         """Why means, or some of them, have no interval, in words; empty where all have one."""
-        means = (self.radius, self.displacement, *self.numbers.values())
-        if all(np.isfinite(mean.lower) for mean in means):
-            return ""
-        return ("" if self.runs_left < MIN_RUNS else "some ") + why_no_interval(self.runs_left)
+        if self.runs_left < MIN_RUNS:
+            return why_no_interval(self.runs_left)
+        return f"some {why_no_interval(self.runs_left)}" if self.too_skewed else ""
 
     @property
     def task(self) -> str:
@@ -199,6 +199,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         over=int(over.max()) if over.size else None,
         share=float(share.sel(delta=share_delta).max()),
         share_delta=share_delta,
+        too_skewed=bool((~np.isfinite(row["run_mean_lower"]) & (row["run_max"] > row["run_min"])).any()),
         numbers={str(name): _mean(row, str(name)) for name in table["variable"].values},
     )
 

@@ -249,7 +249,7 @@ def _counterexample(broken: list[Point], quantity: str, factor: float) -> Counte
     excess = _excess(chance, point)
     times = f"{excess:,g}" if excess < 1e6 else f"${in_formula(excess)}$"
     return Counterexample(
-        rf"To fail with probability at most $\delta={in_formula(point.delta)}$, the bound fails with "
+        rf"Meant to fail with probability at most $\delta={in_formula(point.delta)}$, the bound fails with "
         rf"probability ${probability(chance)}${worst}: {times} times $\delta$.",
         {"m": point.m, "alpha": point.alpha, "delta": point.delta, "x_norm": point.x_norm},
         (

@@ -115,7 +115,7 @@ def _over(table: xr.Dataset) -> str:
     over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
     largest, runs = int(over.sum(["perturbation", "m", "d", "alpha"]).max()), int(table["runs"].sum())
     return (
-        f"{largest:,} of {runs_text(runs)} exceed Theorem 1 as printed "
+        f"{largest:,} of {runs_text(runs)} {'exceeds' if largest == 1 else 'exceed'} Theorem 1 as printed "
         f"(at delta = {delta:g}, where it is lowest)"
     )
 
@@ -253,7 +253,9 @@ def _bounds(table: xr.Dataset) -> list[str]:
     ]
     for bound in table["bound"].values:
         counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
-        lines.append(f"  {bound:<10}" + "".join(f"{int(count):>9,}" for count in counts.values))
+        known = table[f"bound_{bound}"].notnull().any(["m", "alpha", "delta", "x_norm"])
+        numbers = np.where(known.values, [f"{int(count):,}" for count in counts.values], "–")
+        lines.append(f"  {bound:<10}" + "".join(f"{number:>9}" for number in numbers))
     lines += [
         "  printed: the notes' own; sharp: with the best constants of its proof; binomial: from the exact",
         "  law of |B|; bernstein: the corrected theorem; exact: the quantile of the supremum itself.",

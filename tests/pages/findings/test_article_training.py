@@ -62,6 +62,8 @@ def test_an_interval_that_is_missing_where_others_are_there_has_a_reason(learned
     table["run_mean_lower"].loc[{"variable": "alpha_hat"}] = np.nan
     why = "some undecided: 32 runs a cell are too few for values so skewed"
     assert answer(table, rates).undecided == why
+    table["run_min"].loc[{"variable": "alpha_hat"}] = table["run_max"].sel(variable="alpha_hat")
+    assert answer(table, rates).undecided == ""  # of values that are all equal nothing is to be decided
     table["runs"][:] = 20  # of 32, as the others have diverged
     assert answer(table, rates).undecided == "undecided: 20 runs a cell; at least 24 are needed"
 

@@ -111,7 +111,8 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
                 FINITE_WIDTH * square / math.sqrt(wide[-2]),
             )
         )
-    return [one for one in comparisons if math.isfinite(one.measured.lower) and one.limit > 0.0]
+    usable = [one for one in comparisons if math.isfinite(one.measured.lower) and one.limit > 0.0]
+    return [one for one in usable if math.isfinite(one.measured.standard_error)]
 
 
 def _extrapolated(before: xr.Dataset, last: xr.Dataset) -> Mean:

@@ -130,7 +130,7 @@ def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
         lower, upper = (point[f"constant_{end}"].values for end in ("lower", "upper"))
         if upper.max() <= (1.0 + FOLLOWS) * lower.min():
             same.append(law)
-        if (upper[1:] < lower[:-1]).all():
+        elif (upper[1:] < lower[:-1]).all():
             falling.append(law)
     parts = [f"is the same within {100 * FOLLOWS:g} % under {joined(same)}"] if same else []
     parts += [f"falls with $d$ under {joined(falling)}"] if falling else []
@@ -141,7 +141,7 @@ def dimension(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
     """How many times the exact quantile of the supremum the printed and Bernstein's bound are, at δ and ‖x‖
-    of the figure: numbers of theory, at every width of the grid.
+    of the figure: numbers of theory, at every width of the grid. Empty where that quantile is 0 or unknown.
     """
     norm = nearest_to_one(table["x_norm"].values)
     error = _error(table).sel(
@@ -151,10 +151,10 @@ def ladder(table: xr.Dataset, rates: xr.Dataset) -> str:
     for name, count in (("printed", 2), ("bernstein", 3)):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (error[f"bound_{name}"] / error["bound_exact"]).values
-        ratio = ratio[np.isfinite(ratio)]
-        if not ratio.size:
+        if not np.isfinite(ratio).all():
             return ""
-        ranges[name] = f"{digits(ratio.min(), count)} to {digits(ratio.max(), count)}"
+        least, largest = digits(ratio.min(), count), digits(ratio.max(), count)
+        ranges[name] = least if least == largest else f"{least} to {largest}"
     return (
         rf"At $\|x\|={in_formula(norm)}$ Theorem 1 is {ranges['printed']} times the quantile that it bounds; "
         f"the corrected theorem is {ranges['bernstein']} times"
@@ -176,6 +176,8 @@ def slope(table: xr.Dataset, rates: xr.Dataset) -> str:
         hits += int((known & (lower <= exact) & (exact <= upper)).sum())
     if not total:
         return ""
+    if total == 1:
+        return f"The interval of the local slope {'holds' if hits else 'misses'} the slope of the exact law"
     return f"{hits} of {total} intervals of local slopes hold the slope of the exact law"
 
 

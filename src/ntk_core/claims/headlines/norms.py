@@ -16,7 +16,7 @@ from ...network import Array
 from ...sampling.band import suprema
 from ...theory.norm_ball import FROBENIUS, exponent
 from ..wording import nearest_to_one
-from .words import MIN_WIDTHS
+from .words import MIN_WIDTHS, PRECISION
 
 NORMS = (1.5, FROBENIUS, 3.0, 8.0, math.inf)
 """The q that are shown."""
@@ -57,12 +57,13 @@ def slope(table: xr.Dataset, q: float) -> Slope:
 
 
 def norms(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """The exponent of every norm, if all slopes are near it, and what that means."""
+    """The exponent of every norm, if all slopes are known and near it, and what that means."""
     if np.count_nonzero(table["m"].values <= MAX_WIDTH) < 2 * MIN_WIDTHS - 1:
         return ""
     for q in NORMS:
         fit = slope(table, q)
-        if not abs(fit.value + exponent(q)) <= CURVATURE + 0.5 * (fit.upper - fit.lower):
+        half = 0.5 * (fit.upper - fit.lower)
+        if not (half <= PRECISION and abs(fit.value + exponent(q)) <= CURVATURE + half):
             return ""
     return (
         r"What makes $m^{-1/2}$ is that no single neuron moves far: with only an $\ell_q$ norm of the moves "

@@ -10,7 +10,7 @@ import xarray as xr
 from ...datasets.statistics import half_width
 from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
 from ..answer import Answer, Estimate, answer
-from ..wording import width
+from ..wording import runs_text, width
 from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, percent, resolved, single_exponent
 
 EXPONENTS = (EXPONENT, CANCELLING_EXPONENT)
@@ -20,7 +20,8 @@ def diverged(table: xr.Dataset) -> str:
     """That some runs diverged and how many, which is said instead of any finding; empty if none did."""
     ends = table["run_status"]
     count, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
-    return f"{count:,} of {runs:,} runs diverged: this is what they did before" if count else ""
+    what = "and is shown up to there" if count == 1 else "and are shown up to there"
+    return f"{count:,} of {runs_text(runs)} diverged, {what}" if count else ""
 
 
 def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -33,8 +34,8 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
         return said
     a = answer(table, rates)
     slope = _slope(rates, a, "alpha_hat")
-    below = f", below {digits(a.ceiling, 3)}, its bound at every width" if a.stayed else ""
-    if single_exponent(slope.lower, slope.upper, (0.0,)) is not None:
+    below = f", below {digits(a.ceiling, 3)}, its bound at every width" if a.stayed and not a.grew else ""
+    if table.sizes["m"] >= MIN_WIDTHS and single_exponent(slope.lower, slope.upper, (0.0,)) is not None:
         return (
             r"One ball holds the weights at every width: the slope of $\hat\alpha$ is 0 within its interval; "
             rf"$\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
@@ -132,9 +133,14 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 
 def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """√m times the mean signed error at the training input beside its limit, if it fades with the angle."""
+    """√m times the mean signed error at the training input beside its limit, if it fades with the angle.
+
+    Empty where there are several training inputs.
+    """
     if said := diverged(table):
         return said
+    if table.sizes["training_input"] > 1:
+        return ""
     a = answer(table, rates)
     value, limit = a.training_bias, rates["training_bias_constant_limit"].sel(steps=a.time).item()
     row = table.sel(m=a.m, steps=a.time).sortby("training_angle")
@@ -149,14 +155,15 @@ def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 
 def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
-    """Whether the share of signs that ever change falls with the width."""
+    """Whether the share of signs that ever change falls from width to width, and by its intervals in all."""
     if said := diverged(table):
         return said
     a = answer(table, rates)
     if table["run_max"].sel(variable="flipped_neurons").max() == 0.0:
         return "No sign changes at any training input"
-    shares = ("flipped_fraction", "flipped_neurons")
-    if all(_change(*_ends(table, a, name)) < 0 for name in shares):
+    shares = ["flipped_fraction", "flipped_neurons"]
+    steps = table["run_mean"].sel(variable=shares, steps=a.time).dropna("m").diff("m")
+    if (steps < 0.0).all() and all(_change(*_ends(table, a, name)) < 0 for name in shares):
         return "The wider the network, the smaller the share of its signs that ever change"
     return ""
 

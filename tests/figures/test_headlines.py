@@ -311,6 +311,16 @@ def test_a_rate_is_named_only_if_each_interval_singles_one_out(tables):
     assert finding("rate", zero, rates) == "$E=0$ in every run"
 
 
+def test_the_summary_says_at_which_of_several_points_the_rate_is(tables):
+    table, rates = tables["default-like"]
+    sentence = "The rate is that at alpha = 1 and d = 64."
+    assert sentence in " ".join(summarise([(table, rates)]).split())
+    one = [dataset.sel(alpha=[1.0], d=[64]) for dataset in (table, rates)]
+    zero = table.assign(rms=0.0 * table["rms"]), rates
+    for pair in (one, zero):
+        assert "The rate is" not in " ".join(summarise([tuple(pair)]).split())
+
+
 def test_one_ball_is_said_of_a_bounded_radius_alone(tables):
     table, rates = tables["trained"]
     at = {"variable": "alpha_hat", "steps": 8}

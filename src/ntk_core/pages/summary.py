@@ -15,7 +15,7 @@ from ..claims.headlines import finding
 from ..claims.headlines.words import FRACTIONS, NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
-from ..claims.wording import level, runs_text, width
+from ..claims.wording import level, nearest_to_one, runs_text, width
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
 from ..laws import in_theorem_ball
@@ -44,11 +44,7 @@ def summarise(
     shown = [
         line
         for pair in experiments
-        for line in (
-            _findings(("rate",), *pair, f"{_over(pair[0])}.")
-            if _in_theorem_ball(pair[0])
-            else _findings(("norms",), *pair)
-        )
+        for line in (_rate(*pair) if _in_theorem_ball(pair[0]) else _findings(("norms",), *pair))
     ]
     shown += [line for pair in trainings for line in _findings(FINDING_FIGURES, *pair)]
     shown += [line for table in weighted for line in _paragraph(left_out(table))]
@@ -98,6 +94,15 @@ def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last
     sentences = [*(f"{plain_text(text)}." for text in findings), *([last] if last else [])]
     name = table.attrs["experiment"]
     return _paragraph(f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}")
+
+
+def _rate(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
+    """The rate, at which α and d it is if there are several, and how many runs exceed Theorem 1, in lines."""
+    point = {"alpha": nearest_to_one(rates["alpha"].values), "d": rates["d"].values.max()}
+    several = [f"{name} = {value:g}" for name, value in point.items() if rates.sizes[name] > 1]
+    stated = finding("rate", table, rates) not in ("", NO_ERROR)
+    at = f"The rate is that at {' and '.join(several)}. " if several and stated else ""
+    return _findings(("rate",), table, rates, f"{at}{_over(table)}.")
 
 
 def _paragraph(text: str) -> list[str]:

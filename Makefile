@@ -6,6 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE  # else every process compiles anew what set-up
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCKS := requirements.lock requirements-uv.lock pyproject.toml
 BENCH_VENV := .venv-bench
 BENCH_BIN := $(BENCH_VENV)/bin
 BENCH_READY := $(BENCH_VENV)/.ready
@@ -32,7 +33,7 @@ OTHERS = $(shell ours=$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.ver
 	for python in python3.11 python3.12 python3.13 python3.14; do \
 		[ $$python = $$ours ] || ! $$python -c "import ensurepip" 2>/dev/null || echo .venv-$$python; \
 	done)
-.SECONDEXPANSION:  # looks for them for this target alone
+.SECONDEXPANSION:  # so that they are looked for when this target is made, and for no other
 test-pythons: $(READY) $$(addsuffix /.ready,$$(OTHERS))
 	$(BIN)/python -m pytest -vv -r s --numprocesses 2 tests/pythons.py
 
@@ -120,7 +121,7 @@ schema: $(READY)
 clean:
 	rm -rf .venv .venv-* site
 
-$(READY): requirements.lock requirements-uv.lock pyproject.toml
+$(READY): $(LOCKS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"$(PYTHON) is Python {sys.version_info[0]}.{sys.version_info[1]}: ntk-core needs 3.11 or newer, as in: make PYTHON=python3.11 run")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
@@ -151,5 +152,5 @@ $(AUTODIFF_READY): tests/autodiff.lock benchmarks/torch.lock pyproject.toml | $(
 		echo "$(TORCH_MISSING)"
 	touch $@
 
-.venv-python%/.ready: requirements.lock requirements-uv.lock pyproject.toml
+.venv-python%/.ready: $(LOCKS)
 	$(MAKE) PYTHON=python$* VENV=.venv-python$* $@

@@ -199,8 +199,8 @@ def _bias(values: Array, usable: Array) -> dict[str, Array]:
         )
         deviation = np.where(usable[..., 0], rest - whole, 0.0)
         variance = np.where(n > 2.0, (n - 1.0) / n * np.sum(deviation**2, axis=0), np.nan)
-        moments_of_deviation = [np.sum(deviation**k, axis=0) / n for k in (2, 3)]
-        skewness = moments_of_deviation[1] / moments_of_deviation[0] ** 1.5
+        second, third = (np.sum(deviation**k, axis=0) / n for k in (2, 3))
+        skewness = third / second**1.5
         half = half_width(n, np.sqrt(variance), skewness)
         bias, lower, upper = (
             np.sqrt(np.maximum(limit, 0.0)) for limit in (whole, whole - half, whole + half)

@@ -1,4 +1,4 @@
-"""How the process of a job ends: in one line that a person can act on where it cannot go on, and soon."""
+"""How the process of a job ends: at once, and in one line that a person can act on if it cannot go on."""
 
 from __future__ import annotations
 

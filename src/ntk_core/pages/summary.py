@@ -44,7 +44,7 @@ def summarise(
     shown = [
         line
         for pair in experiments
-        for line in (_rate(*pair) if _in_theorem_ball(pair[0]) else _findings(("norms",), *pair))
+        for line in (_rate_findings(*pair) if _in_theorem_ball(pair[0]) else _findings(("norms",), *pair))
     ]
     shown += [line for pair in trainings for line in _findings(FINDING_FIGURES, *pair)]
     shown += [line for table in weighted for line in _paragraph(left_out(table))]
@@ -96,7 +96,7 @@ def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last
     return _paragraph(f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}")
 
 
-def _rate(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
+def _rate_findings(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     """The rate, at which α and d it is if there are several, and how many runs exceed Theorem 1, in lines."""
     point = {"alpha": nearest_to_one(rates["alpha"].values), "d": rates["d"].values.max()}
     several = [f"{name} = {value:g}" for name, value in point.items() if rates.sizes[name] > 1]

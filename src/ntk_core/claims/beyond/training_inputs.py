@@ -111,8 +111,11 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
                 FINITE_WIDTH * square / math.sqrt(wide[-2]),
             )
         )
-    usable = [one for one in comparisons if math.isfinite(one.measured.lower) and one.limit > 0.0]
-    return [one for one in usable if math.isfinite(one.measured.standard_error)]
+    return [
+        one
+        for one in comparisons
+        if one.limit > 0.0 and np.isfinite([one.measured.lower, one.measured.standard_error]).all()
+    ]
 
 
 def _extrapolated(before: xr.Dataset, last: xr.Dataset) -> Mean:

@@ -20,8 +20,8 @@ def diverged(table: xr.Dataset) -> str:
     """That some runs diverged and how many, which is said instead of any finding; empty if none did."""
     ends = table["run_status"]
     count, runs = int(ends.sel(status="diverged").sum()), int(ends.sum())
-    what = "and is shown up to there" if count == 1 else "and are shown up to there"
-    return f"{count:,} of {runs_text(runs)} diverged, {what}" if count else ""
+    are = "is" if count == 1 else "are"
+    return f"{count:,} of {runs_text(runs)} diverged, and {are} shown up to there" if count else ""
 
 
 def radius(table: xr.Dataset, rates: xr.Dataset) -> str:

@@ -368,8 +368,9 @@ def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
     ("low", "slope", "high", "last", "words"),
     [
         (-0.77, -0.75, -0.73, -0.76, r"falls as $m^{-3/4}$ at held-out inputs"),
-        (-0.699, -0.665, -0.632, -0.704, r"approaches $m^{-3/4}$ at held-out inputs (slope $-0.665$"),
-        (-0.699, -0.665, -0.632, -0.60, ""),
+        (-0.699, -0.665, -0.632, -0.72, r"approaches $m^{-3/4}$ at held-out inputs (slope $-0.665$"),
+        (-0.699, -0.665, -0.632, -0.702, ""),
+        (-0.745, -0.740, -0.735, -0.73, ""),
         (-0.9, -0.7, -0.4, -0.75, ""),
         (np.nan, -0.75, np.nan, -0.75, ""),
     ],
@@ -377,9 +378,11 @@ def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
 def test_training_falls_as_the_limit_or_approaches_it_or_nothing_is_said(
     tables, low, slope, high, last, words
 ):
+    """The slope between the two largest widths is known to 0.04: -0.72 reaches -3/4, -0.702 does not."""
     table, rates = tables["trained"]
     at = {"quantity": "linearization_error", "statistic": "rms", "steps": 8}
     values = {"slope_lower": low, "slope": slope, "slope_upper": high, "local_slope_last": last}
+    values |= {"local_slope_last_lower": last - 0.04, "local_slope_last_upper": last + 0.04}
     values |= {"training_slope_lower": np.nan, "training_slope_upper": np.nan}
     text = finding("training_rate", table, changed(rates, at, **values))
     assert words in text

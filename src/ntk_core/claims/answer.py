@@ -74,7 +74,7 @@ class Answer:
     displacement: Estimate
     displacement_limit: float
     rate: Estimate
-    last_rate: float
+    last_rate: Estimate
     training_rate: Estimate
     training_bias: Estimate
     twin_rate: Estimate
@@ -182,7 +182,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         displacement=Estimate(*(scale * value for value in astuple(mean_displacement))),
         displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
         rate=Estimate.of(rate, "slope"),
-        last_rate=float(rate["local_slope_last"]),
+        last_rate=Estimate.of(rate, "local_slope_last"),
         training_rate=Estimate.of(rate, "training_slope"),
         training_bias=Estimate.of(rate, "training_bias_constant"),
         twin_rate=Estimate.of(rates.sel(variable="twin_distance", steps=time), "run_slope"),

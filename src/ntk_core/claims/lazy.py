@@ -102,7 +102,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
         Number.measured(
             f"slope of the rms of $E$ at held-out inputs {every}; expected in the limit $-{fraction}$", a.rate
         ),
-        Number(f"the same between the two largest widths {every}", a.last_rate),
+        Number.measured(f"the same between the two largest widths {every}", a.last_rate),
         Number.measured(
             f"slope of the rms of $E$ at training inputs {every}; expected in the limit $-1/2$",
             a.training_rate,

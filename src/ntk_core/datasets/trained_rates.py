@@ -33,8 +33,7 @@ each: training inputs × all inputs × steps², and all inputs × arcs between t
 ENDS = ("", "_lower", "_upper")
 """Suffixes of a number and of its limits."""
 
-RATES = ("slope", "slope_lower", "slope_upper", "local_slope_last", "constant", "constant_lower",
-         "constant_upper")  # fmt: skip
+RATES = tuple(f"{number}{end}" for number in ("slope", "local_slope_last", "constant") for end in ENDS)
 """Names of the numbers that `_rate` makes."""
 
 
@@ -234,24 +233,17 @@ def _distances(table: xr.Dataset) -> dict[str, Any]:
 
 def _rate(m: Array, value: Array, lower: Array, upper: Array, k: float) -> dict[str, float]:
     """Slope and constant of a statistic along m; a value of 0 is rounding and left out of the slope."""
-    slope = log_slope(m, value, lower, upper)
     finite = np.flatnonzero(np.isfinite(value))
     if not finite.size:
         return {}
-    last = finite[-1]
-    scale = m[last] ** k
-    rate = {
-        "slope": slope.value,
-        "slope_lower": slope.lower,
-        "slope_upper": slope.upper,
-        "constant": scale * value[last],
-        "constant_lower": scale * lower[last],
-        "constant_upper": scale * upper[last],
-    }
-    if finite.size > 1:
-        ends = finite[-2:]
-        rate["local_slope_last"] = log_slope(m[ends], value[ends], lower[ends], upper[ends]).value
-    return rate
+    last, widest = finite[-1], finite[-2:]
+    every, local = (log_slope(m[part], value[part], lower[part], upper[part]) for part in (finite, widest))
+    numbers = (
+        *(every.value, every.lower, every.upper),
+        *(local.value, local.lower, local.upper),
+        *(m[last] ** k * limits[last] for limits in (value, lower, upper)),
+    )
+    return dict(zip(RATES, numbers, strict=True))
 
 
 def _limit(theory: Limit, statistic: str, quantity: str) -> Array:

@@ -138,8 +138,8 @@ def _trained(a: Answer) -> str:
         f"                       at most {_digits(a.limit_ceiling)} as m grows, and {_digits(a.ceiling)} at "
         "every width while the loss does not grow",
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
-        f"  slope of rms E       {_estimate(a.rate)}, between the two largest m {_digits(a.last_rate)}, "
-        f"theory {-a.exponent:g}",
+        f"  slope of rms E       {_estimate(a.rate)}, theory {-a.exponent:g};",
+        f"                       between the two largest m {_estimate(a.last_rate)}",
         f"  m^({FRACTIONS[a.exponent]}) rms E        {_estimate(a.constant)}, "
         f"limit {_digits(a.constant_limit)}",
         f"  rms E, divided by that of a law: {laws}",

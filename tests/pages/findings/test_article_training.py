@@ -38,7 +38,7 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
     measured = (found.radius, found.displacement, found.rate, found.constant)
     for estimate in (*measured, *(found.numbers[name] for name in shown)):
         assert cells[cells.index(str(value(Number("", estimate.value)))) + 1] == ""
-    for exact in (found.ceiling, found.limit_ceiling, found.constant_limit, found.last_rate):
+    for exact in (found.ceiling, found.limit_ceiling, found.constant_limit, found.last_rate.value):
         assert str(number(exact)) in cells
     titles = [a["aria-label"].partition(":")[0] for a in drawings(reader)]
     assert titles[1:6] == [

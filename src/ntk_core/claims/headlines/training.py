@@ -77,20 +77,27 @@ def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
 def _falls(row: xr.Dataset, prefix: str, where: str) -> str:
     """How the error falls at one kind of input: as the power of the limit, or towards it; empty if neither.
 
-    It approaches the exponent of the limit if the slope between the two largest widths is nearer to that than
-    the interval of the slope over all.
+    It approaches the exponent of the limit if the interval of the slope between the two largest widths
+    singles it out, and this slope is nearer to it than the interval of the slope over all.
     """
-    lower, value, upper = (row[f"{prefix}slope{end}"].item() for end in ("_lower", "", "_upper"))
-    limit, last = row[f"{prefix}exponent"].item(), row[f"{prefix}local_slope_last"].item()
-    if single_exponent(-upper, -lower, EXPONENTS) == limit:
-        return f"falls as $m^{{-{FRACTIONS[limit]}}}$ {where}"
-    distance = min(abs(lower + limit), abs(upper + limit))
-    if not lower <= -limit <= upper and abs(last + limit) < distance:
+    limit = row[f"{prefix}exponent"].item()
+    every, last = (Estimate.of(row, f"{prefix}{name}") for name in ("slope", "local_slope_last"))
+    power = f"$m^{{-{FRACTIONS[limit]}}}$ {where}"
+    if _is_power(every, limit):
+        return f"falls as {power}"
+    distance = min(abs(every.lower + limit), abs(every.upper + limit))
+    nearer = not every.lower <= -limit <= every.upper and abs(last.value + limit) < distance
+    if nearer and _is_power(last, limit):
         return (
-            f"approaches $m^{{-{FRACTIONS[limit]}}}$ {where} (slope {digits(value, 3)} over all widths, "
-            f"{digits(last, 3)} between the two largest)"
+            f"approaches {power} (slope {digits(every.value, 3)} over all widths, {digits(last.value, 3)} "
+            "between the two largest)"
         )
     return ""
+
+
+def _is_power(slope: Estimate, exponent: float) -> bool:
+    """Whether the interval of a slope singles out that of m to the minus this exponent."""
+    return single_exponent(-slope.upper, -slope.lower, EXPONENTS) == exponent
 
 
 def standing(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -123,7 +130,7 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     parts = []
     for name, kind in (("twin_distance", "held-out"), ("twin_training_distance", "training")):
         slope = _slope(rates, a, name)
-        if single_exponent(-slope.upper, -slope.lower, EXPONENTS) == EXPONENT:
+        if _is_power(slope, EXPONENT):
             parts.append(f"as $m^{{-{FRACTIONS[EXPONENT]}}}$ at {kind} inputs")
         elif slope.upper < 0.0:
             parts.append(f"with slope {digits(slope.value, 3)} at {kind} inputs")

@@ -75,7 +75,7 @@ def _rows(a: Answer) -> list[Number]:
         _row(r"$\sqrt m$ times the mean displacement", a.displacement),
         Number(r"its limit as $m\to\infty$", a.displacement_limit),
         _row(r"Slope of the root mean square of $E$ at held-out inputs against $m$", a.rate),
-        Number("the slope between the two largest widths", a.last_rate),
+        _row("the slope between the two largest widths", a.last_rate),
         Number(r"the slope in theory, as $m\to\infty$", -a.exponent),
         _row(rf"$m^{{{FRACTIONS[a.exponent]}}}$ times that root mean square", a.constant),
         Number(r"its limit as $m\to\infty$", a.constant_limit),

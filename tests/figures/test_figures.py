@@ -161,6 +161,9 @@ def test_slopes_are_drawn_beside_the_exact_ones(tables):
     plt.close(drawn)
     at = {"quantity": "linearization_error", "perturbation": "adversarial", "alpha": 1.0, "d": 9}
     row = rates.sel(at | {"statistic": "0.5"})
+    names = [text.get_text() for text in drawn.axes[-1].texts]
+    assert names.count("mean or rms") == 1
+    assert not {"mean", "rms"} & set(names)
     curves = [line.get_ydata() for line in drawn.axes[0].lines]
     for name in ("local_slope", "exact_local_slope"):
         assert any(np.array_equal(curve, row[name].values[1:]) for curve in curves), name

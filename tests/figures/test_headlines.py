@@ -552,6 +552,7 @@ def test_texts_lie_inside_the_canvas_and_apart_and_nothing_is_empty(tables, name
                 assert np.isfinite(line.get_ydata()).any(), (figure, label)
         words = drawn._supxlabel.get_text() + drawn._suptitle.get_text()
         assert not re.search(r"\bnan\b|\bNone\b|(?<!\w)-\d", re.sub(r"\$[^$]*\$", "", words)), figure
+        assert not re.search(r"\$-?[\d.]+\$", drawn._suptitle.get_text()), figure  # a formula is not bold
         bars = any(c.has_yerr for ax in drawn.axes for c in ax.containers if hasattr(c, "has_yerr"))
         assert bars or "bars:" not in words, figure
         for law in ("sphere", "adversarial", "aligned"):

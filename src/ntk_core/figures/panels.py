@@ -193,8 +193,8 @@ class Panels:
                 text = f"{text.rstrip()} {sentence}"
         across = style.WIDTH - 5 * EDGE  # some more at the right, as renderers differ
         above = self.figure.suptitle(
-            "\n".join(wrapped(headline, across, style.HEADLINE, "bold")), x=EDGE / style.WIDTH, ha="left",
-            va="top", fontsize=style.HEADLINE, fontweight="bold",
+            "\n".join(wrapped(_numbers_as_text(headline), across, style.HEADLINE, "bold")),
+            x=EDGE / style.WIDTH, ha="left", va="top", fontsize=style.HEADLINE, fontweight="bold",
         )  # fmt: skip
         below = self.figure.supxlabel(
             "\n".join(wrapped(text, across, style.SMALL)), x=EDGE / style.WIDTH, ha="left", va="bottom",
@@ -318,6 +318,11 @@ def _extent(ax: Axes, axis: str) -> float:
 def _title_height(ax: Axes) -> float:
     title = ax.get_title(loc="left")
     return (title.count("\n") + 1) * style.SMALL * LINE_HEIGHT / 72 + 0.1 if title else 0.05
+
+
+def _numbers_as_text(text: str) -> str:
+    """Formulas that are plain numbers as text, which is bold in a bold line; formulas are not."""
+    return re.sub(r"\$(-?[\d.]+)\$", lambda formula: formula[1].replace("-", "−"), text)
 
 
 def wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:

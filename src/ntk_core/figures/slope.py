@@ -29,7 +29,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     data = error[list(names)].to_dataframe().reset_index()
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
     colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
-    labels = {name: _label(name) for name in colours}
+    typical = " or ".join(dict.fromkeys(map(typical_statistic, laws)))
+    labels = {"mean": typical, "rms": typical} | {name: style.level_label(float(name)) for name in levels}
     panels, exact, beyond = Panels(len(laws), height=2.8), False, 0
     for ax, law in zip(panels.axes, laws, strict=True):
         law_rates, statistics = error.sel(perturbation=law), [typical_statistic(law), *levels]
@@ -56,14 +57,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.name_ends(panels.axes)
     panels.name_vertical(r"slope of $\log E$ against $\log m$")
     text = (
-        "Slope of the logarithm of each statistic from the next smaller width to this one, at "
-        rf"$\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
+        f"Slope of the logarithm of the {style.typical(laws)} and of the quantiles, from the next smaller "
+        rf"width to this one, at $\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
         + (f"; {beyond} of them beyond the panels" if beyond else "")
         + ("; lines: from the exact law, no fit" if exact else "")
         + f". Level line: {REFERENCE}. {style.provenance(table)}"
     )
     return panels.finish(headline("slope", table, rates), text)
-
-
-def _label(statistic: str) -> str:
-    return statistic if statistic in ("mean", "rms") else style.level_label(float(statistic))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.experiments.drawn import DrawnExperiment
@@ -35,15 +36,26 @@ def test_statistics_are_labelled_by_name_and_delta(analysed):
     assert np.isinf(rates["constant_upper"].sel(statistic="0.001")).all()
 
 
-def test_follows_from_is_where_the_limit_is_reached_for_good(analysed):
-    _, table, rates = analysed
-    for law in ("adversarial", "sphere"):
-        row = rates.sel(quantity="linearization_error", perturbation=law, d=2, alpha=2.0, statistic="mean")
-        value = table.sel(quantity="linearization_error", perturbation=law, d=2, alpha=2.0)["mean"]
-        off = np.abs(value * table["m"] ** row["exponent"] / row["constant_limit"] - 1) > 0.05
-        last_off = [int(m) for m in table["m"].values[off.values]]
-        beyond = [int(m) for m in table["m"].values if not last_off or m > max(last_off)]
-        assert row["follows_from"] == beyond[0] if beyond else np.isnan(row["follows_from"])
+def test_follows_from_is_where_the_exact_law_or_else_the_interval_is_at_the_limit_for_good(analysed):
+    """What was measured counts where the law is unknown, and then its whole interval."""
+    _, table, _ = analysed
+    lower = table["mean_lower"].where(table["m"] > 64, 0.9 * table["mean_lower"])
+    unknown = table.assign(exact_mean=np.nan * table["exact_mean"], mean_lower=lower)
+    moved = table.assign({f"mean{end}": 1.1 * table[f"mean{end}"] for end in ("", "_lower", "_upper")})
+    experiment, widths = DrawnExperiment("e", "band", ("sphere",), (), (), (), 1), {}
+    for name, source in (("exact", table), ("moved", moved), ("interval", unknown)):
+        rates = rate_dataset(source, experiment, 1)
+        for law in ("adversarial", "sphere"):
+            point = {"quantity": "linearization_error", "perturbation": law, "d": 2, "alpha": 2.0}
+            row, cells = rates.sel(point | {"statistic": "mean"}), source.sel(point)
+            ends = ("mean_lower", "mean_upper") if name == "interval" else ("exact_mean",)
+            scaled = xr.concat([cells[end] for end in ends], "end") * cells["m"] ** row["exponent"]
+            near = (np.abs(scaled / row["constant_limit"] - 1) <= 0.05).all("end").values
+            last_off = [int(m) for m in table["m"].values[~near]]
+            beyond = [int(m) for m in table["m"].values if not last_off or m > max(last_off)]
+            widths[name, law] = beyond[0] if beyond else np.nan
+            np.testing.assert_equal(row["follows_from"].item(), widths[name, law])
+    assert [widths[name, "adversarial"] for name in ("exact", "moved", "interval")] == [64, 64, 256]
 
 
 def replaced_by_exact(table):

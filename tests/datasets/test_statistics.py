@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, norm
 
 from ntk_core.datasets import statistics
 from ntk_core.datasets.chance import CHANCE, beyond_chance
@@ -60,6 +60,29 @@ def test_log_slope_recovers_a_power_law_and_its_error():
         inside += slope.lower <= -0.75 <= slope.upper
     # 99 % coverage; Binomial(2000, 0.99) leaves [1957, 1999] with probability below 1e-4.
     assert 1957 <= inside <= 1999
+
+
+@pytest.mark.parametrize("alpha", [1.0, 2.0])
+def test_slopes_of_quantiles_of_counts_are_right_as_often_as_they_say(alpha):
+    """Of neurons in the band; 10 of 200 or more are wrong with probability 4e-5, if 1 % are."""
+    m, delta, rng = 2.0 ** np.arange(18, 31, 3), np.array([0.01, 0.1, 0.5]), np.random.default_rng(3)
+    band = 2 * norm.cdf(alpha / np.sqrt(m)) - 1
+    exact = np.array(
+        [2 * binom.ppf(1 - delta, half, p) / (2 * half) for half, p in zip(m / 2, band, strict=True)]
+    )
+    wrong = {"spacing": np.zeros(3), "none": np.zeros(3)}
+    for _ in range(200):
+        draws = [
+            np.sort(rng.binomial(int(half), p, 6144)) / half for half, p in zip(m / 2, band, strict=True)
+        ]
+        limits = np.array([statistics.quantiles(values, delta) for values in draws])  # (m, limit, level)
+        for k in range(3):
+            truth = statistics.log_slope(m, *[exact[:, k]] * 3).value
+            for name, spacing in (("spacing", 2 / m), ("none", 0.0)):
+                slope = statistics.log_slope(m, *limits[:, :, k].T, spacing)
+                wrong[name][k] += not slope.lower <= truth <= slope.upper
+    assert wrong["spacing"].max() < 10
+    assert wrong["none"].max() >= 20
 
 
 def test_log_slope_leaves_out_what_has_no_logarithm():

@@ -129,5 +129,9 @@ def test_claims_leave_weighted_runs_out_and_the_summary_says_so(folder):
     text = summarise([(table, rates)])
     assert "4,400 runs with weights, which no claim, figure or page counts" in " ".join(text.split())
     assert "findings.html" not in text
+    assert "figures/" not in text
     exact = float(table["exact_quantile"].sel(quantity="linearization_error", m=6, delta=1e-6)[0, 0, 0])
     assert f"{exact:.5g}" in text
+    for limit, said in ((1.0, False), (np.inf, True)):
+        text = summarise([(table.assign(quantile_upper=limit + 0 * table["quantile"]), rates)])
+        assert ("Intervals up to inf: too few effective runs" in text) == said

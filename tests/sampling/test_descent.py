@@ -453,7 +453,10 @@ TRAINED = {
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"kind": "grown"}, "experiments.e.kind is 'grown'; allowed: 'drawn' or 'trained'"),
+        (
+            {"kind": "grown"},
+            "experiments.e.kind is 'grown' (did you mean 'drawn'?); allowed: 'drawn' or 'trained'",
+        ),
         ({"classes": None}, "experiments.e.classes is None (data is 'digits')"),
         ({"classes": [3, 3]}, "experiments.e.classes is [3, 3] (3 appears twice)"),
         ({"classes": [1, 2, 3]}, "experiments.e.classes"),
@@ -474,6 +477,13 @@ def test_a_trained_experiment_that_cannot_be_run_is_refused(change, told):
     with pytest.raises(ConfigError) as error:
         parse_config({"entropy": 1, "experiments": {"e": {**TRAINED, **change}}})
     assert told in str(error.value)
+
+
+def test_misspelt_data_are_the_only_fault():
+    with pytest.raises(ConfigError) as error:
+        parse_config({"entropy": 1, "experiments": {"e": {**TRAINED, "data": "digit"}}})
+    assert str(error.value).startswith("experiments.e.data is 'digit' (did you mean 'digits'?); allowed: ")
+    assert "\n" not in str(error.value)
 
 
 def test_data_are_typed_as_arrays_of_doubles():

@@ -269,6 +269,18 @@ NASTY: dict[str, tuple[bytes, str]] = {
         TEXT.replace("sphere]", "spheer]").encode(),
         "perturbation[1] is 'spheer' (did you mean 'sphere'?); allowed: a list",
     ),
+    "a sampler with two letters swapped": (
+        with_value("sampler: bnad", "sampler: band"),
+        "sampler is 'bnad' (did you mean 'band'?); allowed",
+    ),
+    "a kind with one letter missing": (
+        with_value("kind: traind", "sampler: band"),
+        "kind is 'traind' (did you mean 'trained'?); allowed: 'drawn' or 'trained'",
+    ),
+    "a number in quotes": (
+        with_value("['0.5']", "[0.5, 1.0e+0]"),
+        "no quotes; after --config, nested values are",
+    ),
     "many unknown laws": (
         json.dumps(
             {

@@ -17,7 +17,8 @@ def export(
 ) -> None:
     """Write all datasets of an archive as one Zarr store.
 
-    Each dataset is a group. Read it with `xarray.open_zarr(store, group="theorem1/runs")`.
+    Each dataset is a group. Read it with
+    `xarray.open_zarr(store, group="theorem1/runs", consolidated=False)`.
     Needs the package zarr (the extra `zarr`).
 
     \b

@@ -136,7 +136,8 @@ def replay(
     """Recompute one run, and compare it bit for bit.
 
     Shows every stored quantity, archived and recomputed; of a trained run, its root mean square over the
-    inputs at every recorded time. Exit code 0 if all bits are the same, 1 if not, 2 if there is no such run.
+    inputs at every recorded time. Exit code 0 if no archived bit differs, 1 if one does, 2 if there is no
+    such run. Where aggregates are kept, most runs have no archived value, and a line says so.
 
     \b
     Examples:
@@ -200,6 +201,7 @@ def _show_trained(replayed: Replay, times: tuple[int, ...]) -> None:
     import numpy as np
 
     say(replayed.title)
+    say("root mean square over the inputs, where a quantity has a value for each; --json shows them all")
     say(f"{'':<22}{'steps':>8}  {'archived':<26}recomputed")
     for name, archived in replayed.archived.items():
         for index, time in enumerate(times):

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..experiments.drawn import DrawnExperiment
 from ..laws import moments
 from ..network import Array
+from ..quantities import QUANTITIES, Step
 from ..storage.metadata import attributes, describe
 from .comparisons import rounding_error
 from .statistics import CONFIDENCE, local_slopes, log_slope
@@ -92,16 +94,17 @@ def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: s
     rounding = rounding_error(point["sampler"], quantity, m, float(point["alpha"]))
     resolved = np.where(value > rounding, value, 0.0)
     fitted = (np.arange(m.size) >= first) & (resolved > 0.0) & ~np.isinf(upper)
-    slope = log_slope(m[fitted], resolved[fitted], lower[fitted], upper[fitted])
+    spacing = np.zeros(m.size) if statistic in RATE_STATISTICS else _spacing(law, quantity, m, point["alpha"])
+    slope = log_slope(m[fitted], resolved[fitted], lower[fitted], upper[fitted], spacing[fitted])
     exact_slope = log_slope(m[fitted], exact[fitted], exact[fitted], exact[fitted])
     curvature = exact_slope.value if exact_slope.points == slope.points else np.nan
     k = moments.exponent(law, quantity)
     level = statistic if statistic in RATE_STATISTICS else float(statistic)
     limit = moments.limit(law, quantity, int(point["d"]), float(point["alpha"]), level)
     scaled = value * m**k
-    near = np.abs(scaled / limit - 1.0) <= FOLLOWS if limit > 0.0 else np.zeros(m.size, bool)
+    near = _near(np.where(np.isnan(exact), [lower, upper], exact) * m**k, limit)
     following = np.flatnonzero(np.logical_and.accumulate(near[::-1])[::-1])
-    local, local_lower, local_upper = local_slopes(m, resolved, lower, upper)
+    local, local_lower, local_upper = local_slopes(m, resolved, lower, upper, spacing)
     return {
         "slope": slope.value,
         "slope_lower": slope.lower,
@@ -123,3 +126,15 @@ def _rate(m: Array, curve: dict[str, Array], point: dict[str, Any], statistic: s
         "local_slope_upper": local_upper,
         "exact_local_slope": local_slopes(m, exact, exact, exact)[0],
     }
+
+
+def _spacing(law: str, quantity: str, m: Array, alpha: float) -> Array:
+    """What a pair of neurons adds to a quantity that is a count of neurons in some unit; else 0."""
+    record = QUANTITIES[quantity]
+    counts = record.fraction or (record.full_step is Step.CONSTANT and not moments.cancels(law, quantity))
+    return 2.0 * record.unit(m, float(alpha)) if counts else np.zeros(m.size)
+
+
+def _near(limits: Array, limit: float) -> NDArray[np.bool_]:
+    """At which widths both `limits` `(2, widths)` are within `FOLLOWS` of `limit`; none if it is NaN or 0."""
+    return (np.abs(limits - limit) <= FOLLOWS * limit).all(axis=0) & (limit > 0.0)

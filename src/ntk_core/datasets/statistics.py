@@ -254,28 +254,42 @@ class Slope:
 NO_SLOPE = Slope(math.nan, math.nan, math.nan, math.nan, 0)
 
 
-def log_slope(x: Array, y: Array, lower: Array, upper: Array) -> Slope:
+def log_slope(x: Array, y: Array, lower: Array, upper: Array, spacing: Array | float = 0.0) -> Slope:
     """Least-squares slope of log y against log x, with limits from those of each point.
 
     `y` independent, with limits, `(points,)` each. Every point weighs the same, so the slope is the
     average of the local slopes whatever the precision of single points. Points with y = 0 or an infinite
     limit are left out; fewer than two points give `NO_SLOPE`. Distances to the limits add in quadrature
     (Zou and Donner, Statistics in Medicine 27, 2008); the limits are NaN where a point has none.
+
+    `spacing` is that of the values that y can have, if they are few, as for a quantile of counts. An error is
+    then often as large as the whole interval, so what is within one spacing adds up.
     """
     usable = (y > 0.0) & ~np.isinf(upper)
     if np.count_nonzero(usable) < 2:
         return NO_SLOPE
     log_x = np.log(x[usable])
     log_y, below, above = _log_distances(y[usable], lower[usable], upper[usable])
+    one_below, one_above = _log_spacing(y, spacing)
     centred = log_x - log_x.mean()
     weight = centred / np.sum(centred**2)
     value = float(np.sum(weight * log_y))
-    down = float(np.sqrt(np.sum((weight * np.where(weight > 0.0, below, above)) ** 2)))
-    up = float(np.sqrt(np.sum((weight * np.where(weight > 0.0, above, below)) ** 2)))
+    below, above = (
+        _parts(*distance) for distance in ((below, one_below[usable]), (above, one_above[usable]))
+    )
+    down, up = (
+        float(np.sqrt(np.sum((weight * rest) ** 2)) + np.sum(np.abs(weight) * within))
+        for within, rest in (
+            np.where(weight > 0.0, below, above),
+            np.where(weight > 0.0, above, below),
+        )
+    )
     return Slope(value, value - down, value + up, float(x[usable].min()), int(usable.sum()))
 
 
-def local_slopes(x: Array, y: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+def local_slopes(
+    x: Array, y: Array, lower: Array, upper: Array, spacing: Array | float = 0.0
+) -> tuple[Array, Array, Array]:
     """Slope of log y against log x from each point's predecessor to it, and its limits as in `log_slope`.
 
     `y` independent, with limits, `(points,)` each, like the results. NaN at the first point and where an
@@ -285,7 +299,12 @@ def local_slopes(x: Array, y: Array, lower: Array, upper: Array) -> tuple[Array,
     log_y, below, above = _log_distances(np.where(usable, y, np.nan), lower, upper)
     step = np.diff(np.log(x))
     slope = np.diff(log_y) / step
-    down, up = np.hypot(below[1:], above[:-1]) / step, np.hypot(above[1:], below[:-1]) / step
+    one_below, one_above = _log_spacing(y, spacing)
+    below, above = _parts(below, one_below), _parts(above, one_above)
+    down, up = (
+        (np.hypot(last[1, 1:], first[1, :-1]) + last[0, 1:] + first[0, :-1]) / step
+        for last, first in ((below, above), (above, below))
+    )
     value, low, high = (np.concatenate([[np.nan], part]) for part in (slope, slope - down, slope + up))
     return value, low, high
 
@@ -296,3 +315,16 @@ def _log_distances(y: Array, lower: Array, upper: Array) -> tuple[Array, Array, 
     log_y = np.log(np.where(y > 0.0, y, np.nan))
     log_lower, log_upper = (np.log(np.where(limited, limit, np.nan)) for limit in (lower, upper))
     return log_y, log_y - log_lower, log_upper - log_y
+
+
+def _log_spacing(y: Array, spacing: Array | float) -> tuple[Array, Array]:
+    """How far below and above log y the logarithms of the next values are; infinite without one above 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(y > 0.0, spacing / y, 0.0)
+        return -np.log1p(-np.minimum(relative, 1.0)), np.log1p(relative)
+
+
+def _parts(distance: Array, one: Array) -> Array:
+    """What of a distance is within one spacing, and the rest; `(2, points)`."""
+    within = np.minimum(distance, one)
+    return np.stack([within, distance - within])

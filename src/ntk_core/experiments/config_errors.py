@@ -72,7 +72,8 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path} has the key {value}; allowed: keys that are text"
     if error == "union_tag_invalid":
         tag, tags = shorten(fault["ctx"]["tag"]), fault["ctx"]["expected_tags"]
-        return f"{path}.kind is {tag}; allowed: {tags.replace(', ', ' or ')}"
+        close = _suggestion(fault["ctx"]["tag"], re.findall(r"'([^']*)'", tags))
+        return f"{path}.kind is {tag}{close}; allowed: {tags.replace(', ', ' or ')}"
     if error == "missing":
         return f"{path} is missing; allowed: {allowed}"
     if error == "too_long":
@@ -82,8 +83,13 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
         value += f" ({fault['ctx']['error']})"
     elif error == "unknown_law":
         value += _suggestion(fault["input"], fault["ctx"]["laws"])
+    elif error == "literal_error" and isinstance(fault["input"], str):
+        value += _suggestion(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     elif isinstance(fault["input"], str) and _is_number(fault["input"]):
-        value += " (text, not a number; YAML needs a point and a sign as in 1.0e-3)"
+        value += (
+            " (text, not a number; YAML needs a point and a sign as in 1.0e-3, and no quotes; "
+            "after --config, nested values are text)"
+        )
     return f"{path} is {value}; allowed: {allowed}"
 
 

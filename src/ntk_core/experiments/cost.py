@@ -145,7 +145,7 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         [
             runs,
             f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
-            f"with {cost.job_count} job{'s' * (cost.job_count > 1)} at once",
+            f"with {cost.job_count} job{'s' * (cost.job_count > 1)} at once; twice that on busy cores",
             f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free",
             f"[plan] memory: {size_text(cost.memory)} for the largest job; "
             f"this machine has {size_text(_memory_of_this_machine())}",

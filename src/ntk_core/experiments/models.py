@@ -199,16 +199,12 @@ class TrainedModel(Section):
     @field_validator("classes")
     @classmethod
     def _classes(cls, value: list[int] | None, info: ValidationInfo) -> list[int] | None:
-        if (value is None) == (info.data.get("data") == "digits"):
-            raise ValueError(f"data is {info.data.get('data')!r}")
-        return value
+        return _belongs_to("digits", value, info)
 
     @field_validator("d")
     @classmethod
     def _dimension(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if (value is None) == (info.data.get("data") == "teacher"):
-            raise ValueError(f"data is {info.data.get('data')!r}")
-        return value
+        return _belongs_to("teacher", value, info)
 
     @model_validator(mode="after")
     def _enough_images(self) -> TrainedModel:
@@ -238,6 +234,14 @@ class TrainedModel(Section):
             m=tuple(sorted(self.m)),
             seeds=self.seeds,
         )
+
+
+def _belongs_to(data: str, value: Any, info: ValidationInfo) -> Any:
+    """The value of a key that these data need and no others have; where the data are faulty, any value."""
+    chosen = info.data.get("data")
+    if chosen is not None and (value is None) == (chosen == data):
+        raise ValueError(f"data is {chosen!r}")
+    return value
 
 
 def _kind(value: Any) -> str:

@@ -57,7 +57,7 @@ def summarise(
     kept = sorted({spec.get("keep", "runs") for spec in specs}, reverse=True)
     files = {
         f"<experiment>/{{{','.join([*kept, 'quantiles', 'rates'])}}}.nc": "the data",
-        "figures/": "the figures (SVG, PDF, PNG)" if drawn else "",
+        "figures/": "the figures (SVG, PDF, PNG)" if drawn and (experiments or trainings) else "",
         "summary.txt": "these lines and the numbers behind them",
         "findings.html": "the article, claim by claim" if experiments or trainings else "",
         "explore.html": "runs, quantiles, bounds and slopes, cell by cell" if explorable else "",
@@ -181,7 +181,8 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
         f"{'theory':>7}   {'constant':>10}{'limit':>12}{'off by':>9}"
     )
     lines = [
-        "  Linearization error against width, and its constant (m^k times the value at the largest m):",
+        "  Linearization error against width, its slope in theory as m → ∞, and its constant (m^k times the "
+        "value at the largest m):",
         header,
     ]
     for law in rates["perturbation"].values:
@@ -197,12 +198,13 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
                 has_limit = np.isfinite(limit)  # a custom law has none
                 lines.append(
                     f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{_slope(value, cells):<31}"
-                    + (f"{-value['exponent']:>7.2f}   " if has_limit else f"{'unknown':>7}   ")
+                    + (f"{-value['exponent']:>7.4g}   " if has_limit else f"{'unknown':>7}   ")
                     + f"{measured:>10.5g}"
                     + (f"{limit:>12.5g}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>12}")
                 )
-    lines += _follows(rates)
-    return lines
+    if any("unknown" in line for line in lines):
+        lines.append("  Where theory is unknown, k = 1/2.")
+    return lines + _follows(rates)
 
 
 def _slope(rate: Mapping[str, float], cells: xr.Dataset) -> str:
@@ -218,7 +220,11 @@ def _slope(rate: Mapping[str, float], cells: xr.Dataset) -> str:
 
 def _follows(rates: xr.Dataset) -> list[str]:
     """The width from which on mean and quantiles are within 5 % of their limit."""
-    lines = ["", "  The error is within 5 % of its limit from which width on (over all d and alpha):"]
+    lines = [
+        "",
+        "  The error is within 5 % of its limit from which width on (over all d and alpha; by the exact law,",
+        "  or where that is unknown by the whole interval):",
+    ]
     wide = _law_column(rates)
     for law in rates["perturbation"].values:
         words = []

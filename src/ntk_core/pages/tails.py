@@ -38,4 +38,6 @@ def tails(table: xr.Dataset) -> str:
             f"{interval:>25}{float(cell['effective_runs']):>11,.0f}"
             f"{'unknown' if np.isnan(exact) else f'{exact:.5g}':>11}"
         )
+    if np.isinf(error["quantile_upper"]).any():
+        lines += ["", "  Intervals up to inf: too few effective runs for weights so skewed; more seeds help."]
     return "\n".join(lines)

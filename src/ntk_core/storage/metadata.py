@@ -221,7 +221,8 @@ LONG_NAMES = {
     "constant_lower": "lower confidence limit of the constant",
     "constant_upper": "upper confidence limit of the constant",
     "constant_limit": "limit of the constant as m grows, from theory; NaN where none is known",
-    "follows_from": "smallest width from which on statistic times m^k is within 5 % of constant_limit",
+    "follows_from": "smallest width from which on the exact statistic times m^k, or where that is NaN both "
+    "confidence limits of the statistic, are within 5 % of constant_limit",
 }
 """The `long_name` of every coordinate and variable."""
 

@@ -192,3 +192,5 @@ def test_the_command_says_what_it_made_and_never_overwrites(make, tmp_path):
     again = CliRunner().invoke(app, call)
     assert again.exit_code == 2
     assert "already exists; choose a new path" in again.output
+    with pytest.raises(FileExistsError, match="choose a path outside of it"):
+        merge_archives(*parts, parts[0] / "inside")

@@ -135,6 +135,9 @@ def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
     ("ask", "message"),
     [
         (lambda g: g.quantiles(m=128), "m is 128; archived: 64, 256, 4096"),
+        (lambda g: g.quantiles(m="64"), "m is '64'; archived: 64, 256, 4096"),
+        (lambda g: g.quantiles(quantity=3), "quantity is 3; allowed: linearization_error"),
+        (lambda g: g.replay("sphere", "64", 2, 0.5, 3), "m is 64; archived: 64, 256, 4096"),
         (lambda g: g.quantiles(width=64), "width is no axis; archived: perturbation, m, d, alpha"),
         (lambda g: g.quantiles(seeds=1501), "seeds is 1501; archived: 1 to 1500"),
         (lambda g: g.quantiles(seeds=2.5), r"seeds is 2\.5; archived: 1 to 1500"),
@@ -152,6 +155,15 @@ def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
 def test_what_is_not_there_is_refused_with_what_is(grid, ask, message):
     with pytest.raises(ValueError, match=message):
         ask(grid)
+
+
+def test_damaged_runs_are_named(archived, tmp_path):
+    other = results_of(archived, tmp_path) / "e/runs.nc"
+    raw = bytearray(other.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    other.write_bytes(raw)
+    with pytest.raises(ResultsError, match=r"e/runs\.nc is damaged"):
+        ntk_core.open_archive(tmp_path)["e"].quantiles(delta=0.2)
 
 
 def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):

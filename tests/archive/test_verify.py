@@ -225,9 +225,10 @@ def test_recomputing_finds_what_no_checksum_can(results):
     assert f"{told}\n" in output
     assert "seeds 0 to 1499): the same bits" in output
     lines = output.splitlines()
-    assert len(set(lines)) == len(lines) == 1 + 12 + 1  # 12 cells of a block each, once
+    assert len(set(lines)) == len(lines) == 1 + 12 + 2  # 12 cells of a block each, once
     told = "recomputed 12 of 12 parts: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
     assert lines[-1] == told
+    assert lines[-2].startswith("only runs were recomputed: tables, claims, ")
 
 
 def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(results, monkeypatch):

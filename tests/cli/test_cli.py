@@ -173,6 +173,9 @@ def test_export_to_zarr_keeps_every_value(results, tmp_path):
         assert there.attrs["spec"] == xr.load_dataset(results / f"e/{name}.nc").attrs["spec"]
     code, output = call("export", results, "--to", store)
     assert (code, "already exists; choose a new path" in output) == (2, True)
+    code, output = call("export", results, "--to", results / "e/store.zarr")
+    assert (code, "choose a path outside of it" in output) == (2, True)
+    assert not (results / "e/store.zarr").exists()
 
 
 @pytest.mark.parametrize("command", [["export"], ["merge", "both"]])

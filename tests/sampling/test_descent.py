@@ -429,6 +429,14 @@ def test_wide_runs_have_the_constants_of_the_limit(loss):
     assert max(number(run, "alpha_hat") for run in trained) <= theory.ceiling[-1]
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_with_one_input_half_of_the_neurons_move_in_the_limit(d):
+    """So the mean displacement is half of what one neuron moves by at most, however it is averaged."""
+    experiment = TrainedExperiment("teacher", (), d, 1, 3, "squared", 1.0, 4, None, name="e", m=(4,), seeds=2)
+    theory = training_limit(experiment, 2)
+    assert theory.displacement[1:] == pytest.approx(theory.ceiling[1:] / 2, rel=1e-12)
+
+
 def test_the_sharp_bound_holds_for_all_radii_at_once():
     """P(some α has |B|/m over it) ≤ δ, by Dvoretzky, Kiefer, Wolfowitz and Massart.
 

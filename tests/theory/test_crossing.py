@@ -271,7 +271,7 @@ def test_wide_networks_have_these_errors_and_distances(loss):
 
 def test_on_digits_fluctuations_hide_both_limits_up_to_large_widths(monkeypatch):
     """Where e² or h² equals the variance, of order m^{-1/2}, in the default trained experiment."""
-    monkeypatch.setattr("ntk_core.theory.training_limit.DRAWS", 1 << 10)
+    monkeypatch.setattr("ntk_core.theory.training_limit.DIRECTIONS", 1 << 10)
     monkeypatch.setattr("ntk_core.theory.crossing.DRAWS", 1 << 10)
     training = TrainedExperiment(
         "digits", (3, 8), 64, 64, 64, "squared", 1.0, 64, None, name="e", m=(4,), seeds=2

@@ -31,7 +31,7 @@ from ..sampling.cell import Cell
 from ..storage.atomic import replacing
 from ..storage.checksums import write_manifest
 from ..storage.netcdf import write
-from .results import DrawnResults, TrainedResults, open_archive
+from .results import DrawnResults, TrainedResults, check_new, open_archive
 from .verify import check
 
 
@@ -44,11 +44,10 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
 
     An experiment of one archive only is copied. Tables are at the levels and norms of the first archive.
     Raises `MergeError` where the archives disagree, leave a gap, fail verification or both have a trained
-    experiment of one name, `FileExistsError` where `to` exists, `ResultsError` and `NoManifestError` for what
-    cannot be read.
+    experiment of one name, `FileExistsError` where `to` exists or is in one of them, `ResultsError` and
+    `NoManifestError` for what cannot be read.
     """
-    if to.exists():
-        raise FileExistsError(f"{to} already exists; choose a new path")
+    check_new(to, first, second)
     for path in (first, second):
         if faults := check(path).faults:
             raise MergeError(f"{path} fails verification: {faults[0].path} ({faults[0].kind})")

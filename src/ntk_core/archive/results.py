@@ -166,14 +166,18 @@ class DrawnResults(_Results[DrawnExperiment]):
         Without arguments, the archived table, `quantiles.nc`. Else computed from the runs, cell by cell, at
         new levels δ from 1e-9 to 0.999 and norms ‖x‖ > 0, for some quantities, a part of the grid, and the
         first `seeds` runs of a cell. `workers` do the work (see `execution.workers`). Raises `ValueError` for
-        a value that is not archived.
+        a value that is not archived, `ResultsError` where the file of the runs is damaged.
         """
         if not axes and all(requested is None for requested in (delta, x_norm, quantity, seeds)):
             return self._table("quantiles")
         experiment, quantities = self.part(quantity, seeds, **axes)
         levels = self._levels(delta, x_norm)
         theory = theory_dataset(experiment, self.entropy, *levels, workers, quantities)
-        return quantile_dataset(data_file(self.folder), theory, experiment, self.entropy, workers, self.spec)
+        path = data_file(self.folder)
+        try:
+            return quantile_dataset(path, theory, experiment, self.entropy, workers, self.spec)
+        except FileError as error:
+            raise ResultsError(str(error)) from None
 
     def part(
         self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
@@ -356,6 +360,15 @@ def open_archive(path: str | Path) -> Archive:
     return archive
 
 
+def check_new(to: Path, *archives: Path) -> None:
+    """Raise `FileExistsError` unless `to` is a new path outside of the archives."""
+    if to.exists():
+        raise FileExistsError(f"{to} already exists; choose a new path")
+    for path in archives:
+        if to.resolve().is_relative_to(path.resolve()):
+            raise FileExistsError(f"{to} is in the archive {path}; choose a path outside of it")
+
+
 def _as_lists(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Values of axes as lists; a single value as a list of one."""
     return {name: np.atleast_1d(values).tolist() for name, values in axes.items()}
@@ -363,7 +376,7 @@ def _as_lists(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:
     """Quantities in their order; all for None. Raises `ValueError` for an unknown one."""
-    names = set(QUANTITIES if requested is None else [requested] if isinstance(requested, str) else requested)
+    names = set(QUANTITIES if requested is None else np.atleast_1d(requested).tolist())
     if not names or names - set(QUANTITIES):
         unknown = next((name for name in sorted(map(str, names)) if name not in QUANTITIES), None)
         raise ValueError(f"quantity is {requested}; {allowed_names(unknown, QUANTITIES)}")

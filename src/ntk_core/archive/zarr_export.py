@@ -7,20 +7,19 @@ import shutil
 from pathlib import Path
 
 from ..datasets.validation import reading
-from .results import open_archive
+from .results import check_new, open_archive
 
 
 def export_zarr(path: Path, to: Path) -> list[str]:
     """Write all datasets of the archive at `path` into a new Zarr store `to`; returns its groups.
 
     Runs are copied chunk by chunk where Dask is installed, else at once. Raises `ModuleNotFoundError` without
-    the package zarr, `FileExistsError` where `to` exists, and `ResultsError` where there is no archive or a
-    file of it is damaged or not of the format. After an error there is nothing at `to`.
+    the package zarr, `FileExistsError` where `to` exists or is in the archive, and `ResultsError` where there
+    is no archive or a file of it is damaged or not of the format. After an error there is nothing at `to`.
     """
     if importlib.util.find_spec("zarr") is None:
         raise ModuleNotFoundError("export needs the package zarr: pip install zarr")
-    if to.exists():
-        raise FileExistsError(f"{to} already exists; choose a new path")
+    check_new(to, path)
     groups = []
     try:
         for name, results in open_archive(path).items():

@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the judgement on each named statement, or on all; 2 for an unknown one, or unreadable results."""
     command = parser()
     options = command.parse_args(arguments)
+    if not options.results.is_dir() and options.results != command.get_default("results"):
+        command.error(f"{options.results} is no folder of results")
     unknown = [name for name in options.id if name not in LEDGER]
     if unknown:
         command.error(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], LEDGER)}")
@@ -47,8 +49,8 @@ def _judge(names: list[str], results: Path) -> None:
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as executors:
         archive = open_results(folders, executors)
-        experiments = [item.experiment.name for item in archive.experiments]
-        experiments += [item.experiment.name for item in archive.trainings]
+        items = (*archive.experiments, *archive.balls, *archive.trainings)
+        experiments = [item.experiment.name for item in items]
         listed = ", ".join(experiments) or f"none in {results}; exact laws and draws only"
         print(f"Archived experiments: {listed}")
         for name in names:

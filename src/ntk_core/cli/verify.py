@@ -112,6 +112,9 @@ def _recompute(
             return recomputed, None, f"{path}: a run needs more memory than there is"
     number = len(recomputed)
     report(
+        "only runs were recomputed: tables, claims, figures and pages were compared with the manifest alone"
+    )
+    report(
         f"recomputed {number:,} of {blocks:,} parts: where one alone is altered, "
         f"the chance to miss it is 1 - {number:,}/{blocks:,} = {1.0 - number / blocks:.1%}"
     )

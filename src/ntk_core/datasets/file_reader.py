@@ -12,7 +12,7 @@ import numpy as np
 
 from ..network import Array
 from ..storage.metadata import ATTRIBUTES, VARIABLE_ATTRIBUTES
-from ..storage.regular_file import open_regular_file
+from ..storage.regular_file import FileError, open_regular_file
 
 _LIBRARY_LOCK = threading.Lock()
 
@@ -39,9 +39,15 @@ class FileReader:
             self._file.close()
 
     def read(self, name: str, index: tuple[int | slice, ...]) -> Array:
-        """Values of a variable at `index` into its dimensions, or into the first of them."""
-        with _LIBRARY_LOCK:
-            values: Array = self._file[name][index]
+        """Values of a variable at `index` into its dimensions, or into the first of them.
+
+        Raises `FileError` where the library cannot read them, as their checksum is wrong.
+        """
+        try:
+            with _LIBRARY_LOCK:
+                values: Array = self._file[name][index]
+        except RuntimeError as error:
+            raise FileError(f"{self._path} is damaged: {error}") from None
         return values
 
     def header(self) -> tuple[dict[str, Any], dict[str, Any]]:

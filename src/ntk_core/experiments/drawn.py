@@ -95,7 +95,8 @@ class DrawnExperiment:
         selected = {name: set(values) for name, values in axes.items()}
         for name, values in selected.items():
             if not values or values - set(self.axes[name]):
-                missing = ", ".join(map(str, sorted(values - set(self.axes[name])))) or "empty"
+                text = str if name == "perturbation" else repr  # where a number is text, quotes show it
+                missing = ", ".join(sorted(map(text, values - set(self.axes[name])))) or "empty"
                 raise ValueError(f"{name} is {missing}; archived: {', '.join(map(str, self.axes[name]))}")
         parts: dict[str, Any] = {
             name: tuple(v for v in self.axes[name] if v in values) for name, values in selected.items()

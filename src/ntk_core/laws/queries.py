@@ -98,12 +98,12 @@ def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Mom
     )
 
 
-def allowed_names(name: object, names: Iterable[str], word: str = "allowed") -> str:
+def allowed_names(name: object, names: Iterable[object], word: str = "allowed") -> str:
     """For the message about a name that is not among `names`: these, and the nearest if it looks mistyped.
 
     `word` says what the names are.
     """
-    names = list(names)
+    names = list(map(str, names))
     same_case = {item.casefold(): item for item in names}
     nearest = get_close_matches(str(name).casefold(), same_case, 1)
     return f"{word}: {', '.join(names)}" + (f"; did you mean {same_case[nearest[0]]}?" if nearest else "")

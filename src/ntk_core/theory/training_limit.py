@@ -24,8 +24,8 @@ from ..network import Array
 from .gaussian import PHI0
 from .moments import CANCELLING_EXPONENT, EXPONENT
 
-DRAWS = 1 << 14
-"""Number of directions w in the averages: their error is half a per cent of E|p|³ on digits."""
+DIRECTIONS = 1 << 14
+"""Number of directions w in the averages. Drawn ones have an error of half a per cent of E|p|³ on digits."""
 
 CANCELLING = ("linearization_error", "delta1", "delta2")
 """Quantities whose terms of a pair cancel in the mean at inputs parallel to no training input."""
@@ -91,9 +91,17 @@ def path(x: Array, y: Array, loss: str, step_size: float, times: Sequence[int], 
     return np.array(path_sums)
 
 
+def _directions(d: int, rng: np.random.Generator) -> Array:
+    """Directions `(DIRECTIONS, d)`: at equal angles in the plane, of both signs on the line, else drawn."""
+    if d > 2:
+        return rng.standard_normal((DIRECTIONS, d))
+    angles = 2.0 * math.pi * (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, :d]
+
+
 def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Limit:
-    """The constants at the inputs `held_x`, from the `path` at `x`, by averages over `DRAWS` directions."""
-    w = rng.standard_normal((DRAWS, x.shape[1]))
+    """The constants at the inputs `held_x`, from the `path` at `x`, by averages over `DIRECTIONS`."""
+    w = _directions(x.shape[1], rng)
     projections = np.einsum("id,kd->ik", w, x)
     gram = np.einsum("ad,kd->ak", x, x)
     first, third = (np.empty((sums.shape[0], held_x.shape[0])) for _ in range(2))

@@ -376,7 +376,8 @@ def _as_lists(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:
     """Quantities in their order; all for None. Raises `ValueError` for an unknown one."""
-    names = set(QUANTITIES if requested is None else np.atleast_1d(requested).tolist())
+    several = isinstance(requested, Iterable) and not isinstance(requested, str)
+    names = set(QUANTITIES if requested is None else requested if several else [requested])
     if not names or names - set(QUANTITIES):
         unknown = next((name for name in sorted(map(str, names)) if name not in QUANTITIES), None)
         raise ValueError(f"quantity is {requested}; {allowed_names(unknown, QUANTITIES)}")

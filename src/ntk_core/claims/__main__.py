@@ -49,8 +49,8 @@ def _judge(names: list[str], results: Path) -> None:
     folders = [path.parent for path in results.glob("*/rates.nc")]
     with workers(ExecutionModel(), 2) as executors:
         archive = open_results(folders, executors)
-        items = (*archive.experiments, *archive.balls, *archive.trainings)
-        experiments = [item.experiment.name for item in items]
+        experiments = [item.experiment.name for item in (*archive.experiments, *archive.balls)]
+        experiments += [item.experiment.name for item in archive.trainings]
         listed = ", ".join(experiments) or f"none in {results}; exact laws and draws only"
         print(f"Archived experiments: {listed}")
         for name in names:

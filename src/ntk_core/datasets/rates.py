@@ -137,4 +137,4 @@ def _spacing(law: str, quantity: str, m: Array, alpha: float) -> Array:
 
 def _near(limits: Array, limit: float) -> NDArray[np.bool_]:
     """At which widths both `limits` `(2, widths)` are within `FOLLOWS` of `limit`; none if it is NaN or 0."""
-    return (np.abs(limits - limit) <= FOLLOWS * limit).all(axis=0) & (limit > 0.0)
+    return np.all((np.abs(limits - limit) <= FOLLOWS * limit) & (limit > 0.0), axis=0)

@@ -103,10 +103,10 @@ def allowed_names(name: object, names: Iterable[object], word: str = "allowed") 
 
     `word` says what the names are.
     """
-    names = list(map(str, names))
-    same_case = {item.casefold(): item for item in names}
+    texts = [str(item) for item in names]
+    same_case = {item.casefold(): item for item in texts}
     nearest = get_close_matches(str(name).casefold(), same_case, 1)
-    return f"{word}: {', '.join(names)}" + (f"; did you mean {same_case[nearest[0]]}?" if nearest else "")
+    return f"{word}: {', '.join(texts)}" + (f"; did you mean {same_case[nearest[0]]}?" if nearest else "")
 
 
 def fault(argument: str, value: Any, dimensions: int | None = None, name: str | None = None) -> str | None:

@@ -15,6 +15,7 @@ from .. import __version__
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..quantities import QUANTITIES
+from ..theory.bounds import BOUNDS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -232,6 +233,8 @@ TRAINED = {
     "mean": f"mean {_POOLED}",
     "rms": f"root mean square {_POOLED}",
     "quantile": f"empirical (1 - delta)-quantile {_POOLED}",
+    "bound": "bound on the quantity, from the notes' own to the exact one, then that for all alpha at once",
+    **{f"bound_{name}": f"{LONG_NAMES[f'bound_{name}']}, at the mean alpha_hat" for name in BOUNDS},
     "exceedances": "number of pairs of a run and a held-out input over the bound at the run's alpha_hat",
     "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha_hat |x|/sqrt(m)",
     "training_band_fraction": "at the training input: fraction of neurons in the band "

@@ -157,6 +157,16 @@ def test_what_is_not_there_is_refused_with_what_is(grid, ask, message):
         ask(grid)
 
 
+def test_an_experiment_whose_runs_are_missing_is_no_misspelt_one(archived, tmp_path):
+    (results_of(archived, tmp_path) / "e").rename(tmp_path / "f")
+    shutil.copytree(tmp_path / "f", tmp_path / "e")
+    (tmp_path / "e/runs.nc").unlink()
+    with pytest.raises(
+        ResultsError, match=r"experiment is 'e', which has tables alone: its runs are missing; allowed: f"
+    ):
+        ntk_core.open_archive(tmp_path)["e"]
+
+
 def test_damaged_runs_are_named(archived, tmp_path):
     other = results_of(archived, tmp_path) / "e/runs.nc"
     raw = bytearray(other.read_bytes())

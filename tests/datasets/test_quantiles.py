@@ -97,6 +97,13 @@ def table_of(experiment, folder):
         return quantile_dataset(folder / "runs.nc", theory, experiment, 1, client)
 
 
+def test_a_quantile_that_is_rounding_has_no_ratio(tmp_path):
+    still = DrawnExperiment("still", "dense", ("sphere",), (64,), (64,), (0.01,), 100)
+    row = table_of(still, tmp_path).sel(quantity="linearization_error")
+    assert 0.0 < row["quantile"].item() < 1e-15
+    assert np.isnan(row["bound_ratio"]).all()
+
+
 def test_where_a_bound_is_not_known_nothing_is_said_of_runs_over_it(tmp_path):
     wide = DrawnExperiment("wide", "band", ("adversarial",), (4,), (2,), (40.0,), 10)
     table = table_of(wide, tmp_path)

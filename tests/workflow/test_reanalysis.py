@@ -102,6 +102,9 @@ def test_without_an_archive_there_is_one_clear_error(tmp_path):
     run = run_snakemake(tmp_path / "out", None, "reanalyse")
     assert run.code != 0
     assert "snakemake reanalyse --config archive=PATH" in run.output
+    run = run_snakemake(tmp_path / "out", None, "reanalyse", "--config", "select={experiment: [e]}")
+    assert run.code != 0
+    assert "archive is missing; allowed: the folder of an archive" in run.output
 
 
 @pytest.mark.parametrize(

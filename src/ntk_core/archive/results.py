@@ -307,7 +307,10 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
     def folder(self, name: str) -> Path:
         """The folder of an experiment. Raises `UnknownExperimentError` for another name."""
         if name not in self._folders:
-            raise UnknownExperimentError(f"experiment is {name!r}; {allowed_names(name, self._folders)}")
+            known = allowed_names(name, self._folders)
+            lost = "/" not in name and (self.path / name / "quantiles.nc").is_file()
+            without = ", which has tables alone: its runs are missing" if lost else ""
+            raise UnknownExperimentError(f"experiment is {name!r}{without}; {known}")
         return self._folders[name]
 
     def __contains__(self, name: object) -> bool:

@@ -16,7 +16,7 @@ from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from . import aggregate_statistics, run_statistics
-from .comparisons import COUNTS
+from .comparisons import COUNTS, rounding_error
 from .histograms import BARS
 from .statistics import CONFIDENCE, Moments, rate_upper_limit
 
@@ -64,7 +64,7 @@ def _table(
     if "bar_runs" in parts:
         variables["bar"] = np.arange(BARS)
     dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
-    dataset = _judge(dataset, experiment.seeds)
+    dataset = _judge(dataset, experiment)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: quantiles of {experiment.name}",
         "Quantiles with confidence intervals, by the weights of the runs, moments and bounds, for every cell "
@@ -80,20 +80,27 @@ def _table(
     return describe(dataset, attrs | {"confidence_level": CONFIDENCE}, experiment)
 
 
-def _judge(dataset: xr.Dataset, seeds: int) -> xr.Dataset:
+def _judge(dataset: xr.Dataset, experiment: DrawnExperiment) -> xr.Dataset:
     """Add the ratio of each bound to the measured quantile, and the upper limit on each exceedance rate.
 
-    Both are NaN where the bound is NaN; the ratio also where the quantile is 0. Runs with weights are not
-    counted, so there are no exceedances.
+    Both are NaN where the bound is NaN; the ratio also where the quantile is 0 or rounding. Runs with weights
+    are not counted, so there are no exceedances.
     """
     ladder = xr.concat([dataset[f"bound_{name}"] for name in bounds.BOUNDS], dataset["bound"])
     scale = [
         QUANTITIES[str(quantity)].at_norm(dataset["x_norm"].values) for quantity in dataset["quantity"].values
     ]
-    measured = dataset["quantile"] * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
+    m, alpha = dataset["m"].values[:, None], dataset["alpha"].values
+    noise = [
+        rounding_error(experiment.sampler, str(quantity), m, alpha) + 0.0 * alpha
+        for quantity in dataset["quantity"].values
+    ]
+    quantile = dataset["quantile"]
+    resolved = quantile.where(quantile > xr.DataArray(np.stack(noise), dims=("quantity", "m", "alpha")))
+    measured = resolved * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
     dims = ("quantity", "perturbation", "m", "d", "alpha", "bound", "delta", "x_norm")
-    dataset = dataset.assign(bound_ratio=(ladder / measured.where(measured > 0.0)).transpose(*dims))
+    dataset = dataset.assign(bound_ratio=(ladder / measured).transpose(*dims))
     if "exceedances" not in dataset:
         return dataset
-    upper = xr.DataArray(rate_upper_limit(dataset["exceedances"].values, seeds), dims=dims)
+    upper = xr.DataArray(rate_upper_limit(dataset["exceedances"].values, experiment.seeds), dims=dims)
     return dataset.assign(exceedance_rate_upper=upper.where(ladder.notnull()).transpose(*dims))

@@ -134,7 +134,12 @@ def _over_quantities(
         for name, value in point.items():
             parts[name][q, width, time] = value
     scales = np.stack([quantity.at_norm(levels[1]) for quantity in QUANTITIES.values()])
-    measured = (parts["quantile"][..., None] * scales[:, None, None, None, :])[:, :, :, None]
+    m = np.array(experiment.m)[:, None]
+    noise = np.stack(
+        [NOISE * quantity.unit(m, mean_alpha) + 0.0 * mean_alpha for quantity in QUANTITIES.values()]
+    )
+    resolved = np.where(parts["quantile"] > noise[..., None], parts["quantile"], np.nan)
+    measured = (resolved[..., None] * scales[:, None, None, None, :])[:, :, :, None]
     dims = ("quantity", "m", "steps")
     law_rms = np.moveaxis(parts["law_rms"], 3, 1)
     variables: dict[str, Any] = {name: (dims, parts[name]) for name in MOMENTS}
@@ -144,8 +149,7 @@ def _over_quantities(
     variables["position"] = (variables["law_rms"][0], parts["rms"][:, None] / law_rms)
     for b, bound in enumerate(RUNGS):
         variables[f"bound_{bound}"] = ((*dims, "delta", "x_norm"), parts["bounds"][:, :, :, b])
-    ratio = parts["bounds"] / np.where(measured > 0.0, measured, np.nan)
-    variables["bound_ratio"] = ((*dims, "bound", "delta", "x_norm"), ratio)
+    variables["bound_ratio"] = ((*dims, "bound", "delta", "x_norm"), parts["bounds"] / measured)
     for name in (*COUNTS, SHARE):
         variables[name] = ((*dims, "uniform_bound", "delta", "x_norm"), parts[name])
     return variables

@@ -195,7 +195,7 @@ LONG_NAMES = {
     "bound_binomial": "bound from the exact binomial (1 - delta)-quantile of the band fraction",
     "bound_bernstein": "bound from Bernstein's inequality for the sum over the m/2 independent pairs",
     "bound_exact": "exact (1 - delta)-quantile of the supremum over the ball; NaN beyond alpha/sqrt(m) = 8",
-    "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN where that is 0",
+    "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN if that is rounding",
     "exceedances": "number of runs over the bound; 0 where that is NaN",
     "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
     "runs": "number of runs in the cell",

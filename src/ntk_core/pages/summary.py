@@ -181,8 +181,7 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
         f"{'theory':>7}   {'constant':>10}{'limit':>12}{'off by':>9}"
     )
     lines = [
-        "  Linearization error against width, its slope in theory as m → ∞, and its constant (m^k times the "
-        "value at the largest m):",
+        "  Error against width: slope, slope in theory as m → ∞, constant (m^k times E at the largest m):",
         header,
     ]
     for law in rates["perturbation"].values:

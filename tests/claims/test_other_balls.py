@@ -136,7 +136,7 @@ def test_its_figure_shows_every_norm_and_its_headline_needs_the_slopes(ball, tmp
 def test_the_summary_has_its_rate_and_no_bounds(ball):
     text = summarise([ball])
     assert "frobenius" in text
-    assert "-0.17" in text
+    assert "-0.1667" in text
     assert "exceed Theorem 1" not in text
     assert "printed" not in text
     assert np.isfinite(ball[1]["slope"].sel(quantity="linearization_error", statistic="mean")).all()

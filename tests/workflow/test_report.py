@@ -111,7 +111,7 @@ def test_summary_says_what_was_found_and_where(default_run):
     names = [line.partition("  ")[0] for line in files.splitlines()]
     assert all(f"\n{default_run.run.directory}/{name}  " in default_run.run.output for name in names)
     assert f"ntk-core verify {default_run.run.directory}/results\n" in default_run.run.output
-    assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.50", summary)
+    assert re.search(r"adversarial +64 +1 +mean +-0\.\d{4} +\[-0\.\d{4}, -0\.\d{4}\] +-0\.5 ", summary)
     assert "0 of 995,328 runs exceed Theorem 1 as printed" in " ".join(shown.split())
     assert "false as printed: Lemma 4 (first bound) for large inputs, Lemma 4" in " ".join(shown.split())
     assert "results/report.html" in summary

@@ -165,6 +165,7 @@ def test_an_experiment_whose_runs_are_missing_is_no_misspelt_one(archived, tmp_p
         ResultsError, match=r"experiment is 'e', which has tables alone: its runs are missing; allowed: f"
     ):
         ntk_core.open_archive(tmp_path)["e"]
+    assert ntk_core.open_archive(tmp_path).get(3) is None
 
 
 def test_damaged_runs_are_named(archived, tmp_path):

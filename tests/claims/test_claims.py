@@ -343,3 +343,7 @@ def test_the_command_prints_a_judgement_and_names_the_statements_it_knows(archiv
     error = " ".join(capsys.readouterr().err.split())
     assert "no statement t1.rat; allowed: L1.1" in error
     assert error.endswith("did you mean T1.rate?")
+    with pytest.raises(SystemExit) as stopped:
+        main(["--results", str(tmp_path / "nowhere"), "D"])
+    assert stopped.value.code == 2
+    assert "nowhere is no folder of results" in " ".join(capsys.readouterr().err.split())

@@ -308,7 +308,7 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
         """The folder of an experiment. Raises `UnknownExperimentError` for another name."""
         if name not in self._folders:
             known = allowed_names(name, self._folders)
-            lost = "/" not in name and (self.path / name / "quantiles.nc").is_file()
+            lost = name in {table.parent.name for table in self.path.glob("*/quantiles.nc")}
             without = ", which has tables alone: its runs are missing" if lost else ""
             raise UnknownExperimentError(f"experiment is {name!r}{without}; {known}")
         return self._folders[name]

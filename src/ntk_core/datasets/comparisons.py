@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,11 @@ def rounding_error(sampler: str, quantity: str, m: Any, alpha: Any) -> Any:
     return error
 
 
+def rounding_errors(sampler: str, quantities: Sequence[str], m: Array, alpha: Array) -> Array:
+    """`rounding_error` of each quantity, `(quantities, …)`; `m` and `alpha` are broadcast."""
+    return np.stack([rounding_error(sampler, quantity, m, alpha) + 0.0 * alpha for quantity in quantities])
+
+
 def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Comparisons]:
     """Those of each cell in its order, from `theory`, a dataset of the same grid.
 
@@ -62,7 +67,7 @@ def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Com
     quantities = tuple(map(str, theory["quantity"].values))
     m, alphas = np.array(experiment.m)[:, None], np.array(experiment.alpha)
     units = np.stack([QUANTITIES[q].unit(m, alphas) + 0.0 * alphas for q in quantities])
-    noise = np.stack([rounding_error(experiment.sampler, q, m, alphas) + 0.0 * alphas for q in quantities])
+    noise = rounding_errors(experiment.sampler, quantities, m, alphas)
     x_norm, exact = theory["x_norm"].values, theory["exact_quantile"].values
     scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
     limits = [theory[f"bound_{name}"].values / scale * (1.0 + ROUNDING) for name in bounds.BOUNDS]

@@ -16,7 +16,7 @@ from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from . import aggregate_statistics, run_statistics
-from .comparisons import COUNTS, rounding_error
+from .comparisons import COUNTS, rounding_errors
 from .histograms import BARS
 from .statistics import CONFIDENCE, Moments, rate_upper_limit
 
@@ -91,12 +91,9 @@ def _judge(dataset: xr.Dataset, experiment: DrawnExperiment) -> xr.Dataset:
         QUANTITIES[str(quantity)].at_norm(dataset["x_norm"].values) for quantity in dataset["quantity"].values
     ]
     m, alpha = dataset["m"].values[:, None], dataset["alpha"].values
-    noise = [
-        rounding_error(experiment.sampler, str(quantity), m, alpha) + 0.0 * alpha
-        for quantity in dataset["quantity"].values
-    ]
+    noise = rounding_errors(experiment.sampler, dataset["quantity"].values.tolist(), m, alpha)
     quantile = dataset["quantile"]
-    resolved = quantile.where(quantile > xr.DataArray(np.stack(noise), dims=("quantity", "m", "alpha")))
+    resolved = quantile.where(quantile > xr.DataArray(noise, dims=("quantity", "m", "alpha")))
     measured = resolved * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
     dims = ("quantity", "perturbation", "m", "d", "alpha", "bound", "delta", "x_norm")
     dataset = dataset.assign(bound_ratio=(ladder / measured).transpose(*dims))

@@ -25,7 +25,7 @@ from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.all_radii import all_radii
-from .comparisons import NOISE, ROUNDING
+from .comparisons import NOISE, ROUNDING, rounding_errors
 from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
 from .trained_shard import TITLE
 
@@ -135,9 +135,7 @@ def _over_quantities(
             parts[name][q, width, time] = value
     scales = np.stack([quantity.at_norm(levels[1]) for quantity in QUANTITIES.values()])
     m = np.array(experiment.m)[:, None]
-    noise = np.stack(
-        [NOISE * quantity.unit(m, mean_alpha) + 0.0 * mean_alpha for quantity in QUANTITIES.values()]
-    )
+    noise = rounding_errors("trained", tuple(QUANTITIES), m, mean_alpha)
     resolved = np.where(parts["quantile"] > noise[..., None], parts["quantile"], np.nan)
     measured = (resolved[..., None] * scales[:, None, None, None, :])[:, :, :, None]
     dims = ("quantity", "m", "steps")

@@ -234,7 +234,7 @@ def _store(
     command = f"python -m benchmarks {command}"
     text = markdown(results, command, machine.sentence(described))
     plain = pipeline.record(results) if isinstance(results, pipeline.Pipeline) else results
-    result = {"command": command, "machine": described, "found": plain}
+    result = {"command": command, "machine": described, "results": plain}
     output.mkdir(parents=True, exist_ok=True)
     (output / f"{stem}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     (output / f"{stem}.md").write_text(text)

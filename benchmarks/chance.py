@@ -137,7 +137,7 @@ def archived(runs: int, entropies: Iterable[int]) -> Iterator[Results]:
             ).to_netcdf(path)
             table = quantile_dataset(path, _theory(), experiment, entropy, None)
             rates = rate_dataset(table, experiment, entropy)
-            yield Results((DrawnTables(experiment, entropy, path, table, rates),), one)
+            yield Results((DrawnTables(experiment, path, table, rates),), one)
 
 
 @cache

@@ -51,7 +51,8 @@ def measure() -> dict[str, Any]:
 def _stored() -> dict[str, Any]:
     """Inputs that tables of other commands have."""
     scaling, tiny = (
-        json.loads((RESULTS / f"{name}.json").read_text())["found"] for name in ("scaling", "pipeline-tiny-2")
+        json.loads((RESULTS / f"{name}.json").read_text())["results"]
+        for name in ("scaling", "pipeline-tiny-2")
     )
     (few, short), (many, long) = scaling["shards"][0], scaling["shards"][-1]
     jobs, seconds = tiny["rules"]["simulate"]

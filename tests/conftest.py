@@ -83,8 +83,8 @@ class Run:
         """
         counts: dict[str, int] = {}
         logs = sorted((self.directory / ".snakemake/log").glob("*.snakemake.log"))
-        told = "Job stats:" in self.output or not logs
-        lines = (self.output if told else logs[-1].read_text(encoding="utf-8")).splitlines()
+        printed = "Job stats:" in self.output or not logs
+        lines = (self.output if printed else logs[-1].read_text(encoding="utf-8")).splitlines()
         if "Job stats:" not in lines:
             return counts
         for line in lines[lines.index("Job stats:") + 3 :]:

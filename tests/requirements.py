@@ -18,22 +18,22 @@ def project() -> dict:
 
 def groups() -> dict[str, list[str]]:
     """The dependency groups, without those that include others."""
-    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    return {name: texts for name, texts in found.items() if all(isinstance(text, str) for text in texts)}
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    return {name: texts for name, texts in tables.items() if all(isinstance(text, str) for text in texts)}
 
 
 def required(requirements: list[str]) -> dict[str, SpecifierSet]:
-    found = {}
+    by_name = {}
     for text in requirements:
         requirement = Requirement(text)
-        found[canonicalize_name(requirement.name)] = requirement.specifier
+        by_name[canonicalize_name(requirement.name)] = requirement.specifier
         for extra in requirement.extras & {"distributed"}:  # a package of its own for conda
-            found[canonicalize_name(extra)] = requirement.specifier
-    return found
+            by_name[canonicalize_name(extra)] = requirement.specifier
+    return by_name
 
 
 def locked(path: str) -> dict[str, list[Version]]:
-    found: dict[str, list[Version]] = {}
+    versions: dict[str, list[Version]] = {}
     for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", (ROOT / path).read_text(), re.M):
-        found.setdefault(canonicalize_name(name), []).append(Version(version))
-    return found
+        versions.setdefault(canonicalize_name(name), []).append(Version(version))
+    return versions

@@ -164,16 +164,16 @@ class Cluster:
 
         A slurmstepd writes its title over its environment, so it is known by where it runs.
         """
-        found = []
+        matches = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 environment, name = process.environ(), process.name()
-                told = environment.get("SLURM_CONF") == str(self.configuration)
-                if (told and (name in DAEMONS or "SLURM_JOB_ID" in environment)) or (
+                ours = environment.get("SLURM_CONF") == str(self.configuration)
+                if (ours and (name in DAEMONS or "SLURM_JOB_ID" in environment)) or (
                     name == "slurmstepd" and Path(process.cwd()).is_relative_to(self.folder)
                 ):
-                    found.append(process)
-        return found
+                    matches.append(process)
+        return matches
 
     def __enter__(self) -> Cluster:
         self.start()

@@ -188,23 +188,23 @@ each_case = pytest.mark.parametrize("name", ["random", *LAWS, "descent"])
 @each_case
 def test_cases_lie_off_the_kinks_and_change_signs(name):
     """Else the libraries' derivative at a kink would show, or Δ₁ and Δ₂ would be compared at zero."""
-    found = case(name)
-    for x in [*found.inputs, *DATA]:
-        for w in found.weights:
+    example = case(name)
+    for x in [*example.inputs, *DATA]:
+        for w in example.weights:
             assert np.abs(w @ x).min() > 1e-6
-    flips = [np.count_nonzero(network.sign_changes(x, found.w0, found.u)) for x in found.inputs]
+    flips = [np.count_nonzero(network.sign_changes(x, example.w0, example.u)) for x in example.inputs]
     assert max(flips) >= 4
 
 
 @each_case
 def test_network_and_gradient(library, name):
-    found = case(name)
-    for x, size in found.each():
-        for w in found.weights:
-            function = of_weights(library, x, found.c)
-            value = network.scaled_network(x, w, found.c)
+    example = case(name)
+    for x, size in example.each():
+        for w in example.weights:
+            function = of_weights(library, x, example.c)
+            value = network.scaled_network(x, w, example.c)
             assert value == pytest.approx(float(function(library.array(w))), abs=1e-14 * size)
-            gradient = network.gradient_f(x, w, found.c) / math.sqrt(M)
+            gradient = network.gradient_f(x, w, example.c) / math.sqrt(M)
             theirs = np.asarray(library.grad(function)(library.array(w)))
             np.testing.assert_allclose(gradient, theirs, rtol=1e-14, atol=0, strict=True)
 
@@ -212,13 +212,13 @@ def test_network_and_gradient(library, name):
 @each_case
 def test_gradient_is_the_slope_of_central_differences(name):
     """F is linear in a weight as far as the nearest kink: a step of half that way errs by rounding alone."""
-    found = case(name)
+    example = case(name)
     directions = np.eye(M * D).reshape(M * D, M, D)
-    for x, size in found.each():
-        for w in found.weights:
+    for x, size in example.each():
+        for w in example.weights:
             step = 0.5 * np.abs(w @ x).min() / np.linalg.norm(x)
-            plus, minus = (network.scaled_network(x, w + h * directions, found.c) for h in (step, -step))
-            gradient = network.gradient_f(x, w, found.c) / math.sqrt(M)
+            plus, minus = (network.scaled_network(x, w + h * directions, example.c) for h in (step, -step))
+            gradient = network.gradient_f(x, w, example.c) / math.sqrt(M)
             rounding = 1e-15 * size / step
             assert rounding < 1e-2 * np.abs(x).max() / math.sqrt(M)
             np.testing.assert_allclose((plus - minus) / (2 * step), gradient.ravel(), rtol=0, atol=rounding)
@@ -227,44 +227,44 @@ def test_gradient_is_the_slope_of_central_differences(name):
 @each_case
 @pytest.mark.parametrize("way", ["by_grad", "by_jvp", "by_linearize"])
 def test_linearization_and_its_error(library, way, name):
-    found = case(name)
-    w0, u = library.array(found.w0), library.array(found.u)
-    for x, size in found.each():
-        function = of_weights(library, x, found.c)
+    example = case(name)
+    w0, u = library.array(example.w0), library.array(example.u)
+    for x, size in example.each():
+        function = of_weights(library, x, example.c)
         linear = getattr(library, way)(function, w0, u)
-        compare_linearization(found, x, linear, function(w0 + u), 1e-14 * size)
+        compare_linearization(example, x, linear, function(w0 + u), 1e-14 * size)
 
 
 @each_case
 def test_linearization_by_neural_tangents_and_its_error(neural_tangents, name):
     """Its affine map has no constant term if the start is symmetric (Lemma 2)."""
-    found = case(name)
+    example = case(name)
     library = Jax()
-    w0, w = map(library.array, found.weights)
-    for x, size in found.each():
-        function = of_weights(library, x, found.c)
+    w0, w = map(library.array, example.weights)
+    for x, size in example.each():
+        function = of_weights(library, x, example.c)
         constant = function(w0) if name == "random" else 0.0
         linear = neural_tangents.linearize(function, w0)(w) - constant
-        compare_linearization(found, x, linear, function(w), 1e-14 * size)
+        compare_linearization(example, x, linear, function(w), 1e-14 * size)
 
 
-def compare_linearization(found, x, linear, value, size):
-    ours = network.linearization(x, found.w0, found.c, found.u)
+def compare_linearization(example, x, linear, value, size):
+    ours = network.linearization(x, example.w0, example.c, example.u)
     assert ours == pytest.approx(float(linear), abs=size)
-    ours = network.linearization_error(x, found.w0, found.c, found.u)
+    ours = network.linearization_error(x, example.w0, example.c, example.u)
     assert ours == pytest.approx(float(abs(value - linear)), abs=size)
 
 
 @each_case
 def test_deltas_from_gradients_at_both_ends(library, name):
-    found = case(name)
-    for x, size in found.each():
-        gradient = library.grad(of_weights(library, x, found.c))
-        before, after = (np.asarray(gradient(library.array(w))) for w in found.weights)
-        delta1, delta2 = (np.sum((after - before) * v) for v in (found.w0, found.u))
-        ours = network.signed_delta1(x, found.w0, found.c, found.u)
+    example = case(name)
+    for x, size in example.each():
+        gradient = library.grad(of_weights(library, x, example.c))
+        before, after = (np.asarray(gradient(library.array(w))) for w in example.weights)
+        delta1, delta2 = (np.sum((after - before) * v) for v in (example.w0, example.u))
+        ours = network.signed_delta1(x, example.w0, example.c, example.u)
         assert ours == pytest.approx(delta1, abs=1e-14 * size)
-        ours = network.signed_delta2(x, found.w0, found.c, found.u)
+        ours = network.signed_delta2(x, example.w0, example.c, example.u)
         assert ours == pytest.approx(delta2, abs=1e-14 * size)
 
 
@@ -323,10 +323,10 @@ def test_at_a_kink_the_loss_follows_the_same_convention(library, loss):
 @each_case
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_gradient_of_the_loss(library, loss, name):
-    found = case(name)
-    theirs = library.grad(loss_in(library, loss, DATA, TARGETS, found.c))
-    for w in found.weights:
-        ours = loss_gradient(loss, DATA, TARGETS, w, found.c)
+    example = case(name)
+    theirs = library.grad(loss_in(library, loss, DATA, TARGETS, example.c))
+    for w in example.weights:
+        ours = loss_gradient(loss, DATA, TARGETS, w, example.c)
         size = np.abs(ours).max()
         assert size > 1e-6
         np.testing.assert_allclose(ours, np.asarray(theirs(library.array(w))), rtol=0, atol=1e-13 * size)
@@ -334,12 +334,12 @@ def test_gradient_of_the_loss(library, loss, name):
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_descent_by_the_formula_and_by_the_library_end_at_the_same_weights(library, loss):
-    found = case("descent")
-    value = loss_in(library, loss, DATA, TARGETS, found.c)
-    start = library.array(found.w0)
+    example = case("descent")
+    value = loss_in(library, loss, DATA, TARGETS, example.c)
+    start = library.array(example.w0)
     theirs = descend(library.grad(value), start)
     assert value(theirs) < 0.9 * value(start)
-    ours = descend(lambda w: loss_gradient(loss, DATA, TARGETS, w, found.c), found.w0)
+    ours = descend(lambda w: loss_gradient(loss, DATA, TARGETS, w, example.c), example.w0)
     np.testing.assert_allclose(ours, np.asarray(theirs), rtol=0, atol=1e-13)
 
 
@@ -395,17 +395,17 @@ def compare_kernel(inputs, w, c, theirs):
 
 @each_case
 def test_empirical_kernel(library, name):
-    found = case(name)
-    for w in found.weights:
-        compare_kernel(found.inputs, w, found.c, kernel_in(library, found.inputs, w, found.c))
+    example = case(name)
+    for w in example.weights:
+        compare_kernel(example.inputs, w, example.c, kernel_in(library, example.inputs, w, example.c))
 
 
 @each_case
 def test_empirical_kernel_by_neural_tangents(neural_tangents, name):
-    found = case(name)
-    for w in found.weights:
-        theirs = kernel_by_neural_tangents(neural_tangents, found.inputs, w, found.c)
-        compare_kernel(found.inputs, w, found.c, theirs)
+    example = case(name)
+    for w in example.weights:
+        theirs = kernel_by_neural_tangents(neural_tangents, example.inputs, w, example.c)
+        compare_kernel(example.inputs, w, example.c, theirs)
 
 
 def test_kernel_at_initialization_is_near_the_arc_cosine_kernel(library):

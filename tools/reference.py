@@ -103,27 +103,27 @@ def _type(value: dict[str, Any]) -> str:
 
 def _allowed(value: dict[str, Any]) -> str:
     """What JSON Schema can say of it; a dash where that is nothing."""
-    told = []
+    parts = []
     for choice in _choices(value):
         if words := choice.get("enum") or ([choice["const"]] if "const" in choice else []):
-            told.append(", ".join(f"`{word}`" for word in words))
+            parts.append(", ".join(f"`{word}`" for word in words))
         if "items" in choice:
             each = _allowed(choice["items"])
-            told += [f"each {each}"] if each != "–" else []
+            parts += [f"each {each}"] if each != "–" else []
         if "propertyNames" in choice:
-            told.append(f"names like `{choice['propertyNames']['pattern']}`")
+            parts.append(f"names like `{choice['propertyNames']['pattern']}`")
         if "pattern" in choice:
-            told.append(f"like `{choice['pattern']}`")
-        told += list(_range(choice))
+            parts.append(f"like `{choice['pattern']}`")
+        parts += list(_range(choice))
         for least, most, what in (
             ("minItems", "maxItems", "values"),
             ("minProperties", "maxProperties", "of them"),
         ):
             if most in choice:
-                told.append(f"{choice.get(least, 0)} to {choice[most]} {what}")
+                parts.append(f"{choice.get(least, 0)} to {choice[most]} {what}")
         if "multipleOf" in choice:
-            told.append(f"multiple of {choice['multipleOf']}")
-    return "; ".join(told) or "–"
+            parts.append(f"multiple of {choice['multipleOf']}")
+    return "; ".join(parts) or "–"
 
 
 def _range(choice: dict[str, Any]) -> Iterator[str]:

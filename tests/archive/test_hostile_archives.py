@@ -270,7 +270,7 @@ def seen(tmp_path_factory, archived) -> dict[Any, Any]:
 
 def test_any_archive_is_judged_or_refused(seen):
     """Never a crash, a traceback or a line more; a sound answer only where nothing that counts is damaged."""
-    told: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for number in range(CASES):
         fault, results = seen[number]
         line = number, fault, results
@@ -283,9 +283,11 @@ def test_any_archive_is_judged_or_refused(seen):
                 assert len(refusals) == 1, line
                 assert "runs.nc" in refusals[0], line
                 assert len(refusals[0]) < 1000, line
-        told[fault] += results[1][0] != 0
-    assert sum(told.values()) >= CASES * 11 // 15, told  # `flipped` and `rebuilt` may hit what is not read
-    assert min(told.values()) > CASES // 20, told
+        outcomes[fault] += results[1][0] != 0
+    assert sum(outcomes.values()) >= CASES * 11 // 15, (
+        outcomes
+    )  # `flipped` and `rebuilt` may hit what is not read
+    assert min(outcomes.values()) > CASES // 20, outcomes
 
 
 @dataclass(frozen=True)
@@ -536,10 +538,10 @@ CHANGES: dict[str, Change] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_archive_with_one_change_gets_one_answer(seen, name):
     """In bounded memory, without waiting, and with nothing a terminal would act on."""
-    for (command, (code, text)), (told, output) in zip(
+    for (command, (code, text)), (actual, output) in zip(
         CHANGES[name].answers.items(), seen[name], strict=True
     ):
-        assert (told, text in output) == (code, True), (command, told, output)
+        assert (actual, text in output) == (code, True), (command, actual, output)
         assert output.replace("\n", "").isprintable(), (command, output)
         if code == 2:
             *before, refusal = output.splitlines()

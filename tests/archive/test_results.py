@@ -179,10 +179,10 @@ def test_damaged_runs_are_named(archived, tmp_path):
 
 def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):
     run = ("sphere", 256, 2, 2.0, 77)
-    found = grid.replay(*run, definitions=True)
-    assert found.same
-    assert found.apart < 1e-15
-    assert found.archived.keys() == found.definitions.keys() == set(grid.runs.data_vars)
+    replayed = grid.replay(*run, definitions=True)
+    assert replayed.same
+    assert replayed.apart < 1e-15
+    assert replayed.archived.keys() == replayed.definitions.keys() == set(grid.runs.data_vars)
     other = results_of(archived, tmp_path)
     with netCDF4.Dataset(other / "e/runs.nc", "a") as file:
         file["delta1"][1, 1, 0, 1, 77] = np.nextafter(file["delta1"][1, 1, 0, 1, 77], 1.0)

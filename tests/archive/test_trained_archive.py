@@ -239,10 +239,10 @@ def test_a_quantile_is_told_at_the_least_level_for_which_the_runs_suffice(lazy):
     row = table.sel(quantity="linearization_error", m=256, steps=8)
     assert np.isinf(row["quantile_upper"].sel(delta=0.1))
     assert np.isfinite(row["quantile_upper"].sel(delta=0.5))
-    told = answer(table, rates)
-    assert told.delta == 0.5
-    assert told.loose.value == row["bound_ratio"].sel(bound="printed", delta=0.5, x_norm=1.0)
-    assert told.loose.lower < told.loose.value < told.loose.upper
+    result = answer(table, rates)
+    assert result.delta == 0.5
+    assert result.loose.value == row["bound_ratio"].sel(bound="printed", delta=0.5, x_norm=1.0)
+    assert result.loose.lower < result.loose.value < result.loose.upper
     for level in (0.1, 0.6):  # no limit, and no theorem at α̂
         beyond = table.assign_coords(delta=[level, 0.9])
         assert math.isnan(answer(beyond, rates).loose.value)
@@ -274,8 +274,8 @@ def test_tables_at_the_training_inputs_say_what_the_runs_say(lazy):
         if square(signed) > 0.0:
             left_out = np.array([square(np.delete(signed, k, axis=0)) for k in range(12)])
             spread = math.sqrt(11 / 12 * np.sum((left_out - left_out.mean()) ** 2))
-            told = float(point[f"{prefix}bias_standard_error"])
-            assert told == pytest.approx(spread / (2 * float(point[f"{prefix}bias"])))
+            standard_error = float(point[f"{prefix}bias_standard_error"])
+            assert standard_error == pytest.approx(spread / (2 * float(point[f"{prefix}bias"])))
     assert (rates["training_exponent"] == 0.5).all()
     value = float(table["training_bias"].sel(m=256, steps=8))
     assert float(rates["training_bias_constant"].sel(steps=8)) == pytest.approx(16 * value)
@@ -396,15 +396,17 @@ def test_trained_networks_over_the_bound_for_all_radii_beyond_chance_make_it_fal
     judge = JUDGES["N2"]
     judged = judge(archive)
     assert judged.verdict == PROVED
-    told = {number.what: number.value for number in judged.evidence}
+    evidence = {number.what: number.value for number in judged.evidence}
     table = archive.trainings[0].table.sel(uniform_bound="all_radii", x_norm=1.0, delta=0.5)
-    shares = {name: value for name, value in told.items() if name.startswith("share of networks, held-out")}
+    shares = {
+        name: value for name, value in evidence.items() if name.startswith("share of networks, held-out")
+    }
     values = int(table["runs"].isel(steps=slice(1, None)).sum()) * LAZY.held_out_inputs
     for name, symbol in (("linearization_error", "$E$"), ("band_fraction", "$|B|/m$")):
         over = next(value for what, value in shares.items() if symbol in what)
         assert over == int(table["exceedances"].sel(quantity=name).sum()) / values
         nearest = next(
-            value for what, value in told.items() if what.startswith(f"largest {symbol} in units of the")
+            value for what, value in evidence.items() if what.startswith(f"largest {symbol} in units of the")
         )
         assert nearest == pytest.approx(float(table["largest_share"].sel(quantity=name).max()))
     item = archive.trainings[0]
@@ -429,8 +431,8 @@ def test_runs_that_diverged_are_kept_marked_and_left_out_of_moments(client, tmp_
     assert int(table["loss_grew"].isel(steps=-1).sum() + ended.sum()) > 0
     assert rates.sizes["steps"] == table.sizes["steps"]
     judged = JUDGES["LT"](open_results([folder], client))
-    told = {n.what: n.value for n in judged.evidence}
-    assert told["runs that ended with: diverged (wild)".replace("wild", "lazy")] == ended.sum()
+    evidence = {n.what: n.value for n in judged.evidence}
+    assert evidence["runs that ended with: diverged (wild)".replace("wild", "lazy")] == ended.sum()
 
 
 def test_the_verdict_on_lazy_training_follows_ceiling_theorem_and_archive(lazy, client):
@@ -486,12 +488,12 @@ def test_archives_of_either_kind_are_told_apart_and_checked(lazy, tmp_path):
         assert isinstance(runs, TrainedRunsFile)
         assert runs.experiment == LAZY
         assert runs.index(64, 11) == (1, 11)
-        for m, seed, told in (
+        for m, seed, message in (
             (65, 0, "m is 65; archived: 16, 64, 256"),
             (64, 12, "seed is 12; archived: 0 to 11"),
             (64, -1, "seed is -1; archived: 0 to 11"),
         ):
-            with pytest.raises(ResultsError, match=told):
+            with pytest.raises(ResultsError, match=message):
                 runs.index(m, seed)
     with pytest.raises(ResultsError, match="holds trained runs"), DrawnRunsFile(lazy / "runs.nc"):
         pass

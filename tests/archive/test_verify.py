@@ -60,8 +60,8 @@ def remade(root: Path) -> None:
 
 
 def test_an_untouched_archive_is_whole(results):
-    found = check(results)
-    assert (found.files, found.shards, found.faults) == (5, 1, [])
+    verification = check(results)
+    assert (verification.files, verification.shards, verification.faults) == (5, 1, [])
     assert call("verify", results) == (0, "ok: 5 files of the manifest, 1 shards\n")
 
 
@@ -136,8 +136,8 @@ def test_shards_of_trained_runs_are_compared_with_them_too(tmp_path):
             train_shard(Shard(experiment, 2, m, start, start + 2), shards[-1], client, lambda _: None)
     collect(experiment, 2, shards, tmp_path / "usual/runs.nc")
     write_manifest(tmp_path, [tmp_path / "usual/runs.nc"])
-    found = check(tmp_path)
-    assert (found.shards, found.faults) == (6, [])
+    verification = check(tmp_path)
+    assert (verification.shards, verification.faults) == (6, [])
     shutil.copy(shards[0], shards[1])
     seal(shards[1])
     with netCDF4.Dataset(shards[3], "a") as file:
@@ -221,13 +221,13 @@ def test_recomputing_finds_what_no_checksum_can(results):
     assert call("verify", results)[0] == 0
     code, output = call("verify", results, "--recompute", 400)
     assert code == 1
-    told = "recomputed e (band, sphere, m = 256, d = 2, alpha = 2, seeds 0 to 1499): 1 runs differ in delta1"
-    assert f"{told}\n" in output
+    line = "recomputed e (band, sphere, m = 256, d = 2, alpha = 2, seeds 0 to 1499): 1 runs differ in delta1"
+    assert f"{line}\n" in output
     assert "seeds 0 to 1499): the same bits" in output
     lines = output.splitlines()
     assert len(set(lines)) == len(lines) == 1 + 12 + 2  # 12 cells of a block each, once
-    told = "recomputed 12 of 12 parts: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
-    assert lines[-1] == told
+    line = "recomputed 12 of 12 parts: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
+    assert lines[-1] == line
     assert lines[-2].startswith("only runs were recomputed: tables, claims, ")
 
 

@@ -77,9 +77,9 @@ def archive(results, tmp_path_factory):
 
 def test_it_is_whole_and_a_changed_byte_is_seen(results, tmp_path):
     folder = packed(results, tmp_path / "archive")
-    found = check(folder)
-    assert found.files > 150
-    assert not found.faults
+    verification = check(folder)
+    assert verification.files > 150
+    assert not verification.faults
     with (folder / "code/docs/theory.md").open("a") as page:
         page.write(" ")
     assert [fault.path for fault in check(folder).faults] == ["code/docs/theory.md"]
@@ -148,7 +148,7 @@ def test_every_file_is_explained(archive):
 
 
 def test_the_sources_are_all_that_a_run_reads():
-    found = {path.as_posix() for path in sources(ROOT)}
+    names = {path.as_posix() for path in sources(ROOT)}
     tracked = subprocess.run(
         [
             "git", "ls-files", "src", "workflow", "config", "profiles", "Snakefile", "docs", "notebooks",
@@ -164,13 +164,13 @@ def test_the_sources_are_all_that_a_run_reads():
         "codecheck.yml",
         "REUSE.toml",
         "workflow/rules/archive.smk",
-    } < found
-    assert set(tracked) - found == set()
+    } < names
+    assert set(tracked) - names == set()
     _, _, set_up = (ROOT / "Makefile").read_text().partition("\n$(READY):")
     tools = re.findall(r"python -m (tools\.\w+)$", set_up, re.MULTILINE)
     assert tools
-    assert {f"{name.replace('.', '/')}.py" for name in tools} <= found
-    assert not any("__pycache__" in name or name.startswith(".") for name in found)
+    assert {f"{name.replace('.', '/')}.py" for name in tools} <= names
+    assert not any("__pycache__" in name or name.startswith(".") for name in names)
 
 
 def test_the_archive_is_opened_and_what_is_in_it_is_what_was_put_in(archive, results):
@@ -295,17 +295,17 @@ def complaints(
 
 
 def test_a_public_validator_finds_a_workflow_run_crate(archive, monkeypatch):
-    found = complaints(archive, monkeypatch)
-    assert {severity for severity, _ in found} <= {"RECOMMENDED"}
-    assert {name for _, name in found} == HAS_NO_ADDRESS | HAS_NO_TIME
+    faults = complaints(archive, monkeypatch)
+    assert {severity for severity, _ in faults} <= {"RECOMMENDED"}
+    assert {name for _, name in faults} == HAS_NO_ADDRESS | HAS_NO_TIME
 
 
 def test_the_validator_sees_a_file_that_is_missing(archive, tmp_path, monkeypatch):
     other = tmp_path / "other"
     shutil.copytree(archive, other)
     (other / "e/runs.nc").unlink()
-    found = complaints(other, monkeypatch, Severity.REQUIRED)
-    assert "REQUIRED" in {severity for severity, _ in found}
+    faults = complaints(other, monkeypatch, Severity.REQUIRED)
+    assert "REQUIRED" in {severity for severity, _ in faults}
 
 
 def test_metadata_name_every_file_with_its_digest(archive):
@@ -351,11 +351,11 @@ def test_public_checkers_find_cf_and_acdd(archive, name, tmp_path):
         output_format="json",
     )
     report = json.loads(out.read_text())
-    found = {
+    faults = {
         checker: [message for group in report[checker]["all_priorities"] for message in failed(group)]
         for checker in ("cf:1.11", "acdd:1.3")
     }
-    assert not found["cf:1.11"]
+    assert not faults["cf:1.11"]
     heavy = [m for group in report["acdd:1.3"]["high_priorities"] for m in failed(group)]
     assert {m.rpartition("* ")[2] if "* " in m else m for m in heavy} <= {"standard_name"}
 

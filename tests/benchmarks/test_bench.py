@@ -110,9 +110,9 @@ def test_equal_contenders_pass_and_spoiled_ones_are_named():
             Point(point.law, point.m + 2, point.d, point.alpha), 1, 1
         )(runs),
     }
-    found = equality.failures(contenders)
-    assert list(contenders)[2:] == sorted(found, key=list(contenders).index)
-    assert found["error off by a tenth"].startswith("linearization_error at adversarial, m = 10")
+    failures = equality.failures(contenders)
+    assert list(contenders)[2:] == sorted(failures, key=list(contenders).index)
+    assert failures["error off by a tenth"].startswith("linearization_error at adversarial, m = 10")
 
 
 class FakeWorker:
@@ -139,11 +139,11 @@ class FakeWorkers:
 
     def __init__(self, seconds=None, spoiled: str = "", missing: str = "") -> None:
         self.processes: dict[tuple[str, int], FakeWorker] = {}
-        self.told, self.spoiled, self.missing = seconds or {}, spoiled, missing
+        self.seconds, self.spoiled, self.missing = seconds or {}, spoiled, missing
 
     def __call__(self, entry: Entry) -> FakeWorker:
         name = entry.contender
-        one = FakeWorker(name, self.told.get(name, 1e-3), name == self.spoiled)
+        one = FakeWorker(name, self.seconds.get(name, 1e-3), name == self.spoiled)
         one.left_out = "ImportError: none" if name == self.missing else None
         return self.processes.setdefault((name, entry.cores), one)
 
@@ -441,12 +441,12 @@ def test_checkouts_take_turns_and_are_compared_in_units_of_the_workload(checkout
     monkeypatch.setattr(cpu, "call_snakemake", call)
     monkeypatch.setattr(cpu, "workload", lambda: 0.5)
     monkeypatch.setattr(cpu.subprocess, "run", lambda *_, **__: None)
-    found = cpu.measure(["tiny", "dry"], 2, 2, checkout)
+    measured = cpu.measure(["tiny", "dry"], 2, 2, checkout)
     each = [ROOT, checkout]
     assert [root for root, _ in turns] == [*each, *each, *each, *each]
     assert {argument for _, argument in turns} == {"config/examples/tiny.yaml", "--dry-run"}
-    assert [one["units"] for one in found] == [12.0, 24.0, 12.0, 24.0]
-    text = cpu.markdown(found, "python -m benchmarks cpu", "A machine")
+    assert [one["units"] for one in measured] == [12.0, 24.0, 12.0, 24.0]
+    text = cpu.markdown(measured, "python -m benchmarks cpu", "A machine")
     assert re.search(r"\| config/examples/tiny.yaml +\| +this \| +12.0 \| +6.0 \| +9.0 \| +0.50 \|", text)
     (checkout / ".venv/bin/python").unlink()
     with pytest.raises(SystemExit, match="does not exist; call `make"):
@@ -489,9 +489,9 @@ def test_the_chance_of_a_wrong_interval_is_that_of_the_samples():
 
 def test_the_stored_ratios_by_width_are_those_of_the_table():
     stored = json.loads((RESULTS / "widths.json").read_text())
-    text = widths.markdown(stored["found"], stored["command"], machine.sentence(stored["machine"]))
+    text = widths.markdown(stored["results"], stored["command"], machine.sentence(stored["machine"]))
     assert (RESULTS / "widths.md").read_text() == text
-    assert {(row["law"], row["d"], row["exponent"]) for row in stored["found"]} == {
+    assert {(row["law"], row["d"], row["exponent"]) for row in stored["results"]} == {
         (law, d, exponent) for law, d in widths.LAWS for exponent in widths.RUNS
     }
 
@@ -515,23 +515,23 @@ def test_sleeping_tasks_leave_less_than_all_of_the_time_and_give_as_many_bytes()
 def test_the_paper_adds_up():
     """The stored results are those of the stored inputs, by the command's arithmetic and by hand."""
     stored = json.loads((RESULTS / "paper.json").read_text())
-    inputs, found = stored["found"]["inputs"], stored["found"]["results"]
+    inputs, results = stored["results"]["inputs"], stored["results"]["results"]
     again = paper.results(inputs)
-    assert again == pytest.approx(found, rel=1e-12)
-    text = paper.markdown(stored["found"], stored["command"], machine.sentence(stored["machine"]))
+    assert again == pytest.approx(results, rel=1e-12)
+    text = paper.markdown(stored["results"], stored["command"], machine.sentence(stored["machine"]))
     assert (RESULTS / "paper.md").read_text() == text
     mean = sum(inputs["run_seconds"].values()) / 10  # as many runs at each of ten widths
-    assert found["runs"] >= paper.RUNS
-    assert found["core_hours"] == pytest.approx(found["runs"] * mean / 3600)
-    lower = (3600 * found["core_hours"] + found["jobs"] * inputs["job_seconds"]) / paper.CORES
-    assert lower <= 60 * found["wall_minutes"] <= lower + 60 * found["longest_job_minutes"]
-    assert found["jobs"] <= 5000 < 2 * found["jobs"] or found["jobs"] * 36 <= 10**6
-    assert found["bytes_a_second"] * 60 * found["wall_minutes"] == pytest.approx(found["shards_bytes"])
-    assert found["failures_a_day"] == pytest.approx(2.738, abs=1e-3)
+    assert results["runs"] >= paper.RUNS
+    assert results["core_hours"] == pytest.approx(results["runs"] * mean / 3600)
+    lower = (3600 * results["core_hours"] + results["jobs"] * inputs["job_seconds"]) / paper.CORES
+    assert lower <= 60 * results["wall_minutes"] <= lower + 60 * results["longest_job_minutes"]
+    assert results["jobs"] <= 5000 < 2 * results["jobs"] or results["jobs"] * 36 <= 10**6
+    assert results["bytes_a_second"] * 60 * results["wall_minutes"] == pytest.approx(results["shards_bytes"])
+    assert results["failures_a_day"] == pytest.approx(2.738, abs=1e-3)
 
 
 def test_the_page_has_the_rows_of_the_paper():
-    stored = json.loads((RESULTS / "paper.json").read_text())["found"]
+    stored = json.loads((RESULTS / "paper.json").read_text())["results"]
     page = (ROOT / "docs" / "performance.md").read_text()
     for row in paper.rows(stored["inputs"], stored["results"])[1:]:
         assert f"| {' | '.join(row)} |" in page

@@ -111,7 +111,8 @@ def off_the_rate(archive, archived, change):
     """The archive as if the error of its runs fell as m^(-k - change): exact quantiles move the other way."""
     item, theory = archive.experiments[0], xr.load_dataset(archived / "theory.nc")
     theory["exact_quantile"] *= (theory["m"] / 64.0) ** change
-    table = quantile_dataset(item.data, theory, item.experiment, item.entropy, archive.workers)
+    entropy = int(item.table.attrs["entropy"])
+    table = quantile_dataset(item.data, theory, item.experiment, entropy, archive.workers)
     return dataclasses.replace(archive, experiments=(dataclasses.replace(item, table=table),))
 
 
@@ -133,7 +134,7 @@ def test_few_runs_never_make_a_true_rate_false_and_say_how_many_are_needed(seeds
         runs.to_netcdf(tmp_path / f"{entropy}.nc")
         table = quantile_dataset(tmp_path / f"{entropy}.nc", theory, experiment, entropy, client)
         rates = rate_dataset(table, experiment, entropy)
-        item = DrawnTables(experiment, entropy, tmp_path / f"{entropy}.nc", table, rates)
+        item = DrawnTables(experiment, tmp_path / f"{entropy}.nc", table, rates)
         judgement = JUDGES["T1.rate"](Results((item,), client))
         assert judgement.verdict == TRUE
         assert np.isnan(rates["slope_lower"]).all()

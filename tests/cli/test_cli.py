@@ -55,8 +55,8 @@ def as_json(*arguments: object) -> object:
 
 
 def test_describe_tells_what_is_inside(results):
-    told = as_json("describe", results)
-    e = told["experiments"]["e"]
+    description = as_json("describe", results)
+    e = description["experiments"]["e"]
     runs = xr.load_dataset(results / "e/runs.nc")
     assert e["runs"] == runs["delta1"].size
     assert {axis: e["axes"][axis] for axis in ("m", "d", "alpha", "perturbation")} == {
@@ -66,7 +66,7 @@ def test_describe_tells_what_is_inside(results):
     assert e["files"]["runs.nc"]["bytes"] == (results / "e/runs.nc").stat().st_size
     assert e["files"]["runs.nc"]["variables"]["delta1"] == dict(runs["delta1"].sizes)
     verdicts = {claim.id: claim.verdict for claim in from_json((results / "claims.json").read_text())}
-    assert {name: verdict for verdict, names in told["verdicts"].items() for name in names} == verdicts
+    assert {name: verdict for verdict, names in description["verdicts"].items() for name in names} == verdicts
     code, text = call("describe", results)
     assert code == 0
     for word in ("e: 18,000 runs", "64, 256, 4096", "adversarial, sphere", "runs.nc", "true, loose:"):
@@ -133,15 +133,15 @@ def test_exact_refuses_several_faults_on_one_line():
 
 
 def test_verify_and_replay_speak_json(results, tmp_path):
-    told = as_json("verify", results, "--recompute", 2)
-    assert (told["files"], told["faults"]) == (5, [])
-    assert list(told["recomputed"].values()) == [{}, {}]
-    assert told["blocks"] == 12  # 1,500 runs of a cell are one
+    record = as_json("verify", results, "--recompute", 2)
+    assert (record["files"], record["faults"]) == (5, [])
+    assert list(record["recomputed"].values()) == [{}, {}]
+    assert record["blocks"] == 12  # 1,500 runs of a cell are one
     assert as_json("verify", results)["blocks"] is None
-    told = as_json("replay", *RUN, results, "--dense")
-    assert told["same"] is True
-    assert told["archived"] == told["recomputed"]
-    assert told["apart"] < 1e-15
+    record = as_json("replay", *RUN, results, "--dense")
+    assert record["same"] is True
+    assert record["archived"] == record["recomputed"]
+    assert record["apart"] < 1e-15
     other = tmp_path / "other"
     shutil.copytree(results, other)
     (other / "claims.json").write_text("[]")
@@ -154,12 +154,12 @@ def test_the_json_of_verify_holds_the_faults_where_a_run_cannot_be_recomputed(re
     other = shutil.copytree(results, tmp_path / "other")
     (other / "e/runs.nc").write_bytes(b"none")
     done = CliRunner().invoke(app, ["verify", str(other), "--recompute", "1", "--json"])
-    told = json.loads(done.stdout)
+    output = json.loads(done.stdout)
     assert done.exit_code == 2
-    assert told["faults"] == [{"path": "e/runs.nc", "kind": "truncated"}]
-    assert (told["blocks"], told["recomputed"]) == (None, {})
-    assert told["error"].startswith(f"{other / 'e/runs.nc'} cannot be read")
-    assert done.stderr == f"ntk-core: {told['error']}\n"
+    assert output["faults"] == [{"path": "e/runs.nc", "kind": "truncated"}]
+    assert (output["blocks"], output["recomputed"]) == (None, {})
+    assert output["error"].startswith(f"{other / 'e/runs.nc'} cannot be read")
+    assert done.stderr == f"ntk-core: {output['error']}\n"
 
 
 def test_export_to_zarr_keeps_every_value(results, tmp_path):
@@ -168,9 +168,9 @@ def test_export_to_zarr_keeps_every_value(results, tmp_path):
     assert code == 0, output
     for name in ("runs", "theory", "quantiles", "rates"):
         assert f"e/{name}" in output
-        there = xr.open_zarr(store, group=f"e/{name}", consolidated=False).load()
-        xr.testing.assert_equal(there, xr.load_dataset(results / f"e/{name}.nc"))
-        assert there.attrs["spec"] == xr.load_dataset(results / f"e/{name}.nc").attrs["spec"]
+        exported = xr.open_zarr(store, group=f"e/{name}", consolidated=False).load()
+        xr.testing.assert_equal(exported, xr.load_dataset(results / f"e/{name}.nc"))
+        assert exported.attrs["spec"] == xr.load_dataset(results / f"e/{name}.nc").attrs["spec"]
     code, output = call("export", results, "--to", store)
     assert (code, "already exists; choose a new path" in output) == (2, True)
     code, output = call("export", results, "--to", results / "e/store.zarr")

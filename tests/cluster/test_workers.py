@@ -67,12 +67,12 @@ def undisturbed(tmp_path_factory):
 
 def worker_processes() -> dict[int, psutil.Process]:
     """The workers that nannies of this process have started."""
-    found = {}
+    processes = {}
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if "spawn_main" in " ".join(child.cmdline()):
-                found[child.pid] = child
-    return found
+                processes[child.pid] = child
+    return processes
 
 
 # Workers that die
@@ -324,19 +324,19 @@ def test_a_whole_run_with_processes_listens_on_loopback_only_and_its_dask_ports_
     """And its runs are those of threads, bit for bit."""
     del small["experiments"]["grid"]
     config = {**small, "execution": {"workers": "processes"}}
-    found = set()
+    ports = set()
     with start_snakemake(tmp_path / "out", config, "results/check/runs.nc") as run:
         tree = psutil.Process(run.pid)
         while run.poll() is None:
             with contextlib.suppress(psutil.Error):
-                found.update(listening([tree, *tree.children(recursive=True)]))
+                ports.update(listening([tree, *tree.children(recursive=True)]))
             time.sleep(0.05)
         output, _ = run.communicate()
     assert run.returncode == 0, output
     runs = "results/check/runs.nc"
     assert Run(tmp_path / "out", 0, output).digests(runs) == finished.digests(runs)
-    assert len(found) >= 4  # scheduler, nanny, worker and their web server, of one job
-    assert {address for address, _ in found} <= LOOPBACK
+    assert len(ports) >= 4  # scheduler, nanny, worker and their web server, of one job
+    assert {address for address, _ in ports} <= LOOPBACK
 
 
 def pages(address: str, port: int) -> list[int]:

@@ -62,8 +62,8 @@ class Block:
     @property
     def file(self) -> str | None:
         """The file it is the text of, if its first line says so."""
-        found = re.match(r"# ([\w.-]+)$", self.text.split("\n", 1)[0])
-        return found[1] if found and self.language in {"yaml", "python"} else None
+        match = re.match(r"# ([\w.-]+)$", self.text.split("\n", 1)[0])
+        return match[1] if match and self.language in {"yaml", "python"} else None
 
 
 _FENCE = re.compile(
@@ -74,28 +74,30 @@ _FENCE = re.compile(
 
 def blocks(page: str) -> list[Block]:
     text = (ROOT / page).read_text(encoding="utf-8")
-    found: list[Block] = []
+    reversed_blocks: list[Block] = []
     end = len(text) + 1
     for match in reversed(list(_FENCE.finditer(text))):
-        after = found[-1] if found and match.end() == end else None
+        after = reversed_blocks[-1] if reversed_blocks and match.end() == end else None
         line = text.count("\n", 0, match.start("text"))
-        found.append(Block(page, line, match["comment"] or "", match["language"], match["text"], after))
+        reversed_blocks.append(
+            Block(page, line, match["comment"] or "", match["language"], match["text"], after)
+        )
         end = match.start()
-    return found[::-1]
+    return reversed_blocks[::-1]
 
 
 ALL = {page: blocks(page) for page in PAGES}
-EVERY = [block for found in ALL.values() for block in found]
+EVERY = [block for page_blocks in ALL.values() for block in page_blocks]
 
 
 def test_blocks_are_found_as_they_are_marked():
     """Every fence of a language that is run is a block, and so is none of another name for the same."""
-    for page, found in ALL.items():
+    for page, page_blocks in ALL.items():
         text = (ROOT / page).read_text(encoding="utf-8")
-        assert len(found) == len(re.findall(r"^```", text, re.M)) / 2, page
-        assert not {block.language for block in found} & {"bash", "shell", "py", "pycon", "yml"}, page
+        assert len(page_blocks) == len(re.findall(r"^```", text, re.M)) / 2, page
+        assert not {block.language for block in page_blocks} & {"bash", "shell", "py", "pycon", "yml"}, page
         marked = re.findall(r"^<!-- (?:not run|run dry).*-->$", text, re.M)
-        assert len(marked) == sum(bool(block.comment) for block in found), page
+        assert len(marked) == sum(bool(block.comment) for block in page_blocks), page
 
 
 def test_what_is_not_run_has_a_reason_from_the_list():
@@ -257,9 +259,9 @@ def test_every_config_of_a_page_names_the_schema_it_fits(block):
 
 def check_schema(text: str, folder: Path) -> None:
     (schema,) = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", text, re.M)
-    found = (folder / schema).resolve()
-    assert found == ROOT / "workflow/schemas/config.schema.json"
-    jsonschema.validate(yaml.safe_load(text), json.loads(found.read_text(encoding="utf-8")))
+    path = (folder / schema).resolve()
+    assert path == ROOT / "workflow/schemas/config.schema.json"
+    jsonschema.validate(yaml.safe_load(text), json.loads(path.read_text(encoding="utf-8")))
 
 
 def test_the_notes_have_every_statement_of_the_ledger_word_for_word_under_its_id():
@@ -377,8 +379,8 @@ def test_the_config_reference_has_every_key(site):
 
 def cells(row: str) -> tuple[str, list[str]]:
     """The first cell of a row of a table, and the others."""
-    found = re.findall(r"<td>(.*?)</td>", row, re.S)
-    first, *others = [html.unescape(re.sub("<.*?>", "", cell)).strip() for cell in found]
+    texts = re.findall(r"<td>(.*?)</td>", row, re.S)
+    first, *others = [html.unescape(re.sub("<.*?>", "", cell)).strip() for cell in texts]
     return first, others
 
 

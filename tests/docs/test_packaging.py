@@ -164,12 +164,12 @@ def test_the_container_copies_what_there_is_and_all_that_a_run_needs():
 def test_the_container_is_pinned_checked_and_not_root():
     words = instructions()
     assert re.fullmatch(r"python:3\.11-slim[\w.-]*", words[0][1])
-    for line in (" ".join(found) for found in words if found[0] == "RUN"):
+    for line in (" ".join(instruction) for instruction in words if instruction[0] == "RUN"):
         for command in re.findall(r"(?:pip|uv pip) install [^&]*", line):
             ours = "--no-deps" in command and "--editable ." in command
             assert ours or "--require-hashes" in command, command
-    users = [found[1] for found in words if found[0] == "USER"]
+    users = [instruction[1] for instruction in words if instruction[0] == "USER"]
     assert users
     assert users[-1] != "root"
-    assert [found[0] for found in words][-1] == "ENTRYPOINT"
+    assert [instruction[0] for instruction in words][-1] == "ENTRYPOINT"
     assert '"/data"' in " ".join(words[-1])

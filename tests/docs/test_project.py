@@ -21,12 +21,12 @@ CONDA_NAMES = {"snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"
 def asked(*extras: str) -> list[str]:
     """What is required with some extras, those of extras too."""
     optional = project()["optional-dependencies"]
-    found = list(project()["dependencies"])
+    requirements = list(project()["dependencies"])
     for extra in extras:
         for text in optional[extra]:
             requirement = Requirement(text)
-            found += asked(*requirement.extras) if requirement.name == "ntk-core" else [text]
-    return found
+            requirements += asked(*requirement.extras) if requirement.name == "ntk-core" else [text]
+    return requirements
 
 
 def test_conda_environment_names_the_same_packages_and_versions():
@@ -80,12 +80,12 @@ def rules() -> dict[str, set[str]]:
 
 def test_every_target_of_the_makefile_is_called():
     """By .ci/run or as part of a target that is; `clean` below."""
-    found = rules()
+    targets = rules()
     lines = re.findall(r"^ *make (.*)", (ROOT / ".ci/run").read_text(), re.M)
     called = {"clean"} | {word for line in lines for word in line.split()}
-    for _ in found:
-        called |= {word for target in found.keys() & called for word in found[target]}
-    assert found.keys() - called == set()
+    for _ in targets:
+        called |= {word for target in targets.keys() & called for word in targets[target]}
+    assert targets.keys() - called == set()
 
 
 def test_clean_removes_all_environments_and_the_site_and_nothing_else(tmp_path):

@@ -41,7 +41,7 @@ def rows() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def measured() -> dict:
-    return json.loads((ROOT / "benchmarks/results/reproduce.json").read_text(encoding="utf-8"))["found"]
+    return json.loads((ROOT / "benchmarks/results/reproduce.json").read_text(encoding="utf-8"))["results"]
 
 
 def test_every_statement_has_a_row_with_the_command_that_judges_it():
@@ -102,11 +102,11 @@ def test_codecheck_lists_what_the_default_run_makes_and_every_figure_of_a_claim(
 def test_codecheck_has_the_form_of_its_specification_and_invents_nobody():
     text = (ROOT / "codecheck.yml").read_text(encoding="utf-8")
     assert text.startswith("%YAML 1.1\n---\n")
-    found = codecheck()
-    assert found["version"] == "https://codecheck.org.uk/spec/config/2.0/"
-    assert all(entry.keys() == {"file", "comment"} and entry["comment"] for entry in found["manifest"])
-    assert found.keys() == {"version", "manifest", "paper"}
-    assert found["paper"].keys() == {"title"}
+    document = codecheck()
+    assert document["version"] == "https://codecheck.org.uk/spec/config/2.0/"
+    assert all(entry.keys() == {"file", "comment"} and entry["comment"] for entry in document["manifest"])
+    assert document.keys() == {"version", "manifest", "paper"}
+    assert document["paper"].keys() == {"title"}
 
 
 def test_citation_zenodo_codecheck_and_package_say_the_same():

@@ -39,13 +39,13 @@ def entries(text: str) -> list[str]:
 
 
 def test_every_lock_is_looked_at():
-    found = {
+    locks = {
         "requirements.lock",
         "requirements-uv.lock",
         "benchmarks/requirements.lock",
         "tests/autodiff.lock",
     }
-    assert found < set(LOCKS)
+    assert locks < set(LOCKS)
 
 
 @pytest.mark.parametrize("path", LOCKS)
@@ -64,9 +64,9 @@ def test_lock_pins_all_by_version_and_hash_and_holds_no_address(path):
 
 
 def test_everything_make_installs_has_a_hash():
-    found = [line for line in entries((ROOT / "Makefile").read_text()) if "pip install" in line]
-    assert len(found) > 3
-    for line in found:
+    installs = [line for line in entries((ROOT / "Makefile").read_text()) if "pip install" in line]
+    assert len(installs) > 3
+    for line in installs:
         ours = "--no-deps" in line and "--no-build-isolation" in line and "--editable ." in line
         assert ours or ("--require-hashes" in line and "--requirement" in line), line
     for path in [ROOT / ".ci/run", *(ROOT / ".github").rglob("*.yml")]:
@@ -75,7 +75,9 @@ def test_everything_make_installs_has_a_hash():
 
 @made_by_make
 def test_the_environment_is_what_the_locks_say():
-    installed = {canonicalize_name(found.name): found.version for found in distributions()}
+    installed = {
+        canonicalize_name(distribution.name): distribution.version for distribution in distributions()
+    }
     locked = {pin.name: pin.version for pin in supply.pins() if pin.applies}
     (uv,) = re.findall(r"^uv==(\S+)", (ROOT / "requirements-uv.lock").read_text(), re.M)
     locked["uv"] = uv

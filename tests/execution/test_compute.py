@@ -23,12 +23,12 @@ from ntk_core.experiments.shards import Shard
 def listening() -> set[tuple[str, int]]:
     """Addresses and ports at which this process and its children listen."""
     process = psutil.Process()
-    found = set()
+    ports = set()
     for one in [process, *process.children(recursive=True)]:
         for connection in one.net_connections(kind="inet"):
             if connection.status == psutil.CONN_LISTEN:
-                found.add((connection.laddr.ip, connection.laddr.port))
-    return found
+                ports.add((connection.laddr.ip, connection.laddr.port))
+    return ports
 
 
 def slow_first(number: int) -> int:

@@ -96,11 +96,11 @@ def test_a_dry_run_says_it_and_so_does_a_run(continued, snakemake, small):
 
 
 def test_a_cluster_is_asked_for_more_than_a_person_is_told(large):
-    told = expected_cost(large, 1)
+    estimate = expected_cost(large, 1)
     simulate = [shard_request(s.experiment, s.m, s.stop - s.start, 1, 1) for s in large.all_shards]
     analyse = analysis_request(large, ["grid", "check"], 1, 1)
-    assert max(request.mem_mb for request in [*simulate, analyse]) * 1e6 > told.memory
-    assert sum(request.runtime for request in simulate) * 60 > told.drawing
+    assert max(request.mem_mb for request in [*simulate, analyse]) * 1e6 > estimate.memory
+    assert sum(request.runtime for request in simulate) * 60 > estimate.drawing
     experiments = [large.experiment(name) for name in ("grid", "check")]
     assert analyse.runtime * 60 > cost.reading_seconds(experiments, len(large.config.delta))
 
@@ -170,14 +170,14 @@ def test_memory_told_counts_the_workers_of_a_job(large, small, tmp_path):
     one, eight = (expected_cost(large, at_once).memory for at_once in (1, 8))
     assert eight - one == pytest.approx(7 * (cost.WORKER_BYTES + cell))
     small["experiments"] = {"grid": small["experiments"]["grid"]}
-    told = []
+    memory = []
     for threads in (1, 4):
         small["execution"] = {"threads": threads, "shard_seeds": 2**20}
         plan = make(small, tmp_path, sampler="dense", seeds=2**20, alpha=[0.1 * k for k in range(1, 40)])
-        told.append(expected_cost(plan, 4).memory)
+        memory.append(expected_cost(plan, 4).memory)
         simulate = [shard_request(s.experiment, s.m, s.stop - s.start, threads, 1) for s in plan.all_shards]
-        assert max(request.mem_mb for request in simulate) * 1e6 > told[-1]
-    assert told[1] - told[0] == pytest.approx(3 * cost.WORKER_BYTES)
+        assert max(request.mem_mb for request in simulate) * 1e6 > memory[-1]
+    assert memory[1] - memory[0] == pytest.approx(3 * cost.WORKER_BYTES)
 
 
 def test_a_network_or_a_training_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):

@@ -64,8 +64,8 @@ def test_a_part_of_a_whole_has_its_own_seeds_and_shards(small, tmp_path):
     folder.mkdir(parents=True)
     for start, stop in ((0, 1000), (1000, 1700), (2500, 3500)):
         (folder / f"m64_seeds{start}-{stop}.nc").touch()
-    there = [(s.start, s.stop) for s in part.shards("grid") if s.m == 64]
-    assert there == [(1000, 1700), (1700, 3000)]
+    seeds = [(s.start, s.stop) for s in part.shards("grid") if s.m == 64]
+    assert seeds == [(1000, 1700), (1700, 3000)]
     assert part.identity("grid") != whole.identity("grid")
     assert part.grid_identity("grid") == whole.grid_identity("grid")
 

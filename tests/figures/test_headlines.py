@@ -73,8 +73,8 @@ def fitted(x, y) -> float:
 
 def powers_under(text: str) -> dict[str, float]:
     """Laws with the exponents that the sentence gives them."""
-    found = re.findall(r"as \$[^$^]*\^\{-?([\d/]+)\}\$ under (.+?)(?=, and as|, from|;|$)", text)
-    return {law: POWERS[power] for power, names in found for law in listed(names)}
+    parts = re.findall(r"as \$[^$^]*\^\{-?([\d/]+)\}\$ under (.+?)(?=, and as|, from|;|$)", text)
+    return {law: POWERS[power] for power, names in parts for law in listed(names)}
 
 
 def check_rate(text, table, rates):
@@ -126,12 +126,12 @@ def check_constant(text, table, rates):
 
 
 def check_delta(text, table, rates):
-    found = re.match(
+    match = re.match(
         r"The quantiles at \$\\delta=(\S+)\$ and \$(\S+)\$ draw together under (.+?), from", text
     )
-    least, largest = float(found[1]), float(found[2])
+    least, largest = float(match[1]), float(match[2])
     assert {least, largest} <= set(table["delta"].values)
-    for law in listed(found[3]):
+    for law in listed(match[3]):
         q = cut(table)["quantile"].sel(perturbation=law)
         ratio = (q.sel(delta=least) / q.sel(delta=largest)).values
         assert ratio[-1] < ratio[0]
@@ -198,8 +198,8 @@ def check_failure(text, table, rates):
 
 def check_radius(text, table, rates):
     means = table["run_mean"].sel(variable="alpha_hat").isel(steps=-1).values
-    found = re.match(r"\$\\hat\\alpha\$ grows from (\S+) at \S+ to (\S+) at (\S+)", text)
-    assert np.allclose([number(found[1]), number(found[2])], means[[0, -1]], rtol=5e-3)
+    match = re.match(r"\$\\hat\\alpha\$ grows from (\S+) at \S+ to (\S+) at (\S+)", text)
+    assert np.allclose([number(match[1]), number(match[2])], means[[0, -1]], rtol=5e-3)
     assert fitted(table["m"], means) > 0
     if "its bound at every width" in text:
         largest = table["run_max"].sel(variable="alpha_hat").max("m")
@@ -250,9 +250,9 @@ def test_every_headline_is_true_of_its_data(tables, name):
 
 
 def test_the_six_state_some_findings_and_withhold_others(tables):
-    found = {(name, f) for name, pair in tables.items() for f in planned(pair[0]) if finding(f, *pair)}
-    assert {f for _, f in found} >= set(FIGURES) | {"radius", "standing", "twin", "flips"}
-    assert not {("few", "rate"), ("few", "collapse"), ("few", "delta"), ("own-laws", "slope")} & found
+    stated = {(name, f) for name, pair in tables.items() for f in planned(pair[0]) if finding(f, *pair)}
+    assert {f for _, f in stated} >= set(FIGURES) | {"radius", "standing", "twin", "flips"}
+    assert not {("few", "rate"), ("few", "collapse"), ("few", "delta"), ("own-laws", "slope")} & stated
     assert list(FINDINGS) == list(TOPICS) == [*FIGURES, *TRAINING_FIGURES, *BALL_FIGURES]
     text = finding("rate", *tables["own-laws"])
     assert "under a_law-2 and half" in text

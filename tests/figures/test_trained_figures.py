@@ -231,15 +231,15 @@ def test_rounding_is_not_drawn_as_an_error(tables):
 
 def test_the_answer_is_that_of_the_table(tables):
     table, rates = tables["usual"]
-    found = answer(table, rates)
-    assert (found.time, found.m, found.runs, found.over) == (8, 64, 12, 0)
-    assert found.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, steps=8)
-    assert found.least < found.radius.value < found.largest < found.ceiling
-    assert np.isnan([found.radius.lower, found.rate.upper, found.loose.value]).all()  # four runs a width
-    assert found.largest == table["run_max"].sel(variable="alpha_hat", m=64, steps=8)
+    result = answer(table, rates)
+    assert (result.time, result.m, result.runs, result.over) == (8, 64, 12, 0)
+    assert result.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, steps=8)
+    assert result.least < result.radius.value < result.largest < result.ceiling
+    assert np.isnan([result.radius.lower, result.rate.upper, result.loose.value]).all()  # four runs a width
+    assert result.largest == table["run_max"].sel(variable="alpha_hat", m=64, steps=8)
     row = table.sel(quantity="linearization_error", m=64, steps=8)
-    assert found.position["adversarial"] == row["rms"] / row["law_rms"].sel(perturbation="adversarial")
-    assert found.stayed
+    assert result.position["adversarial"] == row["rms"] / row["law_rms"].sel(perturbation="adversarial")
+    assert result.stayed
 
 
 def test_what_went_wrong_is_said(tables):
@@ -256,11 +256,11 @@ def test_what_went_wrong_is_said(tables):
     assert not answer(*tables["at-once"]).trained
     table, rates = tables["usual"]
     mixed = table.assign(run_status=table["run_status"] * 0 + xr.DataArray([1, 2, 0, 1], dims="status"))
-    found = answer(mixed, rates)
-    assert found.ended == (
+    result = answer(mixed, rates)
+    assert result.ended == (
         "Of 12 runs, 3 took 8 steps, 6 reached the training loss None, 3 diverged and count up to there."
     )
-    assert not found.stayed
+    assert not result.stayed
 
 
 def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):
@@ -282,14 +282,14 @@ def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):
 def test_summaries_of_trained_experiments(tables, name):
     table, rates = tables[name]
     text = summarise([], [(table, rates)])
-    found = answer(table, rates)
+    result = answer(table, rates)
     assert text.startswith(f"{name}: ")
-    assert f"\n\n{name}: {found.task}" in text
-    assert found.ended in text
+    assert f"\n\n{name}: {result.task}" in text
+    assert result.ended in text
     assert not re.search(r"\bNone\b|\bnan\b|Traceback", text)
     assert max(map(len, text.splitlines())) <= 110
-    if found.trained:
-        assert f"{found.radius.value:.4g}" in text
-        assert f"adversarial {found.position['adversarial']:.4g}" in text
+    if result.trained:
+        assert f"{result.radius.value:.4g}" in text
+        assert f"adversarial {result.position['adversarial']:.4g}" in text
         assert "where most are: 0 runs" in text
         assert json.loads(table.attrs["spec"])["loss"] in text

@@ -128,7 +128,7 @@ def test_sums_over_flips_are_those_of_the_definition():
     pairs = np.array([0, 3, 0, PAIRS + 5, PAIRS - 8, 0, 2 * PAIRS, 1, 0])
     block = BandBlock(pairs, pairs.size, 0.3, 2, Streams(1, "x", 0, 4), 2**20, 0.3 * 2**10)
     law = own(SPHERE)
-    found = law.law().band(block)
+    sums = law.law().band(block)
     drawn = [*block.projected(int(pairs.sum()), law._functions()[1])]
     a = np.concatenate([a for a, _ in drawn])
     t = np.concatenate([t for _, t in drawn], axis=1)
@@ -138,7 +138,7 @@ def test_sums_over_flips_are_those_of_the_definition():
         c = np.repeat([1.0, -1.0], count)
         expected = flip_sums(twice, np.concatenate([*t[:, some]]), c, 1.0)
         for field in ("count", "position", "projection"):
-            assert getattr(found, field)[run] == pytest.approx(getattr(expected, field), rel=1e-12, abs=1e-11)
+            assert getattr(sums, field)[run] == pytest.approx(getattr(expected, field), rel=1e-12, abs=1e-11)
 
 
 @pytest.mark.parametrize("sampler", ["band", "dense"])
@@ -284,15 +284,15 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("source", "sampler", "told"), BAD)
+@pytest.mark.parametrize(("source", "sampler", "reason"), BAD)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_law_that_is_none_is_refused_before_a_run_in_one_line(tmp_path, source, sampler, told):
+def test_a_law_that_is_none_is_refused_before_a_run_in_one_line(tmp_path, source, sampler, reason):
     raw, file = grid(tmp_path, source, sampler=sampler, m=[16, 64])
     plan = Plan(parse_config(raw), tmp_path / "results")
     with pytest.raises(ConfigError) as error:
         plan.check_laws()
     message = str(error.value)
-    assert message.startswith(f"laws.mine: law mine ({file}) {told}")
+    assert message.startswith(f"laws.mine: law mine ({file}) {reason}")
     assert "; tried at m = " in message
     assert len(message.splitlines()) == 1
     assert {path.name for path in tmp_path.rglob("*")} == {"laws", "mine.py"}
@@ -316,15 +316,18 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
             "experiments.own.perturbation[0] is 'mine'; allowed: a list, each once, from:",
         ),
     ]
-    for laws, told in cases:
+    for laws, message in cases:
         with pytest.raises(ConfigError) as error:
             parse_config(raw | {"laws": laws})
-        assert told in str(error.value), told
-    for content, told in ((b"\xff", "(not text in UTF-8)"), (b" " * (MAX_SOURCE + 1), "(larger than 32,768")):
+        assert message in str(error.value), message
+    for content, message in (
+        (b"\xff", "(not text in UTF-8)"),
+        (b" " * (MAX_SOURCE + 1), "(larger than 32,768"),
+    ):
         file.write_bytes(content)
         with pytest.raises(ConfigError) as error:
             parse_config(raw)
-        assert told in str(error.value)
+        assert message in str(error.value)
     os.mkfifo(tmp_path / "pipe")  # would be waited for
     with pytest.raises(ConfigError, match="no such file"):
         parse_config(raw | {"laws": {"mine": str(tmp_path / "pipe")}})
@@ -431,17 +434,17 @@ def test_an_archive_has_source_and_digest_of_its_laws(runs):
     with netCDF4.Dataset(runs) as file:
         archived_spec = json.loads(file.spec)
     assert archived_spec["laws"] == {"noisy": {"sha256": EXAMPLE_LAW.sha256, "source": EXAMPLE.read_text()}}
-    with open_data(runs) as found:
-        assert isinstance(found, DrawnRunsFile)
-        assert found.experiment == EXPERIMENT
-        assert not found.experiment.laws[0].may_run
+    with open_data(runs) as data:
+        assert isinstance(data, DrawnRunsFile)
+        assert data.experiment == EXPERIMENT
+        assert not data.experiment.laws[0].may_run
 
 
 def test_a_long_law_fits_into_an_archive(tmp_path):
     source = ALIGNED + "#" * (MAX_SOURCE - len(ALIGNED.encode()))
     experiment = DrawnExperiment("own", "band", ("mine",), (4,), (1,), (1.0,), 2, (own(source),))
-    with open_data(stored(experiment, tmp_path / "own", [], ExecutionModel())) as found:
-        assert found.experiment == experiment
+    with open_data(stored(experiment, tmp_path / "own", [], ExecutionModel())) as file:
+        assert file.experiment == experiment
 
 
 def changed_spec(path: Path, **changes: object) -> None:
@@ -450,7 +453,7 @@ def changed_spec(path: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("laws", "told"),
+    ("laws", "message"),
     [
         ({}, "has a spec that no config allows: experiments.own.perturbation[1] is 'noisy'"),
         ({"noisy": {"sha256": "0" * 64, "source": "pass"}}, "has no spec of an experiment"),
@@ -464,12 +467,12 @@ def changed_spec(path: Path, **changes: object) -> None:
         ),
     ],
 )
-def test_an_archive_with_odd_laws_is_refused(runs, tmp_path, laws, told):
+def test_an_archive_with_odd_laws_is_refused(runs, tmp_path, laws, message):
     path = Path(shutil.copy(runs, tmp_path))
     changed_spec(path, laws=laws)
     with pytest.raises(ResultsError) as error, open_data(path):
         pass
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 RUN = ("--experiment", "own", "--perturbation", "noisy", "--m", 64, "--d", 2, "--alpha", 1, "--seed", 1100)
@@ -491,17 +494,17 @@ def marked(runs, tmp_path) -> tuple[Path, Path]:
 def test_an_archive_runs_its_code_only_if_it_is_told_to(marked):
     results, trace = marked
     assert call("verify", results)[0] == 0
-    with open_data(results / "own" / "runs.nc") as found:
-        found.read("delta1", (1, 0, 0, 0, slice(None)))
-        cell = found.experiment.cell((1, 0, 0, 0))
+    with open_data(results / "own" / "runs.nc") as file:
+        file.read("delta1", (1, 0, 0, 0, slice(None)))
+        cell = file.experiment.cell((1, 0, 0, 0))
         assert cell.cost() > 0
         with pytest.raises(LawError, match="is code that you have not allowed to run"):
             simulate(3, cell, 0, 1)
     for arguments in (("replay", *RUN, results), ("verify", results, "--recompute", 1)):
         code, output = call(*arguments)
         assert code == 2
-        told = f"ntk-core: {results / 'own' / 'runs.nc'} has custom laws (noisy); to recompute"
-        assert output.splitlines()[-1].startswith(told)
+        message = f"ntk-core: {results / 'own' / 'runs.nc'} has custom laws (noisy); to recompute"
+        assert output.splitlines()[-1].startswith(message)
         assert "--run-archived-code" in output
     built_in = [{"noisy": "adversarial"}.get(argument, argument) for argument in RUN]
     assert call("replay", *built_in, results)[0] == 0

@@ -175,8 +175,8 @@ def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
             assert explorable.parsed(shown[column]) == pytest.approx(expected[column], rel=1e-6)
         assert (shown["mean"] == "—") == math.isnan(expected["mean"])
         assert shown["exponent"] == ("m^(−3/4)" if expected["exponent"] == 0.75 else "m^(−1/2)")
-    told = tab.inner_text("#exact-told")
-    assert told.startswith("With probability 0.9 the linearization error E is at most ")
+    answer = tab.inner_text("#exact-answer")
+    assert answer.startswith("With probability 0.9 the linearization error E is at most ")
 
     ask(tab, m="2", alpha="100")
     tab.wait_for_function("document.querySelector('#exact-values tbody td')?.textContent === 'not computed'")
@@ -193,14 +193,14 @@ def test_the_form_shows_answers_and_names_what_is_not_allowed(visit):
 @in_browser
 def test_a_comma_is_named_and_every_keyboard_has_the_signs_of_a_number(visit):
     tab = visit()
-    for name, text, told in (
+    for name, text, message in (
         ("delta", "0,01", "δ is 0,01; write it with a point; allowed: "),
         ("m", "4,096", "m is 4,096; write it without separators; allowed: "),
         ("alpha", "1,000.5", "α is 1,000.5; write it without separators; allowed: "),
     ):
         before = tab.input_value(f"#exact_{name}")
         tab.fill(f"#exact_{name}", text)
-        assert tab.inner_text("#exact-error").startswith(told)
+        assert tab.inner_text("#exact-error").startswith(message)
         tab.fill(f"#exact_{name}", before)
     assert tab.locator("#exact-form [inputmode]").count() == 0
 
@@ -225,7 +225,7 @@ def test_the_sentence_is_true_where_no_quantile_is_shown(visit):
 
     def told(**fields):
         ask(tab, **fields)
-        return tab.inner_text("#exact-told")
+        return tab.inner_text("#exact-answer")
 
     assert told(m="2", alpha="100").startswith(
         "The 0.99-quantile of the linearization error E under the adversarial law is not computed beyond "

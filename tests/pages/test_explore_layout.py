@@ -40,7 +40,7 @@ def test_controls_charts_and_tables_have_names_and_focus_is_seen(visit):
     assert unnamed == []
     assert tab.locator("select:visible, input:visible").count() == 14
     assert not tab.is_visible("#still")
-    assert tab.get_attribute("#told", "aria-live") == "polite"
+    assert tab.get_attribute("#cell-summary", "aria-live") == "polite"
     for name in ("beside", "close", "widths"):
         assert tab.get_attribute(f"#{name}", "role") == "img"
         before = tab.get_attribute(f"#{name}", "aria-label")

@@ -45,7 +45,7 @@ def slopes_agree(text, rate, prefix=""):
         assert text in (None, "")
         return
     least = int(rate["m"].min()) if "m" in rate.dims else np.inf
-    text, _, first = text.partition(", from m = ")
+    text, _, first = text.partition(", fitted from m = ")
     if not prefix and "m_fit" in rate and rate["m_fit"] > least:
         assert int(first.rpartition("= ")[2].replace(",", "")) == int(rate["m_fit"])
     else:
@@ -93,11 +93,11 @@ def agrees(tab, dataset, rates, folder):
     slopes_agree(shown[LINES["quantile"]].get("Slope against m"), rate)
 
     # The sentence that is read aloud.
-    told = tab.inner_text("#told").replace("\u00a0", " ")
-    assert told.startswith(f"{QUANTITIES[quantity].text} under the ")
-    assert f"d = {int(cell['d'])}, α = {alpha:g}, δ = {float(cell['delta']):g}, ‖x‖ = {x_norm:g}" in told
+    text = tab.inner_text("#cell-summary").replace("\u00a0", " ")
+    assert text.startswith(f"{QUANTITIES[quantity].text} under the ")
+    assert f"d = {int(cell['d'])}, α = {alpha:g}, δ = {float(cell['delta']):g}, ‖x‖ = {x_norm:g}" in text
     pattern = r"; ([\d,]+) runs: measured quantile (.*?) \("
-    runs, measured = re.search(pattern, told).groups()
+    runs, measured = re.search(pattern, text).groups()
     assert int(runs.replace(",", "")) == int(cell["runs"])
     assert parsed(measured) == pytest.approx(scale * float(cell["quantile"]), rel=6e-4, abs=1.01 * noise)
 
@@ -226,10 +226,10 @@ def training_agrees(tab, dataset, rates):
     shown = table(tab, "values")
     place = {"m": at["m"], "steps": at["steps"]}
     here, rate = dataset.isel(place), rates.isel(steps=at["steps"])
-    told = tab.inner_text("#told").replace("\u00a0", " ")
+    sentence = tab.inner_text("#cell-summary").replace("\u00a0", " ")
     runs = int(here["runs"])
-    assert f"steps = {int(here['steps'])}" in told
-    assert f"; {runs} run{'s' if runs != 1 else ''}: " in told
+    assert f"steps = {int(here['steps'])}" in sentence
+    assert f"; {runs} run{'s' if runs != 1 else ''}: " in sentence
     if name in QUANTITIES:
         assert list(shown) == [
             LINES[line]
@@ -253,7 +253,7 @@ def training_agrees(tab, dataset, rates):
                 assert not line.get("Runs above it")
         for line, variable in HELD_OUT.items():
             same(shown[LINES[line]]["Value"], scale * float(cell[variable]), noise)
-            assert tab.inner_text("#told").count(LINES[line]) == 1
+            assert tab.inner_text("#cell-summary").count(LINES[line]) == 1
         for line, prefix in SLOPES.items():
             text = shown[LINES[line]].get("Slope against m")
             slopes_agree(text, rate.sel(quantity=name, statistic="rms"), prefix)

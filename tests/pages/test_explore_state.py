@@ -67,8 +67,8 @@ def test_an_address_brings_back_the_state_and_back_leads_to_the_one_before(visit
     drawn(tab)
     expected = CHOICE | {name: value for name, value in STATE.items() if name.startswith("exact_")}
     assert controls(tab) == expected
-    told = tab.inner_text("#told").replace("\u00a0", " ")
-    assert "|Δ₁| under the sphere law, m = 2⁸ = 256, d = 2, α = 2, δ = 0.001, ‖x‖ = 20" in told
+    text = tab.inner_text("#cell-summary").replace("\u00a0", " ")
+    assert "|Δ₁| under the sphere law, m = 2⁸ = 256, d = 2, α = 2, δ = 0.001, ‖x‖ = 20" in text
 
     tab.reload()
     drawn(tab)
@@ -189,8 +189,8 @@ def test_a_state_of_a_trained_experiment_has_an_address_and_files_of_its_charts(
     )
     tab.wait_for_function("!document.getElementById('steps').closest('.choose').hidden")
     drawn(tab)
-    told = tab.inner_text("#told").replace("\u00a0", " ")
-    assert told.startswith("F − twin of the trained network, m = 16, steps = 4; 4 runs: ")
+    sentence = tab.inner_text("#cell-summary").replace("\u00a0", " ")
+    assert sentence.startswith("F − twin of the trained network, m = 16, steps = 4; 4 runs: ")
     for name in ("delta", "x_norm", "alpha"):
         assert not tab.is_visible(f"#{name}")  # the distance does not depend on them
     for chart, axis in (("widths", "m"), ("times", "steps")):

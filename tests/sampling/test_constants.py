@@ -38,7 +38,7 @@ def listed() -> dict[str, list[float]]:
 
 
 @pytest.fixture(scope="module")
-def found(listed) -> Any:
+def effects(listed) -> Any:
     """Which constants there are, which have an effect, and what is drawn without compiled code."""
     done = subprocess.run(
         [sys.executable, Path(altered.__file__), *listed],
@@ -49,22 +49,22 @@ def found(listed) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_constants_that_change_what_is_drawn_are_those_of_the_table(found, listed):
+def test_the_constants_that_change_what_is_drawn_are_those_of_the_table(effects, listed):
     assert len(listed) > 20
-    assert sorted(found["effective"]) == sorted(listed)
+    assert sorted(effects["effective"]) == sorted(listed)
 
 
-def test_the_table_has_their_values(found, listed):
+def test_the_table_has_their_values(effects, listed):
     for name, numbers in listed.items():
-        values = found["values"][name]
+        values = effects["values"][name]
         assert numbers in (values, [len(values)]), name
 
 
-def test_constants_without_effect_are_among_those_that_were_changed(found, listed):
+def test_constants_without_effect_are_among_those_that_were_changed(effects, listed):
     """The search sees numbers, their containers, and those of the laws."""
-    unlisted = set(found["values"]) - set(listed)
+    unlisted = set(effects["values"]) - set(listed)
     assert {"laws.custom.LENGTH_TOLERANCE", "laws.custom.TRIALS", "sampling.data.DIGIT_COUNTS"} <= unlisted
 
 
-def test_kernels_give_the_same_bits_without_being_compiled(found):
-    assert [hashlib.sha256(probe()).hexdigest() for probe in altered.probes()] == found["draws"]
+def test_kernels_give_the_same_bits_without_being_compiled(effects):
+    assert [hashlib.sha256(probe()).hexdigest() for probe in altered.probes()] == effects["draws"]

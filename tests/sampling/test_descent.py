@@ -459,7 +459,7 @@ TRAINED = {
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (
             {"kind": "grown"},
@@ -480,11 +480,11 @@ TRAINED = {
         ({"kind": ["trained"]}, "experiments.e.kind is \"['trained']\""),
     ],
 )
-def test_a_trained_experiment_that_cannot_be_run_is_refused(change, told):
+def test_a_trained_experiment_that_cannot_be_run_is_refused(change, message):
     parse_config({"entropy": 1, "experiments": {"e": TRAINED}})
     with pytest.raises(ConfigError) as error:
         parse_config({"entropy": 1, "experiments": {"e": {**TRAINED, **change}}})
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_misspelt_data_are_the_only_fault():

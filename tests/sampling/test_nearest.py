@@ -91,8 +91,8 @@ def test_both_forms_agree_on_the_same_draws():
         sums = FlipSums(
             *(np.array([v]) for v in (run.flips, run.total / unit, run.flips * run.length / unit))
         )
-        found = run_quantities(m, alpha, np.array([run.pairs]), sums)[:, 0]
-        assert found == pytest.approx(defined, rel=1e-12, abs=1e-14)
+        quantities = run_quantities(m, alpha, np.array([run.pairs]), sums)[:, 0]
+        assert quantities == pytest.approx(defined, rel=1e-12, abs=1e-14)
 
 
 def test_a_run_draws_no_more_than_it_needs_up_to_two_to_the_36():

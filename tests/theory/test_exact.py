@@ -274,15 +274,15 @@ def test_a_million_seeds_agree_and_a_constant_half_a_per_cent_off_does_not():
     from ntk_core.datasets.statistics import quantiles
 
     delta = np.array([0.5, 0.1, 0.01])
-    found = []
+    verdicts = []
     for law, m in (("adversarial", 1024), ("aligned", 1024), ("adversarial", 64), ("sphere", 1024)):
         runs = simulate(17, Cell("band", law, m, 2, 1.0), 0, 1_000_000)[0]
         _, lower, upper = quantiles(np.sort(runs), delta)
         exact = [exact_quantile(law, "linearization_error", m, 2, 1.0, level) for level in delta]
         for low, value, high in zip(lower, exact, upper, strict=True):
             assert low <= value <= high, (law, m)
-            found.append(not low <= 1.005 * value <= high)
-    assert sum(found) >= 8
+            verdicts.append(not low <= 1.005 * value <= high)
+    assert sum(verdicts) >= 8
 
 
 def test_in_a_thin_band_a_quantile_is_that_of_one_pair():

@@ -156,8 +156,8 @@ def test_differences_of_neighbouring_inputs_have_the_variance_of_the_proof(mesh)
 def test_the_table_of_the_page_is_the_benchmark_and_its_formulas():
     """Rows of docs/theory.md against benchmarks/results/inputs.json; levels computed again."""
     page = (ROOT / "docs/theory.md").read_text(encoding="utf-8")
-    found = json.loads((ROOT / "benchmarks/results/inputs.json").read_text(encoding="utf-8"))["found"]
-    for row in found:
+    results = json.loads((ROOT / "benchmarks/results/inputs.json").read_text(encoding="utf-8"))["results"]
+    for row in results:
         d, m = row["d"], row["m"]
         assert row["asymptote"] == pytest.approx(float(asymptote(m, d, 1.0)), rel=1e-9)
         assert row["bound"] == pytest.approx(sphere_bound(m, d, 1.0, 0.1), rel=1e-9)

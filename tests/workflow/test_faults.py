@@ -80,10 +80,10 @@ def start(
     return start_snakemake(directory, config, *arguments, before=limit)
 
 
-def wait_for(process: Call, there: Callable[[], bool], seconds: float = 0.01) -> None:
+def wait_for(process: Call, condition: Callable[[], bool], seconds: float = 0.01) -> None:
     """Until something is there; so many seconds pass between two looks."""
     deadline = time.monotonic() + 120
-    while not there():
+    while not condition():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(seconds)

@@ -265,6 +265,10 @@ NASTY: dict[str, tuple[bytes, str]] = {
         with_line("anlaysis: {}"),
         "anlaysis: unknown key (did you mean 'analysis'?); allowed here: entropy",
     ),
+    "a key in capitals": (
+        with_line("ANALYSIS: {}"),
+        "ANALYSIS: unknown key (did you mean 'analysis'?); allowed here: entropy",
+    ),
     "a law with one letter wrong": (
         TEXT.replace("sphere]", "spheer]").encode(),
         "perturbation[1] is 'spheer' (did you mean 'sphere'?); allowed: a list",
@@ -395,8 +399,8 @@ def trained_axes(e: dict[str, Any]) -> list[tuple[Any, Any]]:
     needed = {"kind", "data", "training_inputs", "held_out_inputs", "loss", "steps", "m", "seeds"}
     digits = e.get("data") == "digits"
     ours = "classes" if digits else "d"
-    there = e.get({"d": "classes", "classes": "d"}[ours])
-    if needed - set(e) or set(e) - needed - {"classes", "d", "step", "target_loss"} or there is not None:
+    value = e.get({"d": "classes", "classes": "d"}[ours])
+    if needed - set(e) or set(e) - needed - {"classes", "d", "step", "target_loss"} or value is not None:
         return [([], None)]
     counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     axes: list[tuple[Any, Any]] = [

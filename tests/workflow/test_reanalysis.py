@@ -169,8 +169,8 @@ def test_aggregates_are_asked_for_their_own_levels_only(tmp_path, client):
 
 def test_numbers_of_the_command_line_are_numbers(archive):
     """Snakemake hands on the text inside a list."""
-    found = parse_reanalysis(
+    reanalysis = parse_reanalysis(
         {"archive": str(archive), "select": {"m": ["64"], "alpha": ["0.5"], "seeds": "10"}}
     )
-    assert found.selections == {"e": {"m": [64], "alpha": [0.5], "seeds": 10}}
-    assert found.figures == {"e": ("constant", "delta", "ladder", "failure")}  # one width, d and α
+    assert reanalysis.selections == {"e": {"m": [64], "alpha": [0.5], "seeds": 10}}
+    assert reanalysis.figures == {"e": ("constant", "delta", "ladder", "failure")}  # one width, d and α

@@ -310,12 +310,14 @@ def test_a_forked_call_of_these_tests_and_its_job_are_like_processes_of_their_ow
     shown = []
     for one in (process, call):
         output = re.sub(r"/tmp\w{8}/", "/", one.communicate()[0])  # of Snakemake's cache
-        told = [json.loads(line) for line in re.findall("^shown (.*)$", output, re.M)]
-        assert told[0][4] == told[1][4] == told[2][3] == one.pid, output  # session; parent of the job
-        assert len(told) == 4, output
+        records = [json.loads(line) for line in re.findall("^shown (.*)$", output, re.M)]
+        assert records[0][4] == records[1][4] == records[2][3] == one.pid, (
+            output
+        )  # session; parent of the job
+        assert len(records) == 4, output
         assert one.returncode != 0
         assert "it has failed" in output
-        shown.append([item for state in told for item in state if item != one.pid])
+        shown.append([item for state in records for item in state if item != one.pid])
     for of_process, of_call in zip(*shown, strict=True):
         assert of_process == of_call
 

@@ -33,7 +33,6 @@ class DrawnTables:
     """One experiment: its grid, the path of its runs or aggregates, its quantiles and rates."""
 
     experiment: DrawnExperiment
-    entropy: int
     data: Path
     table: xr.Dataset
     rates: xr.Dataset
@@ -118,7 +117,7 @@ def open_results(folders: Iterable[Path], workers: Workers) -> Results:
             spec = runs.experiment, runs.entropy
             table, rates = (load_table(folder / f"{name}.nc", *spec) for name in ("quantiles", "rates"))
         if isinstance(runs, DrawnFile):
-            drawn.append(DrawnTables(runs.experiment, runs.entropy, runs.path, table, rates))
+            drawn.append(DrawnTables(runs.experiment, runs.path, table, rates))
         else:
             trained.append(TrainedTables(runs.experiment, table, rates))
     inside = tuple(item for item in drawn if math.isinf(item.experiment.norm))

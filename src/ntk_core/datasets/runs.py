@@ -170,13 +170,14 @@ class _Shards:
 
     def __enter__(self) -> _Shards:
         try:
-            self._check(self._experiment, self._entropy)
+            self._check()
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def _check(self, experiment: DrawnExperiment, entropy: int) -> None:
+    def _check(self) -> None:
+        experiment, entropy = self._experiment, self._entropy
         for path in self._paths:
             file = self._file(path)
             actual, expected = json.loads(file.spec), {**experiment.spec(), "entropy": str(entropy)}

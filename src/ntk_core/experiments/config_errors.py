@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
+
+from ..laws.queries import nearest_name
 
 MAX_FAULTS = 20
 """Faults of one config that are printed; the others are counted."""
@@ -109,8 +110,8 @@ def _tags(kind: Any) -> dict[str | int, Any]:
 
 def _suggestion(word: str, words: Iterable[str]) -> str:
     """` (did you mean ...?)` where one of the words is close to `word`, else nothing."""
-    matches = difflib.get_close_matches(word, words, 1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+    nearest = nearest_name(word, words)
+    return f" (did you mean {nearest!r}?)" if nearest else ""
 
 
 def _keys(model: type[BaseModel]) -> str:

@@ -98,15 +98,21 @@ def moments(quantity: str, *, law: str, m: int, alpha: float, d: int = 2) -> Mom
     )
 
 
+def nearest_name(name: object, names: Iterable[str]) -> str | None:
+    """The name that this one looks like, in whatever case it is written; None if it looks like none."""
+    same_case = {item.casefold(): item for item in names}
+    nearest = get_close_matches(str(name).casefold(), same_case, 1)
+    return same_case[nearest[0]] if nearest else None
+
+
 def allowed_names(name: object, names: Iterable[object], word: str = "allowed") -> str:
     """For the message about a name that is not among `names`: these, and the nearest if it looks mistyped.
 
     `word` says what the names are.
     """
     texts = [str(item) for item in names]
-    same_case = {item.casefold(): item for item in texts}
-    nearest = get_close_matches(str(name).casefold(), same_case, 1)
-    return f"{word}: {', '.join(texts)}" + (f"; did you mean {same_case[nearest[0]]}?" if nearest else "")
+    nearest = nearest_name(name, texts)
+    return f"{word}: {', '.join(texts)}" + (f"; did you mean {nearest}?" if nearest else "")
 
 
 def fault(argument: str, value: Any, dimensions: int | None = None, name: str | None = None) -> str | None:

@@ -12,6 +12,7 @@ import xarray as xr
 from ..claims.answer import Answer, Estimate, answer
 from ..claims.falsehoods import falsehoods
 from ..claims.headlines import finding
+from ..claims.headlines.grid import runs_over_theorem_1
 from ..claims.headlines.words import FRACTIONS, NO_ERROR, resolved
 from ..claims.plain_text import plain_text
 from ..claims.record import Claim
@@ -88,21 +89,22 @@ FINDING_FIGURES = ("radius", "training_rate", "twin")
 """Figures of a trained experiment whose findings the summary begins with."""
 
 
-def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset, last: str = "") -> list[str]:
+def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     """The experiment's name and what these figures of it show, each finding once, in lines."""
     findings = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
-    sentences = [*(f"{plain_text(text)}." for text in findings), *([last] if last else [])]
-    name = table.attrs["experiment"]
-    return _paragraph(f"{name}: {' '.join(sentences) or 'no finding, see the figures.'}")
+    sentences = [f"{plain_text(text)}." for text in findings] or ["no finding, see the figures."]
+    return _paragraph(" ".join([f"{table.attrs['experiment']}:", *sentences]))
 
 
 def _rate_findings(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     """The rate, at which α and d it is if there are several, and how many runs exceed Theorem 1, in lines."""
     point = {"alpha": nearest_to_one(rates["alpha"].values), "d": rates["d"].values.max()}
     several = [f"{name} = {value:g}" for name, value in point.items() if rates.sizes[name] > 1]
-    stated = finding("rate", table, rates) not in ("", NO_ERROR)
-    at = f"The rate is that at {' and '.join(several)}. " if several and stated else ""
-    return _findings(("rate",), table, rates, f"{at}{_over(table)}.")
+    rate = finding("rate", table, rates)
+    sentences = [f"{plain_text(rate)}."] if rate else []
+    if several and rate not in ("", NO_ERROR):
+        sentences.append(f"The rate is that at {' and '.join(several)}.")
+    return _paragraph(" ".join([f"{table.attrs['experiment']}:", *sentences, f"{_over(table)}."]))
 
 
 def _paragraph(text: str) -> list[str]:
@@ -116,11 +118,9 @@ def _in_theorem_ball(table: xr.Dataset) -> bool:
 
 def _over(table: xr.Dataset) -> str:
     """How many runs exceed the bound of Theorem 1 where it is lowest, as a clause."""
-    delta = float(table["delta"].max())
-    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
-    largest, runs = int(over.sum(["perturbation", "m", "d", "alpha"]).max()), int(table["runs"].sum())
+    (over, delta), runs = runs_over_theorem_1(table), int(table["runs"].sum())
     return (
-        f"{largest:,} of {runs_text(runs)} {'exceeds' if largest == 1 else 'exceed'} Theorem 1 as printed "
+        f"{over:,} of {runs_text(runs)} {'exceeds' if over == 1 else 'exceed'} Theorem 1 as printed "
         f"(at delta = {delta:g}, where it is lowest)"
     )
 

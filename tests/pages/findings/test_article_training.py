@@ -19,26 +19,26 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
     page = render(claims, **with_training("usual"))
     reader = Reader(page)
     text = " ".join(reader.text["training"].split())
-    found = answer(*learned["usual"])
+    result = answer(*learned["usual"])
     assert "Does training stay in the ball? The theorem speaks of weights" in text
     assert "usual: digit 3 against digit 8, squared loss Yes. At " in " ".join(
         re.sub("<.*?>", "", page).split()
     )
-    assert f"({number(found.least)} to {number(found.largest)} over the runs)" in text
-    assert f"is at most {number(found.limit_ceiling)}" in text
+    assert f"({number(result.least)} to {number(result.largest)} over the runs)" in text
+    assert f"is at most {number(result.limit_ceiling)}" in text
     assert "No run is over the bound of Theorem 1 at" in text
     assert "times what it bounds" not in text  # four runs a width have no upper limit on a quantile
     assert "Interval, 99 % (undecided: 4 runs a cell; at least 24 are needed)" in text
     assert "Training in numbers, usual" in page
-    assert f"is {times(found.position['adversarial'])} that of the worst displacement," in text
-    assert f"{times(found.position['sphere'])} that of a random one, all of the same radius." in text
+    assert f"is {times(result.position['adversarial'])} that of the worst displacement," in text
+    assert f"{times(result.position['sphere'])} that of a random one, all of the same radius." in text
     assert "in theory it tends to −0.75. All 12 runs took 8 steps." in text
     cells = re.findall(r'<td class="n">(.*?)</td>', page)
     shown = ("test_loss", "twin_test_loss", "twin_distance", "flipped_fraction", "flipped_neurons")
-    measured = (found.radius, found.displacement, found.rate, found.constant)
-    for estimate in (*measured, *(found.numbers[name] for name in shown)):
+    measured = (result.radius, result.displacement, result.rate, result.constant)
+    for estimate in (*measured, *(result.numbers[name] for name in shown)):
         assert cells[cells.index(str(value(Number("", estimate.value)))) + 1] == ""
-    for exact in (found.ceiling, found.limit_ceiling, found.constant_limit, found.last_rate.value):
+    for exact in (result.ceiling, result.limit_ceiling, result.constant_limit, result.last_rate.value):
         assert str(number(exact)) in cells
     titles = [a["aria-label"].partition(":")[0] for a in drawings(reader)]
     assert titles[1:6] == [

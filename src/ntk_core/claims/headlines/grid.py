@@ -200,3 +200,13 @@ def _under(exponents: dict[str, float | None], base: str, sign: str) -> str:
     return ", and ".join(
         f"as ${base}^{{{sign}{FRACTIONS[k]}}}$ under {joined(laws)}" for k, laws in sorted(groups.items())
     )
+
+
+def runs_over_theorem_1(table: xr.Dataset) -> tuple[int, float]:
+    """Runs over the bound of Theorem 1 as printed, at the ‖x‖ that has most of them, and the δ: the largest.
+
+    At the largest δ the bound is lowest.
+    """
+    delta = float(table["delta"].max())
+    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
+    return int(over.sum(["perturbation", "m", "d", "alpha"]).max()), delta

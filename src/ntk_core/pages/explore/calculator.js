@@ -30,7 +30,7 @@ const numbers = (() => {
 const calculator = (() => {
   const { quantities, ranges } = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(`exact_${id}`);
-  const told = document.getElementById("exact-told");
+  const answer = document.getElementById("exact-answer");
   const trouble = document.getElementById("exact-error");
   const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
   const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
@@ -62,7 +62,7 @@ const calculator = (() => {
     const parsed = FIELDS.map((name) => [name, parse(name)]);
     const errors = parsed.map(([, { error }]) => error).filter(Boolean);
     trouble.textContent = errors.join(" ");
-    told.textContent = "";
+    answer.textContent = "";
     const body = document.getElementById("exact-values").tBodies[0];
     const rows = [...body.rows];
     for (const row of rows) row.replaceChildren(row.cells[0]);
@@ -94,7 +94,7 @@ const calculator = (() => {
       const exact = result.exact_quantile;
       const error = `linearization error ${quantities.find(([, , name]) => name === quantity)[0]}`, law = `under the ${question.law} law`;
       const unknown = radius > exactLaws.maxRadius ? `not computed beyond α/√m = ${exactLaws.maxRadius}` : "not computable here to a relative error of 10⁻⁶";
-      told.textContent = (exact === null ? `The ${level}-quantile of the ${error} ${law} is ${unknown}`
+      answer.textContent = (exact === null ? `The ${level}-quantile of the ${error} ${law} is ${unknown}`
         : `With probability ${level} the ${error} is at most ${numbers.short(exact)} ${law}`) + `; Theorem 1 has ${numbers.short(result.printed)}.`;
     }
     body.setAttribute("aria-busy", "false");

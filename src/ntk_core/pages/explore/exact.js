@@ -457,13 +457,13 @@ const exactLaws = (() => {
       const level = Math.log(delta / sides);
       const excess = (t) => this.logMoment(t) - t * this.mean(t) - level;
       const tilt = delta > 0.5 ? MIN_TILT : tiltWhere(excess, MIN_TILT, 1e6);
-      let found;
+      let quantile;
       for (const count of n === 1 ? [0] : TERMS) {
         const series = n === 1 ? { tilt, end: 1 } : this.series(tilt, count);
-        found = this.quantileBy(series, delta, some);
-        if (found.error <= TARGET || series.complete) break;
+        quantile = this.quantileBy(series, delta, some);
+        if (quantile.error <= TARGET || series.complete) break;
       }
-      return found;
+      return quantile;
     }
     quantileBy(series, delta, some) {
       let share = delta / this.sides;

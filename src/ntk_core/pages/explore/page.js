@@ -90,9 +90,9 @@
     const law = axis("perturbation") ? ` under the ${value("perturbation")} law` : " of the trained network";
     const where = `${symbol}${law}, ${choice()}`;
     const levels = uses("delta") ? ` Quantiles and bounds are at level ${level()}.` : "";
-    const told = lines.map((line) => `${line.label} ${or(line.value, missing(line), 4)}`
+    const texts = lines.map((line) => `${line.label} ${or(line.value, missing(line), 4)}`
       + (line.interval && ` (${line.lower === null || line.upper === null ? "" : `${percent()}\u00a0% interval `}${line.interval})`));
-    at("told").textContent = `${where}; ${runs}: ${told.reverse().join("; ")}.${levels}`;
+    at("cell-summary").textContent = `${where}; ${runs}: ${texts.reverse().join("; ")}.${levels}`;
     at("values-caption").textContent = `${experiment().name}: ${where}; ${runs}.${levels}`;
 
     const base = lines.find(({ name }) => name === measured).value;
@@ -104,7 +104,7 @@
       line.value === null || line.limits || !(base > 0) ? "" : short(line.value / base),
       line.value === null || line.over === null ? "" : whole(line.over),
       line.slope[0] === null ? "" : signed(line.slope[0]) + (line.slope[1] === null ? "" : ` (${line.slope.slice(1).map(signed).join(" to ")})`)
-        + (line.fitted > axis("m")[0] ? `, from m = ${width(line.fitted)}` : ""),
+        + (line.fitted > axis("m")[0] ? `, fitted from m = ${width(line.fitted)}` : ""),
     ]);
     const full = head.map((_, i) => rows.some((texts) => texts[i]));
     const keep = (texts) => texts.filter((_, i) => full[i]);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...claims.answer import Estimate
+from ...claims.headlines.grid import runs_over_theorem_1
 from ...claims.record import Number
 from ...claims.wording import nearest_to_one
 from ...datasets.statistics import MIN_RUNS, why_no_interval
@@ -91,8 +92,7 @@ def versions(table: xr.Dataset) -> dict[str, str]:
 def grid_answer(experiment: Grid) -> GridAnswer:
     """Runs over the bound of Theorem 1 where it is lowest, and the rate of each law at α nearest to 1."""
     table, rates = experiment.table, experiment.rates
-    delta = float(table["delta"].max())
-    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
+    over, delta = runs_over_theorem_1(table)
     alpha = nearest_to_one(rates["alpha"].values)
     d = int(rates["d"].max())
     law_rates = []
@@ -112,8 +112,7 @@ def grid_answer(experiment: Grid) -> GridAnswer:
                 limit,
             )
         )
-    largest = int(over.sum(["perturbation", "m", "d", "alpha"]).max())
-    return GridAnswer(largest, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
+    return GridAnswer(over, experiment.runs, delta, alpha, d, int(table["m"].max()), law_rates)
 
 
 def _estimate(row: xr.Dataset, name: str) -> Number:

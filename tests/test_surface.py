@@ -101,6 +101,7 @@ BAD = {
     "alpha is nan; allowed: ": lambda: ntk_core.moments("delta1", law="sphere", m=4, alpha=float("nan")),
     "entropy is -1; allowed: ": lambda: ntk_core.simulate(entropy=-1),
     "entropy is 'x'; allowed: ": lambda: ntk_core.definitions(seed=0, entropy="x"),
+    "m[0] is '64' (text, not a number); allowed: ": lambda: ntk_core.simulate(m="64"),
     "m[1] is 'x'; allowed: ": lambda: ntk_core.simulate(m=[4, "x"]),
     "m is [134217728] (134217728 is too wide for 'dense'); ": lambda: ntk_core.simulate(
         m=2**27, sampler="dense"
@@ -129,6 +130,8 @@ def test_values_may_be_of_numpy_and_in_any_order():
     drawn = ntk_core.simulate(**values)
     assert drawn.equals(ntk_core.simulate(law=list(LAWS), m=(4, 8), runs=3, entropy=5))
     assert drawn.attrs == ntk_core.simulate(law=set(LAWS), m=[4, 8], runs=3, entropy=5).attrs
+    labelled = {"law": drawn.perturbation, "m": drawn.m, "alpha": drawn.alpha[0], "runs": 3.0, "entropy": 5.0}
+    assert drawn.identical(ntk_core.simulate(**labelled))
 
 
 @pytest.mark.parametrize("message", BAD)

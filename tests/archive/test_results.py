@@ -137,15 +137,15 @@ def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
         (lambda g: g.quantiles(m=128), "m is 128; archived: 64, 256, 4096"),
         (lambda g: g.quantiles(m="64"), "m is '64'; archived: 64, 256, 4096"),
         (lambda g: g.quantiles(quantity=3), "quantity is 3; allowed: linearization_error"),
-        (lambda g: g.replay("sphere", "64", 2, 0.5, 3), "m is 64; archived: 64, 256, 4096"),
+        (lambda g: g.replay("sphere", "64", 2, 0.5, 3), "m is '64'; archived: 64, 256, 4096"),
         (lambda g: g.quantiles(width=64), "width is no axis; archived: perturbation, m, d, alpha"),
         (lambda g: g.quantiles(seeds=1501), "seeds is 1501; archived: 1 to 1500"),
         (lambda g: g.quantiles(seeds=2.5), r"seeds is 2\.5; archived: 1 to 1500"),
         (lambda g: g.quantiles(seeds=True), "seeds is True; archived: 1 to 1500"),
         (lambda g: g.quantiles(alpha=[]), "alpha is empty"),
         (lambda g: g.quantiles(delta=[]), r"delta is \[\]; allowed: a list, .* 1\.0e-9 to 0\.999"),
-        (lambda g: g.quantiles(delta=1.0), r"delta\[0\] is 1.0; allowed: .* 1\.0e-9 to 0\.999"),
-        (lambda g: g.quantiles(x_norm=[1.0, 0.0]), r"x_norm\[0\] is 0.0; allowed: .* 1\.0e-12"),
+        (lambda g: g.quantiles(delta=1.0), r"delta is 1; allowed: numbers, 1e-9 to 0\.999"),
+        (lambda g: g.quantiles(x_norm=[1.0, 0.0]), "x_norm is 0; allowed: numbers, 1e-12"),
         (lambda g: g.quantiles(quantity="error"), "quantity is error; allowed: linearization_error"),
         (lambda g: g.exact(m=3), r"m\[0\] is 3; allowed: .* even whole numbers"),
         (lambda g: g.bounds(alpha=-1.0), r"alpha\[0\] is -1.0; allowed"),
@@ -187,6 +187,29 @@ def test_a_run_is_replayed_and_a_changed_bit_is_seen(archived, grid, tmp_path):
     with netCDF4.Dataset(other / "e/runs.nc", "a") as file:
         file["delta1"][1, 1, 0, 1, 77] = np.nextafter(file["delta1"][1, 1, 0, 1, 77], 1.0)
     assert not ntk_core.open_archive(other)["e"].replay(*run).same
+
+
+def test_values_may_be_those_of_a_dataset_and_text_is_shown_as_text(grid):
+    runs = grid.runs
+    run = (runs.perturbation[1], runs.m[1], runs.d[0], runs.alpha[1], runs.seed[77])
+    assert grid.replay(*run).archived == grid.replay("sphere", 256, 2, 2.0, 77).archived
+    part = {"delta": 0.2, "m": 64, "perturbation": "sphere", "quantity": "delta1"}
+    assert grid.quantiles(**part, seeds=np.int64(50)).identical(grid.quantiles(**part, seeds=50))
+    for values, message in (
+        ({"m": "256"}, r"m is '256'; archived: 64, 256, 4096$"),
+        ({"seed": "3"}, r"seed is '3'; archived: 0 to 1499$"),
+    ):
+        with pytest.raises(ResultsError, match=message):
+            grid.replay(**{"perturbation": "sphere", "m": 256, "d": 2, "alpha": 2.0, "seed": 3} | values)
+    with pytest.raises(ValueError, match=r"^delta is 'a'; allowed: numbers, 1e-9 to 0\.999$"):
+        grid.quantiles(delta="a")
+
+
+def test_rates_are_those_of_quantiles_alone(grid):
+    assert grid.rates(grid.quantiles()).sizes["quantity"] == 5
+    for table in (grid.runs, grid.datasets["rates"], 3):
+        with pytest.raises(ValueError, match=r"none that quantiles\(\) of a drawn experiment makes"):
+            grid.rates(table)
 
 
 def test_nothing_there_and_packed_archives_are_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -322,3 +323,14 @@ def test_the_shell_completes_commands():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["describe"]
+
+
+def test_a_reader_that_ends_is_no_difference(results):
+    """`ntk-core … | head -1` has another exit code than an archive whose bits differ."""
+    read, write = os.pipe()
+    os.close(read)
+    code = "from ntk_core.cli import app; app()"
+    command = [sys.executable, "-c", code, "describe", results]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -132,6 +132,29 @@ def test_captions_speak_of_exact_laws_only_where_lines_are_drawn(tables):
             assert ("from the exact law" in text.replace("\n", " ")) == drawn, (grid, figure)
 
 
+def test_quantiles_that_are_zero_at_every_width_are_named(tables):
+    from ntk_core.figures import rate
+
+    table, rates = (dataset.copy(deep=True) for dataset in tables["wide"])
+    for zero in (False, True):
+        if zero:
+            table["quantile"].loc[{"delta": 0.5, "perturbation": "sphere"}] = 0.0
+        drawn = rate.draw(table, rates)
+        plt.close(drawn)
+        text = " ".join(drawn._supxlabel.get_text().split())
+        assert ("Not drawn, because 0 at every width: $\\delta$ = 0.5 (sphere)." in text) == zero
+
+
+def test_a_panel_without_a_value_has_its_widths_inside(tables):
+    table, rates = tables["own"]
+    table = table.assign({name: 0.0 * table[name] for name in ("mean", "mean_lower", "mean_upper")})
+    figure = importlib.import_module("ntk_core.figures.collapse").draw(table, rates)
+    plt.close(figure)
+    (ax,) = figure.axes
+    low, high = ax.get_xlim()
+    assert low < 64 < 4096 < high < 10 * 4096
+
+
 def test_the_ladder_shows_measured_and_exact_ratios(tables):
     from ntk_core.figures import ladder, palette
 

@@ -266,6 +266,17 @@ def test_small_levels_are_powers_of_ten(tables):
     assert r"at $\delta=10^{-7}$ and $5\times10^{-7}$ draw together" in finding("delta", small, rates)
 
 
+def test_quantiles_that_are_rounding_do_not_draw_together(tables):
+    """The dense sampler leaves 1e-17 where E is 0; its ratio to a quantile above 0 says nothing."""
+    table, rates = tables["default-like"]
+    spec = {**json.loads(table.attrs["spec"]), "sampler": "dense"}
+    table = table.assign_attrs(spec=json.dumps(spec))
+    assert "draw together" in finding("delta", table, rates)
+    for name in ("quantile", "quantile_lower", "quantile_upper"):
+        table[name] = table[name].where(table["delta"] < table["delta"].max(), 1e-18 * table["m"])
+    assert finding("delta", table, rates) == ""
+
+
 @pytest.mark.parametrize(
     ("value", "count", "written"),
     [(99.7, 2, "$100$"), (999.6, 3, "$1000$"), (123456.0, 3, "$123456$"), (2.5e7, 3, r"$2.5\times10^{7}$")],

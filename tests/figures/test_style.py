@@ -86,12 +86,13 @@ def test_a_line_that_comes_to_zero_is_drawn_to_the_axis_and_the_text_says_so():
 
 
 OPEN = "A bar that ends at its point has no upper limit: too few runs."
+BARE = "A point without a bar has no interval."
 CUT = "A bar that ends at a twentieth of its point goes on below, perhaps to 0."
 
 
 @pytest.mark.parametrize(
     ("lower", "upper", "said"),
-    [(0.4, 0.8, set()), (np.nan, np.nan, set()), (0.4, np.inf, {OPEN}), (0.0, 0.8, {CUT})],
+    [(0.4, 0.8, set()), (np.nan, np.nan, {BARE}), (0.4, np.inf, {OPEN}), (0.0, 0.8, {CUT})],
 )
 def test_the_text_says_where_bars_end_that_have_no_end(lower, upper, said):
     data = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 0.5], "law": "sphere"})
@@ -102,7 +103,7 @@ def test_the_text_says_where_bars_end_that_have_no_end(lower, upper, said):
         figure = panels.finish("Headline", "How to read it.")
     plt.close(figure)
     text = " ".join(figure._supxlabel.get_text().split())
-    assert {sentence for sentence in (OPEN, CUT) if sentence in text} == said
+    assert {sentence for sentence in (OPEN, BARE, CUT) if sentence in text} == said
 
 
 def test_a_line_is_named_where_it_ends():

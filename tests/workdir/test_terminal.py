@@ -92,7 +92,7 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen):
     assert screen.text.splitlines() == [
         "Error in a job of rule simulate; its log: logs/b.log",
         "a disk is slow",
-        "Stopped by the error above; 1 of 2 shards are kept. Call again to go on.",
+        "Stopped by the error above; 1 of 2 shards are kept. Remove its cause and call again to go on.",
     ]
 
 

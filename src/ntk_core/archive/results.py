@@ -24,12 +24,14 @@ from ..datasets.rates import rate_dataset
 from ..datasets.runs_file import DrawnFile, TrainedRunsFile
 from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
 from ..datasets.validation import ResultsError, load_table, read_spec, reading
+from ..experiments.arguments import as_list, plain, whole
 from ..experiments.config import AnalysisModel
+from ..experiments.config_errors import YAML_NUMBERS
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.models import AxesModel
 from ..experiments.section import ConfigError, parse_section
 from ..experiments.trained import TrainedExperiment
-from ..laws.queries import allowed_names
+from ..laws.queries import allowed_names, fault
 from ..quantities import QUANTITIES
 from ..storage.metadata import describe
 from ..storage.regular_file import FileError, read_regular_file
@@ -99,10 +101,12 @@ class _Results(Generic[Kind]):
     def rates(self, table: xr.Dataset | None = None) -> xr.Dataset:
         """Slopes against m and the constants in front, of a table made by `quantiles` (see `rates.nc`).
 
-        Without a table, the archived rates.
+        Without a table, the archived rates. Raises `ValueError` for another table.
         """
         if table is None:
             return self._table("rates")
+        if not self._table("quantiles").variables.keys() <= getattr(table, "variables", {}).keys():
+            raise ValueError(f"table is none that quantiles() of a {self.spec.kind} experiment makes")
         experiment, entropy = read_spec(self.folder, table.attrs)
         return RATES[experiment.kind](table, experiment, entropy)
 
@@ -112,11 +116,12 @@ class _Results(Generic[Kind]):
     def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Ascending levels and norms; the archived ones for None."""
         table = self._table("quantiles")
-        requested = {"delta": delta, "x_norm": x_norm}
-        values = {
-            name: table[name].values if requested[name] is None else requested[name] for name in requested
-        }
-        levels = {name: np.unique(np.asarray(value, np.float64)).tolist() for name, value in values.items()}
+        levels = {}
+        for name, values in {"delta": delta, "x_norm": x_norm}.items():
+            requested = table[name].values if values is None else plain(values)
+            if text := fault(name, requested):
+                raise ValueError(text)
+            levels[name] = np.unique(np.asarray(requested, np.float64)).tolist()
         try:
             model = parse_section(AnalysisModel, levels)
         except ConfigError as error:
@@ -183,7 +188,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         self, quantity: Iterable[str] | str | None = None, seeds: int | None = None, **axes: Any
     ) -> tuple[DrawnExperiment, tuple[str, ...]]:
         """A part of the grid, and some quantities. Raises `ValueError` for a value that is not archived."""
-        return self.spec.select(seeds, **_as_lists(axes)), _quantities(quantity)
+        return self.spec.select(whole(seeds), **_as_lists(axes)), _quantities(quantity)
 
     def bounds(
         self, delta: Levels = None, x_norm: Levels = None, m: Any = None, alpha: Any = None
@@ -232,7 +237,8 @@ class DrawnResults(_Results[DrawnExperiment]):
 
         with open_data(data_file(self.folder)) as runs:
             assert isinstance(runs, DrawnFile)
-            return replay(runs, perturbation, m, d, alpha, seed, definitions, run_archived_code)
+            run = (plain(perturbation), whole(m), whole(d), plain(alpha), whole(seed))
+            return replay(runs, *run, definitions, run_archived_code)
 
     def _with_axes(self, **axes: Any) -> DrawnExperiment:
         """The experiment on other axes, without runs there. Raises `ValueError` for a bad value."""
@@ -241,7 +247,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         try:
             checked_axes = parse_section(AxesModel, axes, self.spec.perturbation)
         except ConfigError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(str(error).replace(YAML_NUMBERS, "")) from None
         return replace(
             self.spec,
             perturbation=tuple(checked_axes.perturbation),
@@ -273,7 +279,7 @@ class TrainedResults(_Results[TrainedExperiment]):
 
     def part(self, m: Any = None, seeds: int | None = None) -> TrainedExperiment:
         """A part of the experiment. Raises `ValueError` for a value that is not archived."""
-        return self.spec.select(seeds, self.spec.m if m is None else np.atleast_1d(m).tolist())
+        return self.spec.select(whole(seeds), self.spec.m if m is None else as_list("m", m))
 
     def replay(self, m: int, seed: int, definitions: bool = False) -> Replay:
         """Retrain one run and compare it with the archived one: the bits should be the same.
@@ -284,7 +290,7 @@ class TrainedResults(_Results[TrainedExperiment]):
         from .replay import replay_trained  # compiled code, slow to import
 
         with TrainedRunsFile(self.folder / "runs.nc") as runs:
-            return replay_trained(runs, m, seed, definitions)
+            return replay_trained(runs, whole(m), whole(seed), definitions)
 
 
 class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
@@ -374,7 +380,7 @@ def check_new(to: Path, *archives: Path) -> None:
 
 def _as_lists(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Values of axes as lists; a single value as a list of one."""
-    return {name: np.atleast_1d(values).tolist() for name, values in axes.items()}
+    return {name: as_list(name, values) for name, values in axes.items()}
 
 
 def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ from .. import __version__
 from ..laws.queries import allowed_names
 from ..storage.printable import printable
 
-DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
-"""Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""
+DIFFERENT, UNREADABLE, INTERRUPTED, UNREAD = 1, 2, 130, 141
+"""Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C; what
+reads the output has ended."""
 
 
 def results_folder(more: str = "") -> Any:
@@ -70,7 +72,11 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 def say(line: str, err: bool = False) -> None:
     """Print a line; text from an archive is made safe to print."""
-    typer.echo(printable(line), err=err)
+    try:
+        typer.echo(printable(line), err=err)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+        raise typer.Exit(UNREAD) from None
 
 
 def _message(error: Any) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ..experiments.arguments import as_list, whole
 from ..experiments.config import parse_config
-from ..experiments.config_errors import shorten
+from ..experiments.config_errors import YAML_NUMBERS, shorten
 from ..experiments.cost import WRITE_COPIES, check_memory
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.section import ConfigError
@@ -83,7 +83,7 @@ def definitions(
     """
     axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
     for name, value in axes.items():
-        if len(_values(value)) > 1:
+        if len(as_list(name, value)) > 1:
             raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(value)}; allowed: one value")
     experiment = _experiment(axes, sampler, entropy, seeds=1, first_seed=seed)
     values = sampled.definitions(int(entropy), next(experiment.cells()), experiment.first_seed)
@@ -92,23 +92,12 @@ def definitions(
 
 def _experiment(axes: dict[str, Any], sampler: str, entropy: int, **seeds: int) -> DrawnExperiment:
     """The grid of these values. Raises `ValueError` in the words of the arguments."""
-    grid: dict[str, Any] = {name: _values(values) for name, values in axes.items()}
-    grid |= {"sampler": sampler} | {name: _plain(value) for name, value in seeds.items()}
+    grid: dict[str, Any] = {name: as_list(name, values) for name, values in axes.items()}
+    grid |= {"sampler": sampler} | {name: whole(value) for name, value in seeds.items()}
     try:
-        config = parse_config({"entropy": _plain(entropy), "experiments": {NAME: grid}})
+        config = parse_config({"entropy": whole(entropy), "experiments": {NAME: grid}})
     except ConfigError as error:
         key = rf"^experiments\.{NAME}\.(\w+)"
         message = re.sub(key, lambda match: ARGUMENTS.get(match[1], match[1]), str(error), flags=re.M)
-        raise ValueError(message.replace(", and names under laws", "")) from None
+        raise ValueError(message.replace(", and names under laws", "").replace(YAML_NUMBERS, "")) from None
     return config.drawn_experiment(NAME)
-
-
-def _values(values: Any) -> list[Any]:
-    """Several values as a list, one as a list of it; NumPy's numbers as Python's."""
-    values = _plain(values)
-    several = isinstance(values, Iterable) and not isinstance(values, str)
-    return [_plain(value) for value in values] if several else [values]
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

@@ -12,6 +12,11 @@ from pydantic import BaseModel, Tag, ValidationError
 
 from ..laws.queries import nearest_name
 
+YAML_NUMBERS = (
+    "; YAML needs a point and a sign as in 1.0e-3, and no quotes; after --config, nested values are text"
+)
+"""Why what looks like a number may be text in a config. A caller from Python is not told."""
+
 MAX_FAULTS = 20
 """Faults of one config that are printed; the others are counted."""
 
@@ -87,10 +92,7 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     elif error == "literal_error" and isinstance(fault["input"], str):
         value += _suggestion(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     elif isinstance(fault["input"], str) and _is_number(fault["input"]):
-        value += (
-            " (text, not a number; YAML needs a point and a sign as in 1.0e-3, and no quotes; "
-            "after --config, nested values are text)"
-        )
+        value += f" (text, not a number{YAML_NUMBERS})"
     return f"{path} is {value}; allowed: {allowed}"
 
 

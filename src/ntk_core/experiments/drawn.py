@@ -89,9 +89,9 @@ class DrawnExperiment:
         if unknown := axes.keys() - self.axes.keys():
             raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
         if seeds not in (None, self.seeds) and self.keep == "aggregates":
-            raise ValueError(f"seeds is {seeds}; archived: {self.seeds}, all together, as aggregates")
+            raise ValueError(f"seeds is {seeds!r}; archived: {self.seeds}, all together, as aggregates")
         if seeds is not None and not (is_whole(seeds) and 0 < seeds <= self.seeds):
-            raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
+            raise ValueError(f"seeds is {seeds!r}; archived: 1 to {self.seeds}")
         selected = {name: set(values) for name, values in axes.items()}
         for name, values in selected.items():
             if not values or values - set(self.axes[name]):

@@ -39,9 +39,9 @@ class TrainedExperiment(Training):
         """
         widths = set(m)
         if seeds is not None and not (is_whole(seeds) and 0 < seeds <= self.seeds):
-            raise ValueError(f"seeds is {seeds}; archived: 1 to {self.seeds}")
+            raise ValueError(f"seeds is {seeds!r}; archived: 1 to {self.seeds}")
         if not widths or widths - set(self.m):
-            missing = ", ".join(map(str, sorted(widths - set(self.m)))) or "empty"
+            missing = ", ".join(sorted(map(repr, widths - set(self.m)))) or "empty"
             raise ValueError(f"m is {missing}; archived: {', '.join(map(str, self.m))}")
         selected = tuple(width for width in self.m if width in widths)
         return replace(self, seeds=self.seeds if seeds is None else seeds, m=selected)

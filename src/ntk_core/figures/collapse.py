@@ -41,6 +41,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.set_yscale("log")
         if not ax.containers:
             style.empty_panel(ax, "0 in every run")
+            ax.set_xlim(m.min() / 1.1, m.max() * 1.1)
         ax.set_title(rf"$\sqrt{{m}}$ · mean of ${QUANTITIES[quantity].symbol}$")
         panels.name_ends([ax])
     text = rf"Mean over the runs times $\sqrt{{m}}$, at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = 1. "

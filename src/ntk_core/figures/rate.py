@@ -53,9 +53,24 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         rf"$d$ = {d}, $\|x\|$ = {norm:g}: points measured, lines {joining}. Bounds at "
         rf"$\delta$ = {style.number(delta.min())}: Theorem 1 as printed, and with the best constants of its "
         f"proof (sharp). Slopes: of the {style.typical(laws)} over all widths, ± half an "
-        "interval. " + style.provenance(table)
+        f"interval. {_zeros(quantiles['quantile'])}" + style.provenance(table)
     )
     return panels.finish(headline("rate", table, rates), text)
+
+
+def _zeros(quantile: xr.DataArray) -> str:
+    """A sentence on the quantiles that no logarithmic axis shows at any width; empty without any."""
+    zero = (quantile == 0.0).all("m")
+    parts = [
+        rf"$\delta$ = {style.number(level)} ({joined(laws)})"
+        for level in quantile["delta"].values
+        if (
+            laws := [
+                str(law) for law in quantile["perturbation"].values if zero.sel(delta=level, perturbation=law)
+            ]
+        )
+    ]
+    return f"Not drawn, because 0 at every width: {joined(parts)}. " if parts else ""
 
 
 def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:

@@ -150,7 +150,7 @@ def slope_label(row: xr.Dataset, places: int) -> str:
 
 def _without_bars(seeds: int) -> str:
     """A sentence where there are too few runs for an interval of a mean."""
-    return f" Means and slopes have none ({why_no_interval(seeds)})." if seeds < MIN_RUNS else ""
+    return f" Means and slopes have no interval ({why_no_interval(seeds)})." if seeds < MIN_RUNS else ""
 
 
 def spread(values: Array, count: int) -> Array:

@@ -131,8 +131,10 @@ class Terminal(logging.Filter):
         if failed:
             kept = sum(job.path.exists() for job in self._jobs)
             of_shards = f"{kept:,} of {len(self._jobs):,} shards are kept"
-            what = "Interrupted" if self.interrupted else "Stopped by the error above"
-            self._say(f"{what}; {of_shards}. Call again to go on." if self._jobs else f"{what}.")
+            what, again = "Interrupted", "Call again to go on"
+            if not self.interrupted:
+                what, again = "Stopped by the error above", "Remove its cause and call again to go on"
+            self._say(f"{what}; {of_shards}. {again}." if self._jobs else f"{what}.")
 
     def state(self, elapsed: float) -> tuple[str, float, str]:
         """The phase, the part of the expected work that is done, and a text after `elapsed` seconds."""

@@ -73,7 +73,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     evidence = [Number.measured(one.what, one.measured, one.limit) for one in compared]
     evidence += [number for _, a in answers for number in _slopes(a)]
     if not compared:
-        what = f"archived trained experiments with limits, intervals and $m\\ge{LEAST_WIDTH}$"
+        what = rf"trained experiments of $m\ge{LEAST_WIDTH}$ whose intervals can be compared with limits"
         return Judgement(UNDECIDED, (Number(what, 0), *evidence))
     agrees = all(one.agrees(factor) for one in compared)
     return Judgement(judge_agreement(SUPPORTED, agrees), tuple(evidence))

@@ -89,8 +89,8 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
     """Under which laws two levels' quantiles draw together from the least to the largest width.
 
     The levels are the largest and the least at which all quantiles have limits. A law counts if the ratio of
-    both quantiles at the largest width is below that at the least one, by all their limits. Where the terms
-    of a pair cancel it does not: there the ratio has a limit above 1.
+    both quantiles at the largest width is below that at the least one, by all their limits, none of which is
+    rounding. Where the terms of a pair cancel it does not: there the ratio has a limit above 1.
     """
     m = table["m"].values
     ends = _error(table).sel(m=[m.min(), m.max()])
@@ -106,10 +106,13 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
             )
             for a, b in (("upper", "lower"), ("lower", "upper"))
         )
+    positive = resolved(ends, ends["quantile_lower"].sel(delta=largest), ends["m"], float(ends["alpha"]))
     together = [
         law
         for law in _laws(table)
-        if high.sel(perturbation=law)[1] < low.sel(perturbation=law)[0] and not cancels(law)
+        if positive.sel(perturbation=law).all()
+        and high.sel(perturbation=law)[1] < low.sel(perturbation=law)[0]
+        and not cancels(law)
     ]
     if not together:
         return ""

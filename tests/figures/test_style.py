@@ -61,6 +61,18 @@ def test_texts_of_figures_have_no_notation_of_programs():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["$10^{-9}$", "0.1"]
 
 
+@pytest.mark.parametrize("limits", [(0.0077, 0.0126), (1e-5, 3.0), (0.4, 30.0), (2.1, 4.9), (3.0, 3.1)])
+def test_an_axis_has_two_numbers_at_least(limits):
+    with style.context():
+        ax = Panels(1).axes[0]
+        ax.set(yscale="log", ylim=limits)
+        style.value_ticks(ax)
+        low, high = ax.get_ylim()
+        ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    plt.close(ax.figure)
+    assert 2 <= len(ticks) <= 10
+
+
 def finished(values: list[float]):
     """A figure with one line through these values at 1, 2, 4, …"""
     data = pd.DataFrame({"x": 2.0 ** np.arange(len(values)), "y": values, "law": "sphere"})

@@ -13,7 +13,7 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator
 
 from ..claims.headlines.words import resolved
 from ..claims.wording import in_formula, joined, level, runs_text
@@ -188,13 +188,18 @@ def time_axis(ax: Axes, times: Array, labels: int = 8) -> None:
 
 
 def value_ticks(ax: Axes) -> None:
-    """Logarithmic value axis, with ticks at powers of ten, for a smaller range at 1, 2 and 5 times these."""
+    """Logarithmic value axis, with ticks at powers of ten, for a smaller range at 1, 2 and 5 times these.
+
+    Where fewer than two of these are in the range, they are as on a linear axis.
+    """
     low, high = ax.get_ylim()
     if high < 1.5 * low:
         low, high = low / 1.5, high * 1.5
         ax.set_ylim(low, high)
     plain = low >= 9e-4 and high <= 2e4
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,), numticks=7))
+    ticks = LogLocator(subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,), numticks=7)
+    inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
+    ax.yaxis.set_major_locator(ticks if len(inside) > 1 else MaxNLocator(3))
     ax.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{value:,.6g}") if plain else LogFormatterMathtext()
     )

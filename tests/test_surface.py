@@ -100,6 +100,7 @@ BAD = {
     "d is 1.5; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, d=1.5, delta=0.1),
     "alpha is nan; allowed: ": lambda: ntk_core.moments("delta1", law="sphere", m=4, alpha=float("nan")),
     "entropy is -1; allowed: ": lambda: ntk_core.simulate(entropy=-1),
+    "entropy is 1e+23; allowed: ": lambda: ntk_core.simulate(entropy=1e23),
     "entropy is 'x'; allowed: ": lambda: ntk_core.definitions(seed=0, entropy="x"),
     "m[0] is '64' (text, not a number); allowed: ": lambda: ntk_core.simulate(m="64"),
     "m[1] is 'x'; allowed: ": lambda: ntk_core.simulate(m=[4, "x"]),

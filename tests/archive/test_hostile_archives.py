@@ -284,9 +284,8 @@ def test_any_archive_is_judged_or_refused(seen):
                 assert "runs.nc" in refusals[0], line
                 assert len(refusals[0]) < 1000, line
         outcomes[fault] += results[1][0] != 0
-    assert sum(outcomes.values()) >= CASES * 11 // 15, (
-        outcomes
-    )  # `flipped` and `rebuilt` may hit what is not read
+    # `flipped` and `rebuilt` may hit what is not read
+    assert sum(outcomes.values()) >= CASES * 11 // 15, outcomes
     assert min(outcomes.values()) > CASES // 20, outcomes
 
 

@@ -195,6 +195,13 @@ def test_values_may_be_those_of_a_dataset_and_text_is_shown_as_text(grid):
     assert grid.replay(*run).archived == grid.replay("sphere", 256, 2, 2.0, 77).archived
     part = {"delta": 0.2, "m": 64, "perturbation": "sphere", "quantity": "delta1"}
     assert grid.quantiles(**part, seeds=np.int64(50)).identical(grid.quantiles(**part, seeds=50))
+    table = grid.quantiles()
+    assert grid.exact(quantity=table.quantity[2:4]).quantity.values.tolist() == ["delta1", "delta2"]
+    assert grid.exact(quantity=table.quantity[2]).quantity.values.tolist() == ["delta1"]
+    assert grid.exact(delta={0.2, 0.1}).equals(grid.exact(delta=[0.1, 0.2]))
+    for values in ([[64, 256]], np.ma.array([64, 256], mask=[False, True]), runs):
+        with pytest.raises(ValueError, match=r"^m is "):
+            grid.quantiles(m=values)
     for values, message in (
         ({"m": "256"}, r"m is '256'; archived: 64, 256, 4096$"),
         ({"seed": "3"}, r"seed is '3'; archived: 0 to 1499$"),
@@ -207,7 +214,9 @@ def test_values_may_be_those_of_a_dataset_and_text_is_shown_as_text(grid):
 
 def test_rates_are_those_of_quantiles_alone(grid):
     assert grid.rates(grid.quantiles()).sizes["quantity"] == 5
-    for table in (grid.runs, grid.datasets["rates"], 3):
+    part = grid.quantiles(quantity=["delta1"], d=2, perturbation="sphere")
+    assert grid.rates(part).sizes["quantity"] == 1
+    for table in (grid.runs, grid.datasets["rates"], part.sel(quantity="delta1"), 3):
         with pytest.raises(ValueError, match=r"none that quantiles\(\) of a drawn experiment makes"):
             grid.rates(table)
 

@@ -325,12 +325,16 @@ def test_the_shell_completes_commands():
     assert done.stdout.split() == ["describe"]
 
 
-def test_a_reader_that_ends_is_no_difference(results):
+@pytest.mark.parametrize(
+    ("stream", "arguments"),
+    [("stdout", ["describe"]), ("stderr", ["describe", "--bad"]), ("stderr", ["none"])],
+)
+def test_a_reader_that_ends_is_no_difference(results, stream, arguments):
     """`ntk-core … | head -1` has another exit code than an archive whose bits differ."""
     read, write = os.pipe()
     os.close(read)
     code = "from ntk_core.cli import app; app()"
-    command = [sys.executable, "-c", code, "describe", results]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: write}
+    done = subprocess.run([sys.executable, "-c", code, *arguments, results], **streams, check=False)
     os.close(write)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (done.returncode, done.stdout or b"", done.stderr or b"") == (141, b"", b"")

@@ -91,11 +91,11 @@ def cluster() -> Iterator[Cluster]:
 def jobs(cluster: Cluster) -> list[SlurmJob]:
     """All jobs the cluster remembers, oldest first."""
     lines = cluster.call("squeue", "--noheader", "--states=all", "--format=%i|%T|%N|%l|%k").splitlines()
-    names = []
+    remembered = []
     for number, state, node, limit, wanted in (line.split("|") for line in lines):
         hours, minutes, _ = map(int, f"0:{limit}".split(":")[-3:])
-        names.append(SlurmJob(int(number), state, node, 60 * hours + minutes, wanted))
-    return sorted(names, key=lambda job: job.number)
+        remembered.append(SlurmJob(int(number), state, node, 60 * hours + minutes, wanted))
+    return sorted(remembered, key=lambda job: job.number)
 
 
 @contextlib.contextmanager

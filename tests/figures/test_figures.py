@@ -142,7 +142,7 @@ def test_quantiles_that_are_zero_at_every_width_are_named(tables):
         drawn = rate.draw(table, rates)
         plt.close(drawn)
         text = " ".join(drawn._supxlabel.get_text().split())
-        assert ("Not drawn, because 0 at every width: $\\delta$ = 0.5 (sphere)." in text) == zero
+        assert ("Without points, because 0 in the runs: $\\delta$ = 0.5 (sphere)." in text) == zero
 
 
 def test_a_panel_without_a_value_has_its_widths_inside(tables):

@@ -61,16 +61,31 @@ def test_texts_of_figures_have_no_notation_of_programs():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["$10^{-9}$", "0.1"]
 
 
-@pytest.mark.parametrize("limits", [(0.0077, 0.0126), (1e-5, 3.0), (0.4, 30.0), (2.1, 4.9), (3.0, 3.1)])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        (0.0077, 0.0126),
+        (1e-5, 3.0),
+        (0.4, 30.0),
+        (2.1, 4.9),
+        (3.0, 3.1),
+        (1.5e-5, 7e-5),
+        (2.1e-5, 4.9e-5),
+        (2.1e4, 4.9e4),
+    ],
+)
 def test_an_axis_has_two_numbers_at_least(limits):
     with style.context():
         ax = Panels(1).axes[0]
         ax.set(yscale="log", ylim=limits)
         style.value_ticks(ax)
         low, high = ax.get_ylim()
-        ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+        places = ax.get_yticks()
+        labels = ax.yaxis.get_major_formatter().format_ticks(places)
     plt.close(ax.figure)
-    assert 2 <= len(ticks) <= 10
+    shown = [label for label, place in zip(labels, places, strict=True) if low <= place <= high]
+    assert 2 <= len(set(shown)) == len(shown) <= 10
+    assert not [label for label in shown if not label or "." in label.partition("^")[2]]
 
 
 def finished(values: list[float]):
@@ -98,7 +113,7 @@ def test_a_line_that_comes_to_zero_is_drawn_to_the_axis_and_the_text_says_so():
 
 
 OPEN = "A bar that ends at its point has no upper limit: too few runs."
-BARE = "A point without a bar has no interval."
+BARE = "1 of 2 points have no interval."
 CUT = "A bar that ends at a twentieth of its point goes on below, perhaps to 0."
 
 

@@ -223,16 +223,16 @@ def test_nothing_is_busy_after_an_entry_that_is_not_allowed(visit):
 def test_the_sentence_is_true_where_no_quantile_is_shown(visit):
     tab = visit()
 
-    def told(**fields):
+    def answered(**fields):
         ask(tab, **fields)
         return tab.inner_text("#exact-answer")
 
-    assert told(m="2", alpha="100").startswith(
+    assert answered(m="2", alpha="100").startswith(
         "The 0.99-quantile of the linearization error E under the adversarial law is not computed beyond "
         "α/√m = 8; Theorem 1 has "
     )
     tab.select_option("#exact_law", "sphere")
-    assert told(m="2^40", alpha="1e6", delta="0.999").startswith(
+    assert answered(m="2^40", alpha="1e6", delta="0.999").startswith(
         "The 0.001-quantile of the linearization error E under the sphere law is not computable here to a "
         "relative error of 10⁻⁶; Theorem 1 has "
     )

@@ -327,7 +327,7 @@ NASTY: dict[str, tuple[bytes, str]] = {
 }
 
 
-def told(error: ConfigError) -> str:
+def refusal(error: ConfigError) -> str:
     """The message of a refusal: some lines of bearable length, nothing in them that moves a terminal."""
     text = str(error)
     lines = text.splitlines()
@@ -399,8 +399,8 @@ def trained_axes(e: dict[str, Any]) -> list[tuple[Any, Any]]:
     needed = {"kind", "data", "training_inputs", "held_out_inputs", "loss", "steps", "m", "seeds"}
     digits = e.get("data") == "digits"
     ours = "classes" if digits else "d"
-    value = e.get({"d": "classes", "classes": "d"}[ours])
-    if needed - set(e) or set(e) - needed - {"classes", "d", "step", "target_loss"} or value is not None:
+    other = e.get({"d": "classes", "classes": "d"}[ours])
+    if needed - set(e) or set(e) - needed - {"classes", "d", "step", "target_loss"} or other is not None:
         return [([], None)]
     counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     axes: list[tuple[Any, Any]] = [
@@ -436,7 +436,7 @@ def judge(data: bytes, file: Path) -> str | None:
     try:
         raw = read_config_file(file)
     except ConfigError as error:
-        message = told(error)
+        message = refusal(error)
         assert str(file) in message
         if "too many values" not in message and "too large" not in message:
             try:
@@ -446,14 +446,14 @@ def judge(data: bytes, file: Path) -> str | None:
             try:
                 check(loaded, root)
             except ConfigError as second:
-                told(second)
+                refusal(second)
         return message
     loaded = ConfigSettings(configfiles=[file]).overwrite_config
     assert json.dumps(loaded) == json.dumps(raw)
     try:
         config = check(copy.deepcopy(loaded), root)
     except ConfigError as error:
-        return told(error)
+        return refusal(error)
     assert is_valid(raw), raw
     assert len(Plan(config, root).all_shards) <= MAX_SHARDS
     return None
@@ -634,7 +634,7 @@ def test_the_model_alone_withstands_what_no_file_holds():
         ):
             with pytest.raises(ConfigError) as error:
                 parse_config(VALID[0] | change)
-            assert told(error.value).startswith(name)
+            assert refusal(error.value).startswith(name)
     widths = list(range(2, 2 * 10**6, 2))
     with pytest.raises(ConfigError, match="m has more than 1,000 values"):
         parse_config(VALID[0] | {"experiments": {"grid": EXPERIMENT | {"m": widths}}})

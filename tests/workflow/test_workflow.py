@@ -311,9 +311,8 @@ def test_a_forked_call_of_these_tests_and_its_job_are_like_processes_of_their_ow
     for one in (process, call):
         output = re.sub(r"/tmp\w{8}/", "/", one.communicate()[0])  # of Snakemake's cache
         records = [json.loads(line) for line in re.findall("^shown (.*)$", output, re.M)]
-        assert records[0][4] == records[1][4] == records[2][3] == one.pid, (
-            output
-        )  # session; parent of the job
+        # the session of each, and the parent of the job
+        assert records[0][4] == records[1][4] == records[2][3] == one.pid, output
         assert len(records) == 4, output
         assert one.returncode != 0
         assert "it has failed" in output

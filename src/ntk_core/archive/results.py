@@ -65,6 +65,7 @@ class _Results(Generic[Kind]):
     """What the results of both kinds of experiment have in common."""
 
     FILES: ClassVar[tuple[str, ...]]
+    AXES: ClassVar[tuple[str, ...]]
 
     def __init__(self, folder: Path, spec: Kind, entropy: int) -> None:
         self.folder = folder
@@ -105,8 +106,11 @@ class _Results(Generic[Kind]):
         """
         if table is None:
             return self._table("rates")
-        if not self._table("quantiles").variables.keys() <= getattr(table, "variables", {}).keys():
-            raise ValueError(f"table is none that quantiles() of a {self.spec.kind} experiment makes")
+        if lost := {"quantity", "delta", *self.AXES} - set(getattr(table, "dims", ())):
+            raise ValueError(
+                f"table is none that quantiles() of a {self.spec.kind} experiment makes: "
+                f"it has no dimension {min(lost)}"
+            )
         experiment, entropy = read_spec(self.folder, table.attrs)
         return RATES[experiment.kind](table, experiment, entropy)
 
@@ -118,7 +122,7 @@ class _Results(Generic[Kind]):
         table = self._table("quantiles")
         levels = {}
         for name, values in {"delta": delta, "x_norm": x_norm}.items():
-            requested = table[name].values if values is None else plain(values)
+            requested = as_list(name, table[name].values if values is None else values)
             if text := fault(name, requested):
                 raise ValueError(text)
             levels[name] = np.unique(np.asarray(requested, np.float64)).tolist()
@@ -141,6 +145,7 @@ class DrawnResults(_Results[DrawnExperiment]):
     """
 
     FILES = ("theory", "quantiles", "rates")
+    AXES = ("perturbation", "m", "d", "alpha")
 
     @property
     def aggregates(self) -> xr.Dataset:
@@ -261,6 +266,7 @@ class TrainedResults(_Results[TrainedExperiment]):
     """The results of a trained experiment."""
 
     FILES = ("quantiles", "rates")
+    AXES = ("m", "steps")
 
     def quantiles(
         self, delta: Levels = None, x_norm: Levels = None, m: Any = None, seeds: int | None = None
@@ -385,8 +391,7 @@ def _as_lists(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _quantities(requested: Iterable[str] | str | None) -> tuple[str, ...]:
     """Quantities in their order; all for None. Raises `ValueError` for an unknown one."""
-    several = isinstance(requested, Iterable) and not isinstance(requested, str)
-    names = set(QUANTITIES if requested is None else requested if several else [requested])
+    names = set(QUANTITIES if requested is None else as_list("quantity", requested))
     if not names or names - set(QUANTITIES):
         unknown = next((name for name in sorted(map(str, names)) if name not in QUANTITIES), None)
         raise ValueError(f"quantity is {requested}; {allowed_names(unknown, QUANTITIES)}")

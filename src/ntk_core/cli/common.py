@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -18,7 +19,7 @@ from .. import __version__
 from ..laws.queries import allowed_names
 from ..storage.printable import printable
 
-DIFFERENT, UNREADABLE, INTERRUPTED, UNREAD = 1, 2, 130, 141
+DIFFERENT, UNREADABLE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 """Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C; what
 reads the output has ended."""
 
@@ -75,8 +76,10 @@ def say(line: str, err: bool = False) -> None:
     try:
         typer.echo(printable(line), err=err)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
-        raise typer.Exit(UNREAD) from None
+        with contextlib.suppress(OSError):  # a stream without a descriptor
+            stream = sys.stderr if err else sys.stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what Python flushes at its end
+        sys.exit(NO_READER)
 
 
 def _message(error: Any) -> str:

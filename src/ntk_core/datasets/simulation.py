@@ -81,10 +81,11 @@ def definitions(
     A band run has no weights: the network is one that matches it. They agree with the run up to rounding.
     Raises `ValueError` for an argument that is not allowed, or a network of more than 2^24 weights.
     """
-    axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
-    for name, value in axes.items():
-        if len(as_list(name, value)) > 1:
-            raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(value)}; allowed: one value")
+    given = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
+    axes = {name: as_list(name, value) for name, value in given.items()}
+    for name, several in axes.items():
+        if len(several) > 1:
+            raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(given[name])}; allowed: one value")
     experiment = _experiment(axes, sampler, entropy, seeds=1, first_seed=seed)
     values = sampled.definitions(int(entropy), next(experiment.cells()), experiment.first_seed)
     return dict(zip(QUANTITIES, values.tolist(), strict=True))

@@ -15,7 +15,7 @@ from ..laws.queries import nearest_name
 YAML_NUMBERS = (
     "; YAML needs a point and a sign as in 1.0e-3, and no quotes; after --config, nested values are text"
 )
-"""Why what looks like a number may be text in a config. A caller from Python is not told."""
+"""Why what looks like a number may be text in a config. Calls from Python leave it out."""
 
 MAX_FAULTS = 20
 """Faults of one config that are printed; the others are counted."""

@@ -65,7 +65,8 @@ class Panels:
         self.columns, self.height = columns, height
         self._names: list[EndName] = []
         self._zeros: list[Zero] = []
-        self._has_open_bars = self._has_cut_bars = self._has_bare_points = False
+        self._has_open_bars = self._has_cut_bars = False
+        self._points = self._bare_points = 0
         self._references: list[tuple[Annotation, Array, Array]] = []
 
     def curves(
@@ -117,7 +118,8 @@ class Panels:
                 lower, upper = (rows[f"{y}_{end}"].to_numpy(float) for end in ("lower", "upper"))
                 bars = (style.error_bars if linear else style.bars)(value, lower, upper)[:, visible]
                 self._has_open_bars |= bool(np.isinf(upper[visible]).any())
-                self._has_bare_points |= bool(np.isnan(lower[visible]).any())
+                self._points += int(visible.sum())
+                self._bare_points += int(np.isnan(lower[visible]).sum())
                 if not linear:
                     self._has_cut_bars |= bool((lower < style.LEAST_SHARE * value)[visible].any())
             ax.errorbar(
@@ -187,7 +189,7 @@ class Panels:
                 style.value_ticks(ax)
         for occurs, sentence in (
             (self._has_open_bars, "A bar that ends at its point has no upper limit: too few runs."),
-            (self._has_bare_points, "A point without a bar has no interval."),
+            (self._bare_points, f"{self._bare_points} of {self._points} points have no interval."),
             (self._has_cut_bars, "A bar that ends at a twentieth of its point goes on below, perhaps to 0."),
             (self._zeros, "A triangle on the axis: 0 there."),
         ):

@@ -59,7 +59,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 
 def _zeros(quantile: xr.DataArray) -> str:
-    """A sentence on the quantiles that no logarithmic axis shows at any width; empty without any."""
+    """A sentence on the measured quantiles that are 0 at every width; empty without any."""
     zero = (quantile == 0.0).all("m")
     parts = [
         rf"$\delta$ = {style.number(level)} ({joined(laws)})"
@@ -70,7 +70,7 @@ def _zeros(quantile: xr.DataArray) -> str:
             ]
         )
     ]
-    return f"Not drawn, because 0 at every width: {joined(parts)}. " if parts else ""
+    return f"Without points, because 0 in the runs: {joined(parts)}. " if parts else ""
 
 
 def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:

@@ -197,11 +197,14 @@ def value_ticks(ax: Axes) -> None:
         low, high = low / 1.5, high * 1.5
         ax.set_ylim(low, high)
     plain = low >= 9e-4 and high <= 2e4
-    ticks = LogLocator(subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,), numticks=7)
+    wide = high >= 300.0 * low
+    ticks = LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=7)
     inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
     ax.yaxis.set_major_locator(ticks if len(inside) > 1 else MaxNLocator(3))
     ax.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.6g}") if plain else LogFormatterMathtext()
+        FuncFormatter(lambda value, _: f"{value:,.6g}" if plain else number(value))
+        if plain or not wide
+        else LogFormatterMathtext()
     )
     ax.yaxis.set_minor_locator(NullLocator())
 

@@ -120,18 +120,18 @@ def layout(*parts: str) -> Layout:
 
 
 def test_panels_that_share_labels_get_them_each():
-    panels = layout(axes(1, 40, True), axes(2, 140, False))
-    assert panels.whole == "0 25.0 300 98.5"  # neither title nor reading
-    assert panels.reading == "What is drawn, $m=1$"
-    first, second = panels.panels()
+    drawing = layout(axes(1, 40, True), axes(2, 140, False))
+    assert drawing.whole == "0 25.0 300 98.5"  # neither title nor reading
+    assert drawing.reading == "What is drawn, $m=1$"
+    first, second = drawing.panels()
     assert first == [(0.0, 25.0, 133.5, 98.5)]
     assert second == [(0.0, 25.0, 33.5, 98.5), (133.5, 25.0, 166.5, 98.5)]
 
 
 def test_panels_of_two_rows_are_cut_row_by_row():
     lower = axes(2, 140, True).replace(" 100", " 130").replace(" 30 ", " 60 ").replace(" 115", " 145")
-    panels = layout(axes(1, 40, True), lower)
-    assert [box[1] for (box,) in panels.panels()] == [25.0, 55.0]
+    drawing = layout(axes(1, 40, True), lower)
+    assert [box[1] for (box,) in drawing.panels()] == [25.0, 55.0]
 
 
 def test_one_panel_stays_whole():

@@ -23,8 +23,8 @@ def says(claims, given):
         records = [{**c, "verdict": verdicts.get(c["id"].replace(".", "_"), c["verdict"])} for c in claims]
         table, rates = (dataset.copy(deep=True) for dataset in given["experiments"][1])
         grid = grid_of(*alter(table, rates))
-        text = opening(from_json(json.dumps(records)), grid, grid_answer(grid))
-        return f"{text.word}: {text.sentence}"
+        start = opening(from_json(json.dumps(records)), grid, grid_answer(grid))
+        return f"{start.word}: {start.sentence}"
 
     return change
 

@@ -89,8 +89,8 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
     """Under which laws two levels' quantiles draw together from the least to the largest width.
 
     The levels are the largest and the least at which all quantiles have limits. A law counts if the ratio of
-    both quantiles at the largest width is below that at the least one, by all their limits, none of which is
-    rounding. Where the terms of a pair cancel it does not: there the ratio has a limit above 1.
+    both quantiles at the largest width is below that at the least one, by their limits, of which none that
+    divides is rounding. Where the terms of a pair cancel it does not: there the ratio has a limit above 1.
     """
     m = table["m"].values
     ends = _error(table).sel(m=[m.min(), m.max()])
@@ -106,7 +106,8 @@ def delta(table: xr.Dataset, rates: xr.Dataset) -> str:
             )
             for a, b in (("upper", "lower"), ("lower", "upper"))
         )
-    positive = resolved(ends, ends["quantile_lower"].sel(delta=largest), ends["m"], float(ends["alpha"]))
+    divisors = ends["quantile_upper"].where(ends["m"] == m.min(), ends["quantile_lower"]).sel(delta=largest)
+    positive = resolved(ends, divisors, ends["m"], float(ends["alpha"]))
     together = [
         law
         for law in _laws(table)
@@ -206,10 +207,10 @@ def _under(exponents: dict[str, float | None], base: str, sign: str) -> str:
 
 
 def runs_over_theorem_1(table: xr.Dataset) -> tuple[int, float]:
-    """Runs over the bound of Theorem 1 as printed, at the ‖x‖ that has most of them, and the δ: the largest.
+    """Most runs over the printed bound of Theorem 1 at any one ‖x‖, and the δ at which they are counted.
 
-    At the largest δ the bound is lowest.
+    That is the largest, at which the bound is lowest.
     """
-    delta = float(table["delta"].max())
-    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=delta)
-    return int(over.sum(["perturbation", "m", "d", "alpha"]).max()), delta
+    level = float(table["delta"].max())
+    over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=level)
+    return int(over.sum(["perturbation", "m", "d", "alpha"]).max()), level

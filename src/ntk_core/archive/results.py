@@ -123,8 +123,9 @@ class _Results(Generic[Kind]):
         levels = {}
         for name, values in {"delta": delta, "x_norm": x_norm}.items():
             requested = as_list(name, table[name].values if values is None else values)
-            if text := fault(name, requested):
-                raise ValueError(text)
+            for value in requested:
+                if text := fault(name, value):
+                    raise ValueError(text)
             levels[name] = np.unique(np.asarray(requested, np.float64)).tolist()
         try:
             model = parse_section(AnalysisModel, levels)

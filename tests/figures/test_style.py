@@ -113,7 +113,7 @@ def test_a_line_that_comes_to_zero_is_drawn_to_the_axis_and_the_text_says_so():
 
 
 OPEN = "A bar that ends at its point has no upper limit: too few runs."
-BARE = "1 of 2 points have no interval."
+BARE = "Points without an interval: 1 of 2."
 CUT = "A bar that ends at a twentieth of its point goes on below, perhaps to 0."
 
 

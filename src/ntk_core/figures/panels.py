@@ -189,7 +189,7 @@ class Panels:
                 style.value_ticks(ax)
         for occurs, sentence in (
             (self._has_open_bars, "A bar that ends at its point has no upper limit: too few runs."),
-            (self._bare_points, f"{self._bare_points} of {self._points} points have no interval."),
+            (self._bare_points, f"Points without an interval: {self._bare_points} of {self._points}."),
             (self._has_cut_bars, "A bar that ends at a twentieth of its point goes on below, perhaps to 0."),
             (self._zeros, "A triangle on the axis: 0 there."),
         ):

@@ -106,10 +106,10 @@ class _Results(Generic[Kind]):
         """
         if table is None:
             return self._table("rates")
-        if lost := {"quantity", "delta", *self.AXES} - set(getattr(table, "dims", ())):
+        if missing := {"quantity", "delta", *self.AXES} - set(getattr(table, "dims", ())):
             raise ValueError(
                 f"table is none that quantiles() of a {self.spec.kind} experiment makes: "
-                f"it has no dimension {min(lost)}"
+                f"it has no dimension {min(missing)}"
             )
         experiment, entropy = read_spec(self.folder, table.attrs)
         return RATES[experiment.kind](table, experiment, entropy)

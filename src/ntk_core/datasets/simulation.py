@@ -48,8 +48,7 @@ def simulate(
     Raises `ValueError` naming argument, value and what is allowed, also where the runs need more than half of
     this machine's memory.
     """
-    axes = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
-    experiment = _experiment(axes, sampler, entropy, seeds=runs)
+    experiment = _experiment(_axes(law, m, d, alpha), sampler, entropy, seeds=runs)
     size = WRITE_COPIES * experiment.run_bytes * experiment.runs
     check_memory(f"runs: a grid of {experiment.runs:,} runs", size)
     check_memory(
@@ -81,20 +80,28 @@ def definitions(
     A band run has no weights: the network is one that matches it. They agree with the run up to rounding.
     Raises `ValueError` for an argument that is not allowed, or a network of more than 2^24 weights.
     """
-    given = {"perturbation": law, "m": m, "d": d, "alpha": alpha}
-    axes = {name: as_list(name, value) for name, value in given.items()}
+    axes = _axes(law, m, d, alpha)
     for name, several in axes.items():
         if len(several) > 1:
-            raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(given[name])}; allowed: one value")
+            raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(several)}; allowed: one value")
     experiment = _experiment(axes, sampler, entropy, seeds=1, first_seed=seed)
     values = sampled.definitions(int(entropy), next(experiment.cells()), experiment.first_seed)
     return dict(zip(QUANTITIES, values.tolist(), strict=True))
 
 
-def _experiment(axes: dict[str, Any], sampler: str, entropy: int, **seeds: int) -> DrawnExperiment:
+def _axes(law: Any, m: Any, d: Any, alpha: Any) -> dict[str, list[Any]]:
+    """The values of each axis as a list."""
+    return {
+        "perturbation": as_list("law", law),
+        "m": as_list("m", m),
+        "d": as_list("d", d),
+        "alpha": as_list("alpha", alpha),
+    }
+
+
+def _experiment(axes: dict[str, list[Any]], sampler: str, entropy: int, **seeds: int) -> DrawnExperiment:
     """The grid of these values. Raises `ValueError` in the words of the arguments."""
-    grid: dict[str, Any] = {name: as_list(name, values) for name, values in axes.items()}
-    grid |= {"sampler": sampler} | {name: whole(value) for name, value in seeds.items()}
+    grid = axes | {"sampler": sampler} | {name: whole(value) for name, value in seeds.items()}
     try:
         config = parse_config({"entropy": whole(entropy), "experiments": {NAME: grid}})
     except ConfigError as error:

@@ -61,15 +61,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 def _zeros(quantile: xr.DataArray) -> str:
     """A sentence on the measured quantiles that are 0 at every width; empty without any."""
     zero = (quantile == 0.0).all("m")
-    parts = [
-        rf"$\delta$ = {style.number(level)} ({joined(laws)})"
-        for level in quantile["delta"].values
-        if (
-            laws := [
-                str(law) for law in quantile["perturbation"].values if zero.sel(delta=level, perturbation=law)
-            ]
-        )
-    ]
+    parts = []
+    for level in zero["delta"].values:
+        row = zero.sel(delta=level)
+        if row.any():
+            laws = [str(law) for law in row["perturbation"].values[row.values]]
+            parts.append(rf"$\delta$ = {style.number(level)} ({joined(laws)})")
     return f"Without points, because 0 in the runs: {joined(parts)}. " if parts else ""
 
 

@@ -202,9 +202,9 @@ def value_ticks(ax: Axes) -> None:
     inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
     ax.yaxis.set_major_locator(ticks if len(inside) > 1 else MaxNLocator(3))
     ax.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.6g}" if plain else number(value))
-        if plain or not wide
-        else LogFormatterMathtext()
+        LogFormatterMathtext()
+        if wide and not plain
+        else FuncFormatter(lambda value, _: f"{value:,.6g}" if plain else number(value))
     )
     ax.yaxis.set_minor_locator(NullLocator())
 

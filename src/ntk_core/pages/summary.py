@@ -93,7 +93,7 @@ def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset) -> l
     """The experiment's name and what these figures of it show, each finding once, in lines."""
     findings = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
     sentences = [f"{plain_text(text)}." for text in findings] or ["no finding, see the figures."]
-    return _paragraph(" ".join([f"{table.attrs['experiment']}:", *sentences]))
+    return _experiment_lines(table, sentences)
 
 
 def _rate_findings(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
@@ -104,7 +104,12 @@ def _rate_findings(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     sentences = [f"{plain_text(rate)}."] if rate else []
     if several and rate not in ("", NO_ERROR):
         sentences.append(f"The rate is that at {' and '.join(several)}.")
-    return _paragraph(" ".join([f"{table.attrs['experiment']}:", *sentences, f"{_over(table)}."]))
+    return _experiment_lines(table, [*sentences, f"{_over(table)}."])
+
+
+def _experiment_lines(table: xr.Dataset, sentences: Sequence[str]) -> list[str]:
+    """The experiment's name and sentences on it, in lines."""
+    return _paragraph(" ".join([f"{table.attrs['experiment']}:", *sentences]))
 
 
 def _paragraph(text: str) -> list[str]:

@@ -86,11 +86,11 @@ def test_what_theory_says_is_what_its_functions_say(quantity):
 
 
 BAD = {
-    "m[0] is 3; allowed: ": lambda: ntk_core.simulate(m=3),
-    "law[0] is 'worst'; allowed: ": lambda: ntk_core.simulate(law="worst"),
+    "m is 3; allowed: ": lambda: ntk_core.simulate(m=3),
+    "law is 'worst'; allowed: adversarial": lambda: ntk_core.simulate(law="worst"),
     "runs is 0; allowed: ": lambda: ntk_core.simulate(runs=0),
     "sampler is 'thick'; allowed: ": lambda: ntk_core.simulate(sampler="thick"),
-    "alpha[0] is -1.0; allowed: ": lambda: ntk_core.definitions(seed=0, alpha=-1.0),
+    "alpha is -1; allowed: ": lambda: ntk_core.definitions(seed=0, alpha=-1.0),
     "m·d is 67,108,864; allowed: ": lambda: ntk_core.definitions(seed=0, m=2**20, d=64),
     "quantity is 'E'; allowed: ": lambda: ntk_core.moments("E", law="sphere", m=4, alpha=1),
     "law is 'worst'; allowed: ": lambda: ntk_core.moments("delta1", law="worst", m=4, alpha=1),
@@ -102,8 +102,10 @@ BAD = {
     "entropy is -1; allowed: ": lambda: ntk_core.simulate(entropy=-1),
     "entropy is 1e+23; allowed: ": lambda: ntk_core.simulate(entropy=1e23),
     "entropy is 'x'; allowed: ": lambda: ntk_core.definitions(seed=0, entropy="x"),
-    "m[0] is '64' (text, not a number); allowed: ": lambda: ntk_core.simulate(m="64"),
-    "m[1] is 'x'; allowed: ": lambda: ntk_core.simulate(m=[4, "x"]),
+    "m is '64'; allowed: even whole numbers": lambda: ntk_core.simulate(m="64"),
+    "m is 'x'; allowed: even whole numbers": lambda: ntk_core.simulate(m=[4, "x"]),
+    "m is 3; allowed: even whole numbers": lambda: ntk_core.definitions(seed=0, m=3),
+    "law is 'worst'; allowed: adversarial, ": lambda: ntk_core.simulate(law=["sphere", "worst"]),
     "m is [134217728] (134217728 is too wide for 'dense'); ": lambda: ntk_core.simulate(
         m=2**27, sampler="dense"
     ),

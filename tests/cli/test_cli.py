@@ -94,7 +94,7 @@ def test_claims_are_shown_as_archived(results):
 
 def test_exact_needs_no_archive():
     options = ("--perturbation", "aligned", "--m", 64, "--d", 3, "--alpha", 0.5, "--x-norm", 2.0)
-    rows = as_json("exact", *options, "--delta", 0.1, "--delta", 0.5)
+    rows = as_json("exact", *options, "--delta", 0.1, "--delta", 0.5, "--delta", 0.1)
     assert len(rows) == 2 * len(QUANTITIES)
     for row in rows:
         scale = 1.0 if QUANTITIES[row["quantity"]].fraction else 2.0

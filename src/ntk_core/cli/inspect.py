@@ -176,7 +176,7 @@ def exact(
     if faults:
         refuse("; ".join(faults))
     rows = []
-    for level in delta:
+    for level in dict.fromkeys(delta):
         for quantity in QUANTITIES:
             row: dict[str, Any] = {"quantity": quantity, "delta": level}
             row["exact_quantile"] = exact_quantile(

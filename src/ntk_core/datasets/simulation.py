@@ -14,6 +14,7 @@ from ..experiments.config_errors import YAML_NUMBERS, shorten
 from ..experiments.cost import WRITE_COPIES, check_memory
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.section import ConfigError
+from ..laws.queries import fault
 from ..quantities import QUANTITIES
 from ..sampling import definitions as sampled
 from ..sampling import samplers
@@ -90,13 +91,12 @@ def definitions(
 
 
 def _axes(law: Any, m: Any, d: Any, alpha: Any) -> dict[str, list[Any]]:
-    """The values of each axis as a list."""
-    return {
-        "perturbation": as_list("law", law),
-        "m": as_list("m", m),
-        "d": as_list("d", d),
-        "alpha": as_list("alpha", alpha),
-    }
+    """The values of each axis as a list. Raises `ValueError` for a value that no grid has."""
+    axes = {name: as_list(name, values) for name, values in (("law", law), ("m", m), ("d", d), ("alpha", alpha))}
+    faults = [text for name, values in axes.items() for value in values if (text := fault(name, value, 0))]
+    if faults:
+        raise ValueError("\n".join(faults))
+    return {"perturbation": axes.pop("law"), **axes}
 
 
 def _experiment(axes: dict[str, list[Any]], sampler: str, entropy: int, **seeds: int) -> DrawnExperiment:

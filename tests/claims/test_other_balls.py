@@ -127,7 +127,9 @@ def test_its_figure_shows_every_norm_and_its_headline_needs_the_slopes(ball, tmp
     for q in family.NORMS:
         assert family.slope(table, q).value == pytest.approx(-norm_ball.exponent(q), abs=0.01)
         assert family.worst_errors(table, q).shape == (4, len(WIDTHS))
-    assert "no single neuron moves far" in finding("norms", table, rates)
+    text = finding("norms", table, rates)
+    assert "no single neuron moves far" in text
+    assert r"at most $R\,m^{1/q-1/2}$" in text  # with a fixed radius the power is another
     assert finding("norms", table.isel(m=slice(4)), rates) == ""  # too few widths
     monkeypatch.setattr(family, "exponent", lambda q: 0.5 if math.isinf(q) else 0.3)
     assert headline("norms", table, rates) == TOPICS["norms"]
@@ -139,4 +141,5 @@ def test_the_summary_has_its_rate_and_no_bounds(ball):
     assert "-0.1667" in text
     assert "exceed Theorem 1" not in text
     assert "printed" not in text
+    assert "quantile 0.99: too few runs; quantile 0.5: " in text  # it has no upper limit
     assert np.isfinite(ball[1]["slope"].sel(quantity="linearization_error", statistic="mean")).all()

@@ -257,7 +257,7 @@ def test_a_ceiling_on_alpha_hat_holds_while_the_loss_grows(loss, step):
 
 
 def test_one_input_and_one_step_reach_both_ceilings():
-    """α̂ = η|y|‖x‖: nothing smaller holds for every data set."""
+    """Squared loss, ‖x‖ = 1: α̂ = η|y|, so nothing smaller holds for every data set."""
     experiment = replace(SMALL, d=3, training_inputs=1, steps=1)
     data = load(experiment, 1)
     run, _ = trace(experiment, data, *start(experiment, 1, 64, 0))

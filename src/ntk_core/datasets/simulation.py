@@ -92,7 +92,8 @@ def definitions(
 
 def _axes(law: Any, m: Any, d: Any, alpha: Any) -> dict[str, list[Any]]:
     """The values of each axis as a list. Raises `ValueError` for a value that no grid has."""
-    axes = {name: as_list(name, values) for name, values in (("law", law), ("m", m), ("d", d), ("alpha", alpha))}
+    arguments = {"law": law, "m": m, "d": d, "alpha": alpha}
+    axes = {name: as_list(name, values) for name, values in arguments.items()}
     faults = [text for name, values in axes.items() for value in values if (text := fault(name, value, 0))]
     if faults:
         raise ValueError("\n".join(faults))

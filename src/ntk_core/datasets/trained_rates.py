@@ -161,8 +161,9 @@ def _rms(values: Array) -> Array:
 def separation_width(table: xr.Dataset) -> Array:
     """(α̂/θ)² for each held-out input at an angle θ to its nearest training input; `(times, inputs)`.
 
-    Below that width the neurons that change sign at both inputs are the same, and E falls as at a training
-    input. α̂ is the mean at the largest width with runs; infinite where θ = 0.
+    Far below that width, by a thousand, the neurons that change sign at both inputs are the same, and E falls
+    as at a training input; near and above it E falls as at a new one. α̂ is the mean at the largest width with
+    runs; infinite where θ = 0.
     """
     alpha = table["run_mean"].sel(variable="alpha_hat").values  # (m, time)
     widest = np.array([([np.nan, *values[np.isfinite(values)]])[-1] for values in alpha.T])

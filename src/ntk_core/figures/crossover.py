@@ -92,4 +92,4 @@ def _curves(rates: xr.Dataset) -> str:
     """A sentence on the curves, where they are drawn."""
     if not np.isfinite(rates["wide_signed_error_mean"] * rates["separation_width"]).any():
         return ""
-    return "Curves: the law in wide networks, by the crossing dynamics; no fit. "
+    return "Curves join what the law in wide networks gives for these inputs (crossing dynamics, no fit). "

@@ -18,8 +18,9 @@ from ..claims.plain_text import plain_text
 from ..claims.record import Claim
 from ..claims.wording import level, nearest_to_one, runs_text, width
 from ..datasets.chance import CHANCE, beyond_chance
+from ..datasets.rates import FOLLOWS
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
-from ..laws import in_theorem_ball
+from ..laws import THEOREM_LAWS, in_theorem_ball
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
 from ..storage.metadata import spec_of
@@ -237,13 +238,23 @@ def _follows(rates: xr.Dataset) -> list[str]:
             lines.append(f"  {law:<{wide}}its limit is unknown")
             continue
         for statistic in rates["statistic"].values:
-            widths = error["follows_from"].sel(statistic=statistic).values
             label = statistic if statistic in ("mean", "rms") else f"quantile {level(float(statistic))}"
-            words.append(
-                f"{label}: {_width(widths.max()) if np.isfinite(widths).all() else 'not on this grid'}"
-            )
+            words.append(f"{label}: {_follows_from(error.sel(statistic=statistic))}")
         lines.append(f"  {law:<{wide}}" + "; ".join(words))
     return lines
+
+
+def _follows_from(rate: xr.Dataset) -> str:
+    """The largest of the widths `follows_from` of all d and alpha, or why there is none."""
+    widths = rate["follows_from"].values
+    if np.isfinite(widths).all():
+        return _width(widths.max())
+    limit = rate["constant_limit"]
+    apart = rate["constant_lower"] > (1.0 + FOLLOWS) * limit
+    apart |= rate["constant_upper"] < (1.0 - FOLLOWS) * limit
+    if rate["perturbation"] in THEOREM_LAWS or (apart & np.isnan(widths)).any():
+        return "not on this grid"
+    return "too few runs"
 
 
 def _law_column(rates: xr.Dataset) -> int:

@@ -148,7 +148,8 @@ LONG_NAMES = {
     "run_local_slope": "slope of log(run_mean) against log(m) from the next smaller width to this one",
     "run_local_slope_lower": "lower confidence limit of that local slope",
     "run_local_slope_upper": "upper confidence limit of that local slope",
-    "separation_width": "(alpha_hat/training_angle)^2: below this width E falls as at a training input",
+    "separation_width": "(alpha_hat/training_angle)^2: far below this width E falls as at a training input, "
+    "near and above it as at a new one",
     **{
         f"{prefix}{name}": f"{text} at the {kind} inputs"
         for prefix, kind in (("", "held-out"), ("training_", "training"))

@@ -66,6 +66,6 @@ def norms(table: xr.Dataset, rates: xr.Dataset) -> str:
         if not (half <= PRECISION and abs(fit.value + exponent(q)) <= CURVATURE + half):
             return ""
     return (
-        r"What makes $m^{-1/2}$ is that no single neuron moves far: with only an $\ell_q$ norm of the moves "
-        r"bounded, the worst error falls as $m^{-(q-1)/(2(q+1))}$"
+        r"What makes $m^{-1/2}$ is that no single neuron moves far: with the $\ell_q$ norm of all moves at "
+        r"most $R\,m^{1/q-1/2}$, the worst error falls as $m^{-(q-1)/(2(q+1))}$"
     )

@@ -48,7 +48,8 @@ def test_what_was_found_is_what_the_default_run_has(results):
         in TEXT
     )
     of_notes = [claim for claim in claims if claim["source"] != THIS_PROJECT]
-    assert f"Of the {len(of_notes)} statements in the notes, {len(false)} are false as printed." in TEXT
+    counts = f"{len(of_notes)} statements read from the notes, {len(false)} are false as printed."
+    assert f"Of the {counts}" in TEXT
     norms = {claim["id"]: claim["counterexample"]["parameters"]["x_norm"] for claim in false}
     assert "its first bound is false for large inputs, its second for small ones." in TEXT
     assert "So is event A₁ for small inputs" in TEXT
@@ -67,7 +68,9 @@ def test_what_is_said_of_trained_networks_is_what_the_default_run_has(results):
     )
     assert (training.delta, training.x_norm, training.over) == (0.5, 1.0, 0)
     assert f"{training.runs} networks trained on images obey the theorem." in TEXT
-    said = f"With {training.m:,} neurons the bound is {training.loose.value:,.0f} times their median error."
+    loose = training.loose
+    interval = f"(99 % interval {loose.lower:,.0f} to {loose.upper:,.0f})"
+    said = f"With {training.m:,} neurons the bound is {loose.value:,.0f} times their median error {interval}."
     assert said in TEXT
 
 

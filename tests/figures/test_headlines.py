@@ -336,7 +336,7 @@ def test_one_ball_is_said_of_a_bounded_radius_alone(tables):
     table, rates = tables["trained"]
     at = {"variable": "alpha_hat", "steps": 8}
     level = finding("radius", table, changed(rates, at, run_slope_lower=-0.01, run_slope_upper=0.01))
-    assert level.startswith("One ball holds the weights at every width")
+    assert level.startswith("One ball holds the weights at every width tried")
     for low, high in ((-0.3, 0.3), (np.nan, np.nan)):
         unsure = changed(rates, at, run_slope_lower=low, run_slope_upper=high)
         assert "grows from" in finding("radius", table, unsure)
@@ -368,7 +368,7 @@ def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
     means = both["run_mean"].sel(variable="alpha_hat", steps=8).values
     assert text.startswith(
         rf"$\hat\alpha$ grows from ${means[0]:.3g}$ at $m=64$ to $9$ at $m=2^{{12}}$ "
-        "(means over runs; with intervals, $m=64$ and $2^{10}$)"
+        "(means over runs; beyond chance between $m=64$ and $2^{10}$)"
     )
     assert answer(both, rates).radius.value == 9.0
     fallen = changed(both, {"variable": "alpha_hat", "steps": 8, "m": 4096}, run_mean=means[0] / 2)

@@ -175,8 +175,8 @@ STATEMENTS: dict[str, Statement] = {
         title="Lazy training",
         statement=(
             r"Lazy training, or the kernel regime, means $w_i=w_i(0)+u_i$ with "
-            r"$\|u_i\|\le\alpha/\sqrt m$ for all $i$. This is a definition; that gradient descent stays so, "
-            r"with $\alpha=O(1)$ as $m$ grows, is what is judged."
+            r"$\|u_i\|\le\alpha/\sqrt m$ for all $i$. This is a definition; that gradient descent stays so "
+            r"for a fixed number of steps, with $\alpha=O(1)$ as $m$ grows, is what is judged."
         ),
         source="definition of lazy training before Lemma 4",
         proof="Lazy training",

@@ -197,7 +197,7 @@ def test_every_claim_leads_to_its_place_in_the_notes(claims, page, reader):
     for claim in claims:
         anchor = f"notes-{claim['id'].lower().replace('.', '-').replace('δ', 'delta')}"
         assert anchor in ids
-        assert f'<a href="#{anchor}">as the notes have it</a>' in page
+        assert f'<a href="#{anchor}">what the notes say</a>' in page
     assert '<a href="#proof-the-band">the band</a>' in page  # from the notes
     assert '<a href="#notes-h">H</a>' in page  # from the proofs
     assert not re.search(r"href=.[^#>]*(theory|notes)\.md", page)
@@ -265,4 +265,4 @@ def test_statements_of_this_project_have_a_section_and_do_not_count_as_the_notes
     assert "≈ supported" in text
     assert {"href": "#claim-n0"} in page.attributes("a")
     assert "this project" in page.text["claim-n0"]
-    assert "as the notes have it" not in page.text["claim-n0"]
+    assert "what the notes say" not in page.text["claim-n0"]

@@ -28,7 +28,7 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
     """Whether one ball holds the weights at every width, by the interval of α̂'s slope, or α̂ grows.
 
     It grows if it does between the outermost widths whose means have intervals, and between the outermost of
-    all. The means at these are stated, and where the intervals are unless they are there.
+    all. The means at these are stated, and between which widths it is beyond chance unless it is there.
     """
     if said := diverged(table):
         return said
@@ -37,8 +37,8 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
     below = f", below {digits(a.ceiling, 3)}, its bound at every width" if a.stayed and not a.grew else ""
     if table.sizes["m"] >= MIN_WIDTHS and single_exponent(slope.lower, slope.upper, (0.0,)) is not None:
         return (
-            r"One ball holds the weights at every width: the slope of $\hat\alpha$ is 0 within its interval; "
-            rf"$\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
+            r"One ball holds the weights at every width tried: the slope of $\hat\alpha$ is 0 within its "
+            rf"interval; $\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
         )
     sure = _ends(table, a, "alpha_hat")
     ends = _ends(table, a, "alpha_hat", "run_mean")
@@ -47,7 +47,7 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
         return ""
     least, largest = (width(int(end["m"])) for end in ends)
     where = [width(int(end["m"])) for end in sure]
-    by = "" if where == [least, largest] else " (means over runs; with intervals, $m={}$ and ${}$)"
+    by = "" if where == [least, largest] else " (means over runs; beyond chance between $m={}$ and ${}$)"
     return (
         rf"$\hat\alpha$ {'grows' if change > 0 else 'falls'} from {digits(first, 3)} at $m={least}$ "
         rf"to {digits(last, 3)} at $m={largest}${by.format(*where)}{below}"

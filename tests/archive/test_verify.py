@@ -226,7 +226,7 @@ def test_recomputing_finds_what_no_checksum_can(results):
     assert "seeds 0 to 1499): the same bits" in output
     lines = output.splitlines()
     assert len(set(lines)) == len(lines) == 1 + 12 + 2  # 12 cells of a block each, once
-    line = "recomputed 12 of 12 parts: where one alone is altered, the chance to miss it is 1 - 12/12 = 0.0%"
+    line = "recomputed 12 of 12 parts: where one alone is altered, the chance to miss it is 1 - 12/12 = 0 %"
     assert lines[-1] == line
     assert lines[-2].startswith("only runs were recomputed: tables, claims, ")
 
@@ -245,7 +245,7 @@ def test_blocks_drawn_are_different_and_one_is_missed_as_often_as_is_said(result
     assert np.all(np.abs(missed - (1 - 3 / 12)) < 5 * math.sqrt(0.25 * 0.75 / 2000))
     output = call("verify", results, "--recompute", 3)[1]
     assert output.splitlines()[-1].startswith("recomputed 3 of 12 parts: ")
-    assert output.endswith("the chance to miss it is 1 - 3/12 = 75.0%\n")
+    assert output.endswith("the chance to miss it is 1 - 3/12 = 75 %\n")
 
 
 RUN = ("--experiment", "e", "--perturbation", "sphere", "--m", 256, "--d", 2, "--alpha", 2, "--seed")

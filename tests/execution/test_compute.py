@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -88,6 +89,15 @@ def test_threads_need_no_server_and_processes_listen_on_loopback_only(executors_
         assert compute(executors, abs, [-3, 4]) == [3, 4]
         assert {address for address, _ in listening()} == {"127.0.0.1"}
         assert executors.scheduler.address.startswith("tls://")
+
+
+def level_of_dask_log(_task) -> int:
+    return logging.getLogger("distributed.worker").getEffectiveLevel()
+
+
+def test_processes_say_nothing_of_how_they_start_and_end(executors_of):
+    with executors_of("processes") as executors:
+        assert compute(executors, level_of_dask_log, range(2)) == [logging.ERROR] * 2
 
 
 def test_workers_behind_an_address_find_the_files(tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import signal
 import sys
@@ -17,6 +19,7 @@ def begun(monkeypatch):
     """The hook of a job that has begun; this process is as before afterwards."""
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
     job.begin()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     yield sys.excepthook
@@ -41,6 +44,21 @@ def test_an_error_that_a_person_can_act_on_is_one_line_and_its_stack_is_in_the_l
     assert capsys.readouterr().err == f"{error}\n"
     (record,) = caplog.records
     assert record.exc_info[1] is error
+
+
+class FullDisk(io.StringIO):
+    def write(self, _text):
+        raise OSError(errno.ENOSPC, "no space left")
+
+
+def test_a_full_disk_is_one_line_though_the_log_is_on_it_too(begun, capsys):
+    full = logging.StreamHandler(FullDisk())
+    logging.getLogger(job.__name__).addHandler(full)
+    try:
+        shown(begun, OSError(errno.ENOSPC, "a file cannot be written: make room and call again"))
+    finally:
+        logging.getLogger(job.__name__).removeHandler(full)
+    assert capsys.readouterr().err == "a file cannot be written: make room and call again\n"
 
 
 def test_a_fault_of_the_program_is_shown_with_its_stack(begun, capsys):

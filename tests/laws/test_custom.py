@@ -305,10 +305,10 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
         ({"mine": str(tmp_path)}, "(no such file)"),
         ({"mine": 3}, "laws.mine is 3 (no path)"),
         ({"mine": ""}, "laws.mine is '' (no path)"),
-        ({"mine": str(file), "sphere": str(file)}, "laws.sphere is 'sphere' (a law of the package)"),
+        ({"mine": str(file), "sphere": str(file)}, "laws has the name 'sphere' (a law of the package)"),
         (
             {"mine": str(file), "_a": str(file)},
-            "laws._a is '_a'; allowed: a mapping of names (a letter, then",
+            "laws has the name '_a'; allowed: a mapping of names (a letter, then",
         ),
         ([str(file)], "laws is ["),
         (
@@ -463,7 +463,7 @@ def changed_spec(path: Path, **changes: object) -> None:
         (["noisy"], "has no spec of an experiment"),
         (
             {name: {"sha256": own().sha256, "source": ALIGNED} for name in ("noisy", "sphere")},
-            "laws.sphere is 'sphere' (a law of the",
+            "laws has the name 'sphere' (a law of the",
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from ntk_core.workdir.run import Session
 
 
 @pytest.mark.parametrize("folder", ["results", "reanalysis"])
-@pytest.mark.parametrize(("chosen", "place"), [(None, ""), (Path("out"), "out/"), ("/a/b", "/a/b/")])
+@pytest.mark.parametrize(
+    ("chosen", "place"), [(None, ""), (Path("out"), "out/"), ("/a/b", "/a/b/"), ("my dir", "my dir/")]
+)
 def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, place):
     summary = Path(folder, "summary.txt")
     (summary.parent / "figures").mkdir(parents=True)
@@ -25,7 +28,8 @@ def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, pla
     text, _, files = capsys.readouterr().out.strip().partition("\n\n")
     assert text == about
     assert all(line.startswith(f"{place}{folder}/") for line in files.splitlines())
-    assert files.endswith(f"for: ntk-core verify {place}{folder}")
+    command = files.rpartition("for: ")[2]
+    assert shlex.split(command) == ["ntk-core", "verify", f"{place}{folder}"]  # can be pasted
     assert "report.html" not in files  # it is not made: only the archive was asked for, for instance
 
 
@@ -45,14 +49,15 @@ def test_an_archive_of_these_results_is_named_with_the_command_that_checks_it(di
     assert "archive" not in capsys.readouterr().out
 
 
-def test_a_summary_of_older_tables_is_not_shown(directory, capsys):
-    rates, summary = Path("results/grid/rates.nc"), Path("results/summary.txt")
-    rates.parent.mkdir(parents=True)
-    for path in (rates, summary):
+@pytest.mark.parametrize("file", ["runs", "rates"])
+def test_a_summary_of_older_data_is_not_shown(directory, capsys, file):
+    data, summary = Path(f"results/grid/{file}.nc"), Path("results/summary.txt")
+    data.parent.mkdir(parents=True)
+    for path in (data, summary):
         path.write_text("of this run")
-    os.utime(rates, ns=(0, summary.stat().st_mtime_ns))
+    os.utime(data, ns=(0, summary.stat().st_mtime_ns))
     Session(summary).summarise(None)
     assert "of this run" in capsys.readouterr().out
-    os.utime(rates, ns=(0, summary.stat().st_mtime_ns + 1))
+    os.utime(data, ns=(0, summary.stat().st_mtime_ns + 1))
     Session(summary).summarise(None)
     assert capsys.readouterr().out == ""

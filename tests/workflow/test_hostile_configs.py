@@ -254,12 +254,12 @@ NASTY: dict[str, tuple[bytes, str]] = {
     "path as name": (TEXT.replace("grid", "../../escape").encode(), "'../../escape'; allowed"),
     "absolute path as name": (TEXT.replace("grid", "/etc/x").encode(), "'/etc/x'"),
     "dots as name": (TEXT.replace("grid", "'..'").encode(), "'..'"),
-    "empty name": (TEXT.replace("grid", "''").encode(), "is ''; allowed"),
+    "empty name": (TEXT.replace("grid", "''").encode(), "has the name ''; allowed"),
     "name with newline": (TEXT.replace("grid", r'"a\n"').encode(), r"'a\n'"),
     "name with NUL": (TEXT.replace("grid", r'"a\0"').encode(), r"'a\x00'"),
     "wildcard as name": (TEXT.replace("grid", "'{e}'").encode(), "'{e}'"),
     "pydantic's word as key": (with_line('"[key]": 3'), "'[key]': unknown key"),
-    "pydantic's word as name": (TEXT.replace("grid", '"[key]"').encode(), "experiments.'[key]' is"),
+    "pydantic's word as name": (TEXT.replace("grid", '"[key]"').encode(), "has the name '[key]'"),
     "many faults": (with_value(str([1] * 900)), "and 1,780 more"),
     "a key with one letter wrong": (
         with_line("anlaysis: {}"),
@@ -688,7 +688,7 @@ def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile", fo
 SAID_CLEARLY = ["two equal keys", "path as name", "quoted escape sequences", "many faults", "open bracket"]
 PROGRAM = "__use_yte__: true\n__definitions__: [\"open('made-by-the-config', 'w')\"]\n"
 # Of a key of the command line.
-ARGUMENT = ("experiments={../x: {m: [63]}}", "experiments.'../x' is '../x'; allowed:")
+ARGUMENT = ("experiments={../x: {m: [63]}}", "experiments has the name '../x'; allowed:")
 # Of the default file: Snakemake fails on one, and never ends with the other.
 REFUSED_BEFORE_SNAKEMAKE_READS = ["not utf-8", "billion keys"]
 

@@ -344,6 +344,10 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
         from ..claims.record import from_json
 
         file = self.path / "claims.json"
+        if not file.exists():
+            raise ResultsError(
+                f"{file} does not exist: claims are judged from runs without weights, and not merged"
+            )
         try:
             return from_json(read_regular_file(file, MAX_CLAIMS).decode("utf-8"))
         except FileError as error:

@@ -116,7 +116,7 @@ def _recompute(
     )
     report(
         f"recomputed {number:,} of {blocks:,} parts: where one alone is altered, "
-        f"the chance to miss it is 1 - {number:,}/{blocks:,} = {1.0 - number / blocks:.1%}"
+        f"the chance to miss it is 1 - {number:,}/{blocks:,} = {100.0 * (1.0 - number / blocks):.10g} %"
     )
     return recomputed, blocks, None
 

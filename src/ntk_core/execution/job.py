@@ -19,6 +19,7 @@ def begin() -> None:
     What a job imports is no garbage. To search it for garbage where the process ends would take a fifth of
     the CPU time of a small job.
     """
+    logging.raiseExceptions = False  # a log on a full disk is not what a person has to know
     atexit.register(gc.freeze)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.excepthook = _show
@@ -27,6 +28,7 @@ def begin() -> None:
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, OSError) or kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
         logging.getLogger(__name__).error("stopped", exc_info=(kind, error, traceback))
-        print(error, file=sys.stderr)
+        text = error.strerror if isinstance(error, OSError) and error.filename is None else None
+        print(text or error, file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)

@@ -123,6 +123,7 @@ _SETTINGS: dict[str, Any] = {
     "distributed.worker.http.routes": [],
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
     "distributed.deploy.lost-worker-timeout": "5s",
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
     # By default Dask's processes return freed memory at once, which doubles the time of arrays of megabytes.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,

@@ -54,8 +54,9 @@ class _Short(reprlib.Repr):
 def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     """The line of one fault. Follows its key path through the types of the model to what is allowed."""
     location, error = list(fault["loc"]), fault["type"]
-    if location[-1:] == ["[key]"] and error != "extra_forbidden":
-        location.pop()  # pydantic's mark of a mapping's key: the name of an experiment or law
+    of_name = location[-1:] == ["[key]"] and error != "extra_forbidden"
+    if of_name:  # pydantic's mark of a mapping's key: the name of an experiment or law
+        del location[-2:]
     if error == "invalid_key":
         location.pop()
     path, allowed, kind = "", _keys(model), _unwrap(model)
@@ -91,9 +92,9 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
         value += _suggestion(fault["input"], fault["ctx"]["laws"])
     elif error == "literal_error" and isinstance(fault["input"], str):
         value += _suggestion(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
-    elif isinstance(fault["input"], str) and _is_number(fault["input"]):
+    elif not of_name and isinstance(fault["input"], str) and _is_number(fault["input"]):
         value += f" (text, not a number{YAML_NUMBERS})"
-    return f"{path} is {value}; allowed: {allowed}"
+    return f"{path} {'has the name' if of_name else 'is'} {value}; allowed: {allowed}"
 
 
 def _unwrap(kind: Any) -> Any:

@@ -69,7 +69,7 @@ def summarise(
     if folder.name == "reanalysis":
         files = {name: files[name] for name in ("figures/", "summary.txt", "manifest.json")}
         files = {"<experiment>/{quantiles,rates}.nc": "the data", **files}
-    contents = "\n".join(f"{f'{folder}/{name}':<47}  {what}" for name, what in files.items() if what)
+    contents = "\n".join(f"{f'{folder}/{name}':<57}  {what}" for name, what in files.items() if what)
     return "\n\n".join(["\n".join(shown), *grids, *trained, contents] if shown else [contents]) + "\n"
 
 
@@ -93,7 +93,7 @@ FINDING_FIGURES = ("radius", "training_rate", "twin")
 def _findings(figures: Iterable[str], table: xr.Dataset, rates: xr.Dataset) -> list[str]:
     """The experiment's name and what these figures of it show, each finding once, in lines."""
     findings = dict.fromkeys(filter(None, (finding(figure, table, rates) for figure in figures)))
-    sentences = [f"{plain_text(text)}." for text in findings] or ["no finding, see the figures."]
+    sentences = [f"{plain_text(text)}." for text in findings] or ["no finding; the numbers are below."]
     return _experiment_lines(table, sentences)
 
 
@@ -149,7 +149,7 @@ def _trained(a: Answer) -> str:
         f"  m^({FRACTIONS[a.exponent]}) rms E        {_estimate(a.constant)}, "
         f"limit {_digits(a.constant_limit)}",
         f"  rms E, divided by that of a law: {laws}",
-        f"  Theorem 1 / quantile {_estimate(a.loose)} of E at delta = {a.delta:g}, |x| = {a.x_norm:g}",
+        f"  Theorem 1 / quantile of E at delta = {a.delta:g}, |x| = {a.x_norm:g}: {_estimate(a.loose)}",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",
@@ -270,8 +270,9 @@ def _bounds(table: xr.Dataset) -> list[str]:
     """How often runs exceed a bound beyond chance."""
     broken = beyond_chance(table["exceedances"], table["runs"], table["delta"])
     combinations = broken.isel(bound=0, quantity=0).size
+    of_all = f"{combinations:,} combination{'s' * (combinations != 1)} of cell, delta and |x|"
     lines = [
-        f"  In how many of {combinations:,} combinations of cell, delta and |x| is a bound exceeded more",
+        f"  In how many of {of_all} is a bound exceeded more",
         f"  often than delta, beyond a chance of {CHANCE:g} for all {broken.size:,} comparisons together?",
         "  "
         + " " * 10

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from ..storage.checksums import MANIFEST, seal_path
 from ..storage.printable import printable
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job
+from .records import check_records
 from .terminal import Expected, Terminal
 
 if TYPE_CHECKING:
@@ -159,6 +161,7 @@ def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
         check_execution(run.plan.config.execution)
         check_size(run.plan, None if nodes else jobs_at_once(run.plan, cores))
         run.plan.check_laws()
+        check_records(run.plan)
     cost = expected_cost(run.plan, cores, nodes)
     text = cost_text(run.plan, cost)
     if dry:
@@ -206,18 +209,19 @@ class Session:
         """Say what was found and where the files are, named as from the call, whose `--directory` is given.
 
         These are the first and the last paragraph of the summary, without files that this run has not made,
-        and the archive if it is of these results. A summary that is older than a table is of other results,
+        and the archive if it is of these results. A summary that is older than a dataset is of other results,
         and not shown.
         """
         self._terminal.end(failed=False)
         root = Path(directory or ".")
-        tables = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/rates.nc")]
+        tables = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/*.nc")]
         if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(tables, default=0):
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
             first, _, rest = text.partition("\n\n")
             lines = [line for line in rest.rpartition("\n\n")[2].splitlines() if _is_of_a_file(line)]
-            names = rf"(?m)^{folder}(?=/)|(?<=ntk-core verify ){folder}$"
-            files = re.sub(names, lambda _: str(root / folder), "\n".join(lines))
+            place = str(root / folder)
+            files = re.sub(rf"(?m)^{folder}(?=/)", lambda _: place, "\n".join(lines))
+            files = re.sub(rf"(?<=ntk-core verify ){folder}$", lambda _: shlex.quote(place), files)
             files = "\n".join([files, *_archive_lines(self._summary, root)])
             encoding = sys.stdout.encoding or "utf-8"
             print(f"\n{first}\n\n{files}".encode(encoding, "replace").decode(encoding))  # perhaps no √ there
@@ -231,9 +235,9 @@ def _archive_lines(summary: Path, root: Path) -> list[str]:
         return []
     above = "" if root == Path() else f"{root}/"
     return [
-        f"{above}{f'{manifest.parent}/':<47}  the archive: results, config and sources, for: ntk-core verify "
-        f"{above}{manifest.parent}",
-        f"{above}{packed!s:<47}  the same as one file",
+        f"{above}{f'{manifest.parent}/':<57}  the archive: results, config and sources, for: ntk-core verify "
+        f"{shlex.quote(f'{above}{manifest.parent}')}",
+        f"{above}{packed!s:<57}  the same as one file",
     ]
 
 

@@ -40,14 +40,15 @@ def export(
 def merge(
     first: Results,
     second: Annotated[
-        Path, typer.Argument(help="another, of the same experiments", exists=True, file_okay=False)
+        Path, typer.Argument(help="another, with further parts or experiments", exists=True, file_okay=False)
     ],
     to: Annotated[Path, typer.Option(help="the new folder of the merged archive")],
 ) -> None:
-    """Merge two archives that are parts of one grid.
+    """Merge two archives, of parts of one grid or of other experiments.
 
-    Their cells or seeds must add up to a full grid. Both are verified first. Runs that both hold must
-    agree in every bit. Figures, claims and pages are not merged: `snakemake reanalyse` draws new figures.
+    Of an experiment that both have, cells or seeds must add up to a full grid. One that only one has is
+    copied. Both are verified first. Runs that both hold must agree in every bit. Figures, claims and pages
+    are not merged: `snakemake reanalyse` draws new figures.
 
     \b
     Example:

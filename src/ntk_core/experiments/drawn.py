@@ -163,8 +163,8 @@ class DrawnExperiment:
 
     @property
     def method(self) -> str:
-        """How the runs are made, in words."""
-        return f"simulation with the {self.sampler} sampler"
+        """How the runs are made, in words; or, without runs, theory."""
+        return f"simulation with the {self.sampler} sampler" if self.seeds else "exact laws and bounds"
 
     def seed_cost(self, m: int) -> float:
         """Expected work of one seed at a width, in the unit of `Cell.cost`."""

@@ -34,7 +34,7 @@ _RATES = {
 
 _BIAS = "root mean square over inputs of the mean signed error"
 
-_WIDE = "in wide networks, by the angle to a training input; NaN where not computed,"
+_WIDE = "in wide networks, by the angle to a training input; NaN where not computed"
 
 _DISTANCES = {
     "twin_distance": "root mean square over held-out inputs of network minus linearized model",
@@ -68,12 +68,19 @@ TRAINING_INPUTS = {
 }
 """Long names of the statistics of a quantity that a trained experiment has at both kinds of inputs."""
 
+
+def _at_inputs(text: str, kind: str) -> str:
+    """A long name with the kind of inputs, before what it says of NaN."""
+    what, semicolon, missing = text.partition("; NaN")
+    return f"{what} at the {kind} inputs{semicolon}{missing}"
+
+
 LONG_NAMES = {
     # coordinates
     "quantity": "quantity of a run: linearization_error E, sign_change_fraction |S(x)|/m, "
     "delta1 |Delta_1|, delta2 |Delta_2|, band_fraction |B(x)|/m",
     "perturbation": "law of the displacement u inside the ball max_i |u_i| <= alpha/sqrt(m): adversarial "
-    "(the worst), aligned (along the input), sphere (random) or one of the user's own",
+    "(the worst), aligned (each neuron along its own gradient), sphere (random) or one of the user's own",
     "m": "width of the network (number of neurons)",
     "d": "dimension of the input",
     "alpha": "radius of the ball times sqrt(m)",
@@ -151,11 +158,11 @@ LONG_NAMES = {
     "separation_width": "(alpha_hat/training_angle)^2: far below this width E falls as at a training input, "
     "near and above it as at a new one",
     **{
-        f"{prefix}{name}": f"{text} at the {kind} inputs"
+        f"{prefix}{name}": _at_inputs(text, kind)
         for prefix, kind in (("", "held-out"), ("training_", "training"))
         for name, text in SIGNED_ERRORS.items()
     },
-    **{f"training_{name}": f"{text} at the training inputs" for name, text in TRAINING_INPUTS.items()},
+    **{f"training_{name}": _at_inputs(text, "training") for name, text in TRAINING_INPUTS.items()},
     "training_signed_error_limit": "limit of sqrt(m) times the signed error at the training input; "
     "NaN where not computed",
     "training_constant_limit": "limit of training_constant as m grows; NaN where not known or not computed",
@@ -247,6 +254,10 @@ FROBENIUS = {
     "perturbation": "law of the displacement: the worst in the ball |W - W(0)|_F <= alpha",
     "alpha": "radius of the ball |W - W(0)|_F <= alpha of the weights of all neurons together",
     "band_fraction": "fraction of neurons with |w_i(0).x| <= max_i |w_i - w_i(0)| |x|",
+    **{
+        f"bound_{name}": "NaN: the bounds are of another ball, max_i |u_i| <= alpha/sqrt(m)"
+        for name in BOUNDS
+    },
 }
 """Long names that are others where the displacements are in the Frobenius ball."""
 
@@ -277,19 +288,28 @@ VARIABLE_ATTRIBUTES = {
 
 def attributes(title: str, summary: str, experiment: Experiment, entropy: int, **spec: Any) -> dict[str, Any]:
     """Global attributes (CF-1.11, ACDD-1.3) with the full spec that determines the file."""
+    comment = (
+        "Quantities are at |x| = 1 where there is no dimension x_norm; linearization_error, delta1 and "
+        "delta2 scale with |x|."
+    )
+    if isinstance(experiment, DrawnExperiment) and experiment.sampler == "dense":
+        comment += (
+            " Where the true value is 0, a dense run has rounding, up to some 1e-15 sqrt(m)."
+        )
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": title,
         "summary": summary,
-        "keywords": "neural tangent kernel, linearization error, ReLU network, lazy training, Monte Carlo",
+        "keywords": "neural tangent kernel, linearization error, ReLU network, lazy training"
+        + ", Monte Carlo" * (experiment.seeds > 0),
         "source": f"ntk_core {__version__}, {experiment.method}",
         "history": f"made by ntk_core {__version__} from the spec in this file",
         "references": "lecture notes on neural tangent kernel analysis: Lemmas 1 to 4, Theorem 1",
-        "comment": "Quantities are at |x| = 1; linearization_error, delta1 and delta2 scale with |x|.",
+        "comment": comment,
         "license": "MIT",
         "creator_name": "ntk-core developers",
         "creator_type": "group",
-        "processing_level": "numerical simulation",
+        "processing_level": "numerical simulation" if experiment.seeds else "theory",
         "standard_name_vocabulary": "CF Standard Name Table v93",
         "experiment": experiment.name,
         "spec": json.dumps({"entropy": str(entropy), **experiment.spec(), **spec}, sort_keys=True),

@@ -253,6 +253,15 @@ def test_a_folder_may_be_called_as_a_target(tmp_path, small):
     assert "snakemake reanalyse --config archive=PATH" in refused.output
 
 
+@pytest.mark.parametrize("target", ["results/grid/aggregates.nc", "results/nope/runs.nc"])
+def test_a_file_that_the_config_does_not_ask_for_has_no_rule(target, tmp_path, small):
+    """An experiment keeps runs or aggregates: the file of the others would take its place."""
+    refused = run_snakemake(tmp_path / "out", small, "--dry-run", target)
+    assert refused.code != 0
+    assert "MissingRuleException" in refused.output
+    assert "Traceback" not in refused.output
+
+
 def test_tables_name_the_code_that_made_them():
     """A change of the library remakes tables and figures: its digest is a parameter of their rules."""
     rules = {

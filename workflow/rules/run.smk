@@ -13,9 +13,14 @@ CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings
 # A job's own process makes one file, and has no session.
 if workflow.is_main_process:
     SESSION = checked(check_run, RUN, CORES, NODES, workflow.output_settings.dryrun)
-# Names of experiments as patterns for wildcards; the last pattern matches nothing.
-DRAWN = "|".join(PLAN.config.drawn) or "(?!)"
-TRAINED = "|".join(PLAN.config.trained) or "(?!)"
+
+
+def any_of(names):
+    """A pattern for a wildcard: one of the names, and without names nothing."""
+    return "|".join(names) or "(?!)"
+
+
+DRAWN, TRAINED = any_of(PLAN.config.drawn), any_of(PLAN.config.trained)
 # Memory and time of a job that reads all runs of an experiment.
 READING = memory_and_time(
     lambda wildcards, threads, attempt: analysis_request(PLAN, [wildcards.experiment], threads, attempt)

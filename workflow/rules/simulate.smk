@@ -6,7 +6,7 @@ rule simulate:
     log:
         "logs/{experiment}/simulate/{key}_m{m}_seeds{start}-{stop}.log",
     wildcard_constraints:
-        experiment=r"[A-Za-z0-9_-]+",
+        experiment=any_of(PLAN.config.experiments),
         key=r"[0-9a-f]{10}",
         m=r"\d+",
         start=r"\d+",
@@ -40,6 +40,8 @@ rule collect:
         runs="results/{experiment}/runs.nc",
     log:
         "logs/{experiment}/collect.log",
+    wildcard_constraints:
+        experiment=any_of(name for name in PLAN.config.experiments if PLAN.experiment(name).keep == "runs"),
     conda:
         "../../environment.yml"
     resources:
@@ -58,6 +60,8 @@ use rule collect as add with:
         aggregates="results/{experiment}/aggregates.nc",
     log:
         "logs/{experiment}/add.log",
+    wildcard_constraints:
+        experiment=any_of(PLAN.config.aggregated),
     threads: EXECUTION.threads
     message:
         "Adding up the aggregates of {wildcards.experiment}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import shutil
 from collections import namedtuple
@@ -21,6 +22,7 @@ from ntk_core.experiments.cost import (
 )
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.section import ConfigError
+from ntk_core.experiments.units import size_text
 from ntk_core.quantities import QUANTITIES
 
 Usage = namedtuple("Usage", "total used free")
@@ -54,7 +56,8 @@ def test_what_is_there_is_not_counted_again(small, tmp_path):
     plan = make(small, tmp_path)
     before = expected_cost(plan, 1)
     for done, shard in enumerate(plan.all_shards):
-        assert f"; {done} shards exist" in cost_text(plan, expected_cost(plan, 2)).splitlines()[0]
+        exist = "1 shard exists" if done == 1 else f"{done} shards exist"
+        assert f"; {exist}" in cost_text(plan, expected_cost(plan, 2)).splitlines()[0]
         plan.path(shard).parent.mkdir(parents=True, exist_ok=True)
         plan.path(shard).touch()
     assert cost_text(plan, expected_cost(plan, 2)) == "[plan] 10,070 runs in 3 shards; 3 shards exist"
@@ -151,6 +154,47 @@ def test_disk_is_checked_with_what_is_there_already(small, tmp_path, monkeypatch
     shard.parent.mkdir(parents=True)
     shard.touch()
     check_size(plan)
+
+
+def test_an_experiment_that_is_collected_needs_no_disk_for_runs(small, tmp_path, monkeypatch):
+    small["experiments"]["grid"]["seeds"] = 10**9
+    plan = Plan(parse_config(small), tmp_path)
+    for shard in plan.shards("grid"):
+        plan.path(shard).parent.mkdir(parents=True, exist_ok=True)
+        plan.path(shard).touch()
+    (tmp_path / "grid/runs.nc").write_bytes(bytes(10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 10**8))
+    check_size(plan, None)
+    newest = plan.path(plan.shards("grid")[0])
+    os.utime(newest, ns=(2**62, 2**62))  # made after runs.nc, which is yet to be collected
+    stale = disk_bytes(plan)
+    for shard in plan.shards("check"):
+        plan.path(shard).parent.mkdir(parents=True)
+        plan.path(shard).touch()
+    with pytest.raises(ConfigError, match=r"need .* of disk"):
+        check_size(plan, None)
+    os.link(tmp_path / "grid/runs.nc", tmp_path / "archived.nc")
+    assert disk_bytes(plan) == stale - RUN_BYTES * 70 + 10**6
+    newest.unlink()
+    (tmp_path / "grid/runs.nc").unlink()
+    newest.touch()
+    with pytest.raises(ConfigError, match=r"need .* of disk"):  # all shards are there, but not their file
+        check_size(plan, None)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (999, "999 B"),
+        (999.6, "1.0 kB"),
+        (1000, "1.0 kB"),
+        (999_940, "999.9 kB"),
+        (999_960, "1.0 MB"),
+        (10**18, "1,000.0 PB"),
+    ],
+)
+def test_sizes_have_the_largest_unit_of_which_they_are_one(size, text):
+    assert size_text(size) == text
 
 
 def test_every_shard_and_the_figures_need_disk(small, tmp_path):

@@ -43,6 +43,9 @@ def test_files_that_are_no_shards_are_not_taken_for_some(small, tmp_path):
     assert plan.existing("grid") == {64: [], 4096: []}
     (folder / "m64_seeds0-1024.nc").touch()
     assert plan.existing("grid") == {64: [(0, 1024)], 4096: []}
+    for name in ("m64_seeds1024-1024.nc", "m64_seeds2000-1500.nc"):  # of no seeds
+        (folder / name).touch()
+    assert ranges(plan) == [(0, 1024), (1024, 2500)]
 
 
 def test_quantiles_take_a_core_for_every_ten_million_runs_of_those_there_are(small, tmp_path):
@@ -50,6 +53,7 @@ def test_quantiles_take_a_core_for_every_ten_million_runs_of_those_there_are(sma
         make(small, tmp_path, seeds=seeds).sorting_threads("grid", 4) for seeds in (1000, 10**7, 10**9)
     ]
     assert threads == [1, 4, 4]
+    assert make(small, tmp_path, seeds=10**9, keep="aggregates").sorting_threads("grid", 4) == 1
 
 
 def test_a_part_of_a_whole_has_its_own_seeds_and_shards(small, tmp_path):

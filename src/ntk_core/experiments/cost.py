@@ -21,7 +21,7 @@ from .experiment import Experiment
 from .plan import MAX_PIECES, MAX_SHARDS, Plan
 from .section import ConfigError
 from .shards import Shard
-from .units import clock, size_text
+from .units import clock, count_text, size_text
 
 START_SECONDS = 0.8
 """Start of a job: Python and its imports (`python -m benchmarks startup`)."""
@@ -90,17 +90,22 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """Jobs at once; all and existing shards; seconds of drawing and of all remaining work; bytes of disk and
-    of a job.
-    """
+    """What is left of a plan."""
 
     job_count: int
+    """Simulate jobs that run at once."""
     shards: int
+    """All shards of the plan."""
     existing: int
+    """Those that exist."""
     drawing: float
+    """Seconds in which the missing shards are made."""
     seconds: float
+    """Seconds of all work that is left."""
     disk: float
+    """Bytes yet to be written, at most."""
     memory: float
+    """Bytes of memory of the largest job."""
 
 
 def jobs_at_once(plan: Plan, cores: int) -> int:
@@ -132,7 +137,10 @@ def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Cost:
 
 def cost_text(plan: Plan, cost: Cost) -> str:
     """The expected time, disk and memory as lines for a person."""
-    runs = f"[plan] {plan.runs:,} runs in {cost.shards:,} shards; {cost.existing:,} shards exist"
+    runs = (
+        f"[plan] {count_text(plan.runs, 'run')} in {count_text(cost.shards, 'shard')}; "
+        f"{count_text(cost.existing, 'shard')} exist{'s' * (cost.existing == 1)}"
+    )
     if plan.shard_factor > 1:
         runs += (
             f"\n[plan] shards: {plan.shard_factor} times as large as execution.shard_seeds "
@@ -145,7 +153,7 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         [
             runs,
             f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
-            f"with {cost.job_count} job{'s' * (cost.job_count > 1)} at once; twice that on busy cores",
+            f"with {count_text(cost.job_count, 'job')} at once; twice that on busy cores",
             f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free",
             f"[plan] memory: {size_text(cost.memory)} for the largest job; "
             f"this machine has {size_text(_memory_of_this_machine())}",
@@ -210,7 +218,7 @@ def check_size(plan: Plan, job_count: int | None = 1) -> None:
     for subject, size in _memory_peaks(plan, job_count) if job_count else ():
         check_memory(subject, size)
     disk, free = disk_bytes(plan), plan.free_disk()
-    if disk > free and any(map(plan.missing_shards, plan.config.experiments)):
+    if disk > free and not all(map(plan.is_collected, plan.config.experiments)):
         raise ConfigError(
             f"experiments: {plan.runs:,} runs and their tables need {size_text(disk)} of disk; "
             f"allowed: {size_text(free)}, what is free in the output directory"
@@ -236,9 +244,11 @@ def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
         for seeds in [min(e.seeds, plan.shard_seeds(e, m))]
     ]
     shard_runs = max(shard.runs for shard, _ in shards)
-    shard = f"execution.shard_seeds: a shard of {shard_runs:,} runs"
+    one_shard = f"execution.shard_seeds: a shard of {shard_runs:,} runs"
     if plan.shard_factor > 1:
-        shard = f"seeds: one of {sum(map(plan.shard_count, experiments)):,} shards, of {shard_runs:,} runs,"
+        one_shard = (
+            f"seeds: one of {sum(map(plan.shard_count, experiments)):,} shards, of {shard_runs:,} runs,"
+        )
     sizes = sorted(((_write_bytes(shard), count) for shard, count in shards), reverse=True)
     at_once = list(itertools.islice((size for size, count in sizes for _ in range(count)), job_count))
     largest = max(experiments, key=partial(_table_bytes, plan))
@@ -248,7 +258,7 @@ def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
     if read.keep == "aggregates":
         cell = "experiments: aggregates"
     return [
-        (shard, at_once[0]),
+        (one_shard, at_once[0]),
         (f"execution.shard_seeds: what {len(at_once)} jobs at once draw", sum(at_once)),
         (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
         (f"analysis: a table of {entries:,} cells, levels and norms", _table_bytes(plan, largest)),
@@ -257,15 +267,26 @@ def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
 
 
 def disk_bytes(plan: Plan) -> float:
-    """Bytes yet to be written, at most: missing runs, a `runs.nc` as large as its shards, tables, pages."""
+    """Bytes yet to be written, at most: runs, and tables, figures and pages, which may be made again."""
     return PAGE_BYTES + sum(
-        _stored_bytes(e, sum(s.runs for s in plan.missing_shards(e.name)), plan.shard_count(e))
-        + _stored_bytes(e, e.runs, len(e.m))
-        + _table_bytes(plan, e)
-        + FILE_BYTES * (plan.shard_count(e) + 4)
-        + FIGURE_BYTES
+        _unwritten_bytes(plan, e) + _table_bytes(plan, e) + 4 * FILE_BYTES + FIGURE_BYTES
         for e in map(plan.experiment, plan.config.experiments)
     )
+
+
+def _unwritten_bytes(plan: Plan, experiment: Experiment) -> float:
+    """Bytes of missing shards, and of a file of all runs as large as the shards, without that in its place.
+
+    0 where that file has all shards already.
+    """
+    if plan.is_collected(experiment.name):
+        return 0.0
+    shard_count = plan.shard_count(experiment)
+    missing = sum(shard.runs for shard in plan.missing_shards(experiment.name))
+    data, size = plan.data(experiment.name), _stored_bytes(experiment, experiment.runs, len(experiment.m))
+    if data.is_file() and data.stat().st_nlink == 1:  # a file that is in an archive too stays there
+        size = max(size - data.stat().st_size, 0.0)
+    return _stored_bytes(experiment, missing, shard_count) + size + FILE_BYTES * shard_count
 
 
 def shard_bytes(experiment: Experiment, m: int, seeds: int, threads: int) -> float:

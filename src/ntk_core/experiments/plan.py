@@ -53,7 +53,7 @@ class Plan:
         return self.folder(shard.experiment) / shard.file_name
 
     def existing(self, name: str) -> dict[int, list[tuple[int, int]]]:
-        """Ranges of seeds an experiment has shards of on disk, by width."""
+        """By width, the ranges of seeds whose shards are on disk."""
         experiment = self.experiment(name)
         ranges: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
         folder = self.folder(experiment)
@@ -142,9 +142,11 @@ class Plan:
     def sorting_threads(self, name: str, cores: int) -> int:
         """Threads for the quantiles of an experiment: one for every ten million runs, of the cores there are.
 
-        Where there is much to sort, nothing else is left to do meanwhile.
+        Where there is much to sort, nothing else is left to do meanwhile. Aggregates are not sorted.
         """
-        return max(self.config.execution.threads, min(cores, self.experiment(name).runs // 10**7))
+        experiment = self.experiment(name)
+        sorted_runs = experiment.runs if experiment.keep == "runs" else 0
+        return max(self.config.execution.threads, min(cores, sorted_runs // 10**7))
 
     @property
     def all_shards(self) -> list[Shard[Any]]:
@@ -180,6 +182,13 @@ class Plan:
     def missing_shards(self, name: str) -> list[Shard[Any]]:
         """The shards of an experiment that are yet to be made."""
         return [shard for shard in self.shards(name) if not self.path(shard).exists()]
+
+    def is_collected(self, name: str) -> bool:
+        """Whether all shards of an experiment exist, and the file of all of them, no older than any."""
+        if self.missing_shards(name) or not self.data(name).exists():
+            return False
+        times = (self.path(shard).stat().st_mtime_ns for shard in self.shards(name))
+        return self.data(name).stat().st_mtime_ns >= max(times)
 
 
 def _edges(axis: tuple[Number, ...]) -> list[Number]:

@@ -29,7 +29,7 @@ class Shard(Generic[ExperimentT]):
     stop: int
 
     @property
-    def content(self) -> Experiment:
+    def content(self) -> ExperimentT:
         """The shard as an experiment of one width."""
         return self.experiment.part(self.m, range(self.start, self.stop))
 
@@ -51,13 +51,13 @@ class Shard(Generic[ExperimentT]):
 def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Consecutive ranges `(start, stop)` covering seeds 0 … seeds - 1.
 
-    Ranges in `existing` (shards on disk, of any size) are used where they continue the cover; gaps are cut
-    into ranges of `shard_seeds`. So another shard size recomputes nothing, and more seeds cost only the new
-    ones. The result stays the same while its own ranges are written.
+    Ranges in `existing` (shards on disk, of any size) are used where they hold seeds and continue the cover;
+    gaps are cut into ranges of `shard_seeds`. So another shard size recomputes nothing, and more seeds cost
+    only the new ones. The result stays the same while its own ranges are written.
     """
     by_start: dict[int, int] = {}
     for start, stop in existing:
-        if stop <= seeds:
+        if start < stop <= seeds:
             by_start[start] = max(stop, by_start.get(start, 0))
     starts = sorted(by_start)
     cover, position = [], 0

@@ -10,10 +10,17 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def count_text(count: int, noun: str) -> str:
+    """So many of what a noun names, in the plural by `s` unless it is one."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def size_text(count: float) -> str:
     """Bytes with a decimal unit, B to PB."""
-    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
-        if count < 1000 or unit == "PB":
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+    if round(count) < 1000:
+        return f"{count:,.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
         count /= 1000
-    raise AssertionError
+        if round(count, 1) < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:,.1f} PB"

@@ -64,6 +64,7 @@ BAD = [
     ("experiments", {}, "experiments is {}", "at least one experiment"),
     ("experiments", {"../x": GOOD["experiments"]["t"]}, "experiments has the name '../x'", "letters, digits"),
     ("experiments", {"a\n": GOOD["experiments"]["t"]}, "experiments has the name 'a\\n'", "letters, digits"),
+    ("experiments", {"laws": GOOD["experiments"]["t"]}, "the name 'laws' (a folder of", "not figures, laws"),
     ("analysis.delta", [1], "analysis.delta[0] is 1", "numbers, 1.0e-9 to 0.999"),
     ("analysis.delta", [0.1, 0], "analysis.delta[1] is 0", "numbers, 1.0e-9 to 0.999"),
     ("analysis.x_norm", [0.0], "analysis.x_norm[0] is 0.0", "numbers"),

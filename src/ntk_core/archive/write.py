@@ -181,8 +181,10 @@ def _readme(config: Config, folder: Path) -> str:
     rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
     text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
     table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
-    without = {*config.weighted, *config.aggregated}
-    with_runs = [name for name in config.drawn if name not in without]
+    counted = map(config.experiment, config.counted)
+    with_runs = [
+        experiment.name for experiment in counted if (experiment.kind, experiment.keep) == ("drawn", "runs")
+    ]
     first, *_ = [*with_runs, *config.experiments]
     text = _OF_RUNS.sub(r"\1" if with_runs else "", text)
     return text.replace("{version}", __version__).replace("{files}", table).replace("{experiment}", first)

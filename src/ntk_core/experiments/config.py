@@ -23,8 +23,17 @@ from .models import AnyExperiment
 from .section import MAX_AXIS, UNIQUE, Section, parse_section
 from .trained import TrainedExperiment
 
+FOLDERS = ("figures", "laws", "code")
+"""Folders of results and archives that are beside those of the experiments."""
+
 _EXPERIMENT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 _LAW_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+
+
+def _experiment_name(name: str) -> str:
+    if name in FOLDERS:
+        raise ValueError("a folder of results or of an archive")
+    return name
 
 
 def _law_name(name: str) -> str:
@@ -73,9 +82,15 @@ class Config(Section):
         description="a whole number, 0 to 2^128 - 1: the root of all randomness"
     )
     experiments: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME)], AnyExperiment],
+        dict[
+            Annotated[str, StringConstraints(pattern=_EXPERIMENT_NAME), AfterValidator(_experiment_name)],
+            AnyExperiment,
+        ],
         Field(min_length=1, max_length=MAX_AXIS),
-    ] = Field(description="at least one experiment, named by letters, digits, '_' and '-' (at most 64)")
+    ] = Field(
+        description="at least one experiment, named by letters, digits, '_' and '-' (at most 64), not "
+        f"{', '.join(FOLDERS)}"
+    )
     analysis: AnalysisModel = Field(
         default=AnalysisModel(), description="a mapping with the keys delta, x_norm"
     )
@@ -104,14 +119,16 @@ class Config(Section):
 
     @property
     def bounded(self) -> list[str]:
-        """Names of the drawn experiments in the ball of Theorem 1, which has bounds, with runs that count."""
+        """Names of the drawn experiments in the ball of Theorem 1 whose runs count."""
         grids = map(self.drawn_experiment, self.drawn)
         return [grid.name for grid in grids if math.isinf(grid.norm) and not grid.weighted]
 
     @property
-    def weighted(self) -> list[str]:
-        """Names of the experiments whose runs have weights: claims, figures and pages leave them out."""
-        return [name for name in self.drawn if self.drawn_experiment(name).weighted]
+    def counted(self) -> list[str]:
+        """Names of the experiments whose runs count: weighted ones are in tables and the summary only."""
+        grids = map(self.drawn_experiment, self.drawn)
+        weighted = {grid.name for grid in grids if grid.weighted}
+        return [name for name in self.experiments if name not in weighted]
 
     @property
     def aggregated(self) -> list[str]:

@@ -89,12 +89,12 @@ class Run:
     def figure_names(self) -> dict[str, tuple[str, ...]]:
         """The figures of each experiment: those that have something to show on an axis."""
         config = self.plan.config
-        levels = {"delta": config.delta, "x_norm": config.x_norm}
+        counted, levels = set(config.counted), {"delta": config.delta, "x_norm": config.x_norm}
         return {
             **{
                 name: drawable(config.experiment(name).axes | levels, QUANTITIES)
                 for name in config.drawn
-                if name not in config.weighted
+                if name in counted
             },
             **{name: training_drawable(config.experiment(name).axes) for name in config.trained},
         }
@@ -120,7 +120,7 @@ class Run:
         ]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
         pages = [self.summary]
-        if len(config.weighted) < len(config.experiments):
+        if config.counted:
             pages += [self.claims, self.findings]
         if config.bounded or config.trained:
             pages.append(self.explore)

@@ -8,16 +8,17 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from ..laws import CustomLaw, ball_norm
 from ..sampling.cell import Cell, stored_variables
 from ..sampling.streams import FORMAT_VERSIONS
-from .experiment import is_whole
+from .experiment import axis_part, check_seeds
 from .shards import SHARD_UNIT, Shard
 
 SHARD_TASKS = 64
-"""Most tasks of a shard of aggregates, but for one a cell: their results are in memory together."""
+"""Most tasks of a shard of aggregates, apart from one for each cell: all their results are in memory at the
+end."""
 
 AGGREGATE_COST = 6e10
 """Least work of a shard of aggregates, whose size does not depend on its runs, in the unit of `Cell.cost`."""
@@ -90,16 +91,10 @@ class DrawnExperiment:
             raise ValueError(f"{min(unknown)} is no axis; archived: {', '.join(self.axes)}")
         if seeds not in (None, self.seeds) and self.keep == "aggregates":
             raise ValueError(f"seeds is {seeds!r}; archived: {self.seeds}, all together, as aggregates")
-        if seeds is not None and not (is_whole(seeds) and 0 < seeds <= self.seeds):
-            raise ValueError(f"seeds is {seeds!r}; archived: 1 to {self.seeds}")
-        selected = {name: set(values) for name, values in axes.items()}
-        for name, values in selected.items():
-            if not values or values - set(self.axes[name]):
-                text = str if name == "perturbation" else repr  # where a number is text, quotes show it
-                missing = ", ".join(sorted(map(text, values - set(self.axes[name])))) or "empty"
-                raise ValueError(f"{name} is {missing}; archived: {', '.join(map(str, self.axes[name]))}")
+        if seeds is not None:
+            check_seeds(seeds, self)
         parts: dict[str, Any] = {
-            name: tuple(v for v in self.axes[name] if v in values) for name, values in selected.items()
+            name: axis_part(name, values, self.axes[name]) for name, values in axes.items()
         }
         parts["laws"] = tuple(
             law for law in self.laws if law.name in parts.get("perturbation", self.perturbation)
@@ -183,14 +178,14 @@ class DrawnExperiment:
             return maximum
         return max(maximum, SHARD_UNIT * math.ceil(AGGREGATE_COST / self.seed_cost(m) / SHARD_UNIT))
 
-    def part(self, m: int, seeds: range) -> DrawnExperiment:
+    def part(self, m: int, seeds: range) -> Self:
         """The runs of one width with these seeds."""
         return replace(self, m=(m,), first_seed=seeds.start, seeds=len(seeds))
 
     def spec(self) -> dict[str, Any]:
         """The whole experiment as plain data for a file; custom laws with source and digest.
 
-        Its format version is an attribute of every file of its own.
+        Every file has its format version as an attribute.
         """
         content = asdict(self)
         del content["laws"], content["version"]

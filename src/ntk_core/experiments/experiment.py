@@ -6,13 +6,30 @@ How an experiment is cut into shards and tasks never changes a result.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 
 def is_whole(value: Any) -> bool:
     """Whether a value is a whole number, of Python or NumPy; True is none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_seeds(seeds: int, experiment: Experiment) -> None:
+    """Raise `ValueError` unless an experiment has so many runs of each cell, at least one."""
+    if not (is_whole(seeds) and 0 < seeds <= experiment.seeds):
+        raise ValueError(f"seeds is {seeds!r}; archived: 1 to {experiment.seeds}")
+
+
+def axis_part(name: str, values: Iterable[Any], axis: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of an axis that are among `values`. Raises `ValueError` for none, or one not on the axis."""
+    part = set(values)
+    if not part or part - set(axis):
+        text = str if name == "perturbation" else repr  # where a number is text, quotes show it
+        missing = ", ".join(sorted(map(text, part - set(axis)))) or "empty"
+        raise ValueError(f"{name} is {missing}; archived: {', '.join(map(str, axis))}")
+    return tuple(value for value in axis if value in part)
 
 
 class Experiment(Protocol):
@@ -77,7 +94,7 @@ class Experiment(Protocol):
     def method(self) -> str:
         """How the runs are made, in words."""
 
-    def part(self, m: int, seeds: range) -> Experiment:
+    def part(self, m: int, seeds: range) -> Self:
         """The runs of one width with these seeds."""
 
     def seed_cost(self, m: int) -> float:

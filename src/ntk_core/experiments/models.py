@@ -60,13 +60,13 @@ Widths = Annotated[
     Field(
         min_length=1,
         max_length=MAX_AXIS,
-        description="a list, each once, of even whole numbers, 2 to 2^40 (to 2^26 for 'dense')",
+        description=f"a list, each once, of {_M.words} (to 2^26 for 'dense')",
     ),
     UNIQUE,
 ]
 Dimensions = Annotated[
     list[Annotated[int, Field(ge=_D.smallest, le=_D.largest)]],
-    Field(min_length=1, max_length=MAX_AXIS, description="a list, each once, of whole numbers, 1 to 2^20"),
+    Field(min_length=1, max_length=MAX_AXIS, description=f"a list, each once, of {_D.words}"),
     UNIQUE,
 ]
 Radii = Annotated[

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from ..sampling.streams import FORMAT_VERSIONS
 from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
-from .experiment import is_whole
+from .experiment import axis_part, check_seeds
 
 SHARD_COST = 2e10
 """Work of one shard in nanoseconds: much longer than the start of a job, much shorter than a night."""
@@ -37,16 +37,12 @@ class TrainedExperiment(Training):
 
         Raises `ValueError` for a width or seeds that the experiment does not have.
         """
-        widths = set(m)
-        if seeds is not None and not (is_whole(seeds) and 0 < seeds <= self.seeds):
-            raise ValueError(f"seeds is {seeds!r}; archived: 1 to {self.seeds}")
-        if not widths or widths - set(self.m):
-            missing = ", ".join(sorted(map(repr, widths - set(self.m)))) or "empty"
-            raise ValueError(f"m is {missing}; archived: {', '.join(map(str, self.m))}")
-        selected = tuple(width for width in self.m if width in widths)
-        return replace(self, seeds=self.seeds if seeds is None else seeds, m=selected)
+        if seeds is not None:
+            check_seeds(seeds, self)
+        widths = axis_part("m", m, self.m)
+        return replace(self, seeds=self.seeds if seeds is None else seeds, m=widths)
 
-    def part(self, m: int, seeds: range) -> TrainedExperiment:
+    def part(self, m: int, seeds: range) -> Self:
         """The runs of one width with these seeds. The spec holds their number only."""
         return replace(self, m=(m,), seeds=len(seeds))
 

@@ -15,17 +15,21 @@ from trained import EXPERIMENTS, train
 from typer.testing import CliRunner
 
 import ntk_core
+from ntk_core.archive import merge
 from ntk_core.archive.merge import MergeError, merge_archives
 from ntk_core.archive.verify import check
 from ntk_core.cli import app
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
+from ntk_core.datasets.runs_file import DrawnRunsFile
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.shards import Shard
 from ntk_core.laws import CustomLaw
+from ntk_core.network import Array
+from ntk_core.sampling.cell import Cell
 from ntk_core.storage.checksums import write_manifest
 from ntk_core.storage.netcdf import write
 
@@ -125,6 +129,24 @@ def test_what_is_no_part_of_one_whole_is_refused_with_the_place(make, whole, tmp
         with pytest.raises(MergeError, match=message):
             merge_archives(narrow, other, both)
         assert not list(tmp_path.glob("*both*"))
+
+
+def test_runs_of_both_are_compared_in_pieces(whole, tmp_path, monkeypatch):
+    other, sizes, read = changed(whole, tmp_path / "changed"), set(), merge._Source.read
+
+    def measured(source: merge._Source, quantity: str, cell: Cell, numbers: range) -> Array:
+        sizes.add(len(numbers))
+        return read(source, quantity, cell, numbers)
+
+    monkeypatch.setattr(merge._Source, "read", measured)
+    monkeypatch.setattr(merge, "PIECE", 70)
+    with (
+        DrawnRunsFile(whole / "e/runs.nc") as left,
+        DrawnRunsFile(other / "e/runs.nc") as right,
+        pytest.raises(MergeError, match=r"delta1 of band, sphere, .*, seed 77, is "),
+    ):
+        merge._check_overlap([merge._Source(left), merge._Source(right)])
+    assert sizes == {70, 3000 % 70}
 
 
 HALF = "def band(rng, position, sign, c, d, radius):\n    return 0.5 * c * (sign > 0)\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import xarray as xr
 
 from ntk_core.datasets.runs import RUN_DIMS, RunsWriter, collect
 from ntk_core.datasets.shard import simulate_shard
+from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment, tasks
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -20,6 +23,7 @@ from ntk_core.experiments.shards import Shard
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import FORMAT_VERSIONS
+from ntk_core.storage import atomic
 from ntk_core.storage.atomic import replacing
 
 EXPERIMENT = DrawnExperiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
@@ -75,7 +79,7 @@ def test_collect_refuses_shards_that_do_not_cover(tmp_path):
     shards = make(tmp_path, [0, 1024, 3000])
     (tmp_path / "runs.nc").write_text("before")
     for wrong in (shards[1:], shards + shards[:1], shards[:-1]):
-        with pytest.raises(ValueError, match="hold the seeds"):
+        with pytest.raises(ResultsError, match="hold the seeds"):
             collect(EXPERIMENT, 5, wrong, tmp_path / "runs.nc")
     assert (tmp_path / "runs.nc").read_text() == "before"
     assert not list(tmp_path.glob(".*"))
@@ -86,11 +90,11 @@ def test_collect_refuses_shards_of_another_grid(tmp_path):
 
     shards = make(tmp_path, [0, 3000])
     for other in ({"alpha": (0.25,)}, {"perturbation": ("adversarial", "sphere")}, {"d": (2, 4)}):
-        with pytest.raises(ValueError, match="holds"):
+        with pytest.raises(ResultsError, match="holds"):
             collect(replace(EXPERIMENT, **other), 5, shards, tmp_path / "runs.nc")
-    with pytest.raises(ValueError, match="holds m = 6, not one of 64"):
+    with pytest.raises(ResultsError, match="holds m = 6, not one of 64"):
         collect(replace(EXPERIMENT, m=(64,)), 5, shards, tmp_path / "runs.nc")
-    with pytest.raises(ValueError, match="holds entropy 5, not 6"):
+    with pytest.raises(ResultsError, match="holds entropy 5, not 6"):
         collect(EXPERIMENT, 6, shards, tmp_path / "runs.nc")
     assert not (tmp_path / "runs.nc").exists()
 
@@ -158,3 +162,21 @@ def test_replacing_leaves_the_old_file_when_writing_fails(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EACCES, "see to the folder and its perm"),
+    ],
+)
+def test_replacing_says_what_to_do_where_nothing_can_be_written(tmp_path, monkeypatch, number, advice):
+    error = OSError(number, os.strerror(number))
+    monkeypatch.setattr(atomic, "_write_error", lambda _: error)
+    with (
+        pytest.raises(OSError, match=f"cannot be written: {error.strerror}. Nothing is lost: {advice}"),
+        replacing(tmp_path / "file"),
+    ):
+        raise RuntimeError("NetCDF: HDF error")

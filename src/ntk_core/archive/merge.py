@@ -1,13 +1,14 @@
 """Two archives merged into one: their cells, or their seeds, add up to a full grid.
 
 In: two folders with runs. Out: a folder with the runs of both, the tables made of them, and a manifest.
-Both are verified first. Runs that both hold must agree in every bit. Runs are copied cell by cell, so memory
-does not grow with their number. Aggregates add up, so no run may be in both. The merged file has the bytes
-that one run of the full grid gives.
+Both are verified first. Runs that both hold must agree in every bit. Runs are compared and copied in pieces
+of a cell, so memory does not grow with their number. Aggregates add up, so no run may be in both. The merged
+file has the bytes that one run of the full grid gives.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from ..datasets.aggregates import add
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
 from ..datasets.runs import RunsWriter, run_coordinates, runs_attributes
-from ..datasets.runs_file import DrawnRunsFile
+from ..datasets.runs_file import PIECE, DrawnRunsFile
 from ..datasets.theory import theory_dataset
 from ..datasets.validation import ResultsError, read_spec
 from ..experiments.drawn import DrawnExperiment
@@ -159,18 +160,15 @@ def _check_overlap(sources: list[_Source]) -> None:
     """Raises `MergeError` naming the first run that both hold with different bits."""
     one, other = sources
     common = one.overlap(other.file.experiment.numbers)
-    if not common:
-        return
-    for cell in one.file.experiment.cells():
-        if not other.file.experiment.has(cell):
-            continue
-        for quantity in one.file.experiment.variables:
-            left, right = (source.read(quantity, cell, common) for source in sources)
+    pieces = [common[low : low + PIECE] for low in range(0, len(common), PIECE)]
+    for cell in filter(other.file.experiment.has, one.file.experiment.cells()):
+        for quantity, numbers in itertools.product(one.file.experiment.variables, pieces):
+            left, right = (source.read(quantity, cell, numbers) for source in sources)
             differing = np.flatnonzero(left.view(np.uint64) != right.view(np.uint64))
             if differing.size:
                 first = int(differing[0])
                 raise MergeError(
-                    f"{one.file.experiment.name}: {quantity} of {cell.name}, seed {common[first]}, is "
+                    f"{one.file.experiment.name}: {quantity} of {cell.name}, seed {numbers[first]}, is "
                     f"{left[first]!r} in one archive and {right[first]!r} in the other"
                 )
 
@@ -178,7 +176,7 @@ def _check_overlap(sources: list[_Source]) -> None:
 def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], path: Path) -> None:
     """Write the runs of both into one file."""
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        coords = run_coordinates(grid, grid.m, grid.numbers)
+        coords = run_coordinates(grid)
         writer = RunsWriter(file, grid, coords, runs_attributes(grid, entropy), archival=True)
         chunk = writer.chunk(grid.seeds)
         for name in grid.variables:

@@ -117,8 +117,7 @@ def aggregate_shard(
 
     Calls `report` with the number of runs of each finished task.
     """
-    numbers = range(shard.start, shard.stop)
-    experiment = shard.experiment.part(shard.m, numbers)
+    experiment = shard.content
     theory = theory_dataset(experiment, shard.entropy, experiment.delta, experiment.x_norm, workers)
     of_cells = list(map(thresholds, comparisons(experiment, theory)))
     work = [
@@ -169,7 +168,7 @@ def add(
     """Write the aggregates of an experiment to `path`: the sum of `parts`.
 
     Those that hold a cell must have disjoint seeds that are all of those of the experiment, in any order;
-    `ValueError` says where they do not, `ResultsError` where a file is damaged or holds other runs.
+    `ResultsError` says where they do not, or where a file is damaged or holds other runs.
     """
     groups = []
     for position, m in enumerate(experiment.m):
@@ -190,7 +189,7 @@ def _check_seeds(cell: Cell, ranges: Sequence[range], numbers: range) -> None:
     edges = [numbers.start, *(seeds.stop for seeds in ranges)]
     if [seeds.start for seeds in ranges] != edges[:-1] or edges[-1] != numbers.stop:
         ranges_text = ", ".join(f"{seeds.start} to {seeds.stop - 1}" for seeds in ranges) or "none"
-        raise ValueError(
+        raise ResultsError(
             f"{cell.name}: the seeds are {ranges_text}; needed: {numbers.start} to {numbers.stop - 1}, "
             "each once, because aggregates are sums"
         )

@@ -16,6 +16,7 @@ from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.atomic import replacing
 from ..storage.metadata import attributes, meaning
+from .validation import ResultsError
 
 RUN_DIMS = ("perturbation", "m", "d", "alpha", "seed")
 
@@ -93,14 +94,15 @@ def write_coordinate(file: netCDF4.Dataset, experiment: DrawnExperiment, name: s
     variable.setncatts(meaning(experiment, name, True))
 
 
-def run_coordinates(experiment: DrawnExperiment, widths: tuple[int, ...], seeds: range) -> dict[str, Any]:
-    """Coordinates of a runs file, by dimension."""
+def run_coordinates(experiment: DrawnExperiment) -> dict[str, Any]:
+    """Coordinates of the runs file of an experiment, by dimension."""
+    numbers = experiment.numbers
     return {
         "perturbation": np.array(experiment.perturbation, dtype=object),
-        "m": np.array(widths, dtype=np.int64),
+        "m": np.array(experiment.m, dtype=np.int64),
         "d": np.array(experiment.d, dtype=np.int64),
         "alpha": np.array(experiment.alpha, dtype=np.float64),
-        "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
+        "seed": np.arange(numbers.start, numbers.stop, dtype=np.int64),
     }
 
 
@@ -112,7 +114,7 @@ def collect(
 ) -> None:
     """Join the shards of an experiment into one runs file; its bytes do not depend on the sizes of shards.
 
-    Raises `ValueError` if the shards are of other runs or do not cover the experiment exactly.
+    Raises `ResultsError` if the shards are of other runs or do not cover the experiment exactly.
     """
     if isinstance(experiment, DrawnExperiment):
         _collect(experiment, entropy, shards, path)
@@ -127,7 +129,7 @@ def _collect(
 ) -> None:
     """Write the file in its own order, chunk by chunk, so that memory does not depend on its size."""
     attrs = runs_attributes(experiment, entropy)
-    coords = run_coordinates(experiment, experiment.m, experiment.numbers)
+    coords = run_coordinates(experiment)
     with (
         _Shards(shards, experiment, entropy) as source,
         replacing(path) as temporary_path,
@@ -157,7 +159,7 @@ def runs_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]
 
 
 class _Shards:
-    """The shards of an experiment, to read from. Raises `ValueError` unless they cover it exactly."""
+    """The shards of an experiment, to read from. Raises `ResultsError` unless they cover it exactly."""
 
     MAX_OPEN = 64
     """Files that are open at once: far below any system's limit."""
@@ -183,14 +185,16 @@ class _Shards:
             actual, expected = json.loads(file.spec), {**experiment.spec(), "entropy": str(entropy)}
             for key in ("sampler", "perturbation", "d", "alpha", "entropy"):
                 if actual[key] != json.loads(json.dumps(expected[key])):
-                    raise ValueError(f"{path} holds {key} {actual[key]}, not {expected[key]}")
+                    raise ResultsError(f"{path} holds {key} {actual[key]}, not {expected[key]}")
             if actual.get("laws") != expected.get("laws"):
-                raise ValueError(f"{path} was made with other laws of the same names")
+                raise ResultsError(f"{path} was made with other laws of the same names")
             if file.format_version != experiment.format_version:
-                raise ValueError(f"{path} has format {file.format_version}, not {experiment.format_version}")
+                raise ResultsError(
+                    f"{path} has format {file.format_version}, not {experiment.format_version}"
+                )
             seeds, m = file["seed"], int(file["m"][0])
             if m not in self._parts:
-                raise ValueError(f"{path} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
+                raise ResultsError(f"{path} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
             self._parts[m].append((int(seeds[0]), int(seeds[-1]) + 1, path))
         for m, parts in self._parts.items():
             parts.sort()
@@ -198,7 +202,7 @@ class _Shards:
             edges = [first, *(stop for _, stop, _ in parts)]
             if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != last:
                 ranges = [part[:2] for part in parts]
-                raise ValueError(f"shards of m = {m} hold the seeds {ranges}, not {first} to {last}")
+                raise ResultsError(f"shards of m = {m} hold the seeds {ranges}, not {first} to {last}")
 
     def __exit__(self, *_: object) -> None:
         for file in self._files.values():

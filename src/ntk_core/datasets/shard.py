@@ -33,29 +33,28 @@ def simulate_shard(
 
     Calls `report` with the number of runs of each finished task.
     """
-    experiment = shard.experiment
-    shape = (len(experiment.perturbation), 1, len(experiment.d), len(experiment.alpha))
-    seeds = shard.stop - shard.start
+    experiment = shard.content
     work = tasks(shard, TASK_COST)
     arrays = compute(
         workers, partial(simulate_pieces, shard.entropy), work, lambda arrays: report(_number_of_runs(arrays))
     )
-    cells: list[list[Array]] = [[] for _ in np.ndindex(shape)]
+    cells: list[list[Array]] = [[] for _ in np.ndindex(experiment.shape)]
     for pieces, task_arrays in zip(work, arrays, strict=True):
         for piece, runs in zip(pieces, task_arrays, strict=True):  # ascending seeds in every cell
             cells[piece.index].append(runs)
     attrs = attributes(
         f"Linearization error of two-layer ReLU networks: one shard of {experiment.name}",
         f"Runs {shard.start} to {shard.stop - 1} of every cell at width {shard.m}.",
-        experiment.part(shard.m, range(shard.start, shard.stop)),
+        experiment,
         shard.entropy,
     )
-    coords = run_coordinates(experiment, (shard.m,), range(shard.start, shard.stop))
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        writer = RunsWriter(file, experiment, coords, attrs, archival=False)
+        writer = RunsWriter(file, experiment, run_coordinates(experiment), attrs, archival=False)
         for row, name in enumerate(experiment.variables):
-            for cell, parts in zip(np.ndindex(shape), cells, strict=True):
-                writer.put(name, cell, slice(0, seeds), np.concatenate([runs[row] for runs in parts]))
+            for cell, parts in zip(np.ndindex(experiment.shape), cells, strict=True):
+                writer.put(
+                    name, cell, slice(0, experiment.seeds), np.concatenate([runs[row] for runs in parts])
+                )
     seal(Path(path))
 
 

@@ -61,7 +61,7 @@ def simulate(
     values = np.stack(cells, axis=1).reshape(len(names), *experiment.shape, runs)
     dataset = xr.Dataset(
         {name: (RUN_DIMS, row) for name, row in zip(names, values, strict=True)},
-        coords=run_coordinates(experiment, experiment.m, experiment.numbers),
+        coords=run_coordinates(experiment),
     )
     return describe(dataset, runs_attributes(experiment, entropy), experiment)
 

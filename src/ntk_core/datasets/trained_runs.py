@@ -13,6 +13,7 @@ from ..experiments.trained import TrainedExperiment
 from ..storage.metadata import attributes, describe, spec_of
 from ..storage.netcdf import write
 from .trained_shard import TITLE
+from .validation import ResultsError
 
 
 def collect_trained(
@@ -20,7 +21,7 @@ def collect_trained(
 ) -> None:
     """Join the shards of a trained experiment into one runs file; its bytes do not depend on their sizes.
 
-    Raises `ValueError` if the shards are of other runs or do not cover the experiment exactly.
+    Raises `ResultsError` if the shards are of other runs or do not cover the experiment exactly.
     """
     parts: dict[int, list[xr.Dataset]] = {m: [] for m in experiment.m}
     for shard in shards:
@@ -28,13 +29,13 @@ def collect_trained(
             _check(file, shard, experiment, entropy)
             m = int(file["m"][0])
             if m not in parts:
-                raise ValueError(f"{shard} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
+                raise ResultsError(f"{shard} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
             parts[m].append(file.load())
     for m, files in parts.items():
         files.sort(key=lambda file: int(file["seed"][0]))
         seeds = np.concatenate([file["seed"].values for file in files]) if files else np.empty(0)
         if not np.array_equal(seeds, np.arange(experiment.seeds)):
-            raise ValueError(f"shards of m = {m} hold {seeds.size} seeds, not 0 to {experiment.seeds}")
+            raise ResultsError(f"shards of m = {m} hold {seeds.size} seeds, not 0 to {experiment.seeds}")
     widths = [
         xr.concat(files, "seed", data_vars="minimal", coords="minimal", compat="override", join="exact")
         for files in parts.values()
@@ -56,7 +57,7 @@ def _check(file: xr.Dataset, path: str | Path, experiment: TrainedExperiment, en
     expected = json.loads(json.dumps({**experiment.spec(), "entropy": str(entropy)}))
     for key, value in expected.items():
         if key not in ("name", "m", "seeds") and actual.get(key) != value:
-            raise ValueError(f"{path} holds {key} {actual.get(key)}, not {value}")
+            raise ResultsError(f"{path} holds {key} {actual.get(key)}, not {value}")
     version = file.attrs["format_version"]
     if version != experiment.format_version:
-        raise ValueError(f"{path} has format {version}, not {experiment.format_version}")
+        raise ResultsError(f"{path} has format {version}, not {experiment.format_version}")

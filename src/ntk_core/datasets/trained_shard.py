@@ -46,17 +46,15 @@ def train_shard(
     attrs = attributes(
         f"{TITLE}: one shard of {experiment.name}",
         f"Runs {shard.start} to {shard.stop - 1} at width {shard.m}.",
-        experiment.part(shard.m, range(shard.start, shard.stop)),
+        shard.content,
         shard.entropy,
     )
-    dataset = _dataset(experiment, shard.entropy, shard.m, range(shard.start, shard.stop), runs)
-    write(describe(dataset, attrs, experiment), path)
+    write(describe(_dataset(shard, runs), attrs, experiment), path)
     seal(Path(path))
 
 
-def _dataset(
-    experiment: TrainedExperiment, entropy: int, m: int, seeds: range, runs: Sequence[Trained]
-) -> xr.Dataset:
+def _dataset(shard: Shard[TrainedExperiment], runs: Sequence[Trained]) -> xr.Dataset:
+    experiment = shard.experiment
     arrays = [run.variables() for run in runs]
     dims = [
         (INPUT_VARIABLES, ("m", "seed", "steps", "input")),
@@ -72,10 +70,10 @@ def _dataset(
     flags = {"flag_values": np.array(Status, dtype=np.int8), "flag_meanings": _meanings()}
     variables["status"] = (("m", "seed"), status, flags)
     variables["steps_taken"] = (("m", "seed"), np.array([[run.steps for run in runs]], dtype=np.int64))
-    data = load(experiment, entropy)
+    data = load(experiment, shard.entropy)
     coords = {
-        "m": np.array([m], dtype=np.int64),
-        "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
+        "m": np.array([shard.m], dtype=np.int64),
+        "seed": np.arange(shard.start, shard.stop, dtype=np.int64),
         "steps": np.array(experiment.times, dtype=np.int64),
         "input": np.arange(experiment.held_out_inputs, dtype=np.int64),
         "target": ("input", data.held_y),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system by which there is no room; others are of the folder or the disk."""
 
 
 @contextlib.contextmanager
@@ -26,8 +30,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary_path.replace(path)
     except (OSError, RuntimeError):
         if write_error := _write_error(temporary_path):
-            reason = write_error.strerror
-            message = f"{path} cannot be written: {reason}. Nothing is lost: make room and call again"
+            full = write_error.errno in FULL
+            advice = "make room" if full else "see to the folder and its permissions"
+            message = (
+                f"{path} cannot be written: {write_error.strerror}. Nothing is lost: {advice} and call again"
+            )
             raise OSError(write_error.errno, message) from None
         raise
     finally:

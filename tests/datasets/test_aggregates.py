@@ -194,7 +194,7 @@ def test_more_seeds_compute_only_new_ones(tmp_path):
 
 @pytest.mark.parametrize("cuts", [[0, 1000], [1000, SEEDS]])
 def test_a_gap_is_named(cuts, tmp_path):
-    with pytest.raises(ValueError, match=r"seeds are .* needed: 0 to 5999, each once"):
+    with pytest.raises(ResultsError, match=r"seeds are .* needed: 0 to 5999, each once"):
         add(GRID, ENTROPY, shards(GRID, tmp_path, cuts), tmp_path / "sum.nc", None)
     assert not (tmp_path / "sum.nc").exists()
 
@@ -295,6 +295,17 @@ def test_shards_are_those_that_add_up(whole, tmp_path):
     shard.unlink()
     shard.with_name(f"{shard.name}.sha256").unlink()
     assert [f.kind for f in check(root).faults] == ["extra"]
+
+
+def test_a_shard_of_fewer_seeds_beside_those_of_the_sum_is_the_only_one_that_is_extra(whole, tmp_path):
+    root = tmp_path / "archive"
+    shutil.copytree(whole, root)
+    (used,) = root.glob("e/shards/*/m66_seeds0-1000.nc")
+    fewer = used.with_name("m66_seeds0-500.nc")
+    aggregate_shard(Shard(GRID, ENTROPY, 66, 0, 500), fewer, 1, lambda _: None)
+    checked = check(root)
+    assert [(fault.path.rsplit("/")[-1], fault.kind) for fault in checked.faults] == [(fewer.name, "extra")]
+    assert checked.shards == 4
 
 
 def test_a_run_is_replayed_and_compared_where_it_is_among_the_largest(whole):

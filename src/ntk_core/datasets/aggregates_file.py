@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments.drawn import DrawnExperiment
+from ..experiments.shards import seed_ranges
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edges, same
@@ -128,16 +129,22 @@ class AggregatesFile(DrawnFile):
         }
 
     def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
-        """See `ExperimentFile.confirmed`. Only the sum of all shards of a width can be compared."""
+        """See `ExperimentFile.confirmed`. Only the sum of shards with all seeds of a width can be compared.
+
+        They are those that a run would use.
+        """
         confirmed: dict[Path, bool] = {}
+        first, count = self.experiment.first_seed, self.experiment.seeds
         for m in self.experiment.m:
-            of_width = {path: seeds for path, (width, seeds) in shards.items() if width == m}
-            ranges = sorted((seeds.start, seeds.stop) for seeds in of_width.values())
-            numbers = self.experiment.numbers
-            edges = [numbers.start, *(stop for _, stop in ranges)]
-            if [start for start, _ in ranges] == edges[:-1] and edges[-1] == numbers.stop:
-                same = self._is_sum(m, of_width)
-                confirmed |= dict.fromkeys(of_width, same)
+            paths = {
+                (seeds.start - first, seeds.stop - first): path
+                for path, (width, seeds) in shards.items()
+                if width == m
+            }
+            cover = seed_ranges(count, count, paths)
+            if all(seeds in paths for seeds in cover):
+                of_width = {path: shards[path][1] for path in map(paths.__getitem__, cover)}
+                confirmed |= dict.fromkeys(of_width, self._is_sum(m, of_width))
         return confirmed
 
     def _is_sum(self, m: int, shards: Mapping[Path, range]) -> bool:

@@ -27,7 +27,7 @@ from test_trained_archive import LAZY, made
 
 import ntk_core
 from ntk_core.archive.verify import check
-from ntk_core.archive.write import NAME, bundle, meaning, sources
+from ntk_core.archive.write import NAME, _replace, bundle, meaning, sources
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -118,6 +118,19 @@ def test_a_failure_leaves_the_archive_there_was(results, tmp_path):
     with pytest.raises(FileNotFoundError):
         bundle([results / "missing.nc"], results, parse_config(CONFIG), ROOT, folder)
     assert ((folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"archive", "archive.zip"}
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(FileNotFoundError):
+        _replace(tmp_path / "missing", folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["archive", "old"]
+    (tmp_path / "new").mkdir()
+    _replace(tmp_path / "new", folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["archive"]
 
 
 def test_a_folder_that_is_no_archive_is_left(results, tmp_path):

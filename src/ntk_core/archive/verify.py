@@ -19,13 +19,13 @@ from typing import Any
 from ..datasets.data_file import NAMES, open_data
 from ..datasets.validation import ResultsError
 from ..experiments.shards import FILE_NAME
-from ..storage.checksums import MANIFEST, digest, manifest_text, seal_fault
+from ..storage.checksums import MANIFEST, SEAL_SUFFIX, digest, manifest_text, seal_fault
 from ..storage.regular_file import FileError, other_kind, read_regular_file
 
 MAX_MANIFEST = 16 << 20
 """Largest manifest in bytes: a hundred thousand files, more than any config makes."""
 
-UNLISTED = {MANIFEST, f"{MANIFEST}.sha256", "report.html"}
+UNLISTED = {MANIFEST, f"{MANIFEST}{SEAL_SUFFIX}", "report.html"}
 """Files that no manifest lists: itself, its seal, and the report, which contains run times."""
 
 _SHARD = re.compile(rf"([A-Za-z0-9_-]+)/shards/([0-9a-f]{{10}})/{FILE_NAME}")
@@ -39,8 +39,8 @@ class NoManifestError(ValueError):
 class Fault:
     """A file that differs from the manifest.
 
-    `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc;
-    of what is no regular file, as `storage.regular_file.other_kind` says.
+    `kind` is changed, truncated, missing, extra, unreadable, without its seal or, of a shard, unlike runs.nc
+    or unlike aggregates.nc; of what is no regular file, as `storage.regular_file.other_kind` says.
     """
 
     path: str
@@ -49,7 +49,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Verification:
-    """How many files of the manifest were compared, how many shards `runs.nc` confirms, and every fault."""
+    """How many files of the manifest were compared, how many shards the files of all runs, or aggregates,
+    confirm, and every fault.
+    """
 
     files: int
     shards: int
@@ -79,7 +81,7 @@ def check(root: Path) -> Verification:
     present = {name: path for name, path in paths.items() if name not in listed and _is_leaf(path)}
     shards: dict[str, tuple[str, ...]] = {}
     for name, path in present.items():
-        shard = name.removesuffix(".sha256")
+        shard = name.removesuffix(SEAL_SUFFIX)
         parts = _SHARD.fullmatch(shard)
         if not (parts or name in UNLISTED):
             kinds[name] = "extra"

@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +26,7 @@ import yaml
 from .. import __version__
 from ..experiments.config import Config, schema
 from ..storage.atomic import replacing
-from ..storage.checksums import MANIFEST, digest, seal_path, write_manifest
+from ..storage.checksums import MANIFEST, SEAL_SUFFIX, digest, seal_path, write_manifest
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -55,7 +55,7 @@ MEANINGS = {
     "LICENSE": "The licence of everything here.",
     "CITATION.cff": "How to cite it.",
     MANIFEST: "Size and SHA-256 of every other file here.",
-    f"{MANIFEST}.sha256": "SHA-256 of the manifest, as `sha256sum` writes it.",
+    f"{MANIFEST}{SEAL_SUFFIX}": "SHA-256 of the manifest, as `sha256sum` writes it.",
     CRATE: "What each file is and how it came about, for programs: RO-Crate 1.1, "
     "profile Workflow Run Crate 0.5.",
     "claims.json": "Each statement of the lecture notes with its verdict, the numbers it rests on, a "
@@ -114,35 +114,59 @@ def sources(root: Path) -> list[Path]:
 def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, folder: Path) -> None:
     """Make the archive of `results`, files below `root`, as `folder` and as `folder` with the suffix .zip.
 
-    Both are made beside and moved to their places at the end, so that a failure leaves what was there.
+    Both are made under other names and renamed at the end, so that a failure leaves what was there, and
+    nothing else.
     `checkout` is the folder of the Snakefile. Raises `FileExistsError` where `folder` holds something else.
     """
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CRATE).is_file():
         raise FileExistsError(
             f"{folder.absolute()} holds something else than an archive of this workflow: move it elsewhere"
         )
-    beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    made = {path.relative_to(root).as_posix(): path for path in results}
-    for name, path in made.items():
-        _put(path, beside / name)
+    temporary_folder = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary_folder, ignore_errors=True)
+    try:
+        _fill(
+            temporary_folder, {path.relative_to(root).as_posix(): path for path in results}, config, checkout
+        )
+        with replacing(folder.with_suffix(".zip")) as packed:
+            _pack(temporary_folder, packed)
+        _replace(temporary_folder, folder)
+    finally:
+        shutil.rmtree(temporary_folder, ignore_errors=True)
+
+
+def _fill(folder: Path, results: Mapping[str, Path], config: Config, checkout: Path) -> None:
+    """Write all files of an archive; `results` are those of the run, by their places in the archive."""
+    folder.mkdir(parents=True)
+    for name, path in results.items():
+        _put(path, folder / name)
     for name in ("LICENSE", "CITATION.cff", "requirements.lock"):
-        _put(checkout / name, beside / name)
+        _put(checkout / name, folder / name)
     for path in sources(checkout):
-        _put(checkout / path, beside / "code" / path)
+        _put(checkout / path, folder / "code" / path)
     for name, law in config.laws.items():
-        (beside / "laws").mkdir(exist_ok=True)
-        (beside / f"laws/{name}.py").write_text(law.source, encoding="utf-8")
-    (beside / "config.yaml").write_text(_config_text(config), encoding="utf-8")
-    (beside / "config.schema.json").write_text(schema(), encoding="utf-8")
-    (beside / "README.md").write_text(_readme(config, beside), encoding="utf-8")
-    (beside / CRATE).write_text(_crate(config, beside, made), encoding="utf-8")
-    write_manifest(beside, _contents(beside))
-    with replacing(folder.with_suffix(".zip")) as packed:
-        _pack(beside, packed)
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.replace(folder)
+        (folder / "laws").mkdir(exist_ok=True)
+        (folder / f"laws/{name}.py").write_text(law.source, encoding="utf-8")
+    (folder / "config.yaml").write_text(_config_text(config), encoding="utf-8")
+    (folder / "config.schema.json").write_text(schema(), encoding="utf-8")
+    (folder / "README.md").write_text(_readme(config, folder), encoding="utf-8")
+    (folder / CRATE).write_text(_crate(config, folder, results), encoding="utf-8")
+    write_manifest(folder, _contents(folder))
+
+
+def _replace(source: Path, folder: Path) -> None:
+    """Rename the folder `source` to `folder`. What is there is removed, or stays if that fails."""
+    former = folder.with_name(f".{folder.name}.former.part")
+    shutil.rmtree(former, ignore_errors=True)
+    if folder.exists():
+        folder.replace(former)
+    try:
+        source.replace(folder)
+    except OSError:
+        if former.exists():
+            former.replace(folder)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def _put(source: Path, target: Path) -> None:
@@ -190,8 +214,8 @@ def _readme(config: Config, folder: Path) -> str:
     return text.replace("{version}", __version__).replace("{files}", table).replace("{experiment}", first)
 
 
-def _crate(config: Config, folder: Path, made: Container[str]) -> str:
-    """RO-Crate metadata of a folder that lacks only the manifest; `made` are the files the run made."""
+def _crate(config: Config, folder: Path, results: Container[str]) -> str:
+    """RO-Crate metadata of a folder that lacks only the manifest; `results` are the files of the run."""
     from rocrate.rocrate import ROCrate  # slow to import
 
     crate = ROCrate(version="1.1")
@@ -213,7 +237,7 @@ def _crate(config: Config, folder: Path, made: Container[str]) -> str:
         crate.root_dataset[key] = value
     for key, value in {"license": licence, "author": group, "publisher": group}.items():
         crate.root_dataset[key] = value
-    outputs = _add_files(crate, folder, made)
+    outputs = _add_files(crate, folder, results)
     workflow = crate.mainEntity
     workflow["license"], workflow["creator"] = licence, group
     action = {
@@ -243,8 +267,8 @@ def _about(config: Config, folder: Path) -> dict[str, str]:
     }
 
 
-def _add_files(crate: ROCrate, folder: Path, made: Container[str]) -> list[Any]:
-    """Add each file of the folder with what it is; returns those the run `made`."""
+def _add_files(crate: ROCrate, folder: Path, results: Container[str]) -> list[Any]:
+    """Add each file of the folder with what it is; returns those of the run, `results`."""
     outputs = []
     for path in _contents(folder):
         name = path.relative_to(folder).as_posix()
@@ -266,7 +290,7 @@ def _add_files(crate: ROCrate, folder: Path, made: Container[str]) -> list[Any]:
         file = crate.add_file(path, name, properties=what)
         if name == "README.md":
             file["about"] = crate.root_dataset
-        if name in made:
+        if name in results:
             outputs.append(file)
     return outputs
 

@@ -20,6 +20,9 @@ from .regular_file import FileError, as_file_error, open_regular_file, other_kin
 
 MANIFEST = "manifest.json"
 
+SEAL_SUFFIX = ".sha256"
+"""What is added to the name of a file, for that of its seal."""
+
 MAX_SEAL = 512
 """Largest seal in bytes: a digest and a name."""
 
@@ -36,7 +39,7 @@ def digest(path: Path) -> str:
 
 def seal_path(path: Path) -> Path:
     """The path of the seal of a file."""
-    return path.with_name(path.name + ".sha256")
+    return path.with_name(path.name + SEAL_SUFFIX)
 
 
 def seal(path: Path) -> None:

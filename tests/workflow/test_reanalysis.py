@@ -149,6 +149,12 @@ def test_results_are_not_written_into_the_archive(archive, monkeypatch, tmp_path
     for path in (archive, "..", "../e/..", tmp_path / "link"):
         with pytest.raises(ConfigError, match="allowed: a folder that nothing is written in"):
             parse_reanalysis({"archive": str(path)})
+    for place in ("reanalysis", "reanalysis/old"):
+        folder = tmp_path / place.replace("/", "-")
+        shutil.copytree(archive, folder / place)
+        monkeypatch.chdir(folder)
+        with pytest.raises(ConfigError, match="allowed: a folder that nothing is written in"):
+            parse_reanalysis({"archive": place})
 
 
 def test_aggregates_are_asked_for_their_own_levels_only(tmp_path, client):

@@ -15,15 +15,15 @@ from ntk_core.storage.printable import printable
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-path = parse_reanalysis(snakemake.config).path
-verification = check(path)
+reanalysis = parse_reanalysis(snakemake.config)
+verification = check(reanalysis.path)
 for fault in verification.faults:
     logging.error("%s: %s", fault.kind, fault.path)
 if verification.faults:
     faults = ", ".join(f"{printable(fault.path)} ({fault.kind})" for fault in verification.faults[:5])
-    sys.exit(f"The archive {path} fails verification: {faults}")
+    sys.exit(f"The archive {reanalysis.path} fails verification: {faults}")
 with replacing(snakemake.output[0]) as temporary_path:
     temporary_path.write_text(
-        json.dumps({"manifest": snakemake.params.manifest, "files": verification.files}) + "\n"
+        json.dumps({"manifest": reanalysis.manifest, "files": verification.files}) + "\n"
     )
 logging.info("%d files", verification.files)

@@ -117,7 +117,8 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
     """
     model = parse_section(ReanalysisModel, _with_numbers(raw))
     path = Path(model.archive).resolve()
-    if Path.cwd().is_relative_to(path):
+    folder = Path("reanalysis").resolve()  # where the results go
+    if path.is_relative_to(folder) or any(place.is_relative_to(path) for place in (Path.cwd(), folder)):
         raise ConfigError(f"archive is {model.archive!r}; allowed: a folder that nothing is written in")
     try:
         archive = open_archive(path)
@@ -130,11 +131,13 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
         raise ConfigError(f"archive is {model.archive!r}: {error}") from None
     selections: dict[str, dict[str, Any]] = {}
     figures, possible = {}, {}
+    levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
+    selection = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
+    selected = model.select.figure
     for name in names:
-        part = model.select.model_dump(exclude_none=True, exclude={"experiment", "figure"})
-        levels = {} if model.analysis is None else model.analysis.model_dump(exclude_unset=True)
+        part = selection
         if results[name].spec.kind == "trained":
-            part = {key: value for key, value in part.items() if key in ("m", "seeds")}
+            part = {key: value for key, value in selection.items() if key in ("m", "seeds")}
         selections[name] = levels | part
         try:
             results[name].part(**part)
@@ -142,9 +145,8 @@ def parse_reanalysis(raw: Mapping[str, Any]) -> Reanalysis:
             raise ConfigError(f"select.{error} (experiment {name})") from None
         _check_levels(results[name].spec, levels)
         possible[name] = _drawable(results[name], levels, part)
-        selected = model.select.figure
         figures[name] = tuple(f for f in possible[name] if selected is None or f in selected)
-    for figure in model.select.figure or []:
+    for figure in selected or []:
         if not any(figure in names_of_one for names_of_one in possible.values()):
             allowed = ", ".join(dict.fromkeys(f for name in names for f in possible[name]))
             raise ConfigError(f"select.figure is {figure!r}; allowed with this selection: {allowed}")

@@ -9,7 +9,7 @@ import xarray as xr
 from conftest import once
 
 from ntk_core.datasets.runs import collect
-from ntk_core.datasets.trained_quantiles import table_dataset
+from ntk_core.datasets.trained_quantiles import quantile_dataset
 from ntk_core.datasets.trained_rates import rate_dataset
 from ntk_core.datasets.trained_shard import train_shard
 from ntk_core.execution.workers import workers
@@ -75,5 +75,5 @@ def train(experiment: TrainedExperiment, folder: Path, entropy: int = 2) -> tupl
         for m, path in zip(experiment.m, shards, strict=True):
             train_shard(Shard(experiment, entropy, m, 0, experiment.seeds), path, client, lambda _: None)
     collect(experiment, entropy, shards, folder / f"{name}.nc")
-    table = table_dataset(xr.load_dataset(folder / f"{name}.nc"), experiment, entropy, DELTA, X_NORM)
+    table = quantile_dataset(xr.load_dataset(folder / f"{name}.nc"), experiment, entropy, DELTA, X_NORM)
     return table, rate_dataset(table, experiment, entropy)

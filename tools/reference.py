@@ -193,7 +193,7 @@ def smallest() -> dict[str, dict[str, xr.Dataset]]:
             make_shard(Shard(trained, 1, m, 0, 2), descent.with_suffix(f".{m}"), client, lambda _: None)
         runs.collect(trained, 1, [descent.with_suffix(f".{m}") for m in trained.m], descent)
         learned = xr.load_dataset(descent)
-        fitted = trained_quantiles.table_dataset(learned, trained, 1, delta, x_norm)
+        fitted = trained_quantiles.quantile_dataset(learned, trained, 1, delta, x_norm)
         return {
             "drawn": {
                 "runs.nc": xr.load_dataset(grid),

@@ -143,7 +143,7 @@ def test_bounds_and_exact_laws_are_known_off_the_grid(grid):
         (lambda g: g.quantiles(seeds=2.5), r"seeds is 2\.5; archived: 1 to 1500"),
         (lambda g: g.quantiles(seeds=True), "seeds is True; archived: 1 to 1500"),
         (lambda g: g.quantiles(alpha=[]), "alpha is empty"),
-        (lambda g: g.quantiles(delta=[]), r"delta is \[\]; allowed: a list, .* 1\.0e-9 to 0\.999"),
+        (lambda g: g.quantiles(delta=[]), r"delta is \[\]; allowed: a list of numbers, 1e-9 to 0\.999"),
         (lambda g: g.quantiles(delta=1.0), r"delta is 1; allowed: numbers, 1e-9 to 0\.999"),
         (lambda g: g.quantiles(x_norm=[1.0, 0.0]), "x_norm is 0; allowed: numbers, 1e-12"),
         (lambda g: g.quantiles(quantity="error"), "quantity is error; allowed: linearization_error"),

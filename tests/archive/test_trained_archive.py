@@ -7,6 +7,7 @@ import errno
 import hashlib
 import math
 import os
+import shutil
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -19,6 +20,7 @@ import xarray as xr
 from conftest import run_snakemake
 from typer.testing import CliRunner
 
+import ntk_core
 from ntk_core.claims import JUDGES, open_results
 from ntk_core.claims.answer import answer
 from ntk_core.claims.record import FALSE, PROVED, TRUE, UNDECIDED
@@ -27,7 +29,7 @@ from ntk_core.datasets.data_file import open_data
 from ntk_core.datasets.runs import collect
 from ntk_core.datasets.runs_file import DrawnRunsFile, TrainedRunsFile
 from ntk_core.datasets.shard import DamagedShardError, discard_damaged, make_shard
-from ntk_core.datasets.trained_quantiles import table_dataset
+from ntk_core.datasets.trained_quantiles import quantile_dataset
 from ntk_core.datasets.trained_rates import _crossing_limits, _laws_beside, rate_dataset
 from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
@@ -59,7 +61,7 @@ def made(experiment: TrainedExperiment, folder: Path, client, *cuts: int) -> Pat
     """A folder with the experiment's runs, their seeds cut into shards at `cuts`, and its tables."""
     runs_of(experiment, folder, client, *cuts)
     runs = xr.load_dataset(folder / "runs.nc")
-    table = table_dataset(runs, experiment, ENTROPY, DELTA, X_NORM)
+    table = quantile_dataset(runs, experiment, ENTROPY, DELTA, X_NORM)
     write(table, folder / "quantiles.nc")
     write(rate_dataset(table, experiment, ENTROPY), folder / "rates.nc")
     return folder
@@ -114,11 +116,11 @@ def test_more_seeds_and_widths_leave_the_runs_there_are(lazy, client, tmp_path):
 
 def test_shards_of_other_runs_and_gaps_are_refused(lazy, tmp_path):
     shards = sorted(lazy.glob("*-*.nc"))
-    with pytest.raises(ValueError, match="shards of m = 16 hold 0 seeds, not 0 to 12"):
+    with pytest.raises(ResultsError, match="shards of m = 16 hold 0 seeds, not 0 to 12"):
         collect(LAZY, ENTROPY, [path for path in shards if not path.name.startswith("16")], tmp_path / "r.nc")
-    with pytest.raises(ValueError, match=r"holds step 1\.0, not 0\.5"):
+    with pytest.raises(ResultsError, match=r"holds step 1\.0, not 0\.5"):
         collect(replace(LAZY, step=0.5), ENTROPY, shards, tmp_path / "r.nc")
-    with pytest.raises(ValueError, match="holds entropy 5, not 6"):
+    with pytest.raises(ResultsError, match="holds entropy 5, not 6"):
         collect(LAZY, 6, shards, tmp_path / "r.nc")
     assert not (tmp_path / "r.nc").exists()
 
@@ -291,6 +293,17 @@ def test_tables_at_the_training_inputs_say_what_the_runs_say(lazy):
     np.testing.assert_allclose(np.sqrt(width) * runs["training_angle"].values, alpha)
 
 
+def test_damaged_trained_runs_are_named_and_closed(lazy, tmp_path):
+    folder = shutil.copytree(lazy, tmp_path / "lazy")
+    raw = bytearray((folder / "runs.nc").read_bytes())
+    raw[7 * len(raw) // 10] ^= 1
+    (folder / "runs.nc").write_bytes(raw)
+    with pytest.raises(ResultsError, match=r"lazy/runs\.nc is damaged"):
+        ntk_core.open_archive(tmp_path)["lazy"].quantiles(delta=0.2)
+    opened = {path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+    assert folder / "runs.nc" not in opened
+
+
 def test_rates_have_the_limits_at_training_inputs_and_the_laws_beside_them(lazy):
     table, rates = (xr.load_dataset(lazy / f"{name}.nc") for name in ("quantiles", "rates"))
     data = load(LAZY, ENTROPY)
@@ -345,7 +358,7 @@ def test_exceedances_are_counted_at_the_radius_of_each_run(lazy):
     for seed, factor in ((int(at.argmin()), 1.001), (int(at.argmax()), 0.999)):
         limit = bound("printed", "linearization_error", 64, alpha[1, seed, 2], 0.1, 20.0) / 20.0
         runs["linearization_error"].values[1, seed, 2, 4] = factor * limit
-    table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+    table = quantile_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
     over = table[["exceedances", "runs_exceeding"]].sel(
         quantity="linearization_error", delta=0.1, x_norm=20.0
     )
@@ -360,7 +373,7 @@ def test_what_is_over_a_bound_at_its_own_radius_is_counted_run_by_run(lazy):
     runs = xr.load_dataset(lazy / "runs.nc")
     for name in QUANTITIES:
         runs[name].values[:, :3] *= 8.0
-    table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+    table = quantile_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
     for name, width, time, delta, x in product(QUANTITIES, (0, 2), (1, 4), range(2), range(3)):
         m, steps = LAZY.m[width], LAZY.times[time]
         place = {"quantity": name, "m": m, "steps": steps, "delta": DELTA[delta], "x_norm": X_NORM[x]}
@@ -466,7 +479,7 @@ def test_a_run_over_the_ceiling_without_conditions_makes_it_false_although_its_l
     archive = open_results([lazy], client)
     for factor, verdict in ((0.99, TRUE), (1.01, FALSE)):
         runs["alpha_hat"].values[2, 11, 3] = factor * table["alpha_ceiling_always"].values[3]
-        spoiled = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+        spoiled = quantile_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
         item = dataclasses.replace(archive.trainings[0], table=spoiled)
         assert JUDGES["LT"](dataclasses.replace(archive, trainings=(item,))).verdict == verdict
 
@@ -475,7 +488,7 @@ def test_a_single_run_over_its_ceiling_makes_lazy_training_false(lazy, client):
     runs = xr.load_dataset(lazy / "runs.nc")
     ceiling = xr.load_dataset(lazy / "quantiles.nc")["alpha_ceiling"].values
     runs["alpha_hat"].values[2, 11, 3] = 1.01 * ceiling[3]
-    table = table_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
+    table = quantile_dataset(runs, LAZY, ENTROPY, DELTA, X_NORM)
     archive = open_results([lazy], client)
     spoiled = dataclasses.replace(
         archive, trainings=(dataclasses.replace(archive.trainings[0], table=table),)
@@ -487,7 +500,7 @@ def test_archives_of_either_kind_are_told_apart_and_checked(lazy, tmp_path):
     with open_data(lazy / "runs.nc") as runs:
         assert isinstance(runs, TrainedRunsFile)
         assert runs.experiment == LAZY
-        assert runs.index(64, 11) == (1, 11)
+        assert runs.index(64, 11) == (1,)
         for m, seed, message in (
             (65, 0, "m is 65; archived: 16, 64, 256"),
             (64, 12, "seed is 12; archived: 0 to 11"),

@@ -86,8 +86,7 @@ def replay(
 def replay_trained(runs: TrainedRunsFile, m: int, seed: int, dense: bool) -> Replay:
     """Retrain a run of an open archive; with `dense` also evaluate the definitions at its end."""
     experiment = runs.experiment
-    index, _ = runs.index(m, seed)
-    run = TrainedRun(runs, (index,), seed)
+    run = TrainedRun(runs, runs.index(m, seed), seed)
     archived, recomputed = run.archived(), run.recomputed()
     by_definition = trained_definitions(experiment, runs.entropy, m, seed) if dense else None
     ending = f"{descent.Status(recomputed.status).name.lower().replace('_', ' ')}, {recomputed.steps} steps"

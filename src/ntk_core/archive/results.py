@@ -25,13 +25,12 @@ from ..datasets.runs_file import DrawnFile, TrainedRunsFile
 from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
 from ..datasets.validation import ResultsError, load_table, read_spec, reading
 from ..experiments.arguments import as_list, plain, whole
-from ..experiments.config import AnalysisModel
 from ..experiments.config_errors import YAML_NUMBERS
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.models import AxesModel
 from ..experiments.section import ConfigError, parse_section
 from ..experiments.trained import TrainedExperiment
-from ..laws.queries import allowed_names, fault
+from ..laws.queries import RANGES, allowed_names, fault
 from ..quantities import QUANTITIES
 from ..storage.metadata import describe
 from ..storage.regular_file import FileError, read_regular_file
@@ -120,18 +119,16 @@ class _Results(Generic[Kind]):
     def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Ascending levels and norms; the archived ones for None."""
         table = self._table("quantiles")
-        levels = {}
+        levels: dict[str, tuple[float, ...]] = {}
         for name, values in {"delta": delta, "x_norm": x_norm}.items():
             requested = as_list(name, table[name].values if values is None else values)
+            if not requested:
+                raise ValueError(f"{name} is []; allowed: a list of {RANGES[name].words}")
             for value in requested:
                 if text := fault(name, value):
                     raise ValueError(text)
-            levels[name] = np.unique(np.asarray(requested, np.float64)).tolist()
-        try:
-            model = parse_section(AnalysisModel, levels)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return tuple(model.delta), tuple(model.x_norm)
+            levels[name] = tuple(np.unique(np.asarray(requested, np.float64)).tolist())
+        return levels["delta"], levels["x_norm"]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec})"
@@ -276,13 +273,14 @@ class TrainedResults(_Results[TrainedExperiment]):
 
         Without arguments, the archived table. Else computed from the runs at new levels δ and norms ‖x‖, of
         some widths, and of the first `seeds` runs of each. Raises `ValueError` for a value that is not
-        archived.
+        archived, `ResultsError` where the file of the runs is damaged.
         """
         if all(requested is None for requested in (delta, x_norm, m, seeds)):
             return self._table("quantiles")
         part = self.part(m, seeds)
-        runs = self.runs.sel(m=list(part.m), seed=range(part.seeds)).load()
-        return trained_quantiles.table_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
+        with self.runs as archived, reading(data_file(self.folder), "is damaged"):
+            runs = archived.sel(m=list(part.m), seed=range(part.seeds)).load()
+        return trained_quantiles.quantile_dataset(runs, part, self.entropy, *self._levels(delta, x_norm))
 
     def part(self, m: Any = None, seeds: int | None = None) -> TrainedExperiment:
         """A part of the experiment. Raises `ValueError` for a value that is not archived."""
@@ -320,10 +318,10 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
     def folder(self, name: str) -> Path:
         """The folder of an experiment. Raises `UnknownExperimentError` for another name."""
         if name not in self._folders:
-            known = allowed_names(name, self._folders)
-            lost = name in {table.parent.name for table in self.path.glob("*/quantiles.nc")}
-            without = ", which has tables alone: its runs are missing" if lost else ""
-            raise UnknownExperimentError(f"experiment is {name!r}{without}; {known}")
+            names = allowed_names(name, self._folders)
+            tables = {table.parent.name for table in self.path.glob("*/quantiles.nc")}
+            reason = ", which has tables alone: its runs are missing" if name in tables else ""
+            raise UnknownExperimentError(f"experiment is {name!r}{reason}; {names}")
         return self._folders[name]
 
     def __contains__(self, name: object) -> bool:

@@ -26,7 +26,7 @@ def export_zarr(path: Path, to: Path) -> list[str]:
             for file, dataset in results.datasets.items():
                 for variable in dataset.variables.values():
                     variable.encoding = {}
-                with reading(results.folder / f"{file}.nc", "cannot be exported"):
+                with dataset, reading(results.folder / f"{file}.nc", "cannot be exported"):
                     dataset.to_zarr(to, group=f"{name}/{file}", mode="w", consolidated=False)
                 groups.append(f"{name}/{file}")
     except BaseException:

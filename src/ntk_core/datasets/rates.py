@@ -20,9 +20,7 @@ from ..network import Array
 from ..quantities import QUANTITIES, Step
 from ..storage.metadata import attributes, describe
 from .comparisons import rounding_error
-from .statistics import CONFIDENCE, local_slopes, log_slope
-
-RATE_STATISTICS = ("mean", "rms")
+from .statistics import CONFIDENCE, RATE_STATISTICS, local_slopes, log_slope
 
 FOLLOWS = 0.05
 """Relative distance from the limit within which a statistic counts as following it."""

@@ -241,11 +241,11 @@ class TrainedRunsFile(ExperimentFile):
         """Each width, by its index, and its seeds: every run is a block."""
         return [((index,), self.experiment.numbers) for index in range(len(self.experiment.m))]
 
-    def index(self, m: int, seed: int) -> tuple[int, int]:
-        """Index of a run, into (m, seed). Raises `ResultsError` without the run."""
+    def index(self, m: int, seed: int) -> tuple[int]:
+        """Index of a run's width, into (m,). Raises `ResultsError` without the run."""
         if fault := self.fault(m=m, seed=seed):
             raise ResultsError(fault)
-        return self.experiment.m.index(m), seed
+        return (self.experiment.m.index(m),)
 
     def _minimum_size(self) -> int:
         return self.experiment.runs * self.experiment.run_bytes // MAX_PACKING

@@ -27,6 +27,9 @@ CONFIDENCE = 0.99
 TAIL = 0.5 * (1.0 - CONFIDENCE)
 """Probability that a two-sided interval misses on one side."""
 
+RATE_STATISTICS = ("mean", "rms")
+"""Statistics whose slopes are fitted on all widths, of drawn and of trained runs."""
+
 MIN_RUNS = 24
 """Fewest runs whose mean has an interval. With fewer, counts of a few neurons agree by luck too often."""
 

@@ -52,7 +52,7 @@ SLIP = 1e-9
 """Relative growth of a training loss below this is rounding."""
 
 
-def table_dataset(
+def quantile_dataset(
     runs: xr.Dataset,
     experiment: TrainedExperiment,
     entropy: int,

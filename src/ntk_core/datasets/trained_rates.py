@@ -18,10 +18,8 @@ from ..storage.metadata import attributes, describe
 from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
 from .comparisons import NOISE
-from .statistics import CONFIDENCE, local_slopes, log_slope
+from .statistics import CONFIDENCE, RATE_STATISTICS, local_slopes, log_slope
 from .trained_shard import TITLE
-
-STATISTICS = ("mean", "rms")
 
 DISTANCES = ("twin_distance", "twin_training_distance")
 """Variables of a run with the exponent 1/2, whose constants have limits by the crossing dynamics."""
@@ -52,7 +50,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
     variables |= _over_quantities(table, "training_", [EXPONENT] * len(QUANTITIES))
     variables["constant_limit"] = (
         ("quantity", "statistic", "steps"),
-        np.array([[_limit(theory, statistic, name) for statistic in STATISTICS] for name in QUANTITIES]),
+        np.array([[_limit(theory, statistic, name) for statistic in RATE_STATISTICS] for name in QUANTITIES]),
     )
     variables |= _bias(table, "") | _bias(table, "training_") | _over_variables(table) | _distances(table)
     variables |= _crossing_limits(experiment, entropy) | _laws_beside(experiment, entropy)
@@ -63,7 +61,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         variables,
         coords={
             "quantity": table["quantity"].values,
-            "statistic": np.array(STATISTICS, dtype=object),
+            "statistic": np.array(RATE_STATISTICS, dtype=object),
             "variable": table["variable"].values,
             "m": table["m"].values,
             "input": table["input"].values,
@@ -107,7 +105,7 @@ def _crossing_limits(training: TrainedExperiment, entropy: int) -> dict[str, Any
                 np.random.default_rng(0),  # nothing is drawn in d ≤ 3
             )  # fmt: skip
         error, distance = limits.error[:, :n], limits.from_twin
-    constants = np.full((len(QUANTITIES), len(STATISTICS), len(times)), np.nan)
+    constants = np.full((len(QUANTITIES), len(RATE_STATISTICS), len(times)), np.nan)
     constants[tuple(QUANTITIES).index("linearization_error")] = np.mean(np.abs(error), axis=1), _rms(error)
     return {
         "training_signed_error_limit": (("steps", "training_input"), error),
@@ -174,11 +172,11 @@ def separation_width(table: xr.Dataset) -> Array:
 def _over_quantities(table: xr.Dataset, prefix: str, exponents: list[float]) -> dict[str, Any]:
     """Rates of the quantities at one kind of input; a value that is rounding is left out of slopes."""
     m, alpha = table["m"].values.astype(np.float64), table["run_mean"].sel(variable="alpha_hat").values
-    shape = (len(QUANTITIES), len(STATISTICS), table.sizes["steps"])
+    shape = (len(QUANTITIES), len(RATE_STATISTICS), table.sizes["steps"])
     arrays = {name: np.full(shape, np.nan) for name in RATES}
     for q, s, time in np.ndindex(shape):
         row = table.isel(quantity=q, steps=time)
-        value, lower, upper = (row[f"{prefix}{STATISTICS[s]}{end}"].values for end in ENDS)
+        value, lower, upper = (row[f"{prefix}{RATE_STATISTICS[s]}{end}"].values for end in ENDS)
         rounding = value <= NOISE * tuple(QUANTITIES.values())[q].unit(m, alpha[:, time])
         for name, number in _rate(m, np.where(rounding, 0.0, value), lower, upper, exponents[q]).items():
             arrays[name][q, s, time] = number

@@ -365,7 +365,7 @@ def is_valid(raw: Any) -> bool:
     for name, e in raw["experiments"].items():
         if not isinstance(name, str) or set(name) - set("-_" + "".join(map(chr, range(48, 123)))):
             return False
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name in ("figures", "laws", "code"):
             return False
         if e.get("kind") == "trained":
             axes += trained_axes(e)

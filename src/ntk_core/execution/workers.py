@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..experiments.section import ConfigError
 from .batch import batch_cluster, cluster_class
 from .compute import Workers
 from .private_folder import temporary_folder
@@ -35,8 +36,6 @@ ALLOWED_FAILURES = 20
 
 def check(execution: ExecutionModel) -> None:
     """Raise `ConfigError` for settings that cannot work on this machine. Starts nothing."""
-    from ..experiments.section import ConfigError
-
     for name, path in execution.tls or ():
         if not os.access(path, os.R_OK) or not Path(path).is_file():
             raise ConfigError(f"execution.tls.{name} is {path!r}; allowed: a file that can be read")
@@ -101,7 +100,7 @@ def workers(execution: ExecutionModel, threads: int) -> Iterator[Workers]:
                 cluster = stack.enter_context(batch)
             else:
                 cluster = stack.enter_context(_local_cluster(threads, dashboard))
-        if execution.dashboard and execution.scheduler is None:
+        if execution.dashboard:
             port = cluster.scheduler.http_server.port  # Dask's own link names a host where nothing listens
             logging.info("dashboard: http://127.0.0.1:%d/status", port)
         address = getattr(cluster, "scheduler_address", cluster)

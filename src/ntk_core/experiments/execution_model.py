@@ -111,8 +111,8 @@ class ExecutionModel(Section):
         | None
     ) = Field(
         default=None,
-        description="null, or the address of a running Dask scheduler: tcp://127.0.0.1:8786 on this machine, "
-        "tls://host:8786 elsewhere",
+        description="null, or with workers: threads the address of a running Dask scheduler: "
+        "tcp://127.0.0.1:8786 on this machine, tls://host:8786 elsewhere",
     )
     tls: TlsModel | None = Field(
         default=None,
@@ -121,14 +121,25 @@ class ExecutionModel(Section):
         + ", ".join(TlsModel.model_fields),
     )
     dashboard: bool = Field(
-        default=False, description="true or false: whether Dask shows its work to a browser on this machine"
+        default=False,
+        description="true or false: whether Dask shows its work to a browser on this machine; false with a "
+        "scheduler, which has its own",
     )
 
     @field_validator("jobqueue")
     @classmethod
     def _jobqueue(cls, value: JobqueueModel | None, info: ValidationInfo) -> JobqueueModel | None:
-        if value is None and info.data.get("workers") == "jobqueue":
-            raise ValueError("execution.workers is 'jobqueue'")
+        kind = info.data.get("workers")
+        if kind is not None and (kind == "jobqueue") != (value is not None):
+            raise ValueError(f"execution.workers is {kind!r}")
+        return value
+
+    @field_validator("scheduler")
+    @classmethod
+    def _scheduler(cls, value: str | None, info: ValidationInfo) -> str | None:
+        kind = info.data.get("workers")
+        if value is not None and kind in ("processes", "jobqueue"):
+            raise ValueError(f"execution.workers is {kind!r}")
         return value
 
     @field_validator("tls")
@@ -137,5 +148,12 @@ class ExecutionModel(Section):
         if "scheduler" in info.data:
             needed = str(info.data["scheduler"]).startswith("tls:")
             if needed != (value is not None):
-                raise ValueError(f"execution.scheduler is {'an' if needed else 'no'} address of tls://")
+                raise ValueError(f"execution.scheduler is {'a' if needed else 'no'} tls:// address")
+        return value
+
+    @field_validator("dashboard")
+    @classmethod
+    def _dashboard(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("scheduler") is not None:
+            raise ValueError(f"execution.scheduler is {info.data['scheduler']!r}")
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -10,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from ntk_core.pages.summary import summarise
-from ntk_core.workdir.run import Session
+from ntk_core.workdir import run
+from ntk_core.workdir.run import RunError, Session
+
+
+def test_what_cannot_be_removed_before_a_run_is_said(directory, monkeypatch):
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{folder}/e/m64_seeds0-8.nc.progress")
+
+    monkeypatch.setattr(run, "sweep", refuse)
+    with pytest.raises(RunError, match=r"Permission denied: 'results/e/m64_seeds0-8\.nc\.progress'"):
+        Session(Path("results/summary.txt")).start()
 
 
 @pytest.mark.parametrize("folder", ["results", "reanalysis"])

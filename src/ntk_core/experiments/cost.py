@@ -305,8 +305,8 @@ def reading_seconds(experiments: list[Experiment], levels: int) -> float:
     """Time to read all runs of some experiments and to compute the exact laws of their cells."""
     cells = sum(experiment.table_cells for experiment in experiments)
     runs = sum(experiment.runs for experiment in experiments if experiment.keep == "runs")
-    kept = sum(experiment.table_cells for experiment in experiments if experiment.keep == "aggregates")
-    return RUN_SECONDS * runs + AGGREGATE_SECONDS * kept + CELL_SECONDS * levels * cells
+    aggregates = sum(experiment.table_cells for experiment in experiments if experiment.keep == "aggregates")
+    return RUN_SECONDS * runs + AGGREGATE_SECONDS * aggregates + CELL_SECONDS * levels * cells
 
 
 def _entries(plan: Plan, experiment: Experiment) -> int:

@@ -69,16 +69,16 @@ def cancel_jobs(state: Path) -> list[str]:
     They are those that log below `state` (`.snakemake`). Raises `OccupiedError` where SLURM does not say
     which there are, or where they do not end.
     """
-    left = jobs = _jobs_of(state)
+    rest = jobs = _jobs_of(state)
     if jobs:
         subprocess.run(["scancel", *jobs], capture_output=True, check=False)
     deadline = time.monotonic() + PATIENCE
-    while left and time.monotonic() < deadline:
+    while rest and time.monotonic() < deadline:
         time.sleep(0.5)
-        left = _jobs_of(state)
-    if left:
+        rest = _jobs_of(state)
+    if rest:
         raise OccupiedError(
-            f"The jobs {', '.join(left)} of an earlier run are at work in this directory and do not end: "
+            f"The jobs {', '.join(rest)} of an earlier run are at work in this directory and do not end: "
             "cancel them with scancel and call again."
         )
     return jobs

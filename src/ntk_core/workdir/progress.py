@@ -27,20 +27,20 @@ def note(path: str | Path) -> Iterator[Callable[[int], None]]:
 
     A note that cannot be written is left out: no run fails for it.
     """
-    beside = _note_path(Path(path))
-    beside.parent.mkdir(parents=True, exist_ok=True)
+    note_file = _note_path(Path(path))
+    note_file.parent.mkdir(parents=True, exist_ok=True)
     done = 0
 
     def add(runs: int) -> None:
         nonlocal done
         done += runs
         with contextlib.suppress(OSError):
-            beside.write_text(str(done))
+            note_file.write_text(str(done))
 
     try:
         yield add
     finally:
-        beside.unlink(missing_ok=True)
+        note_file.unlink(missing_ok=True)
 
 
 def _note_path(path: Path) -> Path:

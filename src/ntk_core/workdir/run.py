@@ -193,12 +193,11 @@ class Session:
         """Become the owner of the directory and remove what killed jobs left. Raises `RunError`."""
         try:
             claim()
-            jobs = cancel_jobs(Path(".snakemake"))
+            if jobs := cancel_jobs(Path(".snakemake")):
+                print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
+            sweep(self._summary.parent)
         except (OccupiedError, OSError) as error:
             raise RunError(str(error)) from None
-        if jobs:
-            print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
-        sweep(self._summary.parent)
         self._terminal.start()
 
     def fail(self) -> None:
@@ -233,11 +232,11 @@ def _archive_lines(summary: Path, root: Path) -> list[str]:
     newer = packed.exists() and packed.stat().st_mtime_ns >= summary.stat().st_mtime_ns
     if summary != Run.summary or not newer:
         return []
-    above = "" if root == Path() else f"{root}/"
+    prefix = "" if root == Path() else f"{root}/"
     return [
-        f"{above}{f'{manifest.parent}/':<57}  the archive: results, config and sources, for: ntk-core verify "
-        f"{shlex.quote(f'{above}{manifest.parent}')}",
-        f"{above}{packed!s:<57}  the same as one file",
+        f"{prefix}{f'{manifest.parent}/':<57}  the archive: results, config and sources, for: "
+        f"ntk-core verify {shlex.quote(f'{prefix}{manifest.parent}')}",
+        f"{prefix}{packed!s:<57}  the same as one file",
     ]
 
 

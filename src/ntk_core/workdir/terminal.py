@@ -85,7 +85,7 @@ class Terminal(logging.Filter):
         self.interrupted = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Take notice of a message of Snakemake; whether it is shown."""
+        """Show what a person needs of a message of Snakemake. False, so that the handler does not."""
         event, message = str(getattr(record, "event", "")), record.getMessage()
         if event == "run_info":
             self._jobs_begin = True
@@ -108,11 +108,11 @@ class Terminal(logging.Filter):
     def start(self) -> None:
         """Begin: jobs are about to start."""
         self._began = time.monotonic()
-        before: Any = None  # only the main thread may ask
+        handler: Any = None  # only the main thread may ask
         if threading.current_thread() is threading.main_thread():
-            before = signal.getsignal(signal.SIGINT)
-        if before not in (None, signal.SIG_IGN):
-            signal.signal(signal.SIGINT, lambda number, frame: self._interrupt(before, number, frame))
+            handler = signal.getsignal(signal.SIGINT)
+        if handler not in (None, signal.SIG_IGN):
+            signal.signal(signal.SIGINT, lambda number, frame: self._interrupt(handler, number, frame))
         if self.quiet:
             return
         if self._console.is_terminal:
@@ -158,12 +158,12 @@ class Terminal(logging.Filter):
             left = pace if part > 0.1 else max(left, pace)
         return phase, part, f"{text}, about {clock(max(left, 1.0))} left for everything"
 
-    def _interrupt(self, before: Any, number: int, frame: FrameType | None) -> None:
+    def _interrupt(self, handler: Any, number: int, frame: FrameType | None) -> None:
         """Note that it was Ctrl-C before the jobs fail of it, and go on as before."""
         self.interrupted = True
-        if not callable(before):
+        if not callable(handler):
             raise KeyboardInterrupt
-        before(number, frame)
+        handler(number, frame)
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL if self._task is not None else LOG_INTERVAL):

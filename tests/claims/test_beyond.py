@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 from trained import ONE_INPUT, made_of_one_input
 
 from ntk_core.claims import JUDGES, LEDGER, Results, claim
-from ntk_core.claims.beyond import STATEMENTS
+from ntk_core.claims.answer import answer
+from ntk_core.claims.beyond import STATEMENTS, uniform_inputs
 from ntk_core.claims.record import (
     FALSE,
     PROVED,
@@ -20,7 +22,7 @@ from ntk_core.claims.record import (
     to_json,
 )  # fmt: skip
 from ntk_core.claims.results import TrainedTables
-from ntk_core.claims.wording import as_text
+from ntk_core.claims.wording import as_text, steps_text
 from ntk_core.pages.findings.text import clause
 
 NOTHING = Results((), None)
@@ -116,3 +118,30 @@ def test_without_wide_networks_and_known_limits_training_is_undecided(archive):
             changed.rates.attrs.update(item.rates.attrs)
         assert JUDGES["N6"](Results((), None, (changed,))).verdict == UNDECIDED
     assert JUDGES["N6"](NOTHING).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize(("over", "verdict"), [(10, PROVED), (11, FALSE)])
+def test_few_networks_over_a_bound_are_counted_by_the_binomial_law(monkeypatch, over, verdict):
+    """Of 24 networks ten are over it with probability 5e-5, eleven with 7e-6; the normal law has 1e-7."""
+
+    def some_over(draws):
+        values = 0.1 * np.random.default_rng(3).random(draws.runs)
+        values[: over * (draws == uniform_inputs.SPHERE)] = 1e6
+        return values
+
+    monkeypatch.setattr(uniform_inputs, "draw", some_over)
+    assert uniform_inputs.judge(NOTHING).verdict == verdict
+
+
+def test_runs_over_theorem_1_are_those_of_all_widths_as_on_the_pages(archive):
+    (item,) = archive.trainings
+    table = item.table.assign(runs_exceeding=0 * item.table["runs_exceeding"] + 3)
+    judged = claim("LT", Results((), None, (dataclasses.replace(item, table=table),)))
+    (most,) = (number for number in judged.evidence if number.what.startswith("most runs over Theorem 1"))
+    assert most.value == answer(table, item.rates).over == 3 * item.table.sizes["m"]
+    assert "at any one time and level" in most.what
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 steps"), (1, "1 step"), (1024, "1,024 steps")])
+def test_a_number_of_steps_is_a_singular_or_a_plural_with_thousands_apart(count, text):
+    assert steps_text(count) == text

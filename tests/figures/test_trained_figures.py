@@ -200,8 +200,8 @@ def test_a_large_ceiling_is_a_whole_number(tables):
 
 def test_captions_count_the_runs(tables):
     for name, runs in (
-        ("lone", "1 run a width on a teacher's targets"),
-        ("usual", "4 runs a width on digits 3 against 8"),
+        ("lone", "1 run a width on the targets of a teacher network, d = 1"),
+        ("usual", "4 runs a width on digit 3 against digit 8"),
     ):
         caption = drawn(twin, tables[name])._supxlabel.get_text()
         assert f"Experiment {name}: {runs}" in " ".join(caption.split())

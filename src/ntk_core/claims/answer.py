@@ -17,7 +17,7 @@ from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 from ..storage.metadata import spec_of
 from ..theory.all_radii import NAME as ALL_RADII
-from .wording import nearest_to_one
+from .wording import nearest_to_one, steps_text, task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,8 +47,8 @@ class Answer:
     from one recorded time to the next. `rate` and `constant` are of the rms of E, `last_rate` is between the
     two largest widths; `training_rate` is that of the rms of E at the training inputs, `training_bias` √m
     times the rms over them of the mean signed error. `twin_rate` and `twin_training_rate` are slopes of the
-    distance of network and twin at held-out and at training inputs. `position` is this rms over that of each
-    displacement law, `loose` the printed bound over the quantile of E at `x_norm` and `delta`, the least
+    distance of network and twin at held-out and at training inputs. `position` is the rms of E over that of
+    each displacement law, `loose` the printed bound over the quantile of E at `x_norm` and `delta`, the least
     level at which the runs suffice for an upper limit on that quantile (NaN without one, up to δ = 1/2).
     `over` is the largest number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None
     without such a δ. `share` is the largest E over the bound for all radii at the α̂ of its run, of all
@@ -117,17 +117,13 @@ class Answer:
     @property
     def task(self) -> str:
         """What was learned, for people."""
-        classes = self.spec["classes"]
-        if not classes:
-            return f"the targets of a {self.spec['data']} network, d = {self.spec['d']}"
-        first, *other = classes
-        return f"digit {first} against {f'digit {other[0]}' if other else 'the rest'}"
+        return task(self.spec)
 
     @property
     def ended(self) -> str:
         """How the runs ended, in a sentence or two."""
         target = self.spec["target_loss"]
-        steps = f"{self.spec['steps']:,} {'step' if self.spec['steps'] == 1 else 'steps'}"
+        steps = steps_text(self.spec["steps"])
         words = {
             "all_steps": f"took {steps}",
             "target_reached": f"reached the training loss {target}",

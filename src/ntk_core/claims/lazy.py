@@ -18,7 +18,7 @@ from .answer import Estimate, answer
 from .headlines.words import FRACTIONS
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict
 from .results import Results, TrainedTables
-from .wording import in_formula
+from .wording import in_formula, steps_text
 
 CEILINGS = {
     "alpha_hat_over_ceiling": (
@@ -39,7 +39,7 @@ def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
         )
     needed = [_largest(results, name) / factor for name in CEILINGS]
     verdict: Verdict = UNDECIDED if all(math.isnan(value) for value in needed) else TRUE
-    over = [_over(item, "exceedances") for item in results.trainings]
+    over = [_over(item) for item in results.trainings]
     if any(value > 1.0 + TIE for value in needed) or beyond_chance_at_an_input(results.trainings, over):
         verdict = FALSE
     numbers = [
@@ -75,19 +75,19 @@ def beyond_chance_at_an_input(trainings: Sequence[TrainedTables], counts: Sequen
     )
 
 
-def _over(item: TrainedTables, count: str) -> xr.DataArray:
-    """A count of what is over Theorem 1 at α̂, at the levels δ at which it holds there: up to `MAX_DELTA`."""
-    over = item.table[count].sel(uniform_bound="printed", quantity="linearization_error")
+def _over(item: TrainedTables) -> xr.DataArray:
+    """Counts of what is over Theorem 1 at α̂, at the levels δ at which it holds there: up to `MAX_DELTA`."""
+    over = item.table["exceedances"].sel(uniform_bound="printed", quantity="linearization_error")
     return over.sel(delta=over["delta"].values[over["delta"].values <= MAX_DELTA])
 
 
 def _evidence(item: TrainedTables) -> list[Number]:
     """Numbers of the experiment at the last time and largest width with runs, and how runs ended."""
     a, rates = answer(item.table, item.rates), item.rates
-    every, widest = f"({a.name}, {a.time} steps)", f"({a.name}, {a.time} steps, $m={a.m}$)"
+    at = f"{a.name}, {steps_text(a.time)}"
+    every, widest = f"({at})", f"({at}, $m={a.m}$)"
     point = rf"$\delta={in_formula(a.delta)}$, $\|x\|={in_formula(a.x_norm)}$"
     end = rates.sel(steps=a.time, variable="alpha_hat")
-    over = _over(item, "runs_exceeding")
     fraction = FRACTIONS[a.exponent]
     return [
         Number.measured(
@@ -127,8 +127,11 @@ def _evidence(item: TrainedTables) -> list[Number]:
             a.loose,
         ),
         *(
-            Number(rf"most runs over Theorem 1 at their own $\hat\alpha$, anywhere ({a.name})", int(most))
-            for most in ([over.max()] if over.size else [])
+            Number(
+                rf"most runs over Theorem 1 at their own $\hat\alpha$ at any one time and level ({a.name})",
+                most,
+            )
+            for most in ([] if a.over is None else [a.over])
         ),
         Number(
             f"fraction of neurons that ever changed sign at a training input {widest}",

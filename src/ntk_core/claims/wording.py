@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def width(m: int) -> str:
 
 
 def nearest_to_one(values: Array) -> float:
-    """The value whose ratio to 1 is smallest: the α or ‖x‖ of a figure."""
+    """The value nearest to 1 on a logarithmic axis: the α or ‖x‖ of a figure."""
     return float(values[np.argmin(np.abs(np.log(values)))])
 
 
@@ -95,6 +96,19 @@ def in_words(count: int) -> str:
 def runs_text(count: int) -> str:
     """So many runs."""
     return f"{count:,} run{'s' * (count != 1)}"
+
+
+def steps_text(count: int) -> str:
+    """So many steps of gradient descent."""
+    return f"{count:,} step{'s' * (count != 1)}"
+
+
+def task(spec: Mapping[str, Any]) -> str:
+    """What a trained experiment with this spec learned, for people."""
+    if not spec["classes"]:
+        return f"the targets of a {spec['data']} network, d = {spec['d']}"
+    first, *other = spec["classes"]
+    return f"digit {first} against {f'digit {other[0]}' if other else 'the rest'}"
 
 
 def joined(words: Iterable[str]) -> str:

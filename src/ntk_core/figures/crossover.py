@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
+from ..claims.wording import steps_text
 from ..datasets.statistics import half_width
 from . import palette, style
 from .panels import Panels
@@ -58,7 +59,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         panels.axes[1].set_yscale("log")
     panels.name_ends(panels.axes)
     text = (
-        rf"After {style.steps_label(time)}, at $\|x\|$ = 1. Points: held-out inputs at an angle $\theta$ "
+        rf"After {steps_text(time)}, at $\|x\|$ = 1. Points: held-out inputs at an angle $\theta$ "
         rf"of up to {FARTHEST:g} radian to the training input or its reverse; bars, left: 99% "
         f"intervals. Open, at the left edge: the training input itself. {_curves(laws)}"
         + style.trained_provenance(table)

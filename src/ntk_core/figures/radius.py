@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import digits
+from ..claims.wording import steps_text
 from . import palette, style
 from .panels import Panels
 
@@ -16,7 +17,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Left: α̂ against m at a few times, below the limit's ceiling. Right: √m·mean displacement and limit."""
     m = table["m"].values.astype(float)
     times = style.spread(style.times_with_runs(table), 3)
-    colours, labels = style.ordered_colours(times), {time: style.steps_label(int(time)) for time in times}
+    colours, labels = style.ordered_colours(times), {time: steps_text(int(time)) for time in times}
     panels = Panels(2, height=2.7, share_y=True)
     left, right = panels.axes
     cut = table.sel(steps=times)
@@ -57,7 +58,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         r"Left: the radius $\hat\alpha$ that training reached, mean over the runs; bars: least and largest "
         r"run. While the loss does not grow it is at most "
-        rf"{digits(always, 3)} at every width after {style.steps_label(last)}. Right: lines are the limit, "
+        rf"{digits(always, 3)} at every width after {steps_text(last)}. Right: lines are the limit, "
         "no fit; bars: 99% intervals. " + style.trained_provenance(table)
     )
     return panels.finish(headline("radius", table, rates), text)

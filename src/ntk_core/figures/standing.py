@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.wording import nearest_to_one
+from ..claims.wording import nearest_to_one, steps_text
 from ..laws import LAWS
 from . import palette, style
 from .panels import Panels
@@ -31,7 +31,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes = panels.axes
     if several[0]:
         _curves(panels, axes[0], "m", error.sel(steps=last), x_norm)
-        axes[0].set_title(f"after {style.steps_label(last)}")
+        axes[0].set_title(f"after {steps_text(last)}")
     if several[1] and times.size:
         _curves(panels, axes[-1], "steps", error.sel(m=widest, steps=times), x_norm)
     if several[0]:

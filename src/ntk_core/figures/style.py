@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator
 
 from ..claims.headlines.words import resolved
-from ..claims.wording import in_formula, joined, level, runs_text
+from ..claims.wording import in_formula, joined, level, runs_text, task
 from ..datasets.statistics import MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
@@ -166,11 +166,6 @@ def times_with_runs(table: xr.Dataset) -> Array:
     return times[(times > 0) & (runs > 0)]
 
 
-def steps_label(time: int) -> str:
-    """A time as text."""
-    return "1 step" if time == 1 else f"{time:,} steps"
-
-
 def time_axis(ax: Axes, times: Array, labels: int = 8) -> None:
     """Time axis, logarithmic from 1 on, with a tick at 0 if that is one of the times."""
     last = max(float(times.max(initial=1)), 1.0)
@@ -245,11 +240,8 @@ def trained_provenance(table: xr.Dataset) -> str:
     """A sentence on the source of the numbers of a trained experiment."""
     spec = spec_of(table)
     runs = f"{runs_text(spec['seeds'])} a width"
-    classes = spec["classes"]
-    on = f"digits {' against '.join(map(str, classes))}" if classes else f"a {spec['data']}'s targets"
-    on += " against the rest" if len(classes) == 1 else ""
     return (
-        f"Experiment {table.attrs['experiment']}: {runs} on {on}, {spec['loss']} loss, "
+        f"Experiment {table.attrs['experiment']}: {runs} on {task(spec)}, {spec['loss']} loss, "
         f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."
         + _without_bars(spec["seeds"])
     )

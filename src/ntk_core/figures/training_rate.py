@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS
+from ..claims.wording import steps_text
 from . import style
 from .panels import Panels
 
@@ -61,7 +62,7 @@ def _label(data: pd.DataFrame, limits: xr.Dataset, time: int) -> str:
     """The time, with the fitted slope unless some of the values are rounding."""
     fitted = not (data["value"][data["steps"] == time] == 0.0).any()
     slope = style.slope_label(limits, 3) if fitted else ""
-    return style.steps_label(int(time)) + (f"\n{slope}" if slope else "")
+    return steps_text(int(time)) + (f"\n{slope}" if slope else "")
 
 
 def _lines(rates: xr.Dataset) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS
+from ..claims.wording import steps_text
 from ..theory.moments import EXPONENT
 from . import palette, style
 from .panels import Panels
@@ -80,7 +81,7 @@ def _distances(panels: Panels, ax: Axes, table: xr.Dataset) -> bool:
     """
     m, times = table["m"].values.astype(float), style.times_with_runs(table)
     chosen = style.spread(times, 4)
-    colours, labels = style.ordered_colours(chosen), {time: style.steps_label(int(time)) for time in chosen}
+    colours, labels = style.ordered_colours(chosen), {time: steps_text(int(time)) for time in chosen}
     cells = table.sel(steps=chosen)
     radius = cells["run_mean"].sel(variable="alpha_hat", drop=True)
     twin = cells.reset_coords(drop=True)

@@ -12,10 +12,10 @@ from itertools import product
 
 import numpy as np
 
+from ...datasets.chance import beyond_chance
 from ...network import Array
 from ...quantities import QUANTITIES
 from ...theory.all_radii import NAME, all_radii
-from ...theory.binomial import binomial_tail
 from ...theory.bounds import exact
 from ..lazy import beyond_chance_at_an_input
 from ..record import PROVED, THIS_PROJECT, TIE, Judgement, Number, Statement, judge_agreement
@@ -59,7 +59,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     ]
     largest, delta = float(np.nanmax(shares)) / factor, 0.1  # an exact law is not computed beyond r = 8
     over = int(np.count_nonzero(_largest_ratio(delta) > factor))
-    agrees = CLOSE <= largest <= 1.0 + TIE and float(binomial_tail(over - 1, RUNS, delta)) > 1e-6
+    agrees = CLOSE <= largest <= 1.0 + TIE and not beyond_chance(over, RUNS, delta, 1)
     if factor == 1.0:
         counts = [item.table["exceedances"].sel(uniform_bound=NAME) for item in results.trainings]
         agrees = agrees and not beyond_chance_at_an_input(results.trainings, counts)

@@ -12,13 +12,12 @@ from functools import cache
 import numpy as np
 import scipy
 
-from ...datasets.chance import CHANCE
+from ...datasets.chance import CHANCE, beyond_chance
 from ...datasets.file_reader import FileReader
 from ...datasets.statistics import sample_mean
 from ...network import Array
 from ...sampling.band import suprema
 from ...theory import norm_ball
-from ...theory.binomial import binomial_tail
 from ...theory.norm_ball import FROBENIUS
 from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import DrawnTables, Results
@@ -98,8 +97,7 @@ def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
     """
     grid, name = item.experiment, item.experiment.name
     counts = _over(item, factor)
-    chance = CHANCE / len(counts)
-    failures = sum(bool(binomial_tail(count - 1, grid.seeds, LEVEL) < chance) for count in counts)
+    failures = int(beyond_chance(np.array(counts), grid.seeds, LEVEL).sum())
     rates = item.rates.sel(quantity="linearization_error", statistic="mean").isel(
         perturbation=0, d=-1, alpha=0
     )

@@ -24,6 +24,7 @@ from ..record import (
     judge_agreement,
 )
 from ..results import Results, TrainedTables
+from ..wording import steps_text
 
 STATEMENT = Statement(
     title="Training leaves the linearization at the rate of Theorem 1",
@@ -86,7 +87,7 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
     if a.diverged or not wide:
         return []
     square = a.radius.value**2
-    at = f"({a.name}, {a.time} steps, $m={a.m}$)"
+    at = f"({a.name}, {steps_text(a.time)}, $m={a.m}$)"
     root = math.sqrt(a.m)
     error = root * float(table["training_bias_standard_error"].sel(m=a.m))
     bias = Mean(a.training_bias.value, error, a.training_bias.lower, a.training_bias.upper)
@@ -105,7 +106,7 @@ def _comparisons(item: TrainedTables, a: Answer) -> list[_Comparison]:
         comparisons.append(
             _Comparison(
                 rf"$\sqrt m$ times the distance from the twin at {kind} inputs over its limit, taken to "
-                rf"$m\to\infty$ from the two largest widths ({a.name}, {a.time} steps)",
+                rf"$m\to\infty$ from the two largest widths ({a.name}, {steps_text(a.time)})",
                 _extrapolated(before, last),
                 float(rates[f"{name}_constant_limit"]),
                 FINITE_WIDTH * square / math.sqrt(wide[-2]),
@@ -147,7 +148,7 @@ def _slopes(a: Answer) -> list[Number]:
         "slope of the distance from the twin at training inputs": a.twin_training_rate,
     }
     return [
-        Number.measured(f"{what}, expected in the limit: $-1/2$ ({a.name}, {a.time} steps)", slope)
+        Number.measured(f"{what}, expected in the limit: $-1/2$ ({a.name}, {steps_text(a.time)})", slope)
         for what, slope in slopes.items()
         if math.isfinite(slope.lower)
     ]

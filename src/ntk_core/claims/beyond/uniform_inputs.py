@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...datasets.chance import beyond_chance
 from ...datasets.statistics import sample_mean
 from ...network import Array
 from ...theory.uniform_inputs import (
@@ -38,9 +39,6 @@ DELTA = 0.1
 SLOPE_WIDTHS, SLOPE_ERROR = (1 << 78, 1 << 80), 1e-3
 """Widths between which the slope of the squared fluctuation is taken, and how near its limit it is there."""
 
-CHANCE_ERRORS = 4.5
-"""Standard errors beyond which a share of draws contradicts a bound: a chance of 7e-6 each."""
-
 
 class Draws(NamedTuple):
     """Networks drawn: width, dimension and number of runs."""
@@ -52,6 +50,8 @@ class Draws(NamedTuple):
 
 CIRCLE = (Draws(1 << 10, 2, 300), Draws(1 << 13, 2, 40))
 SPHERE = Draws(1 << 6, 3, 24)
+NETWORKS = (*CIRCLE, SPHERE)
+"""All of them: the counts over a bound, each at most Binomial(runs, `DELTA`), are a family."""
 
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:
@@ -65,7 +65,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         )
     ]
     agree = abs(slope - 1.0) < SLOPE_ERROR
-    for draws in (*CIRCLE, SPHERE):
+    for draws in NETWORKS:
         values = draw(draws)
         on_circle = draws.d == 2
         limit = circle_bound(draws.m, 1.0, DELTA) if on_circle else sphere_bound(draws.m, draws.d, 1.0, DELTA)
@@ -76,8 +76,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         evidence.append(Number(rf"bound on the same, at $\delta={DELTA:g}$", limit))
         over = int(np.count_nonzero(values > limit))
         evidence.append(Number.share("share of these networks over that bound", over, draws.runs))
-        excess = (over - DELTA * draws.runs) / math.sqrt(DELTA * (1.0 - DELTA) * draws.runs)
-        agree = agree and excess < CHANCE_ERRORS
+        agree = agree and not beyond_chance(over, draws.runs, DELTA, len(NETWORKS))
     return Judgement(judge_agreement(PROVED, agree), tuple(evidence))
 
 

@@ -11,6 +11,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from ...claims.record import Claim
+from ...claims.wording import steps_text
 from ...figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, training_drawable
 from ...laws import LAWS
 from ..embedding import asset, digest, templates
@@ -216,6 +217,7 @@ def _environment() -> Environment:
         interval=readable.interval,
         times=readable.times,
         short=readable.short,
+        steps=steps_text,
     )
     environment.globals.update(
         parameter=_parameter, displacements={name: law.words for name, law in LAWS.items()}

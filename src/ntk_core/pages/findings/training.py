@@ -10,6 +10,7 @@ from ...claims.answer import Answer, Estimate, answer
 from ...claims.headlines import finding
 from ...claims.headlines.words import FRACTIONS
 from ...claims.record import Number
+from ...claims.wording import steps_text
 from .experiments import versions
 from .readable import tex
 
@@ -64,7 +65,7 @@ _SHARE = (
 
 def _rows(a: Answer) -> list[Number]:
     """The numbers of the answer that are not NaN, in the order of the page."""
-    place = rf"$m={tex(a.m)}$ after {a.time:,} {'step' if a.time == 1 else 'steps'}"
+    place = rf"$m={tex(a.m)}$ after {steps_text(a.time)}"
     level = rf"$\delta={tex(a.delta)}$, $\|x\|={tex(a.x_norm)}$"
     rows = [
         _row(rf"Radius $\hat\alpha$ at {place}: mean over the runs", a.radius),

@@ -41,19 +41,20 @@ class Estimate:
 class Answer:
     """Numbers at the last time that a run has reached, and at the largest width with runs at that time.
 
-    They are `runs_left` of all `runs`. `radius` is the mean of α̂ over the runs, which range from `least` to
-    `largest`. `limit_ceiling` bounds it as m grows, `ceiling` at every width while the loss does not grow.
-    `inside` is true if all runs were below `ceiling` at all times; `grew` counts the runs whose loss grew
-    from one recorded time to the next. `rate` and `constant` are of the rms of E, `last_rate` is between the
-    two largest widths; `training_rate` is that of the rms of E at the training inputs, `training_bias` √m
-    times the rms over them of the mean signed error. `twin_rate` and `twin_training_rate` are slopes of the
-    distance of network and twin at held-out and at training inputs. `position` is the rms of E over that of
-    each displacement law, `loose` the printed bound over the quantile of E at `x_norm` and `delta`, the least
-    level at which the runs suffice for an upper limit on that quantile (NaN without one, up to δ = 1/2).
-    `over` is the largest number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None
-    without such a δ. `share` is the largest E over the bound for all radii at the α̂ of its run, of all
-    widths, times and inputs, at `share_delta`, the largest δ. `numbers` are means over the runs, by variable;
-    `too_skewed` says that one of runs that differ has no interval.
+    They are `runs_left` of all `runs`. `radius` is the mean of α̂ over the runs, `radius_rate` its slope
+    against the width; the runs range from `least` to `largest`. `limit_ceiling` bounds α̂ as m grows,
+    `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below `ceiling`
+    at all times; `grew` counts the runs whose loss grew from one recorded time to the next. `rate` and
+    `constant` are of the rms of E, `last_rate` is between the two largest widths; `training_rate` is that of
+    the rms of E at the training inputs, `training_bias` √m times the rms over them of the mean signed error.
+    `twin_rate` and `twin_training_rate` are slopes of the distance of network and twin at held-out and at
+    training inputs. `position` is the rms of E over that of each displacement law, `loose` the printed bound
+    over the quantile of E at `x_norm` and `delta`, the least level at which the runs suffice for an upper
+    limit on that quantile (NaN without one, up to δ = 1/2). `over` is the largest number of runs over the
+    printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `share` is the largest E over
+    the bound for all radii at the α̂ of its run, of all widths, times and inputs, at `share_delta`, the
+    largest δ. `numbers` are means over the runs, by variable; `too_skewed` says that one of runs that differ
+    has no interval.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Answer:
     time: int
     m: int
     radius: Estimate
+    radius_rate: Estimate
     least: float
     largest: float
     limit_ceiling: float
@@ -169,6 +171,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         time=time,
         m=m,
         radius=_mean(row, "alpha_hat"),
+        radius_rate=Estimate.of(rates.sel(variable="alpha_hat", steps=time), "run_slope"),
         least=float(alpha_hat["run_min"]),
         largest=float(alpha_hat["run_max"]),
         limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),

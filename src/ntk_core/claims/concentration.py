@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy
 
-from ..theory.binomial import binomial_quantile
+from ..theory.binomial import binomial_quantile, binomial_tail
+from ..theory.gaussian import band_probability
 from .record import Judgement, Number, judge_factor
 from .results import Results
 from .wording import in_formula, width
@@ -19,30 +19,31 @@ from .wording import in_formula, width
 def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
     """AC: P(|U·x| ≤ ‖x‖ε) ≤ √(2/π) ε, whose constant is the best possible."""
     epsilon = np.geomspace(1e-8, 10.0, 2000)
-    ratio = scipy.special.erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
+    largest = max(map(_ratio, epsilon.tolist()))
     rng = np.random.default_rng(41)
     x = np.array([2.0, -1.0, 0.5])
     runs = 1_000_000
     inside = int(np.count_nonzero(np.abs(rng.standard_normal((runs, 3)) @ x) <= 0.5 * np.linalg.norm(x)))
     return Judgement(
-        judge_factor(float(ratio.max()) / factor),
+        judge_factor(largest / factor),
         (
             Number(
                 r"largest ratio of the exact probability $2\Phi(\varepsilon)-1$ to the bound, over "
                 r"$\varepsilon$ from $10^{-8}$ to $10$: it tends to 1 as $\varepsilon\to0$, so the constant "
                 "is the best possible",
-                float(ratio.max()) / factor,
+                largest / factor,
             ),
-            Number(r"the ratio at $\varepsilon=0.5$", float(_ratio(0.5)) / factor),
-            Number(r"the ratio at $\varepsilon=2$", float(_ratio(2.0)) / factor),
+            Number(r"the ratio at $\varepsilon=0.5$", _ratio(0.5) / factor),
+            Number(r"the ratio at $\varepsilon=2$", _ratio(2.0) / factor),
             Number.share(r"share of a million draws with $|U^\top x|\le\|x\|/2$, $d=3$", inside, runs),
-            Number(r"exact probability $2\Phi(\frac12)-1$", math.erf(0.5 / math.sqrt(2.0))),
+            Number(r"exact probability $2\Phi(\frac12)-1$", band_probability(0.5)),
         ),
     )
 
 
 def _ratio(epsilon: float) -> float:
-    return math.erf(epsilon / math.sqrt(2.0)) / (math.sqrt(2.0 / math.pi) * epsilon)
+    """The exact probability over the bound of AC."""
+    return band_probability(epsilon) / (math.sqrt(2.0 / math.pi) * epsilon)
 
 
 HALF_WIDTHS = (1, 2, 3, 8, 32, 512, 2**15, 2**20)
@@ -84,6 +85,5 @@ def hoeffding(results: Results, factor: float = 1.0) -> Judgement:
 
 def _tail(n: int, p: float, delta: float, factor: float) -> float:
     """P(Binomial(n, p)/n > p + factor·√(log(1/δ)/(2n)))."""
-    return float(
-        scipy.special.bdtrc(math.floor(n * (p + factor * math.sqrt(-math.log(delta) / (2.0 * n)))), n, p)
-    )
+    deviation = factor * math.sqrt(-math.log(delta) / (2.0 * n))
+    return float(binomial_tail(math.floor(n * (p + deviation)), n, p))

@@ -18,7 +18,7 @@ from ..datasets.comparisons import rounding_error
 from ..laws import LAWS, THEOREM_LAWS
 from ..network import Array
 from ..sampling.cell import Cell
-from .draws import ROUNDING, count, networks, signs, size
+from .draws import COUNT, ROUNDING, networks, rounding_unit, signs
 from .record import FALSE, Judgement, Number, judge_exceptions, judge_factor
 from .results import Results
 
@@ -32,7 +32,7 @@ def delta_split(results: Results, factor: float = 1.0) -> Judgement:
     for x, w0, c, u in networks(31):
         parts = network.signed_delta1(x, w0, c, u) + factor * network.signed_delta2(x, w0, c, u)
         difference = network.linearization_error(x, w0, c, u) - np.abs(parts)
-        relative = np.abs(difference) / size(x, w0, c, u)
+        relative = np.abs(difference) / rounding_unit(x, w0, c, u)
         worst = max(worst, float(relative.max()))
         exceptions += int(np.count_nonzero(relative > ROUNDING))
     pieces = np.array(
@@ -47,7 +47,7 @@ def delta_split(results: Results, factor: float = 1.0) -> Judgement:
                 "definition",
                 exceptions,
             ),
-            Number("networks drawn in all sizes", count()),
+            Number("networks drawn in all sizes", COUNT),
             Number("largest relative difference there", worst),
             Number(
                 r"archived dense runs with $E$ neither $|\Delta_1|+|\Delta_2|$ nor "

@@ -207,7 +207,8 @@ def _threshold(quantity: str, points: list[Point]) -> tuple[Number, ...]:
     if quantity == "linearization_error":
         return ()
     if quantity == "delta1":
-        end, words, m = largest_norm().value, "largest", SMALL_DELTA_WIDTH
+        end, m = largest_norm().value, SMALL_DELTA_WIDTH
+        words, limits = "largest", "it holds up to this norm and fails beyond"
         at_width = largest_norm(m)
         beyond = Point(m, at_width.radius * math.sqrt(m), math.exp(-m * at_width.level), 1.01 * end)
         more = tuple(
@@ -215,13 +216,13 @@ def _threshold(quantity: str, points: list[Point]) -> tuple[Number, ...]:
             for m in (2, SMALL_DELTA_WIDTH)
         )
     else:
-        end, words, more = least_norm(quantity), "least", ()
+        end, more = least_norm(quantity), ()
+        words, limits = "least", "it holds from this norm on and fails below"
         beyond = Point(2**40, 1000.0, 0.5, 0.99 * end)
     tried = list(dict.fromkeys(replace(point, x_norm=end) for point in points))
     return (
         Number(
-            rf"{words} $\|x\|$ at which the bound holds for all $m,\alpha,\delta$: it does exactly "
-            rf"{'up to' if words == 'largest' else 'from'} there",
+            rf"{words} $\|x\|$ at which the bound holds for all $m,\alpha,\delta$: {limits}",
             end,
         ),
         *more,

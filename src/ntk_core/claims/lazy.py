@@ -83,18 +83,17 @@ def _over(item: TrainedTables) -> xr.DataArray:
 
 def _evidence(item: TrainedTables) -> list[Number]:
     """Numbers of the experiment at the last time and largest width with runs, and how runs ended."""
-    a, rates = answer(item.table, item.rates), item.rates
+    a = answer(item.table, item.rates)
     at = f"{a.name}, {steps_text(a.time)}"
     every, widest = f"({at})", f"({at}, $m={a.m}$)"
     point = rf"$\delta={in_formula(a.delta)}$, $\|x\|={in_formula(a.x_norm)}$"
-    end = rates.sel(steps=a.time, variable="alpha_hat")
     fraction = FRACTIONS[a.exponent]
     return [
         Number.measured(
             rf"$\hat\alpha$: mean, least and largest run {widest}",
             Estimate(a.radius.value, a.least, a.largest),
         ),
-        Number.measured(rf"slope of $\log\hat\alpha$ {every}", Estimate.of(end, "run_slope")),
+        Number.measured(rf"slope of $\log\hat\alpha$ {every}", a.radius_rate),
         Number(
             rf"$\sqrt m$ times the mean of $\|u_i\|$ over its limit {widest}",
             _ratio(a.displacement.value, a.displacement_limit),

@@ -14,7 +14,7 @@ import scipy
 from .. import network
 from ..datasets.statistics import CONFIDENCE
 from ..network import Array
-from .draws import DIMENSIONS, ROUNDING, count, networks, signs, size
+from .draws import COUNT, DIMENSIONS, MOVES, ROUNDING, SIZES, networks, rounding_unit, signs
 from .record import Judgement, Number, judge_exceptions
 from .results import Results
 
@@ -110,7 +110,7 @@ def _identity(residual: Callable[[Array, Array, Array, Array], Array], seed: int
     """Judge an identity by its residual, a function of (x, w0, c, u), on networks of all sizes."""
     worst, exceptions = 0.0, 0
     for x, w0, c, u in networks(seed):
-        relative = np.abs(residual(x, w0, c, u)) / size(x, w0, c, u)
+        relative = np.abs(residual(x, w0, c, u)) / rounding_unit(x, w0, c, u)
         worst = max(worst, float(relative.max()))
         exceptions += int(np.count_nonzero(relative > ROUNDING))
     return Judgement(
@@ -118,9 +118,8 @@ def _identity(residual: Callable[[Array, Array, Array, Array], Array], seed: int
         (
             Number("networks where the two sides differ by more than rounding", exceptions),
             Number(
-                r"networks tried, from $m=2$ to $100$ and $d=1$ to $100$, weights moved by $10^{-6}$ to "
-                r"$100$ a coordinate",
-                count(),
+                f"networks tried, from {SIZES}, {MOVES}",
+                COUNT,
             ),
             Number("largest relative difference of the two sides", worst),
         ),

@@ -31,6 +31,9 @@ _SIZES |= {"left", "right", "displaystyle", "limits"}
 _SUPERSCRIPTS = dict(zip("0123456789+−nᵀ′*", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ′*", strict=True))
 _SUBSCRIPTS = dict(zip("0123456789+−aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 
+DOUBLE_STRUCK = dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True))
+"""Double-struck letters that Unicode has beside its alphabet of them."""
+
 
 def plain_text(markdown: str) -> str:
     """The text with its formulas, `$…$` and `$$…$$`, in Unicode characters on one line."""
@@ -195,7 +198,6 @@ def _greek(name: str) -> str:
 
 
 def _double_struck(text: str) -> str:
-    letters = dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True))
     return "".join(
-        letters.get(c) or (chr(0x1D538 + ord(c) - ord("A")) if "A" <= c <= "Z" else c) for c in text
+        DOUBLE_STRUCK.get(c) or (chr(0x1D538 + ord(c) - ord("A")) if "A" <= c <= "Z" else c) for c in text
     )

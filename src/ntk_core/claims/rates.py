@@ -8,12 +8,14 @@ judge nothing. `factor` multiplies the printed exponent (1 is the statement itse
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import xarray as xr
 
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.statistics import why_no_interval
 from ..laws import THEOREM_LAWS, moments
+from .answer import Estimate
 from .record import FALSE, TRUE, Judgement, Number, judge_factor
 from .results import Results
 from .wording import in_formula
@@ -122,14 +124,13 @@ def _measured(results: Results) -> tuple[bool, tuple[Number, ...]]:
 def _typical(name: str, law: str, statistic: str, rows: xr.Dataset, runs: int) -> list[Number]:
     """The slope of one law at the median α and least d, with its interval."""
     row = rows.isel(d=0, alpha=rows.sizes["alpha"] // 2)
-    value, lower, upper = (float(row[n]) for n in ("limit_slope", "limit_slope_lower", "limit_slope_upper"))
-    if not math.isfinite(value):
+    slope = Estimate.of(row, "limit_slope")
+    if not math.isfinite(slope.value):
         return []
     point = rf"{name}, $d={int(row['d'])}$, $\alpha={in_formula(float(row['alpha']))}$"
     what = f"slope of the {statistic} of $E$, less the bend of its exact law, {law} ({point})"
-    if not (math.isfinite(lower) and math.isfinite(upper)):
-        return [Number(f"{what}; {why_no_interval(runs)}", value)]
-    return [Number(what, value, lower, upper)]
+    why = "" if math.isfinite(slope.lower) and math.isfinite(slope.upper) else f"; {why_no_interval(runs)}"
+    return [Number.measured(f"{what}{why}", slope)]
 
 
 def _constants(name: str, error: xr.Dataset) -> list[Number]:
@@ -139,14 +140,11 @@ def _constants(name: str, error: xr.Dataset) -> list[Number]:
     for d in rows["d"].values:
         row = rows.sel(d=d)
         limit = float(row["constant_limit"])
-        value, lower, upper = (
-            (float(row[n]) / limit) ** 2 for n in ("constant", "constant_lower", "constant_upper")
-        )
+        square = Estimate(*((value / limit) ** 2 for value in astuple(Estimate.of(row, "constant"))))
         alpha = in_formula(float(row["alpha"]))
         what = (
             r"$m^{3/2}\,\mathbb E[E^2]$ for random directions in units of its limit "
             rf"${in_formula(limit**2)}$ ({name}, $d={int(d)}$, $\alpha={alpha}$, largest $m$)"
         )
-        limits = (lower, upper) if math.isfinite(lower) else (None, None)
-        numbers.append(Number(what, value, *limits))
+        numbers.append(Number.measured(what, square))
     return numbers

@@ -14,7 +14,9 @@ from ..theory.tilt import TARGET
 Verdict = Literal["true", "true, loose", "false", "undecided", "proved", "supported"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TRUE, LOOSE, FALSE, UNDECIDED, PROVED, SUPPORTED = VERDICTS
-"""The first four are on statements of the notes; the last two, `FALSE` and `UNDECIDED` on our own."""
+"""A statement of the notes gets one of the first four. One of ours gets `PROVED`, `SUPPORTED`, `FALSE` or
+`UNDECIDED`.
+"""
 
 THIS_PROJECT = "this project"
 """The `source` of a statement that is not in the notes."""
@@ -61,7 +63,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its description (Markdown with $math$), and confidence limits if it was measured."""
+    """A number with its description (Markdown with $math$), and if it was measured confidence limits.
+
+    It has both limits or none.
+    """
 
     what: str
     value: int | float  # a count is printed as an integer
@@ -129,6 +134,11 @@ class Claim:
         return self.source == THIS_PROJECT
 
     @property
+    def label(self) -> str:
+        """What the corrected statement is: a correction of a false one, else a sharper one."""
+        return "Corrected" if self.verdict == FALSE else "Sharper"
+
+    @property
     def key(self) -> Number:
         """The number to show first: the first of the counterexample, else of the evidence."""
         return (*(self.counterexample.evidence if self.counterexample else ()), *self.evidence)[0]
@@ -143,9 +153,9 @@ def judge_factor(needed: float) -> Verdict:
     return TRUE if needed >= SLACK else LOOSE
 
 
-def judge_agreement(standing: Verdict, agrees: bool) -> Verdict:
+def judge_agreement(basis: Verdict, agrees: bool) -> Verdict:
     """The verdict on a statement of this project: what it stands on, unless a number contradicts it."""
-    return standing if agrees else FALSE
+    return basis if agrees else FALSE
 
 
 def judge_exceptions(exceptions: int) -> Verdict:

@@ -12,7 +12,7 @@ import numpy as np
 from ..network import Array
 from ..storage.printable import printable
 from .plain_text import plain_text
-from .record import FALSE, Claim, Number
+from .record import Claim, Number
 
 COUNTS = (
     "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -71,8 +71,7 @@ def as_text(judged: Claim) -> str:
         lines += ["", f"  Counterexample: {point}", f"  {judged.counterexample.text}"]
         lines += [_number(number) for number in judged.counterexample.evidence]
     if judged.corrected:
-        label = "Corrected" if judged.verdict == FALSE else "Sharper"  # as in the article
-        lines += ["", f"  {label}: {judged.corrected}"]
+        lines += ["", f"  {judged.label}: {judged.corrected}"]
     return "\n".join(printable(plain_text(line)) for line in lines)
 
 

@@ -12,6 +12,7 @@ from ..claims.wording import nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import cancels
 from ..quantities import QUANTITIES
+from ..theory.moments import EXPONENT
 from . import palette, style
 from .panels import Panels
 
@@ -25,7 +26,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     alpha, d = nearest_to_one(table["alpha"].values), int(table["d"].values.max())
     cells, limits = table.sel(alpha=alpha, d=d), rates.sel(alpha=alpha, d=d, statistic="mean")
     means = cells[["mean", "mean_lower", "mean_upper"]] * np.sqrt(cells["m"])
-    means["limit"] = limits["constant_limit"] * cells["m"] ** (0.5 - limits["exponent"])
+    means["limit"] = limits["constant_limit"] * cells["m"] ** (EXPONENT - limits["exponent"])
     m = table["m"].values.astype(float)
     shown = [name for name in COLLAPSING if (cells["mean"].sel(quantity=name) > 0.0).any()] or COLLAPSING[:1]
     panels = Panels(len(shown), columns=2, height=1.9)
@@ -57,4 +58,4 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 def _label(law: str, limit: xr.Dataset) -> str:
     """The law, with the constant to which √m times the mean tends where it does not fall to 0."""
     constant = limit["constant_limit"].item()
-    return f"{law}\n{constant:.4f}" if np.isfinite(constant) and limit["exponent"].item() == 0.5 else law
+    return f"{law}\n{constant:.4f}" if np.isfinite(constant) and limit["exponent"].item() == EXPONENT else law

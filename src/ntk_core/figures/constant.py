@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
+from ..claims.headlines.words import FRACTIONS
 from ..claims.wording import nearest_to_one
-from ..laws.moments import cancels, limit, typical_statistic
+from ..laws.moments import exponent, limit, typical_statistic
 from ..theory.bounds import bound
 from . import palette, style
 from .panels import Panels
@@ -56,7 +57,7 @@ def _against_radius(panels: Panels, ax: Axes, rates: xr.Dataset) -> None:
     alphas, d = rates["alpha"].values, int(rates["d"])
     laws = list(rates["perturbation"].values)
     colours, markers = palette.law_colours(laws), style.law_markers(laws)
-    labels = {law: f"{law}, $m^{{{'3/4' if cancels(law) else '1/2'}}}E$" for law in laws}
+    labels = {law: f"{law}, $m^{{{FRACTIONS[exponent(law, 'linearization_error')]}}}E$" for law in laws}
     fine = np.geomspace(alphas.min() / 1.2, alphas.max() * 1.2, 60)
     for law in laws:
         statistic = typical_statistic(law)

@@ -39,7 +39,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.points(ax, measured, "m", "value", "q", colours)
     style.width_axis(ax, m)
     ax.set_yscale("log")
-    ax.set_ylabel(r"mean of the worst error")
+    ax.set_ylabel("mean of the worst error")
     panels.name_ends([ax])
     text = (
         r"Largest $E$ over all moves with $(\Sigma_i\|u_i\|^q)^{1/q}\leq R\,m^{1/q-1/2}$, at "

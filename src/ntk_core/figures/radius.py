@@ -37,7 +37,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             if np.isfinite(level):
                 ax.axhline(level, color=colours[time], **look)
     ceiling = rates["alpha_hat_limit_ceiling"].sel(steps=times)
-    ax.set_yscale("log")
+    left.set_yscale("log")
     if np.isfinite(ceiling).any():
         left.text(
             0.03, 0.97, "dashed: bounds on the limit $m\\to\\infty$", transform=left.transAxes, va="top",

@@ -6,9 +6,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
+from ..claims.headlines.words import FRACTIONS
 from ..claims.wording import joined, nearest_to_one
 from ..laws import LAWS
-from ..laws.moments import cancels, typical_statistic
+from ..laws.moments import exponent, typical_statistic
 from . import palette, style
 from .panels import Panels
 
@@ -34,8 +35,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         lines = "exact_quantile" if (rows["exact_quantile"] > 0).any() else "quantile"
         panels.curves(ax, rows, "m", lines, "delta", colours, labels, linewidth=1.2)
         panels.points(ax, rows, "m", "quantile", "delta", colours, labels)
-        k, fraction = (0.75, "3/4") if cancels(law) else (0.5, "1/2")
-        panels.reference(ax, rows, "quantile", -k, f"slope −{fraction}")
+        k = exponent(law, "linearization_error")
+        panels.reference(ax, rows, "quantile", -k, f"slope −{FRACTIONS[k]}")
         ax.set_title(f"{law}\n{_fitted(rates, law, alpha, d)}")
     for ax in panels.axes:
         style.width_axis(ax, m)

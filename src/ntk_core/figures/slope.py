@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from ..claims.headlines import headline
+from ..claims.headlines.words import FRACTIONS
 from ..claims.wording import nearest_to_one
-from ..laws.moments import cancels, typical_statistic
+from ..laws.moments import typical_statistic
 from . import palette, style
 from .panels import Panels
 
@@ -51,7 +52,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         ax.yaxis.set_major_locator(MultipleLocator(0.1))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1f}".replace("-", "−"))
         finite = np.isfinite(law_rates["constant_limit"].values).any()
-        ax.set_title(f"{law}\n{'limit' if finite else 'Theorem 1:'} −{'3/4' if cancels(law) else '1/2'}")
+        ax.set_title(f"{law}\n{'limit' if finite else 'Theorem 1:'} −{FRACTIONS[k]}")
         if not ax.containers:
             ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", color=palette.MUTED)
     panels.name_ends(panels.axes)

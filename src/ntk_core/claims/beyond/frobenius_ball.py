@@ -19,6 +19,7 @@ from ...network import Array
 from ...sampling.band import suprema
 from ...theory import norm_ball
 from ...theory.norm_ball import FROBENIUS
+from ..answer import Estimate
 from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import DrawnTables, Results
 from ..wording import width
@@ -74,7 +75,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         ),
         Number("smallest share that the search finds", search()[0]),
     ]
-    agrees = close(mean.value, mean.standard_error, limit, WIDTH) and search()[1] <= 1.0 + 1e-9
+    agrees = agrees_with_limit(mean.value, mean.standard_error, limit, WIDTH) and search()[1] <= 1.0 + 1e-9
     for item in (ball for ball in results.balls if ball.experiment.keep == "runs"):
         if item.experiment.norm == FROBENIUS:
             fits, numbers = _archived(item, factor)
@@ -82,8 +83,12 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     return Judgement(judge_agreement(PROVED, agrees), tuple(evidence))
 
 
-def close(value: float, error: float, limit: float, m: int, q: float = FROBENIUS) -> bool:
-    """Whether a mean of m^k sup E agrees with a limit: chance, and a share 1/k* of it as m is finite."""
+def agrees_with_limit(value: float, error: float, limit: float, m: int, q: float = FROBENIUS) -> bool:
+    """Whether a mean of m^k sup E at ‖x‖ = 1, with its standard error, agrees with its limit at width m.
+
+    It may be off by `ERRORS` standard errors, and because m is finite by the limit over the number of neurons
+    that the worst displacement of R = 1 flips.
+    """
     flips = float(norm_ball.limit(q, 1.0, "sign_change_fraction")) * m ** (
         1.0 - norm_ball.exponent(q, "sign_change_fraction")
     )
@@ -101,10 +106,8 @@ def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
     rates = item.rates.sel(quantity="linearization_error", statistic="mean").isel(
         perturbation=0, d=-1, alpha=0
     )
-    scale = factor * float(rates["constant_limit"])
-    slope, constant = (
-        [float(rates[f"{key}{end}"]) for end in ("", "_lower", "_upper")] for key in ("slope", "constant")
-    )
+    limit = factor * float(rates["constant_limit"])
+    slope, constant = (Estimate.of(rates, name) for name in ("slope", "constant"))
     numbers = [
         Number(
             rf"archived runs over the bound at $\delta={LEVEL:g}$, of {grid.runs:,} ({name})", sum(counts)
@@ -113,13 +116,14 @@ def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
             rf"cells where $\delta$ does not allow as many, beyond a chance of {CHANCE:g} for all", failures
         ),
     ]
-    if math.isfinite(slope[1]) and math.isfinite(constant[1]):
+    if math.isfinite(slope.lower) and math.isfinite(constant.lower):
         numbers += [
-            Number(
+            Number.measured(
                 rf"$m^{{1/6}}$ times the archived mean over its limit at $m={width(grid.m[-1])}$ ({name})",
-                *(value / scale for value in constant),
+                constant,
+                limit,
             ),
-            Number(f"slope of the archived mean against $m$, over all widths ({name})", *slope),
+            Number.measured(f"slope of the archived mean against $m$, over all widths ({name})", slope),
         ]
     return not failures, numbers
 

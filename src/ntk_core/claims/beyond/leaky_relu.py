@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import network
 from ...network import Array
-from ..draws import ROUNDING, count, networks, size
+from ..draws import COUNT, MOVES, ROUNDING, networks, rounding_unit
 from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import Results
 
@@ -35,7 +35,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         slope = SLOPES[i % len(SLOPES)]
         leaky = leaky_quantities(x, w0, c, u, slope)
         scaled = factor * (1.0 - slope) * _relu_quantities(x, w0, c, u)
-        gap = np.abs(np.abs(leaky) - np.abs(scaled)) / ((1.0 + abs(slope)) * size(x, w0, c, u))
+        gap = np.abs(np.abs(leaky) - np.abs(scaled)) / ((1.0 + abs(slope)) * rounding_unit(x, w0, c, u))
         worst = max(worst, float(gap.max()))
         exceptions += int(np.count_nonzero((gap > ROUNDING).any(axis=0)))
     evidence = (
@@ -44,9 +44,8 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
             exceptions,
         ),
         Number(
-            f"networks tried, in turn with $\\lambda=$ {', '.join(_signed(slope) for slope in SLOPES)}, "
-            "weights moved by $10^{-6}$ to $100$ a coordinate",
-            count(),
+            f"networks tried, in turn with $\\lambda=$ {', '.join(map(_signed, SLOPES))}, {MOVES}",
+            COUNT,
         ),
         Number("largest relative difference", worst),
     )

@@ -17,7 +17,7 @@ from ...theory import norm_ball
 from ..headlines.norms import NORMS
 from ..record import PROVED, THIS_PROJECT, Judgement, Number, Statement, judge_agreement
 from ..results import Results
-from .frobenius_ball import close
+from .frobenius_ball import agrees_with_limit
 
 STATEMENT = Statement(
     title="What makes $1/\\sqrt m$ is that no single neuron moves far",
@@ -51,16 +51,15 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         k, m = norm_ball.exponent(q), WIDTHS[1]
         limit = factor * float(norm_ball.limit(q, RADIUS))
         scale = m**k
-        agrees &= close(high.value * scale, high.standard_error * scale, limit, m, q)
+        agrees &= agrees_with_limit(high.value * scale, high.standard_error * scale, limit, m, q)
         slope = log_slope(*_columns(low, high))
         agrees &= abs(slope.value + k) <= CURVATURE + 0.5 * (slope.upper - slope.lower)
         name = r"\infty" if math.isinf(q) else f"{q:g}"
         numbers += [
-            Number(
+            Number.measured(
                 rf"$m^k\,\mathbb E[\sup_uE]$ over its limit at $q={name}$, $m=2^{{24}}$, $R={RADIUS:g}$",
-                high.value * scale / limit,
-                high.lower * scale / limit,
-                high.upper * scale / limit,
+                high,
+                limit / scale,
             ),
             Number.measured(
                 rf"its slope against $m$ from $2^{{12}}$ to $2^{{24}}$ (theory: ${-k:.4f}$)",

@@ -68,9 +68,7 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
 def _largest_share(quantity: str) -> tuple[float, str]:
     """The largest exact quantile over the bound, and where."""
     m, alpha, delta = (axis.ravel() for axis in np.meshgrid(*GRID, indexing="ij"))
-    exact, limit = (
-        bound(name, quantity, m.astype(int), alpha, delta, 1.0) for name in ("exact", "bernstein")
-    )
+    exact, limit = (bound(name, quantity, m, alpha, delta, 1.0) for name in ("exact", "bernstein"))
     worst = int(np.argmax(exact / limit))
     place = rf"$\alpha={in_formula(alpha[worst])}$, $\delta={in_formula(delta[worst])}$"
     return float(exact[worst] / limit[worst]), rf"$m={width(int(m[worst]))}$, {place}"

@@ -67,8 +67,8 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
                 rf"of {tried} exact quantiles, those outside the interval of the Berry–Esseen inequality",
                 missed,
             ),
-            _error(20),
-            _error(40),
+            _remainder(20),
+            _remainder(40),
             *_simulated(),
         ),
     )
@@ -95,7 +95,7 @@ def _outside() -> tuple[int, int]:
     return missed, len(places)
 
 
-def _error(power: int) -> Number:
+def _remainder(power: int) -> Number:
     """m times what is left of the exact quantile, beside the next order, which is argued and not proved."""
     m, delta = 2**power, 0.01
     term = (scipy.special.ndtri(1.0 - delta) ** 2 - 1.0) / 8.0

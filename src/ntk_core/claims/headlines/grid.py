@@ -8,9 +8,19 @@ import xarray as xr
 from ...datasets.rates import FOLLOWS
 from ...datasets.statistics import log_slope
 from ...laws.moments import cancels, typical_statistic
-from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from ...theory.moments import EXPONENT
 from ..wording import in_formula, joined, nearest_to_one, width
-from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, fitted_widths, resolved, single_exponent, widths
+from .words import (
+    EXPONENTS,
+    FRACTIONS,
+    MIN_WIDTHS,
+    NO_ERROR,
+    digits,
+    fitted_widths,
+    resolved,
+    single_exponent,
+    widths,
+)
 
 COLLAPSING = ("linearization_error", "delta1", "delta2", "sign_change_fraction")
 """Quantities whose mean is shown times √m."""
@@ -26,7 +36,7 @@ def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
     for law in _laws(rates):
         row = error.sel(perturbation=law, statistic=typical_statistic(law))
         limits = -row["slope_upper"].item(), -row["slope_lower"].item()
-        k = single_exponent(*limits, (EXPONENT, CANCELLING_EXPONENT))
+        k = single_exponent(*limits, EXPONENTS)
         if row["points"] < MIN_WIDTHS:
             return ""
         points.append(int(row["points"]))
@@ -71,7 +81,8 @@ def constant(table: xr.Dataset, rates: xr.Dataset) -> str:
         row = rates.sel(quantity="linearization_error", d=rates["d"].values.max())
         exponents = {law: _growth(row, law, alphas) for law in _laws(rates)}
         if None not in exponents.values():
-            parts.append(f"The error grows {_under(exponents, chr(92) + 'alpha', '')}")
+            growth = _under(exponents, r"\alpha", "")
+            parts.append(f"The error grows {growth}")
     if table.sizes["x_norm"] > 1:  # both by their definitions
         parts.append(r"the error is proportional to $\|x\|$, the printed bound is not")
     text = "; ".join(parts).replace("; the error", "; it")

@@ -8,12 +8,10 @@ import numpy as np
 import xarray as xr
 
 from ...datasets.statistics import half_width
-from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from ...theory.moments import EXPONENT
 from ..answer import Answer, Estimate, answer
 from ..wording import runs_text, width
-from .words import FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, percent, resolved, single_exponent
-
-EXPONENTS = (EXPONENT, CANCELLING_EXPONENT)
+from .words import EXPONENTS, FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, percent, resolved, single_exponent
 
 
 def diverged(table: xr.Dataset) -> str:
@@ -33,9 +31,9 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
     if said := diverged(table):
         return said
     a = answer(table, rates)
-    slope = _slope(rates, a, "alpha_hat")
     below = f", below {digits(a.ceiling, 3)}, its bound at every width" if a.stayed and not a.grew else ""
-    if table.sizes["m"] >= MIN_WIDTHS and single_exponent(slope.lower, slope.upper, (0.0,)) is not None:
+    rate = a.radius_rate
+    if table.sizes["m"] >= MIN_WIDTHS and single_exponent(rate.lower, rate.upper, (0.0,)) is not None:
         return (
             r"One ball holds the weights at every width tried: the slope of $\hat\alpha$ is 0 within its "
             rf"interval; $\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
@@ -128,8 +126,7 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
         return ""
     a = answer(table, rates)
     parts = []
-    for name, kind in (("twin_distance", "held-out"), ("twin_training_distance", "training")):
-        slope = _slope(rates, a, name)
+    for kind, slope in (("held-out", a.twin_rate), ("training", a.twin_training_rate)):
         if _is_power(slope, EXPONENT):
             parts.append(f"as $m^{{-{FRACTIONS[EXPONENT]}}}$ at {kind} inputs")
         elif slope.upper < 0.0:
@@ -169,8 +166,8 @@ def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
     if table["run_max"].sel(variable="flipped_neurons").max() == 0.0:
         return "No sign changes at any training input"
     shares = ["flipped_fraction", "flipped_neurons"]
-    steps = table["run_mean"].sel(variable=shares, steps=a.time).dropna("m").diff("m")
-    if (steps < 0.0).all() and all(_change(*_ends(table, a, name)) < 0 for name in shares):
+    changes = table["run_mean"].sel(variable=shares, steps=a.time).dropna("m").diff("m")
+    if (changes < 0.0).all() and all(_change(*_ends(table, a, name)) < 0 for name in shares):
         return "The wider the network, the smaller the share of its signs that ever change"
     return ""
 
@@ -196,8 +193,3 @@ def _no_error(table: xr.Dataset) -> str:
     error = table["rms"].sel(quantity="linearization_error").values  # (m, time)
     alpha = table["run_mean"].sel(variable="alpha_hat").values
     return "" if resolved(table, error, table["m"].values[:, None], alpha).any() else NO_ERROR
-
-
-def _slope(rates: xr.Dataset, a: Answer, variable: str) -> Estimate:
-    """The slope of a mean over runs against the width at the last time, with its interval."""
-    return Estimate.of(rates.sel(variable=variable, steps=a.time), "run_slope")

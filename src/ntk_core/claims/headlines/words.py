@@ -24,6 +24,9 @@ PRECISION = 0.05
 NO_ERROR = "$E=0$ in every run"
 """What is said where no error is more than rounding."""
 
+EXPONENTS = (EXPONENT, CANCELLING_EXPONENT)
+"""Those that the rate of E may have."""
+
 FRACTIONS = {EXPONENT: "1/2", CANCELLING_EXPONENT: "3/4", 1.5: "3/2", 2.0: "2"}
 """Exponents as they are written."""
 

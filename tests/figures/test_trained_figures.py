@@ -139,7 +139,8 @@ def test_an_svg_has_no_ground_and_only_colours_of_the_style_and_a_png_is_white(t
     save("twin", *tables["usual"], paths)
     svg = paths[0].read_text()
     assert "<rect" not in svg.split("<clipPath")[0].split("</defs>")[-1]
-    known = {*palette.NEUTRAL.values(), *palette.LAW_COLOURS, *style.ordered_colours(range(4)).values()}
+    neutral = {palette.INK, palette.MUTED, palette.GRID, palette.SHADE, palette.GROUND}
+    known = neutral | {*palette.LAW_COLOURS, *style.ordered_colours(range(4)).values()}
     assert set(re.findall(r"#[0-9a-f]{6}\b", svg)) <= known
     assert re.search(r'id="patch_1">\s*<path[^>]*style="fill: none', svg)
     image = plt.imread(paths[1])

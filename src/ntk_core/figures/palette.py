@@ -22,9 +22,6 @@ SHADE = "#f1f3f5"
 GROUND = "#ffffff"
 """Ground of PNG and PDF and filling of open markers; an SVG has none of its own."""
 
-NEUTRAL = {"ink": INK, "muted": MUTED, "grid": GRID, "shade": SHADE, "ground": GROUND}
-"""What a page with another ground replaces in an SVG. All other colours have 3:1 on white and on #121212."""
-
 LAW_COLOURS = ("#0173b2", "#d55e00", "#029e73", "#c43a86", "#7a6cc5", "#8c6d1f", "#2b8a9e", "#a0592b")
 """Colours of the laws: the first three are those that the colour-blind tell apart best."""
 

@@ -75,7 +75,6 @@ def evil_page(claims, given):
     for key in ("id", "title", "statement", "source", "corrected", "command"):
         claim[key] = f"{claim[key]} {EVIL} ![x](https://example.org/x.png)"
     claim["statement"] += r" $\text{<script>document.title='broken'</script>}$ [x](javascript:alert(1))"
-    claim["counterexample"]["parameters"] |= {EVIL: 1}
     claim["evidence"][0]["what"] += EVIL
     return render([claim], **given)
 

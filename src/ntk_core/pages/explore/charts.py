@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from ...figures.palette import BOUND_STYLES, INK, LAW_COLOURS, ORDERED_COLOURS, TRAINED_BOUND_STYLES
+from ...figures.palette import BOUND_STYLES, LAW_COLOURS, ORDERED_COLOURS, TRAINED_BOUND_STYLES
 
 HELD_OUT, TRAINING = LAW_COLOURS[3], ORDERED_COLOURS[2]
 """Colours of numbers at held-out and at training inputs."""
@@ -197,10 +197,11 @@ def _spec(chart: alt.LayerChart | alt.FacetChart, height: int) -> dict[str, Any]
         font=font,
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(
-            gridColor="#ebebeb", domainColor="#8a8a8a", tickColor="#8a8a8a", labelColor=INK,
-            titleColor=INK, titleFontWeight="normal", labelFontSize=12, titleFontSize=12.5,
+            titleFontWeight="normal",
+            labelFontSize=12,
+            titleFontSize=12.5,
         ),
-    )  # fmt: skip
+    )
     spec: dict[str, Any] = chart.to_dict()
     del spec["$schema"]  # an address: the page has none, and fetches nothing
     return spec

@@ -39,15 +39,8 @@ VERDICTS = {
 }
 """Symbol, name in the style sheet and meaning of each verdict."""
 
-SYMBOLS = {
-    "m": "m",
-    "d": "d",
-    "alpha": r"\alpha",
-    "delta": r"\delta",
-    "x_norm": r"\|x\|",
-    "epsilon": r"\varepsilon",
-}
-"""How parameters are written in formulas."""
+SYMBOLS = {"m": "m", "alpha": r"\alpha", "delta": r"\delta", "x_norm": r"\|x\|"}
+"""How the parameters of a counterexample are written in formulas."""
 
 APPENDICES = {"theory.md": ("proofs", "proof"), "notes.md": ("notes", "notes")}
 """Pages of docs/ that the article contains: the id of the section, and the prefix of its anchors."""
@@ -166,9 +159,9 @@ def _unique(claims: Sequence[Claim]) -> Sequence[Claim]:
 
 
 def _proof(claim: Claim, appendix: Sequence[tuple[text.Heading | None, Markup]]) -> text.Heading:
-    """The heading a claim's `proof` names, by its text or anchor."""
+    """The heading that a claim's `proof` names."""
     headings = [heading for heading, _ in appendix if heading]
-    letters = _letters(claim.proof.rsplit("#", 1)[-1])
+    letters = _letters(claim.proof)
     for heading in headings:
         if _letters(heading.source) == letters:
             return heading
@@ -226,7 +219,5 @@ def _environment() -> Environment:
 
 
 def _parameter(name: str, value: float) -> Markup:
-    """`name = value`, as a formula where the name has a symbol."""
-    if name in SYMBOLS:
-        return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")
-    return Markup("{} = {}").format(name, readable.number(value))
+    """`name = value`, as a formula."""
+    return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-NEUTRAL = {"1b1f24": "ink", "5c6470": "soft", "e3e6ea": "line", "f1f3f5": "panel", "ffffff": "paper"}
-"""Variables of `page.css` in place of the neutral colours of figures, `NEUTRAL` in `figures/palette.py`."""
+from ...figures.palette import GRID, GROUND, INK, MUTED, SHADE
+
+NEUTRAL = {
+    colour.removeprefix("#"): name
+    for colour, name in ((INK, "ink"), (MUTED, "soft"), (GRID, "line"), (SHADE, "panel"), (GROUND, "paper"))
+}
+"""Variables of `page.css` in place of the neutral colours of figures. The other colours of figures have a
+contrast of 3:1 on white and on #121212.
+"""
 
 LIGHT, DARK = "fffefb", "191a1c"
 """Ground of the page, `--paper` of `page.css`."""

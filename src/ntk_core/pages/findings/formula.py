@@ -12,6 +12,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from latex2mathml.converter import convert_to_element
 
+from ...claims.plain_text import DOUBLE_STRUCK
+
 
 class FormulaError(ValueError):
     """A formula that cannot be shown correctly."""
@@ -43,7 +45,6 @@ _VARIANTS = {
     "sans-serif": "SANS-SERIF",
     "monospace": "MONOSPACE",
 }
-_LETTERLIKE = dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True))
 _SPACES = {"negativethinmathspace": "-0.167em", "negativemediummathspace": "-0.222em"}
 _ESCAPED = {r"\{": "{", r"\}": "}", r"\|": "‖"}
 _RELATIONS_AS_LETTERS = {"~": "∼", ":": ":"}
@@ -130,8 +131,8 @@ def _letters(element: Element) -> None:
 
 
 def _letter(character: str, variant: str) -> str:
-    if variant == "double-struck" and character in _LETTERLIKE:
-        return _LETTERLIKE[character]
+    if variant == "double-struck" and character in DOUBLE_STRUCK:
+        return DOUBLE_STRUCK[character]
     name = unicodedata.name(character, "").replace("LATIN ", "").replace(" LETTER", "").replace("GREEK ", "")
     try:
         return unicodedata.lookup(f"MATHEMATICAL {_VARIANTS[variant]} {name}")

@@ -67,7 +67,7 @@ def content() -> dict[str, Any]:
 def exact_quantiles() -> list[list[list[float]]]:
     """The exact (1-δ)-quantile of the supremum of E at ‖x‖ = 1, by α, δ and m."""
     alpha, delta, m = (np.array(POSITIONS[name]) for name in ("alpha", "delta", "m"))
-    grid = np.meshgrid(alpha, delta, m.astype(int), indexing="ij")
+    grid = np.meshgrid(alpha, delta, m, indexing="ij")
     values = bound("exact", "linearization_error", grid[2], grid[0], grid[1], 1.0)
     rounded: list[list[list[float]]] = [
         [[float(f"{v:.10g}") for v in row] for row in by_delta] for by_delta in values

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...claims.falsehoods import falsehoods
-from ...claims.headlines.words import MIN_WIDTHS, NO_ERROR, fitted_widths, resolved, single_exponent
+from ...claims.headlines.words import (
+    EXPONENTS,
+    MIN_WIDTHS,
+    NO_ERROR,
+    fitted_widths,
+    resolved,
+    single_exponent,
+)
 from ...claims.record import FALSE, UNDECIDED, Claim
 from ...claims.wording import in_words, runs_text
-from ...theory.moments import CANCELLING_EXPONENT, EXPONENT
+from ...theory.moments import EXPONENT
 from .experiments import Grid, GridAnswer
 from .readable import number
 
@@ -67,7 +74,7 @@ def _rate(main: Grid, answer: GridAnswer) -> tuple[str, bool]:
         return f"slope {number(slope.value, PLACES)} {over}, {main.undecided or 'without an interval'}", False
     half = 0.5 * (slope.upper - slope.lower)
     text = f"slope {number(slope.value, PLACES)} ± {number(half, PLACES)} {over}"
-    exponent = single_exponent(-slope.upper, -slope.lower, (EXPONENT, CANCELLING_EXPONENT))
+    exponent = single_exponent(-slope.upper, -slope.lower, EXPONENTS)
     if exponent != EXPONENT or rate.points < MIN_WIDTHS:
         return text, False
     return f"under the worst displacement the linearization error falls as $m^{{-1/2}}$ ({text})", True

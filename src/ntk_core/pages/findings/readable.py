@@ -66,16 +66,11 @@ def value(evidence: Number) -> Markup:
 
 
 def interval(evidence: Number) -> Markup:
-    """The interval as `[a, b]`; one-sided as `≥ a` or `≤ b`; nothing for an exact number."""
-    lower, upper, places = evidence.lower, evidence.upper, _places(evidence)
-    if lower is None and upper is None:
+    """The interval as `[a, b]`; nothing for an exact number."""
+    if evidence.lower is None or evidence.upper is None:
         return Markup("")
-    if upper is None:
-        assert lower is not None
-        return Markup("≥ ") + number(lower)
-    if lower is None:
-        return Markup("≤ ") + number(upper)
-    return Markup("[") + number(lower, places) + ", " + number(upper, places) + "]"
+    places = _places(evidence)
+    return Markup("[") + number(evidence.lower, places) + ", " + number(evidence.upper, places) + "]"
 
 
 def _places(evidence: Number) -> int | None:
@@ -85,7 +80,7 @@ def _places(evidence: Number) -> int | None:
     width = evidence.upper - evidence.lower
     if not (math.isfinite(width) and width > 0):
         return None
-    return min(max(1 - math.floor(math.log10(width)), 0), 12 + max(0, -math.floor(math.log10(width))))
+    return max(1 - math.floor(math.log10(width)), 0)
 
 
 def _minus(text: str) -> Markup:

@@ -54,7 +54,9 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert files == expected
     assert {
         "ntk_core/py.typed",
-        *(f"ntk_core/pages/findings/page.{kind}" for kind in ("html.jinja", "css", "js")),
+        *(f"ntk_core/pages/findings/page.{kind}" for kind in ("html.jinja", "js")),
+        "ntk_core/pages/page.css",
+        "ntk_core/pages/findings/article.css",
     } < files
 
 
@@ -90,7 +92,7 @@ def test_the_command_works_away_from_the_checkout(installed, default_run, tmp_pa
     assert call(command, "verify", str(results)).startswith("ok: ")
     assert "theorem1" in call(command, "describe", str(results))
     page = "from ntk_core.pages.embedding import asset\n"
-    page += "print(*(len(asset('ntk_core.pages.findings', f'page.{kind}')) for kind in ('css', 'js')))"
+    page += "print(*(len(asset('ntk_core.pages.findings', name)) for name in ('article.css', 'page.js')))"
     assert min(map(int, call("-c", page).split())) > 100
 
 

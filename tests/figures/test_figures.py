@@ -21,7 +21,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.figures import FIGURES, drawable, save
+from ntk_core.figures import FIGURES, drawable, save, style
 from ntk_core.laws import CustomLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
@@ -90,6 +90,20 @@ def test_a_figure_is_drawn_alike(tables, files, tmp_path, figure):
     paths = [tmp_path / f"again{suffix}" for suffix in first]
     save(figure, *tables["wide"], paths)
     assert {path.suffix: path.read_bytes() for path in paths} == first
+
+
+@pytest.mark.parametrize("figure", ["rate", "delta", "constant"])
+def test_quantiles_that_are_rounding_are_not_drawn(tables, figure):
+    """Dense runs are rounded: around an exact 0 they have a quantile of some 1e-18."""
+    table, rates = tables["narrow"]
+    names = ("quantile", "quantile_lower", "quantile_upper")
+    rounded = table.assign({name: 0.0 * table[name] + 1e-18 for name in names})
+    draw = importlib.import_module(f"ntk_core.figures.{figure}").draw
+    with style.context():
+        drawn = draw(rounded, rates)
+    plt.close(drawn)
+    values = [np.asarray(line.get_ydata(), float) for ax in drawn.axes for line in ax.lines]
+    assert min(np.min(y[y > 0.0], initial=np.inf) for y in values) > 1e-9
 
 
 def test_figure_shows_the_numbers_of_the_table(tables):

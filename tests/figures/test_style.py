@@ -37,7 +37,7 @@ def test_text_has_contrast_and_data_have_it_on_light_and_dark_ground():
     for colour in {*palette.LAW_COLOURS, *ordered}:
         assert contrast(colour, palette.GROUND) >= 3.0
         assert contrast(colour, DARK) >= 3.0
-    cards = re.findall(r"--panel: (#\w{6})", asset("ntk_core.pages.findings", "page.css"))
+    cards = re.findall(r"--panel: (#\w{6})", asset("ntk_core.pages", "page.css"))
     assert len(cards) == 3  # light, dark, printed
     for colour in {*COLOURS.values()} - {"law"}:
         assert min(contrast(colour, ground) for ground in (palette.GROUND, DARK, *cards)) >= 3.0

@@ -34,7 +34,8 @@ def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, pla
     for name in ("manifest.json", "findings.html"):
         (summary.parent / name).touch()
     about = "results: 3 runs of results"  # an experiment of that name stays what it is
-    summary.write_text(f"{about}\n\n{summarise([], [], summary.parent)}")
+    files = summarise([], [], summary.parent, reanalysis=folder == "reanalysis")
+    summary.write_text(f"{about}\n\n{files}")
     Session(summary).summarise(chosen)
     text, _, files = capsys.readouterr().out.strip().partition("\n\n")
     assert text == about
@@ -42,6 +43,12 @@ def test_files_are_named_as_from_the_call(directory, capsys, folder, chosen, pla
     command = files.rpartition("for: ")[2]
     assert shlex.split(command) == ["ntk-core", "verify", f"{place}{folder}"]  # can be pasted
     assert "report.html" not in files  # it is not made: only the archive was asked for, for instance
+
+
+def test_the_files_of_a_reanalysis_are_listed_where_it_is_one_whatever_the_name_of_the_folder():
+    for folder in (Path("results"), Path("reanalysis")):
+        assert f"{folder}/report.html" in summarise([], [], folder)
+        assert "report.html" not in summarise([], [], folder, reanalysis=True)
 
 
 def test_an_archive_of_these_results_is_named_with_the_command_that_checks_it(directory, capsys):

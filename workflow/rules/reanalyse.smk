@@ -112,6 +112,7 @@ rule rewrite_summary:
     params:
         library=LIBRARY,
         drawn=bool(DRAWINGS),
+        reanalysis=True,
     message:
         "Writing the summary"
     script:

@@ -21,7 +21,12 @@ claims = [
     claim for path in inputs.get("claims", []) for claim in from_json(Path(path).read_text(encoding="utf-8"))
 ]
 text = summarise(
-    experiments, trainings, Path(snakemake.output[0]).parent, claims, snakemake.params.get("drawn", True)
+    experiments,
+    trainings,
+    Path(snakemake.output[0]).parent,
+    claims,
+    drawn=snakemake.params.get("drawn", True),
+    reanalysis=snakemake.params.get("reanalysis", False),
 )
 with replacing(snakemake.output[0]) as temporary_path:
     temporary_path.write_text(text, encoding="utf-8")

@@ -78,7 +78,8 @@ def _against_norm(panels: Panels, ax: Axes, cell: xr.Dataset) -> None:
     x_norm, m = cell["x_norm"].values, int(cell["m"])
     laws = list(cell["perturbation"].values)
     colours, markers = palette.law_colours(laws), style.law_markers(laws)
-    measured = (np.sqrt(m) * cell["quantile"] * cell["x_norm"]).rename("value").to_dataframe().reset_index()
+    quantile = style.without_rounding(cell, cell["quantile"], float(cell["alpha"]))
+    measured = (np.sqrt(m) * quantile * cell["x_norm"]).rename("value").to_dataframe().reset_index()
     for law in laws:
         rows = measured[measured["perturbation"] == law]
         panels.curves(

@@ -21,8 +21,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
     norm = nearest_to_one(table["x_norm"].values)
     cells = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=chosen)
-    quantiles = cells[["quantile", "quantile_lower", "quantile_upper"]] * norm * np.sqrt(cells["m"])
-    quantiles["quantile"] *= style.without_rounding(cells, cells["quantile"], alpha) > 0.0
+    quantiles = cells[["quantile", "quantile_lower", "quantile_upper"]]
+    quantiles["quantile"] = style.without_rounding(cells, cells["quantile"], alpha)
+    quantiles = quantiles * norm * np.sqrt(cells["m"])
     data = quantiles.to_dataframe().reset_index()
     panels = Panels(len(chosen), height=2.6, share_y=True)
     for ax, m in zip(panels.axes, chosen, strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from textwrap import wrap
 
@@ -33,12 +34,13 @@ def summarise(
     folder: Path = Path("results"),
     claims: Sequence[Claim] = (),
     drawn: bool = True,
+    reanalysis: bool = False,
 ) -> str:
     """The page for pairs of quantiles and rates, one pair for each drawn and each trained experiment.
 
     It begins with a paragraph of what each experiment showed and which of the `claims` are false, and ends
-    with a list of the other files in `folder`, which is of a run or of a reanalysis, with figures among them
-    if they are `drawn`. Between them stand the numbers.
+    with a list of the other files in `folder`, which is of a run unless it is of a `reanalysis`, with figures
+    among them if they are `drawn`. Between them stand the numbers.
     """
     pairs, trainings = list(experiments), list(trainings)
     weighted = [table for table, _ in pairs if "effective_runs" in table]
@@ -66,7 +68,7 @@ def summarise(
         "report.html": "the report",
         "manifest.json": f"checksums, for: ntk-core verify {folder}",
     }
-    if folder.name == "reanalysis":
+    if reanalysis:
         files = {name: files[name] for name in ("figures/", "summary.txt", "manifest.json")}
         files = {"<experiment>/{quantiles,rates}.nc": "the data", **files}
     contents = "\n".join(f"{f'{folder}/{name}':<57}  {what}" for name, what in files.items() if what)
@@ -77,9 +79,8 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
     runs = int(table["runs"].sum())
     name, sampler = table.attrs["experiment"], f"{spec_of(table)['sampler']} sampler"
     lines = [f"{name}: {runs_text(runs)}, {sampler}", ""]
-    slopes = _rates(table, rates)
-    lines += [*slopes, *(["", *_bounds(table)] if _in_theorem_ball(table) else [])]
-    lines += _missing_limits(table, slopes)
+    lines += [*_rates(table, rates), *(["", *_bounds(table)] if _in_theorem_ball(table) else [])]
+    lines += _missing_limits(table, rates)
     return "\n".join(lines)
 
 
@@ -190,37 +191,48 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
         "  Error against width: slope, slope in theory as m → ∞, constant (m^k times E at the largest m):",
         header,
     ]
-    for law in rates["perturbation"].values:
-        statistic = typical_statistic(law)
-        for d in rates["d"].values:
-            for alpha in rates["alpha"].values:
-                row = rates.sel(
-                    quantity="linearization_error", perturbation=law, d=d, alpha=alpha, statistic=statistic
-                )
-                value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
-                cells = table.sel(quantity="linearization_error", perturbation=law, d=d, alpha=alpha)
-                measured, limit = value["constant"], value["constant_limit"]
-                has_limit = np.isfinite(limit)  # a custom law has none
-                lines.append(
-                    f"  {law:<{wide}}{d:>5}{alpha:>8g}  {statistic:<10}{_slope(value, cells):<31}"
-                    + (f"{-value['exponent']:>7.4g}   " if has_limit else f"{'unknown':>7}   ")
-                    + f"{measured:>10.5g}"
-                    + (f"{limit:>12.5g}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>12}")
-                )
-    if any("unknown" in line for line in lines):
+    limits = []
+    for value, cells in _slopes(table, rates):
+        law, d, alpha = (cells[name].item() for name in ("perturbation", "d", "alpha"))
+        measured, limit = value["constant"], value["constant_limit"]
+        limits.append(limit)
+        has_limit = np.isfinite(limit)  # a custom law has none
+        lines.append(
+            f"  {law:<{wide}}{d:>5}{alpha:>8g}  {typical_statistic(law):<10}{_slope(value, cells):<31}"
+            + (f"{-value['exponent']:>7.4g}   " if has_limit else f"{'unknown':>7}   ")
+            + f"{measured:>10.5g}"
+            + (f"{limit:>12.5g}{measured / limit - 1:>+9.2%}" if has_limit else f"{'unknown':>12}")
+        )
+    if not np.isfinite(limits).all():
         lines.append("  Where theory is unknown, k = 1/2.")
     return lines + _follows(rates)
 
 
+def _slopes(table: xr.Dataset, rates: xr.Dataset) -> Iterator[tuple[dict[str, float], xr.Dataset]]:
+    """For every law, d and α the numbers of the rate of E, and the cells of all widths."""
+    error = rates.sel(quantity="linearization_error")
+    for law, d, alpha in product(*(rates[name].values for name in ("perturbation", "d", "alpha"))):
+        place = {"perturbation": law, "d": d, "alpha": alpha}
+        row = error.sel(statistic=typical_statistic(law), **place)
+        value = {str(k): float(v) for k, v in row.data_vars.items() if v.ndim == 0}
+        yield value, table.sel(quantity="linearization_error", **place)
+
+
 def _slope(rate: Mapping[str, float], cells: xr.Dataset) -> str:
     """A slope and its interval in two columns, or why there is none."""
-    if not resolved(cells, cells["rms"].values, cells["m"].values, float(cells["alpha"])).any():
+    if not _has_error(cells):
         return f"  {plain_text(NO_ERROR)}"
     if np.isnan(rate["slope"]):
         return f"{'none':>9}  " + ("one width" if cells.sizes["m"] == 1 else "too few above 0")
     limits = rate["slope_lower"], rate["slope_upper"]
     interval = f"[{limits[0]:.4f}, {limits[1]:.4f}]" if np.isfinite(limits).all() else NO_INTERVAL
     return f"{rate['slope']:>9.4f}  {interval}"
+
+
+def _has_error(cells: xr.Dataset) -> bool:
+    """Whether E is above rounding at any width."""
+    m, alpha = cells["m"].values, float(cells["alpha"])
+    return bool(resolved(cells, cells["rms"].values, m, alpha).any())
 
 
 def _follows(rates: xr.Dataset) -> list[str]:
@@ -290,10 +302,15 @@ def _bounds(table: xr.Dataset) -> list[str]:
     return lines
 
 
-def _missing_limits(table: xr.Dataset, slopes: Sequence[str]) -> list[str]:
-    """Why some of the `slopes` have no interval, and how many runs an upper limit of a quantile needs."""
+def _missing_limits(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
+    """Why some slopes have no interval, and how many runs an upper limit of a quantile needs."""
     seeds, lines = int(table["runs"].max()), []
-    if any(NO_INTERVAL in slope for slope in slopes):
+    if any(
+        np.isfinite(rate["slope"])
+        and not np.isfinite([rate["slope_lower"], rate["slope_upper"]]).all()
+        and _has_error(cells)
+        for rate, cells in _slopes(table, rates)
+    ):
         lines += ["", f"  Slopes with {NO_INTERVAL} are {why_no_interval(seeds)}."]
     needed = [
         f"{runs_for_upper_limit(delta):,} at delta = {delta:g}"

@@ -266,3 +266,11 @@ def test_statements_of_this_project_have_a_section_and_do_not_count_as_the_notes
     assert {"href": "#claim-n0"} in page.attributes("a")
     assert "this project" in page.text["claim-n0"]
     assert "what the notes say" not in page.text["claim-n0"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"), [("supported", "Argument"), ("proved", "Proof"), ("false", "Proof")]
+)
+def test_what_is_no_proof_is_not_called_one(claims, given, verdict, word):
+    page = render([{**claims[0], "verdict": verdict}], **given)
+    assert re.findall(r"<p>(\w+): <a href=\"#proof-", page) == [word]

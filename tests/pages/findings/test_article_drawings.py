@@ -36,7 +36,7 @@ def test_a_shaded_area_stays_faint():
 
 
 def test_neutral_colours_of_figures_are_those_of_the_page():
-    style = asset("ntk_core.pages.findings", "page.css")
+    style = asset("ntk_core.pages", "page.css")
     assert re.findall(r"--paper: #(\w+);", style)[:2] == [LIGHT, DARK]
     assert all(len(re.findall(rf"--{name}: ", style)) > 1 for name in NEUTRAL.values())
 

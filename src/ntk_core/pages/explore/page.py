@@ -66,7 +66,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
     specs = [spec_of(table) for table, _ in (*drawn, *trained)]
     laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})
     runtime = _runtime()
-    style = asset("ntk_core.pages.findings", "page.css") + asset(__package__, "page.css")
+    style = asset("ntk_core.pages", "page.css") + asset(__package__, "page.css")
     scripts = [
         runtime,
         *(asset(__package__, f"{name}.js") for name in ("exact", "calculator", "drawing", "page")),

@@ -110,7 +110,7 @@ def render(
 
 def _page(content: Mapping[str, Any], drawings: Drawings) -> str:
     """The page with its style and its script, and their digests."""
-    style = "".join(asset(__name__, f"{name}.css") for name in ("page", "article"))
+    style = asset("ntk_core.pages", "page.css") + asset(__name__, "article.css")
     style += style_sheet(drawings.colours)
     script = "".join(asset(__name__, f"{name}.js") for name in ("page", "ladder"))
     return (

@@ -31,4 +31,9 @@ def memory_and_time(request):
     }
 
 
+def any_of(names):
+    """A pattern for a wildcard: one of the names, and without names nothing."""
+    return "|".join(names) or "(?!)"
+
+
 LIBRARY = library_digest()  # tables, figures and pages are remade when it changes

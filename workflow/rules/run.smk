@@ -13,13 +13,6 @@ CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings
 # A job's own process makes one file, and has no session.
 if workflow.is_main_process:
     SESSION = checked(check_run, RUN, CORES, NODES, workflow.output_settings.dryrun)
-
-
-def any_of(names):
-    """A pattern for a wildcard: one of the names, and without names nothing."""
-    return "|".join(names) or "(?!)"
-
-
 DRAWN, TRAINED = any_of(PLAN.config.drawn), any_of(PLAN.config.trained)
 # Memory and time of a job that reads all runs of an experiment.
 READING = memory_and_time(

@@ -136,7 +136,11 @@ def _evidence(item: TrainedTables) -> list[Number]:
             f"fraction of neurons that ever changed sign at a training input {widest}",
             a.numbers["flipped_neurons"].value,
         ),
-        Number(f"runs left whose training loss grew from one recorded time to the next ({a.name})", a.grew),
+        Number(
+            "runs whose training loss grew from one recorded time to the next, of those that did not diverge "
+            f"({a.name})",
+            a.grew,
+        ),
         *(
             Number(f"runs that ended with: {status.replace('_', ' ')} ({a.name})", count)
             for status, count in a.ends.items()

@@ -293,9 +293,7 @@ def attributes(title: str, summary: str, experiment: Experiment, entropy: int, *
         "delta2 scale with |x|."
     )
     if isinstance(experiment, DrawnExperiment) and experiment.sampler == "dense":
-        comment += (
-            " Where the true value is 0, a dense run has rounding, up to some 1e-15 sqrt(m)."
-        )
+        comment += " Where the true value is 0, a dense run has rounding, up to some 1e-15 sqrt(m)."
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": title,

@@ -54,7 +54,8 @@ class Processes:
         with (self.folder / f"{module}-{len(self.started)}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.{module}", *arguments, *QUIET],
-                env={**os.environ, "PYTHONPATH": library},
+                # A nanny of this process may have left another level of the log here.
+                env={**os.environ, "PYTHONPATH": library, "DASK_LOGGING__DISTRIBUTED": "info"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -121,6 +121,20 @@ def test_a_failure_leaves_the_archive_there_was(results, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"archive", "archive.zip"}
 
 
+def test_a_folder_that_cannot_be_renamed_leaves_the_file_of_the_archive_too(results, tmp_path, monkeypatch):
+    folder = packed(results, tmp_path / "archive")
+    before = (folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()
+
+    def fail(_source, _folder):
+        raise OSError("no room")
+
+    monkeypatch.setattr("ntk_core.archive.write._replace", fail)
+    with pytest.raises(OSError, match="no room"):
+        bundle([results / "summary.txt"], results, parse_config(CONFIG), ROOT, folder)
+    assert ((folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"archive", "archive.zip"}
+
+
 def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     folder = tmp_path / "archive"
     folder.mkdir()
@@ -136,6 +150,9 @@ def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
 def test_a_folder_that_is_no_archive_is_left(results, tmp_path):
     folder = tmp_path / "archive"
     folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(FileExistsError, match="is a link: move it elsewhere"):
+        packed(results, tmp_path / "link")
     packed(results, folder)  # an empty one, as Snakemake makes it
     packed(results, folder)
     (tmp_path / "mine/archive").mkdir(parents=True)

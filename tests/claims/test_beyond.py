@@ -139,7 +139,7 @@ def test_runs_over_theorem_1_are_those_of_all_widths_as_on_the_pages(archive):
     judged = claim("LT", Results((), None, (dataclasses.replace(item, table=table),)))
     (most,) = (number for number in judged.evidence if number.what.startswith("most runs over Theorem 1"))
     assert most.value == answer(table, item.rates).over == 3 * item.table.sizes["m"]
-    assert "at any one time and level" in most.what
+    assert "at any one time, level and " in most.what
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 steps"), (1, "1 step"), (1024, "1,024 steps")])

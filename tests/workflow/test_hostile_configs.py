@@ -260,6 +260,7 @@ NASTY: dict[str, tuple[bytes, str]] = {
     "wildcard as name": (TEXT.replace("grid", "'{e}'").encode(), "'{e}'"),
     "pydantic's word as key": (with_line('"[key]": 3'), "'[key]': unknown key"),
     "pydantic's word as name": (TEXT.replace("grid", '"[key]"').encode(), "has the name '[key]'"),
+    "pydantic's word as law": (with_line("laws: {'[key]': 3}"), "laws.'[key]' is 3 (no path)"),
     "many faults": (with_value(str([1] * 900)), "and 1,780 more"),
     "a key with one letter wrong": (
         with_line("anlaysis: {}"),

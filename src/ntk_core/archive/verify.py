@@ -1,8 +1,8 @@
 """Compare every file of the results with their manifest, and every shard with its seal and all runs.
 
 A seal alone proves nothing, as anybody can write one: a shard belongs to a result if a `runs.nc` that the
-manifest lists has its runs, bit for bit, or if all shards of a width add up to what an `aggregates.nc` has.
-Any other shard is extra, as is every file that is not listed.
+manifest lists has its runs, bit for bit, or if shards that hold each seed of a width once add up to what an
+`aggregates.nc` has. Any other shard is extra, as is every file that is not listed.
 """
 
 from __future__ import annotations

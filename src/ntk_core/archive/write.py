@@ -114,14 +114,14 @@ def sources(root: Path) -> list[Path]:
 def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, folder: Path) -> None:
     """Make the archive of `results`, files below `root`, as `folder` and as `folder` with the suffix .zip.
 
-    Both are made under other names and renamed at the end, so that a failure leaves what was there, and
-    nothing else.
-    `checkout` is the folder of the Snakefile. Raises `FileExistsError` where `folder` holds something else.
+    Both are made under other names and renamed at the end, so that an error leaves what was there, and
+    nothing else. `checkout` is the folder of the Snakefile. Raises `FileExistsError` where `folder` is a link
+    or holds something else.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CRATE).is_file():
-        raise FileExistsError(
-            f"{folder.absolute()} holds something else than an archive of this workflow: move it elsewhere"
-        )
+    other = folder.is_dir() and any(folder.iterdir()) and not (folder / CRATE).is_file()
+    if other or folder.is_symlink():
+        fault = "holds something else than an archive of this workflow" if other else "is a link"
+        raise FileExistsError(f"{folder.absolute()} {fault}: move it elsewhere")
     temporary_folder = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(temporary_folder, ignore_errors=True)
     try:
@@ -130,7 +130,7 @@ def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, 
         )
         with replacing(folder.with_suffix(".zip")) as packed:
             _pack(temporary_folder, packed)
-        _replace(temporary_folder, folder)
+            _replace(temporary_folder, folder)  # if this fails, the old file stays as well
     finally:
         shutil.rmtree(temporary_folder, ignore_errors=True)
 

@@ -127,7 +127,8 @@ def _evidence(item: TrainedTables) -> list[Number]:
         ),
         *(
             Number(
-                rf"most runs over Theorem 1 at their own $\hat\alpha$ at any one time and level ({a.name})",
+                rf"most runs over Theorem 1 at their own $\hat\alpha$ at any one time, level and $\|x\|$ "
+                f"({a.name})",
                 most,
             )
             for most in ([] if a.over is None else [a.over])

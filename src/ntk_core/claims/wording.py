@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..experiments.units import count_text
 from ..network import Array
 from ..storage.printable import printable
 from .plain_text import plain_text
@@ -94,12 +95,12 @@ def in_words(count: int) -> str:
 
 def runs_text(count: int) -> str:
     """So many runs."""
-    return f"{count:,} run{'s' * (count != 1)}"
+    return count_text(count, "run")
 
 
 def steps_text(count: int) -> str:
     """So many steps of gradient descent."""
-    return f"{count:,} step{'s' * (count != 1)}"
+    return count_text(count, "step")
 
 
 def task(spec: Mapping[str, Any]) -> str:

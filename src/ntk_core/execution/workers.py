@@ -122,7 +122,6 @@ _SETTINGS: dict[str, Any] = {
     "distributed.worker.http.routes": [],
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
     "distributed.deploy.lost-worker-timeout": "5s",
-    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
     # By default Dask's processes return freed memory at once, which doubles the time of arrays of megabytes.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
@@ -145,19 +144,24 @@ def _security(execution: ExecutionModel) -> Security | None:
 @contextlib.contextmanager
 def _local_cluster(processes: int, dashboard: dict[str, Any]) -> Iterator[SpecCluster]:
     """Not `LocalCluster`: its workers show a dashboard, or listen on every interface with a web server."""
+    import dask
     from distributed import Nanny, Scheduler, Security, SpecCluster
 
+    quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error"}
     security = Security.temporary()  # other users of the machine can reach its ports
     common = {"protocol": "tls://", "host": "127.0.0.1", "security": security}
     web = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     worker = {"cls": Nanny, "options": {**common, **web, "nthreads": 1, "memory_limit": 0}}
     scheduler = {"cls": Scheduler, "options": {**common, **dashboard, "port": 0}}
-    with SpecCluster(
-        scheduler=scheduler,
-        workers=dict.fromkeys(range(processes), worker),
-        worker=worker,
-        security=security,
-        silence_logs=logging.ERROR,
-    ) as cluster:
+    with (
+        dask.config.set(quiet),
+        SpecCluster(
+            scheduler=scheduler,
+            workers=dict.fromkeys(range(processes), worker),
+            worker=worker,
+            security=security,
+            silence_logs=logging.ERROR,
+        ) as cluster,
+    ):
         cluster.adapt(minimum=processes, maximum=processes)  # replaces a dead nanny
         yield cluster

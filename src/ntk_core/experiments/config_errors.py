@@ -54,8 +54,9 @@ class _Short(reprlib.Repr):
 def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     """The line of one fault. Follows its key path through the types of the model to what is allowed."""
     location, error = list(fault["loc"]), fault["type"]
-    of_name = location[-1:] == ["[key]"] and error != "extra_forbidden"
-    if of_name:  # pydantic's mark of a mapping's key: the name of an experiment or law
+    # Pydantic's mark of a mapping's key, the name of an experiment or law, is after the name.
+    of_name = location[-1:] == ["[key]"] and len(location) > 2 and error != "extra_forbidden"
+    if of_name:
         del location[-2:]
     if error == "invalid_key":
         location.pop()

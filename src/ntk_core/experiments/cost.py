@@ -1,6 +1,6 @@
 """Time, memory and disk that a plan needs, estimated before any work starts.
 
-`estimate` is for a person, `shard_request` and `analysis_request` are what a job asks a cluster for, and
+`expected_cost` is for a person, `shard_request` and `analysis_request` are what a job asks a cluster for, and
 `check_size` refuses what does not fit. All use the same measured constants.
 """
 
@@ -275,9 +275,9 @@ def disk_bytes(plan: Plan) -> float:
 
 
 def _unwritten_bytes(plan: Plan, experiment: Experiment) -> float:
-    """Bytes of missing shards, and of a file of all runs as large as the shards, without that in its place.
+    """Bytes of missing shards, and of the file of all runs, taken to be as large as the shards.
 
-    0 where that file has all shards already.
+    The old file in its place, which Snakemake removes first, is subtracted. 0 where that file has all shards.
     """
     if plan.is_collected(experiment.name):
         return 0.0

@@ -21,6 +21,7 @@ from ..claims.wording import level, nearest_to_one, runs_text, width
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.rates import FOLLOWS
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
+from ..experiments.units import count_text
 from ..laws import THEOREM_LAWS, in_theorem_ball
 from ..laws.moments import typical_statistic
 from ..quantities import QUANTITIES
@@ -159,8 +160,8 @@ def _trained(a: Answer) -> str:
     ]
     if a.over is not None:
         lines += [
-            "  Over the bound of Theorem 1 at one held-out input or more, at the time and level where most "
-            f"are: {runs_text(a.over)}."
+            "  Over the bound of Theorem 1 at one held-out input or more, at the time, level and |x| where "
+            f"most are: {runs_text(a.over)}."
         ]
     lines += [
         "  Largest E in units of the bound for all radii, at any width and time: "
@@ -282,7 +283,7 @@ def _bounds(table: xr.Dataset) -> list[str]:
     """How often runs exceed a bound beyond chance."""
     broken = beyond_chance(table["exceedances"], table["runs"], table["delta"])
     combinations = broken.isel(bound=0, quantity=0).size
-    of_all = f"{combinations:,} combination{'s' * (combinations != 1)} of cell, delta and |x|"
+    of_all = f"{count_text(combinations, 'combination')} of cell, delta and |x|"
     lines = [
         f"  In how many of {of_all} is a bound exceeded more",
         f"  often than delta, beyond a chance of {CHANCE:g} for all {broken.size:,} comparisons together?",

@@ -34,7 +34,7 @@ _RATES = {
 
 _BIAS = "root mean square over inputs of the mean signed error"
 
-_WIDE = "in wide networks, by the angle to a training input; NaN where not computed"
+_WIDE = "{inputs}, in wide networks, by the angle to a training input; NaN where not computed"
 
 _DISTANCES = {
     "twin_distance": "root mean square over held-out inputs of network minus linearized model",
@@ -44,11 +44,11 @@ _DISTANCES = {
 SIGNED_ERRORS = {
     "signed_error_mean": "mean over the runs of the signed error",
     "signed_error_standard_error": "standard error of that mean",
-    "bias": f"{_BIAS}, less what chance adds,",
+    "bias": f"{_BIAS} {{inputs}}, less what chance adds",
     "bias_standard_error": f"standard error of the {_BIAS}",
     "bias_lower": f"lower confidence limit of the {_BIAS}; NaN where runs are too few",
     "bias_upper": f"upper confidence limit of the {_BIAS}; NaN where runs are too few",
-    **{f"bias_{name}": f"{text} the {_BIAS}, k = 1/2," for name, text in _RATES.items()},
+    **{f"bias_{name}": f"{text} the {_BIAS} {{inputs}} (k = 1/2)" for name, text in _RATES.items()},
     "wide_signed_error_mean": f"mean of the signed error {_WIDE}",
     "wide_signed_error_rms": f"root mean square of the signed error {_WIDE}",
 }
@@ -70,9 +70,12 @@ TRAINING_INPUTS = {
 
 
 def _at_inputs(text: str, kind: str) -> str:
-    """A long name with the kind of inputs, before what it says of NaN."""
+    """A long name with the kind of inputs where it has a place for it, else before what it says of NaN."""
+    inputs = f"at the {kind} inputs"
+    if "{inputs}" in text:
+        return text.format(inputs=inputs)
     what, semicolon, missing = text.partition("; NaN")
-    return f"{what} at the {kind} inputs{semicolon}{missing}"
+    return f"{what} {inputs}{semicolon}{missing}"
 
 
 LONG_NAMES = {

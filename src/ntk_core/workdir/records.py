@@ -1,46 +1,77 @@
 """Results in the working directory, against the config: whether Snakemake can know that they are of another.
 
-Snakemake remakes a table when the config behind it changes, because it keeps a record of every file that it
-makes. Where the results came without these records, as copied from another disk, it would call them up to
-date.
+Snakemake remakes a file when the config behind it changes, because it keeps a record of every file that it
+makes. Where results came without their records, as copied from another disk, it would call them up to date.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import netCDF4
 
+from ..experiments.drawn import DrawnExperiment
+from ..experiments.experiment import Experiment
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
 
 RECORDS = Path(".snakemake")
+"""Where Snakemake keeps them: a file each, in `metadata`, or all in a database."""
 
 
 def check_records(plan: Plan) -> None:
     """Raise `ConfigError` for results of another config of which there is no record."""
-    if any(RECORDS.glob("metadata/*")) or any(RECORDS.glob("metadata.db")):
+    if (RECORDS / "metadata.db").exists():
         return
-    levels = {"delta": list(plan.config.delta), "x_norm": list(plan.config.x_norm)}
     for name in plan.config.experiments:
-        content = {"entropy": str(plan.config.entropy), **plan.experiment(name).spec(), **levels}
-        for path in (plan.data(name), plan.root / name / "quantiles.nc"):
-            if path.exists() and (key := _other(path, content)):
+        for path, experiment, spec in _tables(plan, name):
+            if not path.exists() or _has_record(path):
+                continue
+            if key := _differing_key(path, experiment, spec):
                 raise ConfigError(
-                    f"{path} is of another config, by its {key}, and {RECORDS}, where Snakemake keeps a "
-                    f"record of what it made, is missing or empty. Delete {path.parent}/*.nc and call again; "
-                    f"the runs stay, in {path.parent}/shards."
+                    f"{path} is of another config, by its {key}, and {_REASON}. Delete {path.parent}/*.nc "
+                    f"and call again; the runs stay, in {path.parent}/shards"
                 )
+    summary = plan.root / "summary.txt"
+    names = {path.parent.name for path in plan.root.glob("*/quantiles.nc")} - set(plan.config.experiments)
+    if names and summary.exists() and not _has_record(summary):
+        raise ConfigError(
+            f"{summary} may be of another config, as {plan.root / min(names)} is, and {_REASON}. Delete the "
+            f"files {plan.root}/*.* and call again"
+        )
 
 
-def _other(path: Path, content: dict[str, Any]) -> str | None:
-    """The first key of a file's spec with another value than `content`, None if there is none."""
+_REASON = f"the record that Snakemake keeps of it in {RECORDS} is missing"
+
+
+def _tables(plan: Plan, name: str) -> Iterator[tuple[Path, Experiment, dict[str, Any]]]:
+    """The files of an experiment that nothing else in its folder decides, and the spec of each."""
+    experiment, folder = plan.experiment(name), plan.root / name
+    root = {"entropy": str(plan.config.entropy)}
+    levels = root | {"delta": plan.config.delta, "x_norm": plan.config.x_norm}
+    yield plan.data(name), experiment, experiment.spec() | root
+    yield folder / "quantiles.nc", experiment, experiment.spec() | levels
+    if isinstance(experiment, DrawnExperiment):
+        yield folder / "theory.nc", experiment, experiment.without_runs().spec() | levels
+
+
+def _has_record(path: Path) -> bool:
+    """Whether Snakemake has a record of a file; assumed of paths too long for a file name."""
+    name = urlsafe_b64encode(str(path).encode()).decode()
+    return len(name) > 200 or (RECORDS / "metadata" / name).exists()
+
+
+def _differing_key(path: Path, experiment: Experiment, spec: dict[str, Any]) -> str | None:
+    """The first key by which a file is not of the experiment with this spec; None if it is."""
     try:
         with netCDF4.Dataset(path) as file:
-            spec = json.loads(file.spec)
-    except (OSError, AttributeError, ValueError):
+            content = {"format_version": int(file.format_version), **json.loads(file.spec)}
+            expected = {"format_version": experiment.format_version, **spec}
+    except (OSError, RuntimeError, AttributeError, TypeError, ValueError):
         return "content, which cannot be read"
-    expected = json.loads(json.dumps(content))
-    return next((key for key, value in spec.items() if value != expected.get(key)), None)
+    expected = json.loads(json.dumps(expected))
+    return next((key for key in sorted({*content, *expected}) if content.get(key) != expected.get(key)), None)

@@ -213,8 +213,8 @@ class Session:
         """
         self._terminal.end(failed=False)
         root = Path(directory or ".")
-        tables = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/*.nc")]
-        if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(tables, default=0):
+        times = [path.stat().st_mtime_ns for path in self._summary.parent.glob("*/*.nc")]
+        if self._summary.exists() and self._summary.stat().st_mtime_ns >= max(times, default=0):
             folder, text = self._summary.parent, self._summary.read_text(encoding="utf-8")
             first, _, rest = text.partition("\n\n")
             lines = [line for line in rest.rpartition("\n\n")[2].splitlines() if _is_of_a_file(line)]

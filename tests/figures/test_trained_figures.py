@@ -292,5 +292,5 @@ def test_summaries_of_trained_experiments(tables, name):
     if result.trained:
         assert f"{result.radius.value:.4g}" in text
         assert f"adversarial {result.position['adversarial']:.4g}" in text
-        assert "where most are: 0 runs" in text
+        assert "of most: 0 runs" in text
         assert json.loads(table.attrs["spec"])["loss"] in text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from ..datasets.validation import reading
 from .results import check_new, open_archive
@@ -26,10 +28,20 @@ def export_zarr(path: Path, to: Path) -> list[str]:
             for file, dataset in results.datasets.items():
                 for variable in dataset.variables.values():
                     variable.encoding = {}
-                with dataset, reading(results.folder / f"{file}.nc", "cannot be exported"):
+                problem = reading(results.folder / f"{file}.nc", "cannot be exported")
+                with dataset, problem, _one_thread():
                     dataset.to_zarr(to, group=f"{name}/{file}", mode="w", consolidated=False)
                 groups.append(f"{name}/{file}")
     except BaseException:
         shutil.rmtree(to, ignore_errors=True)
         raise
     return groups
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Where Dask copies chunks, it does in this thread alone: others would go on writing after an error."""
+    if importlib.util.find_spec("dask") is None:
+        return nullcontext()
+    import dask
+
+    return dask.config.set(scheduler="synchronous")

@@ -160,8 +160,8 @@ def _trained(a: Answer) -> str:
     ]
     if a.over is not None:
         lines += [
-            "  Over the bound of Theorem 1 at one held-out input or more, at the time, level and |x| where "
-            f"most are: {runs_text(a.over)}."
+            "  Over the bound of Theorem 1 at one held-out input or more, at the time, level and |x| "
+            f"of most: {runs_text(a.over)}."
         ]
     lines += [
         "  Largest E in units of the bound for all radii, at any width and time: "

@@ -71,7 +71,7 @@ def record(path):
 
 
 def test_those_of_the_config_are_taken(results):
-    check_records(results)
+    check_records(results, Run.summary)
 
 
 @pytest.mark.parametrize(
@@ -89,28 +89,28 @@ def test_those_of_another_config_are_named_unless_there_is_a_record_of_them(resu
     plan = Plan(parse_config(config), Run.results)
     record(Run.summary)
     with pytest.raises(ConfigError, match=rf"results/{file} is of another config, by its {key}, "):
-        check_records(plan)
+        check_records(plan, Run.summary)
     record(Run.results / file)
     with pytest.raises(ConfigError, match=r"^results/(?!" + file + ")"):  # the next one of that config
-        check_records(plan)
+        check_records(plan, Run.summary)
     for path in Run.results.rglob("*.nc"):
         record(path)
-    check_records(plan)
+    check_records(plan, Run.summary)
 
 
 def test_theory_of_other_levels_is_named_also_without_quantiles(results):
     (results.root / "grid/quantiles.nc").unlink()
     plan = Plan(parse_config(changed("analysis", "x_norm", value=[3.0])), Run.results)
     with pytest.raises(ConfigError, match=r"grid/theory\.nc is of another config, by its x_norm, "):
-        check_records(plan)
+        check_records(plan, Run.summary)
 
 
 def test_pages_of_an_experiment_that_is_gone_are_named(results):
     plan = Plan(parse_config(changed("experiments", "lazy")), Run.results)
     with pytest.raises(ConfigError, match=r"summary\.txt may be of another config, as results/lazy is, "):
-        check_records(plan)
+        check_records(plan, Run.summary)
     record(Run.summary)
-    check_records(plan)
+    check_records(plan, Run.summary)
 
 
 @pytest.mark.parametrize("content", ["no NetCDF", None])
@@ -121,4 +121,4 @@ def test_a_file_that_cannot_be_read_is_named(results, content):
     else:
         results.data("grid").write_text(content)
     with pytest.raises(ConfigError, match=r"runs\.nc is of another config, by its content, which cannot be"):
-        check_records(results)
+        check_records(results, Run.summary)

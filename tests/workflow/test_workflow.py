@@ -128,11 +128,20 @@ def test_dry_run_writes_no_results(dry):
     assert not (dry.directory / "results").exists()
 
 
+def modules(dry):
+    """What the call has loaded, by the interpreter's own log."""
+    return set(re.findall(r"\| +([\w.]+)$", dry.output, re.M))
+
+
 def test_a_call_loads_no_grammars(dry):
     """Those of internet addresses: two seconds, by way of the reader of notebooks that Snakemake loads."""
-    loaded = set(re.findall(r"\| +([\w.]+)$", dry.output, re.M))
+    loaded = modules(dry)
     assert "jsonschema" in loaded
     assert "lark" not in loaded
+
+
+def test_a_call_without_old_results_loads_no_data_library(dry):
+    assert not {"netCDF4", "xarray"} & modules(dry)
 
 
 def test_a_config_file_replaces_the_default_one_and_keys_override(dry, snakemake):

@@ -12,20 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import netCDF4
-
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
 
-RECORDS = Path(".snakemake")
-"""Where Snakemake keeps them: a file each, in `metadata`, or all in a database."""
+STATE = Path(".snakemake")
+"""Snakemake's folder in the working directory. The records are a file each, in `metadata`, or a database."""
 
 
-def check_records(plan: Plan) -> None:
-    """Raise `ConfigError` for results of another config of which there is no record."""
-    if (RECORDS / "metadata.db").exists():
+def check_records(plan: Plan, summary: Path) -> None:
+    """Raise `ConfigError` for results of another config of which there is no record.
+
+    `summary` is made of all experiments.
+    """
+    if (STATE / "metadata.db").exists():
         return
     for name in plan.config.experiments:
         for path, experiment, spec in _tables(plan, name):
@@ -36,7 +37,6 @@ def check_records(plan: Plan) -> None:
                     f"{path} is of another config, by its {key}, and {_REASON}. Delete {path.parent}/*.nc "
                     f"and call again; the runs stay, in {path.parent}/shards"
                 )
-    summary = plan.root / "summary.txt"
     names = {path.parent.name for path in plan.root.glob("*/quantiles.nc")} - set(plan.config.experiments)
     if names and summary.exists() and not _has_record(summary):
         raise ConfigError(
@@ -45,7 +45,7 @@ def check_records(plan: Plan) -> None:
         )
 
 
-_REASON = f"the record that Snakemake keeps of it in {RECORDS} is missing"
+_REASON = f"the record that Snakemake keeps of it in {STATE} is missing"
 
 
 def _tables(plan: Plan, name: str) -> Iterator[tuple[Path, Experiment, dict[str, Any]]]:
@@ -62,11 +62,13 @@ def _tables(plan: Plan, name: str) -> Iterator[tuple[Path, Experiment, dict[str,
 def _has_record(path: Path) -> bool:
     """Whether Snakemake has a record of a file; assumed of paths too long for a file name."""
     name = urlsafe_b64encode(str(path).encode()).decode()
-    return len(name) > 200 or (RECORDS / "metadata" / name).exists()
+    return len(name) > 200 or (STATE / "metadata" / name).exists()
 
 
 def _differing_key(path: Path, experiment: Experiment, spec: dict[str, Any]) -> str | None:
     """The first key by which a file is not of the experiment with this spec; None if it is."""
+    import netCDF4  # slow to import, and only results without records are read
+
     try:
         with netCDF4.Dataset(path) as file:
             content = {"format_version": int(file.format_version), **json.loads(file.spec)}

@@ -29,7 +29,7 @@ from ..storage.checksums import MANIFEST, seal_path
 from ..storage.printable import printable
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job
-from .records import check_records
+from .records import STATE, check_records
 from .terminal import Expected, Terminal
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
         check_execution(run.plan.config.execution)
         check_size(run.plan, None if nodes else jobs_at_once(run.plan, cores))
         run.plan.check_laws()
-        check_records(run.plan)
+        check_records(run.plan, run.summary)
     cost = expected_cost(run.plan, cores, nodes)
     text = cost_text(run.plan, cost)
     if dry:
@@ -193,7 +193,7 @@ class Session:
         """Become the owner of the directory and remove what killed jobs left. Raises `RunError`."""
         try:
             claim()
-            if jobs := cancel_jobs(Path(".snakemake")):
+            if jobs := cancel_jobs(STATE):
                 print(f"The jobs {', '.join(jobs)} of an earlier run were cancelled.", file=sys.stderr)
             sweep(self._summary.parent)
         except (OccupiedError, OSError) as error:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from browsing import in_browser
 
-from ntk_core.pages.findings.ladder import POSITIONS, RUNGS, START, exact_quantiles
-from ntk_core.theory.binomial import binomial_quantile
+from ntk_core.pages.findings.ladder import POSITIONS, RUNGS, START, table
 from ntk_core.theory.bounds import bound
 
 SLIDE = """positions => {
@@ -48,31 +47,18 @@ def test_every_position_of_the_sliders_has_the_bounds_of_python(visit):
             assert ratio == pytest.approx(of(rung, given) / exact, rel=1e-9, abs=0)
 
 
-@in_browser
-def test_the_binomial_quantile_of_the_page_is_that_of_python(visit):
-    """Also where the sliders do not go: to the ends of the law, and to wide bands."""
-    tab = visit()
-    random = np.random.default_rng(6)
-    m = 2.0 ** random.integers(1, 31, 200)
-    alpha = np.minimum(10.0 ** random.uniform(-2, 1, 200), 2.0 * np.sqrt(m))
-    delta = 10.0 ** random.uniform(-9, -0.01, 200)
-    call = "rows => rows.map(([m, alpha, delta]) => bounds.binomial(m, alpha, delta, 1))"
-    given = bound("binomial", "linearization_error", m.astype(int), alpha, delta, 1.0)
-    assert tab.evaluate(call, np.stack([m, alpha, delta], axis=1).tolist()) == pytest.approx(given, rel=1e-9)
-    assert binomial_quantile(0.5, 4, 0.5) == 2
-
-
-def test_the_exact_quantiles_of_the_page_are_those_of_the_exact_law():
-    table = np.array(exact_quantiles())
-    assert table.shape == tuple(len(POSITIONS[name]) for name in ("alpha", "delta", "m"))
+@pytest.mark.parametrize("name", sorted(set(RUNGS) - {"printed"}))
+def test_the_table_of_a_bound_has_the_bound_at_each_position_and_grows_with_the_norm(name):
+    values = np.array(table(name))
+    assert values.shape == tuple(len(POSITIONS[axis]) for axis in ("alpha", "delta", "m"))
     for i, j, k in [(0, 0, 0), (1, 3, 4), (5, 4, 8)]:
         given = {
             "alpha": POSITIONS["alpha"][i],
             "delta": POSITIONS["delta"][j],
             "m": POSITIONS["m"][k],
-            "x_norm": 1,
         }
-        assert table[i, j, k] == pytest.approx(of("exact", given), rel=1e-9)
+        for x_norm in POSITIONS["x_norm"]:
+            assert values[i, j, k] * x_norm == pytest.approx(of(name, given | {"x_norm": x_norm}), rel=1e-9)
 
 
 def test_without_scripts_the_ladder_at_the_start_is_there(page):

@@ -1,58 +1,15 @@
 // The bounds of Theorem 1 on the linearization error, from the printed one to the exact quantile.
-const bounds = (() => {
-  // erf for x ≥ 0 as a series of positive terms.
-  const erf = (x) => {
-    let term = x;
-    let sum = x;
-    for (let k = 1; term > 1e-17 * sum; k++) {
-      term *= (2 * x * x) / (2 * k + 1);
-      sum += term;
-    }
-    return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-  };
-
-  // The least k with P(Binomial(n, p) > k) ≤ δ: weights relative to the mode, 40 deviations around it.
-  const binomialQuantile = (delta, n, p) => {
-    const mode = Math.min(n, Math.floor((n + 1) * p));
-    const reach = Math.ceil(40 * Math.sqrt(n * p * (1 - p)) + 40);
-    const low = Math.max(0, mode - reach);
-    const high = Math.min(n, mode + reach);
-    const weights = new Float64Array(high - low + 1);
-    weights[mode - low] = 1;
-    for (let k = mode; k < high; k++) weights[k + 1 - low] = (weights[k - low] * (n - k) * p) / ((k + 1) * (1 - p));
-    for (let k = mode; k > low; k--) weights[k - 1 - low] = (weights[k - low] * k * (1 - p)) / ((n - k + 1) * p);
-    const allowed = delta * weights.reduce((a, b) => a + b, 0);
-    let tail = 0;
-    let k = high;
-    while (k > low && tail + weights[k - low] <= allowed) tail += weights[k-- - low];
-    return k;
-  };
-
-  const level = (delta) => Math.sqrt(-Math.log(delta));
-  const fromBand = (fraction, alpha, norm) => 0.5 * alpha * norm * fraction;
-  return {
-    printed: (m, alpha, delta, norm) => ((alpha * (1 + norm)) / Math.sqrt(m)) * (alpha * norm + level(delta)),
-    sharp: (m, alpha, delta, norm) =>
-      fromBand((Math.sqrt(2 / Math.PI) * alpha + level(delta)) / Math.sqrt(m), alpha, norm),
-    binomial: (m, alpha, delta, norm) =>
-      fromBand(binomialQuantile(delta, m / 2, erf(alpha / Math.sqrt(2 * m))) / (m / 2), alpha, norm),
-    bernstein: (m, alpha, delta, norm) => {
-      const expected = (alpha * Math.sqrt(m)) / Math.sqrt(2 * Math.PI); // pairs in the band
-      const sum = expected / 2 + Math.sqrt((2 * expected) / 3) * level(delta) + level(delta) ** 2 / 3;
-      return (alpha * norm * sum) / m;
-    },
-  };
-})();
-
 (() => {
   const part = document.getElementById("ladder");
-  const { positions, start, rungs, exact } = JSON.parse(document.getElementById("ladder-data").textContent);
+  const { positions, start, rungs, tables } = JSON.parse(document.getElementById("ladder-data").textContent);
   const chosen = { ...start };
   const at = (name) => positions[name][chosen[name]];
+  const printed = (m, alpha, delta, norm) =>
+    ((alpha * (1 + norm)) / Math.sqrt(m)) * (alpha * norm + Math.sqrt(-Math.log(delta)));
   const of = (rung, i) =>
-    rung === "exact"
-      ? exact[chosen.alpha][chosen.delta][i] * at("x_norm")
-      : bounds[rung](positions.m[i], at("alpha"), at("delta"), at("x_norm"));
+    rung === "printed"
+      ? printed(positions.m[i], at("alpha"), at("delta"), at("x_norm"))
+      : tables[rung][chosen.alpha][chosen.delta][i] * at("x_norm");
 
   const superscript = (k) => [...String(k)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
   const written = (name) => {

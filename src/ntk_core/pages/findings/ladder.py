@@ -1,4 +1,4 @@
-"""The ladder of bounds to slide along: its positions, the exact quantiles, and one state without scripts."""
+"""The ladder of bounds to slide along: its positions, their bounds, and one state without scripts."""
 
 from __future__ import annotations
 
@@ -54,24 +54,25 @@ def rungs() -> list[Rung]:
 
 
 def content() -> dict[str, Any]:
-    """What the script needs: positions, those at the start, and the exact quantiles at ‖x‖ = 1."""
+    """What the script needs: positions, those at the start, and the bounds at ‖x‖ = 1.
+
+    All but the printed one, which the script works out itself, are that times ‖x‖.
+    """
     return {
         "positions": POSITIONS,
         "start": {name: POSITIONS[name].index(value) for name, value in START.items()},
         "rungs": list(RUNGS),
-        "exact": exact_quantiles(),
+        "tables": {name: table(name) for name in RUNGS if name != "printed"},
     }
 
 
-@cache  # a second of work, the same on every page
-def exact_quantiles() -> list[list[list[float]]]:
-    """The exact (1-δ)-quantile of the supremum of E at ‖x‖ = 1, by α, δ and m."""
-    alpha, delta, m = (np.array(POSITIONS[name]) for name in ("alpha", "delta", "m"))
-    grid = np.meshgrid(alpha, delta, m, indexing="ij")
-    values = bound("exact", "linearization_error", grid[2], grid[0], grid[1], 1.0)
-    rounded: list[list[list[float]]] = [
-        [[float(f"{v:.10g}") for v in row] for row in by_delta] for by_delta in values
-    ]
+@cache  # a second of work for the exact quantile, the same on every page
+def table(name: str) -> list[list[list[float]]]:
+    """The bound on E at ‖x‖ = 1 by α, δ and m, to ten digits."""
+    grid = np.meshgrid(*(POSITIONS[axis] for axis in ("alpha", "delta", "m")), indexing="ij")
+    alpha, delta, m = grid[0], grid[1], grid[2].astype(int)
+    values = bound(name, "linearization_error", m, alpha, delta, 1.0)
+    rounded: list[list[list[float]]] = np.vectorize(lambda value: float(f"{value:.10g}"))(values).tolist()
     return rounded
 
 

@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import netCDF4
 import numpy as np
 
 from ..datasets.aggregates import add
 from ..datasets.quantiles import quantile_dataset
 from ..datasets.rates import rate_dataset
-from ..datasets.runs import RunsWriter, run_coordinates, runs_attributes
+from ..datasets.runs import runs_attributes, write_runs
 from ..datasets.runs_file import PIECE, DrawnRunsFile
 from ..datasets.theory import theory_dataset
 from ..datasets.validation import ResultsError, read_spec
@@ -29,7 +28,6 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..network import Array
 from ..sampling.cell import Cell
-from ..storage.atomic import replacing
 from ..storage.checksums import write_manifest
 from ..storage.netcdf import write
 from .results import DrawnResults, TrainedResults, check_new, open_archive
@@ -102,7 +100,10 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
             for cell in grid.cells():  # a gap is named before anything is written
                 _segments(sources, cell, grid.numbers)
             _check_overlap(sources)
-            _write_runs(grid, entropy, sources, data)
+            cells = dict(zip(np.ndindex(grid.shape), grid.cells(), strict=True))
+            write_runs(
+                grid, entropy, data, lambda name, index, seeds: _read(sources, name, cells[index], seeds)
+            )
     table = parts[0].quantiles()
     delta, x_norm = (tuple(map(float, table[name].values)) for name in ("delta", "x_norm"))
     theory = theory_dataset(grid, entropy, delta, x_norm, None)
@@ -171,20 +172,6 @@ def _check_overlap(sources: list[_Source]) -> None:
                     f"{one.file.experiment.name}: {quantity} of {cell.name}, seed {numbers[first]}, is "
                     f"{left[first]!r} in one archive and {right[first]!r} in the other"
                 )
-
-
-def _write_runs(grid: DrawnExperiment, entropy: int, sources: list[_Source], path: Path) -> None:
-    """Write the runs of both into one file."""
-    with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        coords = run_coordinates(grid)
-        writer = RunsWriter(file, grid, coords, runs_attributes(grid, entropy), archival=True)
-        chunk = writer.chunk(grid.seeds)
-        for name in grid.variables:
-            for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
-                for low in range(0, grid.seeds, chunk):
-                    high = min(low + chunk, grid.seeds)
-                    numbers = range(grid.first_seed + low, grid.first_seed + high)
-                    writer.put(name, index, slice(low, high), _read(sources, name, cell, numbers))
 
 
 def _read(sources: list[_Source], quantity: str, cell: Cell, numbers: range) -> Array:

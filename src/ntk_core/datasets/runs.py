@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,23 +127,30 @@ def collect(
 def _collect(
     experiment: DrawnExperiment, entropy: int, shards: Sequence[str | Path], path: str | Path
 ) -> None:
-    """Write the file in its own order, chunk by chunk, so that memory does not depend on its size."""
-    attrs = runs_attributes(experiment, entropy)
-    coords = run_coordinates(experiment)
-    with (
-        _Shards(shards, experiment, entropy) as source,
-        replacing(path) as temporary_path,
-        netCDF4.Dataset(temporary_path, "w") as file,
-    ):
+    with _Shards(shards, experiment, entropy) as source:
+        write_runs(experiment, entropy, path, source.read)
+
+
+def write_runs(
+    experiment: DrawnExperiment,
+    entropy: int,
+    path: str | Path,
+    read: Callable[[str, tuple[int, ...], range], Array],
+) -> None:
+    """Write `runs.nc` in its own order, chunk by chunk, so that memory does not depend on its size.
+
+    `read` gives the runs of a variable, of the cell that its second argument indexes (perturbation, m, d,
+    alpha), with the seeds of its third.
+    """
+    coords, attrs = run_coordinates(experiment), runs_attributes(experiment, entropy)
+    with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
         writer = RunsWriter(file, experiment, coords, attrs, archival=True)
         piece = CHUNKS * writer.chunk(experiment.seeds)
         for name in experiment.variables:
             for cell in np.ndindex(experiment.shape):
                 for low in range(0, experiment.seeds, piece):
-                    high = min(low + piece, experiment.seeds)
-                    first = experiment.first_seed
-                    runs = source.read(name, experiment.m[cell[1]], cell, first + low, first + high)
-                    writer.put(name, cell, slice(low, high), runs)
+                    runs = read(name, cell, experiment.numbers[low : low + piece])
+                    writer.put(name, cell, slice(low, low + runs.size), runs)
 
 
 def runs_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
@@ -218,14 +225,14 @@ class _Shards:
                 self._files[path][name].set_var_chunk_cache(CACHE)
         return self._files[path]
 
-    def read(self, name: str, m: int, cell: tuple[int, ...], low: int, high: int) -> Array:
-        """Values of a variable for seeds low … high - 1; `cell` indexes (perturbation, m, d, alpha)."""
-        perturbation, _, d, alpha = cell
+    def read(self, name: str, cell: tuple[int, ...], seeds: range) -> Array:
+        """Values of a variable for these seeds; `cell` indexes (perturbation, m, d, alpha)."""
+        perturbation, m, d, alpha = cell
         parts = [
             self._file(path)[name][
-                perturbation, 0, d, alpha, max(low, start) - start : min(high, stop) - start
+                perturbation, 0, d, alpha, max(seeds.start, start) - start : min(seeds.stop, stop) - start
             ]
-            for start, stop, path in self._parts[m]
-            if start < high and stop > low
+            for start, stop, path in self._parts[self._experiment.m[m]]
+            if start < seeds.stop and stop > seeds.start
         ]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]

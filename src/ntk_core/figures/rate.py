@@ -44,10 +44,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.name_vertical("linearization error $E$")
     panels.name_ends(panels.axes)
     moves = "; ".join(f"{law}, {LAWS[law].words}" for law in laws if law in LAWS)
-    known = [law for law in laws if (error["exact_quantile"].sel(perturbation=law) > 0.0).any()]
-    unknown = [law for law in laws if law not in known]
-    joining = "from the exact law" if known else "join the points"
-    joining += f" (joining the points for {joined(unknown)})" if known and unknown else ""
+    exact_laws = [law for law in laws if (error["exact_quantile"].sel(perturbation=law) > 0.0).any()]
+    other_laws = [law for law in laws if law not in exact_laws]
+    joining = "from the exact law" if exact_laws else "join the points"
+    joining += f" (joining the points for {joined(other_laws)})" if exact_laws and other_laws else ""
     text = f"How the weights move: {moves}. " if moves else ""
     text += (
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, at $\alpha$ = {alpha:g}, "

@@ -124,8 +124,8 @@ def fault(argument: str, value: Any, dimensions: int | None = None, name: str | 
     name = name or argument
     names: dict[str, Collection[str]] = {"law": LAWS, "quantity": QUANTITIES, "bound": bounds.BOUNDS}
     if argument in names:
-        known = isinstance(value, str) and value in names[argument]
-        return None if known else f"{name} is {value!r}; {allowed_names(value, names[argument])}"
+        is_one = isinstance(value, str) and value in names[argument]
+        return None if is_one else f"{name} is {value!r}; {allowed_names(value, names[argument])}"
     low, high, allowed = RANGES[argument]
     try:
         numbers = np.asarray(value)

@@ -293,8 +293,8 @@ def _bounds(table: xr.Dataset) -> list[str]:
     ]
     for bound in table["bound"].values:
         counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
-        known = table[f"bound_{bound}"].notnull().any(["m", "alpha", "delta", "x_norm"])
-        numbers = np.where(known.values, [f"{int(count):,}" for count in counts.values], "–")
+        defined = table[f"bound_{bound}"].notnull().any(["m", "alpha", "delta", "x_norm"])
+        numbers = np.where(defined.values, [f"{int(count):,}" for count in counts.values], "–")
         lines.append(f"  {bound:<10}" + "".join(f"{number:>9}" for number in numbers))
     lines += [
         "  printed: the notes' own; sharp: with the best constants of its proof; binomial: from the exact",

@@ -186,9 +186,9 @@ def slope(table: xr.Dataset, rates: xr.Dataset) -> str:
         lower, exact, upper = (
             row[name].values for name in ("local_slope_lower", "exact_local_slope", "local_slope_upper")
         )
-        known = np.isfinite(lower) & np.isfinite(exact) & np.isfinite(upper)
-        total += int(known.sum())
-        hits += int((known & (lower <= exact) & (exact <= upper)).sum())
+        comparable = np.isfinite(lower) & np.isfinite(exact) & np.isfinite(upper)
+        total += int(comparable.sum())
+        hits += int((comparable & (lower <= exact) & (exact <= upper)).sum())
     if not total:
         return ""
     if total == 1:

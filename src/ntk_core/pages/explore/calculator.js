@@ -15,15 +15,15 @@ const numbers = (() => {
     if (exponent < -4 || exponent >= 6) return `${mantissa} × ${power("10", Number(exponent))}`;
     return exponent < digits ? value.toPrecision(digits) : whole(Number(rounded));
   };
-  // As it was given.
-  const given = (value) => {
+  // All digits of a number that was entered.
+  const allDigits = (value) => {
     if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7)) {
       const [mantissa, exponent] = value.toExponential().split("e");
       return (mantissa === "1" ? "" : `${mantissa} × `) + power("10", Number(exponent));
     }
     return whole(value) === "0" ? String(value) : value.toLocaleString("en-US", { maximumFractionDigits: 15 });
   };
-  return { power, whole, runs, number, given, short: (value) => number(value, 4) };
+  return { power, whole, runs, number, allDigits, short: (value) => number(value, 4) };
 })();
 
 // The calculator: a form, and what exact.js answers for each quantity.
@@ -90,7 +90,7 @@ const calculator = (() => {
       if (mine !== questions) return;
       compute();
       if (quantity !== "linearization_error" || name !== "exact_quantile") continue;
-      const level = numbers.given(Number((1 - question.delta).toPrecision(12)));
+      const level = numbers.allDigits(Number((1 - question.delta).toPrecision(12)));
       const exact = result.exact_quantile;
       const error = `linearization error ${quantities.find(([, , name]) => name === quantity)[0]}`, law = `under the ${question.law} law`;
       const unknown = radius > exactLaws.maxRadius ? `not computed beyond α/√m = ${exactLaws.maxRadius}` : "not computable here to a relative error of 10⁻⁶";

@@ -125,8 +125,8 @@ def _experiment(table: xr.Dataset, runs: xr.DataArray, quantities: list[dict[str
 
 def _quantity(name: str, measured: str, lines: Sequence[Line]) -> dict[str, Any]:
     """A quantity for JSON; its bounds are compared with the line called `measured`."""
-    known = QUANTITIES.get(name)
-    symbol, words = (known.text, known.words) if known else RUN_QUANTITIES[name]
+    quantity = QUANTITIES.get(name)
+    symbol, words = (quantity.text, quantity.words) if quantity else RUN_QUANTITIES[name]
     return {
         "name": name,
         "symbol": symbol,

@@ -94,7 +94,7 @@ const drawing = (page) => {
   const against = (place, { axis, values, text, all, chosen, law, decays }) => {
     // A lower limit of 0 is below any logarithmic axis: its bar goes down below all numbers.
     const bottom = 0.5 * Math.min(...all.flat().flatMap(({ value, lower }) => [value, lower]).filter((number) => number > 0));
-    const known = all.flatMap((lines, i) => lines.filter(({ value }) => value > 0).map((line) => {
+    const marks = all.flatMap((lines, i) => lines.filter(({ value }) => value > 0).map((line) => {
       const { name, label, style, value, lower, upper } = line;
       const limits = lower === null ? "" : `\n${line.interval}`;
       return {
@@ -103,7 +103,7 @@ const drawing = (page) => {
         lower: lower === null ? value : lower || bottom, upper: upper ?? value, chosen: i === chosen,
       };
     }));
-    const points = known.filter((point) => point.points).map((point) => ({
+    const points = marks.filter((point) => point.points).map((point) => ({
       ...point,
       fill: point.points === "filled" ? point.colour : "transparent",
       size: (point.chosen ? 110 : 40) + (point.points === "filled" ? 0 : 80),
@@ -113,7 +113,7 @@ const drawing = (page) => {
       { name, at, value: eye.low * (at / eye.start) ** -k, size: 1.2, colour: grey(), tip: `slope ${name}` })));
     // A line needs two ends where there is one value.
     const ends = values.length === 1 ? [0.8, 1.25] : [1];
-    const lines = [...slopes, ...ends.flatMap((end) => [...known].reverse().map((point) => ({ ...point, at: point.at * end })))];
+    const lines = [...slopes, ...ends.flatMap((end) => [...marks].reverse().map((point) => ({ ...point, at: point.at * end })))];
     lines.sort((a, b) => a.at - b.at);
     const every = lines.map((point) => point.value);
     const wide = at(place).clientWidth > 560;
@@ -132,9 +132,9 @@ const drawing = (page) => {
   // What the lines that have values here or along an axis look like, as items of a list.
   const entry = at("key-entry").content.firstElementChild;
   const element = (tag, attributes) => {
-    const made = document.createElementNS(entry.firstElementChild.namespaceURI, tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
+    const element = document.createElementNS(entry.firstElementChild.namespaceURI, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
   };
   const mark = (label, ...parts) => {
     const item = entry.cloneNode(true);

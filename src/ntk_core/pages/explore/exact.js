@@ -22,14 +22,14 @@ const exactLaws = (() => {
     return total;
   };
   const cached = (make, size = 16) => {
-    const made = new Map();
+    const cache = new Map();
     return (...key) => {
       const name = key.join();
-      if (!made.has(name)) {
-        if (made.size >= size) made.delete(made.keys().next().value);
-        made.set(name, make(...key));
+      if (!cache.has(name)) {
+        if (cache.size >= size) cache.delete(cache.keys().next().value);
+        cache.set(name, make(...key));
       }
-      return made.get(name);
+      return cache.get(name);
     };
   };
 

@@ -5,7 +5,7 @@
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
-  const { power, whole, runs: counted, number, given, short } = numbers;
+  const { power, whole, runs: counted, number, allDigits, short } = numbers;
   const charts = drawing(page);
   const RANGES = page.axes.filter((name) => name !== "perturbation");
   const SYMBOLS = { m: "m", d: "d", alpha: "α", steps: "steps", delta: "δ", x_norm: "‖x‖" };
@@ -16,7 +16,7 @@
     return m > 100 && Number.isInteger(exponent) ? `${power("2", exponent)} = ${whole(m)}` : whole(m);
   };
   const TEXTS = { m: width, d: whole, steps: whole };
-  const text = (name, value) => (TEXTS[name] ?? given)(value);
+  const text = (name, value) => (TEXTS[name] ?? allDigits)(value);
 
   // What is chosen: places in the lists of the experiment.
   const chosen = { experiment: page.first, quantity: 0, ...Object.fromEntries(page.axes.map((name) => [name, 0])) };
@@ -30,8 +30,8 @@
   const used = () => page.axes.filter((name) => axis(name) && uses(name));
 
   const pick = (part, places) => (part ? part.dims.reduce((all, name) => all[places[name]], part.values) : null);
-  const percent = () => given(Number((100 * experiment().confidence).toPrecision(12)));
-  const level = () => given(Number((1 - value("delta")).toPrecision(12)));
+  const percent = () => allDigits(Number((100 * experiment().confidence).toPrecision(12)));
+  const level = () => allDigits(Number((1 - value("delta")).toPrecision(12)));
   const interval = (lower, upper) => {
     if (lower === null) return "no interval: too few runs or too skewed";
     return upper === null ? `at least ${short(lower)}: too few runs for an upper limit` : `${short(lower)} to ${short(upper)}`;
@@ -123,7 +123,7 @@
   };
   const describe = (lines, bars, axes) => {
     const { symbol, words } = quantity();
-    const x = `${symbol}, ${words}${uses("x_norm") ? `, at ‖x‖\u00a0=\u00a0${given(value("x_norm"))}` : ""}`;
+    const x = `${symbol}, ${words}${uses("x_norm") ? `, at ‖x‖\u00a0=\u00a0${allDigits(value("x_norm"))}` : ""}`;
     if (bars) {
       const [first, last] = [bars[0], bars[bars.length - 1]];
       const runs = `Histogram of ${counted(pick(experiment().runs, chosen))} of ${symbol} from ${short(first.from)} to ${short(last.to)}, `

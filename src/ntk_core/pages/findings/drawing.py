@@ -80,9 +80,13 @@ class Drawings:
         for defs in root.iter():
             for path in defs if tag(defs) == "defs" else ():
                 if tag(path) == "path" and set(path.attrib) <= {"id", "d", "transform"}:
-                    given = dict(_attributes(path))
-                    more = f' transform="{given["transform"]}"' if "transform" in given else ""
-                    key = (given.get("d", ""), more)
+                    path_attributes = dict(_attributes(path))
+                    more = (
+                        f' transform="{path_attributes["transform"]}"'
+                        if "transform" in path_attributes
+                        else ""
+                    )
+                    key = (path_attributes.get("d", ""), more)
                     yield path.get("id", ""), self._letters.setdefault(key, f"letter-{len(self._letters)}")
 
 

@@ -67,14 +67,14 @@
       input.setAttribute("aria-valuetext", text);
       input.parentElement.querySelector("output").textContent = text;
     }
-    const here = Object.fromEntries(rungs.map((rung) => [rung, of(rung, chosen.m)]));
+    const values = Object.fromEntries(rungs.map((rung) => [rung, of(rung, chosen.m)]));
     for (const row of part.querySelectorAll("[data-rung]")) {
-      const value = here[row.dataset.rung];
+      const value = values[row.dataset.rung];
       const [shown, ratio] = row.querySelectorAll("data");
       shown.value = value;
       shown.textContent = digits(value);
-      ratio.value = value / here.exact;
-      ratio.textContent = times(value / here.exact);
+      ratio.value = value / values.exact;
+      ratio.textContent = times(value / values.exact);
     }
     cursor.setAttribute("x1", x(at("m")));
     cursor.setAttribute("x2", x(at("m")));
@@ -83,14 +83,14 @@
       const ratios = widths.map((_, i) => of(rung, i) / of("exact", i));
       line.setAttribute("points", ratios.map((ratio, i) => `${x(widths[i])},${y(ratio)}`).join(" "));
       dot.setAttribute("cx", x(at("m")));
-      dot.setAttribute("cy", y(here[rung] / here.exact));
+      dot.setAttribute("cy", y(values[rung] / values.exact));
       below = Math.min(below - 16, y(ratios[ratios.length - 1]) + 4);
       label.setAttribute("y", below);
     }
     chart.setAttribute(
       "aria-label",
       `Each bound over the exact quantile against the width, at m = ${written("m")}: ` +
-        lines.map(({ rung }) => `${rung} ${times(here[rung] / here.exact)}`).join(", "),
+        lines.map(({ rung }) => `${rung} ${times(values[rung] / values.exact)}`).join(", "),
     );
   };
 

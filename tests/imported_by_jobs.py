@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -31,3 +32,6 @@ finally:
     atexit.register = _register
 
 numba.njit(lambda: None)()  # the first function loads what all of them need
+
+gc.collect()
+gc.freeze()  # a fork that looks for garbage would write to, and so copy, the pages of all these objects

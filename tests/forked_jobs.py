@@ -1,8 +1,8 @@
 """Jobs of a call of snakemake, each in a process forked from that of the call instead of a new interpreter.
 
-What jobs import of other packages is most of the CPU time of a small one, and is there already; see
-imported_by_jobs.py. Of this package they import everything anew. A job is a child of its snakemake, in its
-session and group, as it always is. Its command line is that of its parent, its name that of its script.
+What jobs import is most of the CPU time of a small one, and is there already; see imported_by_jobs.py, and
+imported_library.py for this package. A job is a child of its snakemake, in its session and group, as always.
+Its command line is that of its parent, its name that of its script.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def _run(script: str, environment: Mapping[str, str], search_path: Sequence[str]
 
 def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequence[str]) -> None:
     from imported_by_jobs import AT_EXIT
+    from imported_library import take_library
 
     atexit._clear()  # of its parent
     for function, arguments, keywords in AT_EXIT:
@@ -131,5 +132,4 @@ def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequenc
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [str(Path(script).parent), *paths, *search_path]
     importlib.invalidate_caches()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "ntk_core"]:
-        del sys.modules[name]
+    take_library()

@@ -1,4 +1,4 @@
-"""What jobs import, but for this package: imported once, in the process that others are forked from."""
+"""What calls and jobs import: imported once, in the process that others are forked from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import numba
+from imported_library import import_library
 
 NAMES = (
     "dask.array", "distributed", "jinja2", "markdown_it", "matplotlib.pyplot", "netCDF4", "pandas",
@@ -28,6 +29,7 @@ _register, atexit.register = atexit.register, _noted
 try:
     for name in NAMES:
         import_module(name)
+    import_library()
 finally:
     atexit.register = _register
 

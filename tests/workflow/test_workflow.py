@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import vl_convert
@@ -337,6 +338,35 @@ def test_a_forked_call_of_these_tests_and_its_job_are_like_processes_of_their_ow
         shown.append([item for state in records for item in state if item != one.pid])
     for of_process, of_call in zip(*shown, strict=True):
         assert of_process == of_call
+
+
+WHERE = """
+import ntk_core.compiling
+print("found", ntk_core.__file__, ntk_core.compiling.CACHE_FOLDER, "ntk_core.workdir.run" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("library", "cache"), [(ROOT / "src", None), ("copy", None), (ROOT / "src", "cache")]
+)
+def test_a_forked_call_and_its_job_have_the_library_that_they_find_first(tmp_path, library, cache):
+    """All of this checkout's is there at once; of another, or with other compiled code, what is imported."""
+    library, folder = tmp_path / library, tmp_path / (cache or "")
+    if not library.exists():
+        shutil.copytree(ROOT / "src", library)
+    code = f"import os, sys\nos.environ['PYTHONPATH'] = sys.path[0]\n{WHERE}"
+    (tmp_path / "Snakefile").write_text(
+        f"import sys\nsys.path.insert(0, {str(library)!r})\n{code}\nrule all:\n    script: 'job.py'\n"
+    )
+    (tmp_path / "job.py").write_text(f"import sys\n{WHERE}")
+    call = Call(["--cores", "1"], tmp_path, {"NUMBA_CACHE_DIR": str(folder)} if cache else None)
+    output, _ = call.communicate()
+    found = re.findall(r"^found (\S+) (\S+) (\w+)$", output, re.M)
+    assert len(found) == 2, output
+    at_once = str(library == ROOT / "src" and cache is None)
+    for file, compiled, loaded in found:
+        assert (file, loaded) == (str(library / "ntk_core/__init__.py"), at_once)
+        assert at_once == "True" or Path(compiled).is_relative_to(folder if cache else library)
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "workflow/scripts").iterdir()))

@@ -20,6 +20,7 @@ import pytest
 import xarray as xr
 import yaml
 from browsing import chromium
+from forked_jobs import start_first_jobs
 from snakemake_calls import Call
 
 from ntk_core.datasets.quantiles import quantile_dataset
@@ -241,33 +242,44 @@ def continued(finished: Run, tmp_path: Path) -> Run:
 class DefaultRun:
     run: Run
     peak_bytes: int
-    """Largest resident size of all processes of the run together, sampled five times a second."""
+    """Largest memory that the processes of the run took together, sampled once a second.
+
+    A page that several of them share counts once, for it is there once: the process that they are forked from
+    is one of them.
+    """
 
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory: pytest.TempPathFactory) -> DefaultRun:
-    """The default config, run as `make run` does; a minute or two."""
+    """The default config, run to its end; a minute or two.
+
+    As `make run` does, but for the fork of snakemake and of all jobs after the first of each script.
+    """
     # not "default": Snakemake takes a folder of that name, where it is called, for a profile
     return once(tmp_path_factory, "default_run", watched_run)
 
 
 def watched_run(directory: Path) -> DefaultRun:
     peak = 0
-    with snakemake_process(directory, None) as process:
-        main = psutil.Process(process.pid)
+    with start_snakemake(directory, None, before=start_first_jobs) as call:
+        main = psutil.Process(call.pid)
+        server = main.parent()
         while True:
             try:
-                output, _ = process.communicate(timeout=0.5)
+                call.wait(timeout=1)
                 break
             except subprocess.TimeoutExpired:
-                peak = max(peak, sum(map(resident_bytes, (main, *main.children(recursive=True)))))
-    assert process.returncode == 0, output
+                processes = (server, main, *main.children(recursive=True))
+                peak = max(peak, sum(map(own_bytes, processes)))
+        output, _ = call.communicate()
+    assert call.returncode == 0, output
     return DefaultRun(Run(directory, 0, output), peak)
 
 
-def resident_bytes(process: psutil.Process) -> int:
+def own_bytes(process: psutil.Process) -> int:
+    """Memory of a process, where of a page that so many share it has that part."""
     try:
-        return process.memory_info().rss
+        return process.memory_full_info().pss
     except psutil.Error:  # it has ended
         return 0
 

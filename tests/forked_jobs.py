@@ -3,6 +3,8 @@
 What jobs import is most of the CPU time of a small one, and is there already; see imported_by_jobs.py, and
 imported_library.py for this package. A job is a child of its snakemake, in its session and group, as always.
 Its command line is that of its parent, its name that of its script.
+
+A call may have the first job of each script start in a new interpreter: see `start_first_jobs`.
 """
 
 from __future__ import annotations
@@ -36,9 +38,12 @@ class ScriptPopen(subprocess.Popen[Any]):
     search_path: Sequence[str] = ()
     """Where a new interpreter looks for modules, after the folder of the script and PYTHONPATH."""
 
+    started: set[str] | None = None
+    """Names of scripts that had a new interpreter; None if none is to have one."""
+
     def _execute_child(self, args: Any, *rest: Any) -> None:
         script = SCRIPT.fullmatch(args) if isinstance(args, str) else None
-        if script is None:
+        if script is None or self._is_to_start(script[1]):
             super()._execute_child(args, *rest)
             return
         environment = rest[5]
@@ -49,12 +54,23 @@ class ScriptPopen(subprocess.Popen[Any]):
         if self.pid == 0:
             _run(script[1], environment, self.search_path)
 
+    def _is_to_start(self, script: str) -> bool:
+        if self.started is None or (name := _name(script)) in self.started:
+            return False
+        self.started.add(name)
+        return True
+
 
 def fork_jobs(search_path: Sequence[str]) -> None:
     """Have the jobs of this process, which is about to call snakemake, forked from it."""
     shell: Any = importlib.import_module("snakemake.shell")  # snakemake has a name `shell` of another kind
     ScriptPopen.search_path = search_path
     shell.sp = _Subprocess(shell.sp)
+
+
+def start_first_jobs() -> None:
+    """In a call: the first job of each script gets a new interpreter, only the others are forked."""
+    ScriptPopen.started = set()
 
 
 class _Subprocess:
@@ -67,6 +83,11 @@ class _Subprocess:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
+
+
+def _name(script: str) -> str:
+    """`simulate.py`, of the copy of it that snakemake makes for a job."""
+    return Path(script).name.partition(".")[2]
 
 
 def _run(script: str, environment: Mapping[str, str], search_path: Sequence[str]) -> None:
@@ -128,7 +149,7 @@ def _as_if_new(script: str, environment: Mapping[str, str], search_path: Sequenc
     os.environ.update(environment)
     threadpoolctl.threadpool_limits(int(environment["OMP_NUM_THREADS"]))
     sys.argv[:] = [script]
-    Path("/proc/self/comm").write_text(Path(script).name.partition(".")[2])
+    Path("/proc/self/comm").write_text(_name(script))
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [str(Path(script).parent), *paths, *search_path]
     importlib.invalidate_caches()

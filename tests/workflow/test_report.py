@@ -30,7 +30,8 @@ def test_more_than_a_million_runs_in_less_than_a_gigabyte(default_run):
             total += runs["linearization_error"].size
             assert np.isfinite(runs["linearization_error"]).all()
     assert total > 10**6
-    assert default_run.peak_bytes < 10**9
+    # Forks share what processes of their own would each have: 0.7 GB together, where those take 0.84 GB.
+    assert default_run.peak_bytes < 0.85e9
 
 
 def test_adversarial_mean_has_slope_minus_one_half(theorem):

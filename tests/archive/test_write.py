@@ -17,12 +17,7 @@ from types import SimpleNamespace
 import pytest
 import rocrate
 import yaml
-from compliance_checker.cf import util as checker_util
-from compliance_checker.runner import CheckSuite, ComplianceChecker
 from conftest import ROOT, results_of
-from rocrate_validator import services
-from rocrate_validator.models import Severity, ValidationSettings
-from rocrate_validator.utils.http import HttpRequester
 from test_trained_archive import LAZY, made
 
 import ntk_core
@@ -295,7 +290,7 @@ HAS_NO_TIME = {"process-run-crate-0.5_8.4"}  # action: endTime, which would be o
 
 
 def complaints(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, severity: Severity = Severity.RECOMMENDED
+    folder: Path, monkeypatch: pytest.MonkeyPatch, severity: str = "RECOMMENDED"
 ) -> set[tuple[str, str]]:
     """Severity and check of every issue from this severity on that the public validator finds.
 
@@ -304,6 +299,10 @@ def complaints(
     It asks the network for the vocabulary; it gets the one that the rocrate library brings, with the terms of
     Bioschemas at the address they had in RO-Crate 1.1.
     """
+    from rocrate_validator import services  # a second to load
+    from rocrate_validator.models import Severity, ValidationSettings
+    from rocrate_validator.utils.http import HttpRequester
+
     text = (Path(rocrate.__file__).parent / "data/ro-crate.jsonld").read_text()
     text = text.replace("https://bioschemas.org/terms/", "https://bioschemas.org/")
     answer = SimpleNamespace(
@@ -319,8 +318,8 @@ def complaints(
     settings = ValidationSettings(
         rocrate_uri=str(folder),
         profile_identifier="workflow-run-crate-0.5",
-        requirement_severity=severity,
-        abort_on_first=severity is Severity.REQUIRED,
+        requirement_severity=Severity[severity],
+        abort_on_first=severity == "REQUIRED",
     )
     issues = services.validate(settings).get_issues()
     return {(issue.severity.name, issue.check.identifier) for issue in issues}
@@ -336,7 +335,7 @@ def test_the_validator_sees_a_file_that_is_missing(archive, tmp_path, monkeypatc
     other = tmp_path / "other"
     shutil.copytree(archive, other)
     (other / "e/runs.nc").unlink()
-    faults = complaints(other, monkeypatch, Severity.REQUIRED)
+    faults = complaints(other, monkeypatch, "REQUIRED")
     assert "REQUIRED" in {severity for severity, _ in faults}
 
 
@@ -372,6 +371,9 @@ NETCDF = [
 @pytest.mark.parametrize("name", NETCDF)
 def test_public_checkers_find_cf_and_acdd(archive, name, tmp_path, monkeypatch):
     """No complaint by CF-1.11; by ACDD-1.3 none that weighs, but for names that CF has not got."""
+    from compliance_checker.cf import util as checker_util  # a second to load
+    from compliance_checker.runner import CheckSuite, ComplianceChecker
+
     for searched in ("get_auxiliary_coordinate_variables", "get_geophysical_variables"):  # hundreds of times
         monkeypatch.setattr(checker_util, searched, functools.cache(getattr(checker_util, searched)))
     out = tmp_path / "report.json"

@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long go first, so that no process is left alone with one at the end."""
 
     def place(item: pytest.Item) -> tuple[bool, ...]:
-        return tuple(names.isdisjoint(getattr(item, "fixturenames", ())) for names in WAITING)
+        others = tuple(names.isdisjoint(getattr(item, "fixturenames", ())) for names in WAITING)
+        return *others, item.path.parent.name != "theory"  # whose files compute for up to a minute each
 
     items.sort(key=place)
 

@@ -130,7 +130,7 @@ def test_every_level_that_a_config_allows_has_a_quantile_in_the_support(known, p
         last = quantile.value * (1 + 2 * quantile.error) if quantile.error < 1 else math.inf
 
 
-@pytest.mark.parametrize("m", [2, 4, 64, 1000, 2**20, 2**30, 2**40])
+@pytest.mark.parametrize("m", [2, 4, 64, 2**20, 2**30, 2**40])
 @pytest.mark.parametrize("alpha", [0.05, 1.0, 4.0])
 def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, alpha):
     for law in ALONG_X:

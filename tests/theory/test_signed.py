@@ -120,8 +120,8 @@ def test_survival_agrees_with_convolution_on_a_lattice(quantity, m, d, alpha):
             assert exact.survival(y * alpha / m) == pytest.approx(expected, rel=1e-6, abs=1e-13), y
 
 
-@pytest.mark.parametrize("m", [2, 4, 64, 1000, 2**20, 2**30, 2**40])
-@pytest.mark.parametrize("d", [1, 2, 3, 64, 10**4])
+@pytest.mark.parametrize("m", [2, 4, 64, 2**20, 2**30, 2**40])
+@pytest.mark.parametrize("d", [1, 2, 64, 10**4])
 def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, d):
     for quantity, alpha in itertools.product(SIGNED, (0.05, 4.0)):
         exact = exact_law("sphere", quantity, m, d, alpha)
@@ -141,7 +141,8 @@ def test_quantiles_meet_their_error_target_and_invert_the_survival_function(m, d
                 assert exact.survival(quantile.value) == pytest.approx(delta, rel=1e-4)
 
 
-def test_stated_error_covers_the_distance_to_a_longer_series_with_another_tilt(monkeypatch):
+def test_stated_error_meets_its_target_and_covers_the_distance_to_a_longer_series(monkeypatch):
+    """At random places, and with another tilt."""
     rng = np.random.default_rng(5)
     cases = []
     for _ in range(60):
@@ -153,6 +154,7 @@ def test_stated_error_covers_the_distance_to_a_longer_series_with_another_tilt(m
     series = SignedSum._series
     monkeypatch.setattr(SignedSum, "_series", lambda self, tilt, terms: series(self, 0.8 * tilt, terms))
     for exact, delta, quantile in cases:
+        assert quantile.error <= TARGET
         other = exact.quantile(delta)
         assert abs(quantile.value - other.value) <= (quantile.error + other.error) * other.value
 
@@ -164,7 +166,7 @@ def test_mean_squares_are_integrals_of_the_survival_function(quantity, m, d, alp
     rms = moments.root_mean_square("sphere", quantity, m, d, alpha)
     top = min(exact.n, 14 * rms / exact.unit + 2)
     edges = np.unique(np.concatenate([top * 2.0 ** np.arange(-12, 1), np.arange(0, min(top, 3.5), 0.5)]))
-    nodes, weights = np.polynomial.legendre.leggauss(12)
+    nodes, weights = np.polynomial.legendre.leggauss(12 if quantity == "delta2" else 8)
     square = 0.0
     for low, high in itertools.pairwise(edges):
         for node, weight in zip(nodes, weights, strict=True):
@@ -217,13 +219,19 @@ def test_dense_simulation_agrees():
             assert binom.cdf(over, 20000, delta) > 0.5e-4
 
 
-@pytest.mark.parametrize("d", [1, 2, 64])
+LEVELS = (0.999, 0.99, 0.9, 0.5, 0.1, 0.001, 1e-9)
+
+
 @pytest.mark.parametrize(
-    ("alpha", "levels", "apart"),
-    [(1.0, (0.999, 0.99, 0.9, 0.5, 0.1, 0.001, 1e-9), 1e-3), (1e6, (0.999, 0.1, 1e-9), 0.02)],
+    ("d", "alpha", "levels", "apart"),
+    [
+        *((d, 1.0, LEVELS, 1e-3) for d in (1, 2, 64)),
+        (1, 1e6, (0.999, 1e-9), 0.02),
+        *((d, 1e6, (0.999, 0.1, 1e-9), 0.02) for d in (2, 64)),
+    ],
 )
 def test_quantiles_become_gaussian(d, alpha, levels, apart):
-    """At α = 10⁶, where 3·10¹¹ pairs flip, rounding is seen near δ = 1, and each level takes a second."""
+    """At α = 10⁶, where 3·10¹¹ pairs flip, rounding is seen near δ = 1, and a count takes seconds a level."""
     for quantity in SIGNED:
         rms = moments.root_mean_square("sphere", quantity, 2**40, d, alpha)
         for delta in levels:

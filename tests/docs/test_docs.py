@@ -137,23 +137,36 @@ def environment() -> dict[str, str]:
 def called(text: str, folder: Path, fork: bool = True) -> str:
     """What a shell prints that runs these lines.
 
-    Faster than a new process: at their end, a call of snakemake is forked, and one of ntk-core is made here.
+    Faster than new processes: at their end, calls of snakemake are forked, and those of ntk-core made here.
     """
-    *lines, last = re.split(r"(?<!\\)\n", text.rstrip())
-    arguments = shlex.split(last.replace("\\\n", ""), comments=True)
-    program = Path(arguments[0]).name
-    if not fork or program not in ("snakemake", "ntk-core") or set("|<>;&$*") & set(last):
-        return printed_by(["bash", "-euo", "pipefail", "-c", text], folder)
-    before = printed_by(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], folder) if lines else ""
-    if program == "ntk-core":
+    lines = re.split(r"(?<!\\)\n", text.rstrip())
+    calls: list[list[str]] = []
+    while fork and lines and (arguments := plain_call(lines[-1])):
+        calls.insert(0, arguments)
+        del lines[-1]
+    printed = printed_by(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], folder) if lines else ""
+    return printed + "".join(printed_here(arguments, folder) for arguments in calls)
+
+
+def plain_call(line: str) -> list[str]:
+    """The words of a line that calls snakemake or ntk-core, with nothing of a shell in it; else none."""
+    if set("|<>;&$*") & set(line):
+        return []
+    arguments = shlex.split(line.replace("\\\n", ""), comments=True)
+    return arguments if arguments and Path(arguments[0]).name in ("snakemake", "ntk-core") else []
+
+
+def printed_here(arguments: list[str], folder: Path) -> str:
+    """What such a call prints."""
+    if Path(arguments[0]).name == "ntk-core":
         with contextlib.chdir(folder):
             code, output = command_line.call(*arguments[1:])
     else:
         call = Call(arguments[1:], folder, environment())
         output, _ = call.communicate()
         code = call.wait()
-    assert code == 0, f"{last}\n{output}"
-    return before + output
+    assert code == 0, f"{shlex.join(arguments)}\n{output}"
+    return output
 
 
 def printed_by(command: list[str], folder: Path) -> str:

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import command_line
 import pytest
 import rocrate
 import yaml
@@ -23,6 +25,7 @@ from test_trained_archive import LAZY, made
 import ntk_core
 from ntk_core.archive.verify import check
 from ntk_core.archive.write import NAME, _replace, bundle, meaning, sources
+from ntk_core.claims.__main__ import main
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.execution_model import ExecutionModel
@@ -72,8 +75,8 @@ def archive(results, tmp_path_factory):
     return packed(results, tmp_path_factory.mktemp("archive") / "archive")
 
 
-def test_it_is_whole_and_a_changed_byte_is_seen(results, tmp_path):
-    folder = packed(results, tmp_path / "archive")
+def test_it_is_whole_and_a_changed_byte_is_seen(archive, tmp_path):
+    folder = shutil.copytree(archive, tmp_path / "archive")
     verification = check(folder)
     assert verification.files > 150
     assert not verification.faults
@@ -253,18 +256,25 @@ def installed(monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
-def test_the_page_reads_with_ntk_core(archive, installed):
-    """Its commands and its Python, but for those that install from the network and for the notebook below."""
+def test_the_page_reads_with_ntk_core(archive, monkeypatch, capsys):
+    """Its commands and its Python, but for those that install from the network and for the notebook below.
+
+    All in this process; that `ntk-core` is a command is in docs/test_packaging.py.
+    """
+    monkeypatch.chdir(archive)
     page = (archive / "README.md").read_text()
-    commands = [block for block in blocks(page, "sh") if not re.search("pip install|make", block)]
-    assert len(commands) == 2
-    calls = [["bash", "-euc", block] for block in commands]
-    calls.append([sys.executable, "-c", blocks(page, "python")[3]])
+    ours, again = (block for block in blocks(page, "sh") if not re.search("pip install|make", block))
     printed = ""
-    for call in calls:
-        done = subprocess.run(call, cwd=archive, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        printed += done.stdout
+    for line in ours.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "ntk-core"
+        code, output = command_line.call(*arguments)
+        assert code == 0, output
+        printed += output
+    assert again.startswith("python -m ntk_core.claims ")
+    assert main(shlex.split(again)[3:]) == 0
+    exec(compile(blocks(page, "python")[3], "README.md", "exec"), {})
+    printed += capsys.readouterr().out
     for words in ("e: 18,000 runs", "recomputed", "T1  Theorem 1", "AC  Gaussian", "delta"):
         assert words in printed
     assert not check(archive).faults
@@ -276,7 +286,8 @@ def test_the_notebook_of_the_archive_runs_where_it_lies_and_leaves_nothing(archi
     done = subprocess.run(["bash", "-euc", command], cwd=archive, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     cells = {cell["id"]: cell for cell in json.loads((tmp_path / "reanalysis.ipynb").read_text())["cells"]}
-    assert "image/png" in cells["figure"]["outputs"][0]["data"]
+    (drawn,) = cells["figure"]["outputs"]
+    assert "image/png" in drawn["data"]
     assert "e: band, adversarial, m = 64, d = 2, alpha = 2" in str(cells["replay"]["outputs"])
     assert not check(archive).faults
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shutil
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -271,33 +271,29 @@ def test_the_density_of_a_coordinate_is_that_of_the_ziggurat():
         assert moment / mass == pytest.approx(mean_absolute_coordinate(d), rel=1e-9)
 
 
-def printed(script, **environment):
+def printed(script):
     """The words that a new process prints, with some of the kernels by short names."""
     kernels = (
         "from ntk_core.sampling.kernels import __main__, aggregate, flips, neurons, sorting, ziggurat\n"
-        "from ntk_core.sampling.cell import Cell\n"
-        "from ntk_core.sampling.samplers import simulate\n"
         "kernels = flips.position_sums, flips.direction_sums, neurons.totals, neurons.symmetric_weights, "
         "ziggurat._stack, aggregate.accumulate, sorting.ascending\n"
     )
     command = [sys.executable, "-c", kernels + script]
-    environment = {**os.environ, **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_compiled_code_is_kept_for_the_next_process(tmp_path):
-    """A second start finds the kernels of a law on disk and compiles nothing."""
-    script = (
-        "simulate(0, Cell('band', 'adversarial', 2, 1, 1.0), 0, 1)\n"
-        "print(*(sum(kernel.stats.cache_misses.values()) for kernel in kernels))"
-    )
-    both = [printed(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
-    assert both == [["1", "0", "0", "0", "1", "0", "0"], ["0"] * 7]
+def test_kernels_are_compiled_ahead_and_kept_for_the_next_process():
+    """The command that compiles all kernels calls each of them, with arguments of one type.
 
-
-def test_kernels_are_compiled_ahead():
-    """The command that compiles all kernels calls each of them, with arguments of one type."""
-    assert printed("__main__.main()\nprint(*(len(kernel.signatures) for kernel in kernels))") == ["1"] * 7
+    A second one finds all on disk, in the folder that is theirs, and compiles nothing.
+    """
+    of_each = "__main__.main()\nprint(*({} for kernel in kernels))"
+    assert printed(of_each.format("len(kernel.signatures)")) == ["1"] * 7
+    counts = [f"sum(kernel.stats.cache_{kind}.values())" for kind in ("hits", "misses")]
+    kept = printed(of_each.format(f"f'{{{counts[0]}}}:{{{counts[1]}}}:{{kernel.stats.cache_path}}'"))
+    hits, misses, folders = zip(*(words.split(":") for words in kept), strict=True)
+    assert (hits, misses) == (("1",) * 7, ("0",) * 7)
+    assert {Path(folder).parent for folder in folders} == {compiling.CACHE_FOLDER}
 
 
 def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog, tmp_path):

@@ -39,9 +39,9 @@ FILES = ("runs.nc", "theory.nc", "quantiles.nc", "rates.nc")
 
 @pytest.fixture(scope="module")
 def make(client, tmp_path_factory):
-    """An archive of one experiment, as the workflow would make it."""
+    """An archive of one experiment, as the workflow would make it, or of its runs alone."""
 
-    def made(experiment: DrawnExperiment, entropy: int = 1) -> Path:
+    def made(experiment: DrawnExperiment, entropy: int = 1, tables: bool = True) -> Path:
         root = tmp_path_factory.mktemp("part")
         shards = []
         for m in experiment.m:
@@ -51,11 +51,12 @@ def make(client, tmp_path_factory):
             simulate_shard(shard, shards[-1], client, lambda _: None)
         folder = root / "archive" / experiment.name
         collect(experiment, entropy, shards, folder / "runs.nc")
-        theory = theory_dataset(experiment, entropy, DELTA, X_NORM, client)
-        table = quantile_dataset(folder / "runs.nc", theory, experiment, entropy, client)
-        for name, data in (("theory", theory), ("quantiles", table)):
-            write(data, folder / f"{name}.nc")
-        write(rate_dataset(table, experiment, entropy), folder / "rates.nc")
+        if tables:
+            theory = theory_dataset(experiment, entropy, DELTA, X_NORM, client)
+            table = quantile_dataset(folder / "runs.nc", theory, experiment, entropy, client)
+            for name, data in (("theory", theory), ("quantiles", table)):
+                write(data, folder / f"{name}.nc")
+            write(rate_dataset(table, experiment, entropy), folder / "rates.nc")
         write_manifest(folder.parent, sorted(folder.glob("*.nc")))
         return folder.parent
 
@@ -113,16 +114,21 @@ def changed(archive: Path, to: Path) -> Path:
 
 
 def test_what_is_no_part_of_one_whole_is_refused_with_the_place(make, whole, tmp_path):
+    """Before any table is read: there are none."""
+
+    def part(entropy=1, **changes):
+        return make(replace(WHOLE, **changes), entropy, tables=False)
+
     both = tmp_path / "both"
-    narrow = make(replace(WHOLE, m=(64,)))
+    narrow = part(m=(64,))
     cases = [
-        (make(replace(WHOLE, m=(256,)), 2), "entropy is 1 in one archive, 2 in the other"),
-        (make(replace(WHOLE, m=(256,), alpha=(2.0,))), "neither archive holds .*256, .*= 0.5, seed 0"),
-        (make(replace(WHOLE, m=(64,), seeds=100, first_seed=3100)), "neither archive holds .*, seed 3000"),
-        (make(replace(WHOLE, m=(64,), seeds=100, first_seed=2**39)), "neither archive holds .*, seed 3000"),
-        (make(replace(WHOLE, sampler="dense", m=(64,), seeds=64)), "sampler is band in one archive, dense"),
-        (make(replace(WHOLE, m=(256,), version=3)), "format_version is 4 in one archive, 3 in the other"),
-        (make(replace(WHOLE, perturbation=("frobenius",), m=(64,))), "no config allows: .*frobenius"),
+        (part(m=(256,), entropy=2), "entropy is 1 in one archive, 2 in the other"),
+        (part(m=(256,), alpha=(2.0,)), "neither archive holds .*256, .*= 0.5, seed 0"),
+        (part(m=(64,), seeds=100, first_seed=3100), "neither archive holds .*, seed 3000"),
+        (part(m=(64,), seeds=100, first_seed=2**39), "neither archive holds .*, seed 3000"),
+        (part(sampler="dense", m=(64,), seeds=64), "sampler is band in one archive, dense"),
+        (part(m=(256,), version=3), "format_version is 4 in one archive, 3 in the other"),
+        (part(perturbation=("frobenius",), m=(64,)), "no config allows: .*frobenius"),
         (changed(whole, tmp_path / "changed"), "delta1 of band, sphere, .*, alpha = 0.5, seed 77, is "),
     ]  # fmt: skip
     for other, message in cases:

@@ -88,7 +88,8 @@ def test_a_bound_is_true_just_above_the_factor_it_needs_and_false_just_below(nam
     least = needed(judged(name))
     assert verdict(name, archive, least * 1.01) == TRUE
     assert verdict(name, archive, least * 0.99) == FALSE
-    assert verdict(name, archive, least * 1.2) == LOOSE
+    if name not in ("L4.Δ1", "L4.Δ2"):  # which are judged as A1 is, of another quantity
+        assert verdict(name, archive, least * 1.2) == LOOSE
 
 
 @pytest.mark.parametrize(("name", "larger"), [("AC", 1.2), ("S", 1.2), ("R1", 0.8)])

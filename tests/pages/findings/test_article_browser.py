@@ -95,7 +95,7 @@ CUT = """() => [...document.querySelectorAll("body *")]
 def test_no_page_is_wider_than_the_screen(visit):
     tab = visit()
     tab.evaluate("document.querySelectorAll('details').forEach(fold => (fold.open = true))")
-    for width in (320, 360, 400, 800, 1130):
+    for width in (320, 641, 1130):  # the least of each layout
         tab.set_viewport_size({"width": width, "height": 844})
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert tab.evaluate("document.body.scrollWidth") <= width

@@ -34,7 +34,7 @@ def of(name: str, given: dict[str, float]) -> float:
 def test_every_position_of_the_sliders_has_the_bounds_of_python(visit):
     tab = visit()
     random = np.random.default_rng(5)
-    places = [{name: int(random.integers(len(v))) for name, v in POSITIONS.items()} for _ in range(60)]
+    places = [{name: int(random.integers(len(v))) for name, v in POSITIONS.items()} for _ in range(20)]
     for last in (0, -1):  # and the ends
         places.append({name: range(len(v))[last] for name, v in POSITIONS.items()})
     for place in places:

@@ -207,6 +207,10 @@ def test_it_prints_with_every_fold_open(visit, shown, claims):
     assert tab.locator(":is(button, input, nav):visible").count() == 0
     assert tab.locator(".whole-drawing:visible").count() == len(shown)
     assert tab.locator("article:visible").count() == len(claims)
+    assert tab.locator(".sliders :is(label, output):visible").count() == 8
+    assert "Move the sliders" not in tab.inner_text("#ladder")
+    column, chart = (tab.locator(part).bounding_box()["width"] for part in ("#ladder", ".ratios svg"))
+    assert chart == column
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     line = "getComputedStyle(document.querySelector('[stroke=\"var(--ink)\"]')).stroke"
     assert tab.evaluate(line) == "rgb(0, 0, 0)"

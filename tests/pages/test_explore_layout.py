@@ -111,6 +111,22 @@ def test_no_page_is_wider_than_the_screen(visit, experiment, charts):
 
 
 @in_browser
+def test_on_paper_charts_are_whole_and_controls_are_their_values(visit):
+    """A4 within its margins is 665 px wide, and charts are not drawn anew for it."""
+    tab = visit(viewport={"width": 1280, "height": 800})
+    tab.emulate_media(media="print")
+    tab.evaluate("document.body.style.width = '665px'")
+    cut = """() => [...document.querySelectorAll(".chart svg, select, td, th")]
+        .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > 665.5)
+        .map((element) => [element.closest("[id]").id, element.getBoundingClientRect().right])"""
+    assert tab.evaluate(cut) == []
+    assert tab.locator(":is(button, input[type=range]):visible").count() == 0
+    assert tab.locator(".choose output:visible").count() == 5
+    lines = "td => td.getBoundingClientRect().height / parseFloat(getComputedStyle(td).lineHeight)"
+    assert tab.locator("#values td:last-child").last.evaluate(lines) < 5
+
+
+@in_browser
 def test_every_number_of_the_calculator_is_seen_on_a_small_laptop(visit):
     """Longest where all stand: a number of the smallest size has two signs, seven digits and a power."""
     tab = visit(viewport={"width": 1280, "height": 800})

@@ -10,6 +10,7 @@ import pytest
 from ntk_core.claims.record import from_json
 from ntk_core.pages.findings.experiments import grid_answer, grid_of
 from ntk_core.pages.findings.opening import opening
+from ntk_core.pages.findings.readable import number
 from ntk_core.pages.summary import summarise
 
 from .article import Reader, render
@@ -36,8 +37,8 @@ def slope(rates, law="adversarial"):
 
 def of_slope(value, lower, upper):
     def alter(table, rates):
-        for name, number in zip(("slope", "slope_lower", "slope_upper"), (value, lower, upper), strict=True):
-            rates[name].loc[slope(rates)] = number
+        for name, limit in zip(("slope", "slope_lower", "slope_upper"), (value, lower, upper), strict=True):
+            rates[name].loc[slope(rates)] = limit
         return table, rates
 
     return alter
@@ -48,6 +49,8 @@ REST = (
     r"Bound on $\Delta_1$ for large inputs, Bound on $\Delta_2$ and Event $A_1$ for small inputs; "
     "undecided: Hoeffding step"
 )
+
+UNDECIDED = "Undecided: whether the linearization error falls as $m^{-1/2}$ under the worst displacement"
 
 
 def test_it_is_the_first_thing_on_the_page(says, reader):
@@ -76,7 +79,38 @@ def test_a_slope_over_some_of_the_widths_says_over_how_many(says):
         return alter
 
     assert says(over(3)).startswith("Confirmed: ")
-    assert says(over(2)) == f"Undecided: slope −0.5001 ± 0.0007 over 2 of 3 widths; {REST}"
+    assert (
+        says(over(2)) == f"{UNDECIDED} (slope −0.5001 ± 0.0007 over 2 of 3 widths, which are too few); {REST}"
+    )
+
+
+def test_a_slope_that_the_exact_law_has_on_widths_too_small_says_so(says):
+    def exact(value):
+        def alter(table, rates):
+            rates["exact_slope"].loc[slope(rates)] = value
+            return of_slope(-0.346, -0.356, -0.336)(table, rates)
+
+        return alter
+
+    measured = f"{UNDECIDED} (slope −0.3460 ± 0.0100 from $m=64$ to $2^{{12}}$"
+    known = (
+        f"{measured}; the exact law has −0.3407 on these widths: they are too small for the limit); {REST}"
+    )
+    assert says(exact(-0.3407)) == known
+    assert says(exact(-0.4996)) == f"{measured}; the exact law has −0.4996 on these widths); {REST}"
+    assert says(exact(np.nan)) == f"{measured}); {REST}"
+
+
+def test_a_table_beside_the_theory_has_the_slope_of_the_exact_law_where_one_is_known(claims, given):
+    table, rates = given["experiments"][1]
+    slopes = rates["exact_slope"]
+    shown = number(float(slopes.sel(**slope(rates), d=rates["d"].max())))
+    column = '<th scope="col" class="n">Exact law, these widths</th>'
+    page = render(claims, **given)
+    assert column in page
+    assert f'data-label="exact law, these widths">{shown}</td>' in page
+    unknown = {**given, "experiments": [(table, rates.assign(exact_slope=slopes * np.nan))]}
+    assert column not in render(claims, **unknown)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +125,8 @@ def test_a_slope_over_some_of_the_widths_says_over_how_many(says):
 )
 def test_a_slope_that_singles_out_nothing_confirms_nothing(says, limits, words):
     text = says(of_slope(*limits))
-    assert text.startswith("Undecided: ")
+    assert text.startswith(f"{UNDECIDED} (")
     assert words in text
-    assert "falls as" not in text
 
 
 def test_runs_over_the_bound_are_counted_and_confirm_nothing(says):
@@ -108,7 +141,8 @@ def test_runs_over_the_bound_are_counted_and_confirm_nothing(says):
 
 
 def test_verdicts_decide_the_word(says):
-    assert says(T1="false").startswith("Refuted: ")
+    assert says(T1="false").startswith("Refuted: under the worst displacement the linearization error falls")
+    assert says(of_slope(-0.6, -0.61, -0.59), T1="false").startswith("Refuted: it is undecided whether the ")
     assert "four of fourteen statements are false as printed" in says(T1="false")
     assert "as printed: Theorem 1, Bound on" in says(T1="false")
     assert says(L4_Δ2="true").endswith(
@@ -135,4 +169,4 @@ def test_without_false_statements_it_says_none(claims, given):
 
 def test_without_the_worst_law_nothing_is_confirmed(says):
     text = says(lambda table, rates: (table.sel(perturbation=["sphere"]), rates.sel(perturbation=["sphere"])))
-    assert text.startswith("Undecided: the worst displacement was not run; none of")
+    assert text.startswith(f"{UNDECIDED} (which was not run); none of")

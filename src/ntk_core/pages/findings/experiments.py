@@ -48,12 +48,16 @@ class Grid:
 
 @dataclass(frozen=True)
 class Rate:
-    """The measured rate of one displacement law, over so many `points`, beside the theory's."""
+    """The measured rate of one displacement law, over so many `points`, beside the theory's.
+
+    `exact` is the slope of the exact law over the same widths, NaN where it is not known.
+    """
 
     law: str
     statistic: str
     slope: Number
     points: int
+    exact: float
     exponent: float
     constant: Number
     limit: float
@@ -70,6 +74,11 @@ class GridAnswer:
     d: int
     widest: int
     rates: list[Rate]
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether the exact law has a slope on these widths under any displacement."""
+        return any(np.isfinite(rate.exact) for rate in self.rates)
 
 
 def grid_of(table: xr.Dataset, rates: xr.Dataset) -> Grid:
@@ -107,6 +116,7 @@ def grid_answer(experiment: Grid) -> GridAnswer:
                 statistic,
                 _estimate(row, "slope"),
                 int(row["points"]),
+                float(row["exact_slope"]),
                 float(row["exponent"]) if np.isfinite(limit) else np.nan,
                 _estimate(row, "constant"),
                 limit,

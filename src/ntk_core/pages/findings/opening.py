@@ -12,6 +12,7 @@ from ...claims.headlines.words import (
     EXPONENTS,
     MIN_WIDTHS,
     NO_ERROR,
+    PRECISION,
     fitted_widths,
     resolved,
     single_exponent,
@@ -51,8 +52,14 @@ def opening(claims: Sequence[Claim], main: Grid | None, answer: GridAnswer | Non
         word, parts = ("Refuted" if FALSE in judged else "Not tested on a grid"), []
     else:
         rate, singled = _rate(main, answer)
+        falls = "the linearization error falls as $m^{-1/2}$"
         carried = singled and answer.over == 0 and UNDECIDED not in judged
         word = "Refuted" if FALSE in judged else "Confirmed" if carried else "Undecided"
+        if singled:
+            rate = f"under the worst displacement {falls} ({rate})"
+        else:
+            whether = "whether" if word == "Undecided" else "it is undecided whether"
+            rate = f"{whether} {falls} under the worst displacement ({rate})"
         parts = [rate, _over(answer)]
     return Opening(word, "; ".join([*parts, falsehoods(claims)]))
 
@@ -61,7 +68,7 @@ def _rate(main: Grid, answer: GridAnswer) -> tuple[str, bool]:
     """The slope under the worst displacement in words, and whether it singles out that of the theorem."""
     rate = next((rate for rate in answer.rates if rate.law == WORST), None)
     if rate is None:
-        return "the worst displacement was not run", False
+        return "which was not run", False
     m = main.table["m"].values
     cut = {"quantity": "linearization_error", "perturbation": WORST, "alpha": answer.alpha, "d": answer.d}
     if not resolved(main.table, main.table.sel(cut)["rms"].values, m, answer.alpha).any():
@@ -74,10 +81,15 @@ def _rate(main: Grid, answer: GridAnswer) -> tuple[str, bool]:
         return f"slope {number(slope.value, PLACES)} {over}, {main.undecided or 'without an interval'}", False
     half = 0.5 * (slope.upper - slope.lower)
     text = f"slope {number(slope.value, PLACES)} ± {number(half, PLACES)} {over}"
-    exponent = single_exponent(-slope.upper, -slope.lower, EXPONENTS)
-    if exponent != EXPONENT or rate.points < MIN_WIDTHS:
+    if rate.points < MIN_WIDTHS:
+        return f"{text}, which are too few", False
+    if single_exponent(-slope.upper, -slope.lower, EXPONENTS) == EXPONENT:
+        return text, True
+    if np.isnan(rate.exact):
         return text, False
-    return f"under the worst displacement the linearization error falls as $m^{{-1/2}}$ ({text})", True
+    explains = slope.lower <= rate.exact <= slope.upper and abs(rate.exact + EXPONENT) > PRECISION
+    small = ": they are too small for the limit" if explains else ""
+    return f"{text}; the exact law has {number(rate.exact, PLACES)} on these widths{small}", False
 
 
 def _over(answer: GridAnswer) -> str:

@@ -91,6 +91,8 @@ def agrees(tab, dataset, rates, folder):
     place = {name: at[name] for name in ("perturbation", "d", "alpha")}
     rate = rates.sel(quantity=quantity, statistic=repr(float(cell["delta"]))).isel(place)
     slopes_agree(shown[LINES["quantile"]].get("Slope against m"), rate)
+    exact = {"slope": rate["exact_slope"], "slope_lower": np.nan, "slope_upper": np.nan}
+    slopes_agree(shown[LINES["exact_quantile"]].get("Slope against m"), rate.assign(exact))
 
     # The sentence that is read aloud.
     text = tab.inner_text("#cell-summary").replace("\u00a0", " ")

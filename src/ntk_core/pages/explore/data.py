@@ -54,16 +54,16 @@ DECAYING = {*QUANTITIES, "twin_distance"}
 class Line:
     """A line of the charts: a value along some of the axes.
 
-    `lower` and `upper` are its limits or range, `slope` its fitted slope against m with limits, `fitted` the
-    least m of that fit, `over` counts the runs above it. Values at ‖x‖ = 1 have a `scale` for every x_norm,
-    to be multiplied by.
+    `lower` and `upper` are its limits or range, `slope` its slope against m with limits if it is measured,
+    `fitted` the least m of that fit, `over` counts the runs above it. Values at ‖x‖ = 1 have a `scale` for
+    every x_norm, to be multiplied by.
     """
 
     name: str
     value: xr.DataArray
     lower: xr.DataArray | None = None
     upper: xr.DataArray | None = None
-    slope: tuple[xr.DataArray, xr.DataArray, xr.DataArray] | None = None
+    slope: tuple[xr.DataArray, ...] | None = None
     fitted: xr.DataArray | None = None
     over: xr.DataArray | None = None
     scale: Sequence[float] | None = None
@@ -142,10 +142,11 @@ def _drawn_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line]:
     floor = rounding_error(spec_of(table)["sampler"], name, table["m"], table["alpha"])
     levels = rates.sel(statistic=[repr(float(level)) for level in table["delta"].values])
     levels = levels.rename(statistic="delta").assign_coords(delta=table["delta"].values)
+    exact = (levels["exact_slope"],)
     quantile, lower, upper = (_above(table[f"quantile{end}"], floor) for end in ("", "_lower", "_upper"))
     return [
         *_bounds(table, {name: table["exceedances"].sel(bound=name) for name in BOUNDS}, scale),
-        Line("exact_quantile", table["exact_quantile"], scale=scale),
+        Line("exact_quantile", table["exact_quantile"], slope=exact, fitted=levels["m_fit"], scale=scale),
         Line("quantile", quantile, lower, upper, _slope(levels, ""), levels["m_fit"], scale=scale),
     ]
 

@@ -20,7 +20,7 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
     reader = Reader(page)
     text = " ".join(reader.text["training"].split())
     result = answer(*learned["usual"])
-    assert "Does training stay in the ball? The theorem speaks of weights" in text
+    assert "Does training stay in the ball? The theorem speaks of neurons" in text
     assert "usual: digit 3 against digit 8, squared loss Yes. At " in " ".join(
         re.sub("<.*?>", "", page).split()
     )

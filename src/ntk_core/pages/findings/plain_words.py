@@ -8,7 +8,7 @@ PLAIN_WORDS = {
     "L2": "A network started in mirrored pairs has output zero.",
     "L3": "What the network computes is its linearization and one remainder.",
     "R1": "The scaling by the root of the width is what makes the error small.",
-    "T1": "While no weight moves far, the network stays within this distance of its linearization.",
+    "T1": "While no neuron's weights move far, the network stays within this distance of its linearization.",
     "T1.rate": "Four times the width halves the largest error.",
     "D": "The remainder is the sum of two parts.",
     "S": "Only neurons near their kink can switch on or off.",

@@ -51,7 +51,7 @@ const calculator = (() => {
 
   const cell = (name, result, radius) => {
     const value = result[name];
-    if (name === "exponent") return value === 0.5 ? "m^(−1/2)" : "m^(−3/4)";
+    if (name === "exponent") return value === 0.5 ? "1/2" : "3/4";
     if (value !== null) return numbers.number(value, 7);
     return name === "mean" ? "—" : radius > exactLaws.maxRadius ? "not computed" : "not to 10⁻⁶";
   };

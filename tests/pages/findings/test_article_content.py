@@ -274,3 +274,11 @@ def test_statements_of_this_project_have_a_section_and_do_not_count_as_the_notes
 def test_what_is_no_proof_is_not_called_one(claims, given, verdict, word):
     page = render([{**claims[0], "verdict": verdict}], **given)
     assert re.findall(r"<p>(\w+): <a href=\"#proof-", page) == [word]
+
+
+def test_it_is_made_again_from_a_config_in_a_new_folder_and_names_no_format_of_one_file(reader):
+    """Formats differ between the files of drawn and of trained experiments."""
+    assert "snakemake --cores all --configfile CONFIG.yaml --directory NEW_FOLDER" in reader.code["made"]
+    versions = reader.text["made"].split("Versions")[1].split("Data, beside")[0]
+    assert "NumPy" in versions
+    assert "format" not in versions

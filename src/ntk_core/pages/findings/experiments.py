@@ -90,11 +90,10 @@ def grid_of(table: xr.Dataset, rates: xr.Dataset) -> Grid:
 
 
 def versions(table: xr.Dataset) -> dict[str, str]:
-    """Versions of the software that made the dataset, and of the format."""
+    """Versions of the software that made the dataset."""
     return {
         "ntk_core": str(table.attrs["ntk_core_version"]),
         "NumPy": str(table.attrs["numpy_version"]),
-        "format": str(table.attrs["format_version"]),
     }
 
 

@@ -63,8 +63,11 @@ def test_every_number_of_a_grid_is_that_of_the_datasets(given):
             noise = float((NOISE * of.unit(table["m"], table["alpha"])).max())
             bars = cell.stack(cell=quantity["bars"]["dims"]).transpose("cell", ...)
             shown = np.array(quantity["bars"]["values"], dtype=object).ravel()
-            assert [one["start"] for one in shown] == pytest.approx(bars["first_bar"].values, rel=1e-7)
-            assert [one["width"] for one in shown] == pytest.approx(bars["bar_width"].values, rel=1e-7)
+            single = [len(one["counts"]) == 1 for one in shown]  # of equal runs: without a width
+            middle = bars["first_bar"] + 0.5 * bars["bar_width"]
+            start, width = bars["first_bar"].where(~np.array(single), middle), bars["bar_width"].values
+            assert [one["start"] for one in shown] == pytest.approx(start.values, rel=1e-7)
+            assert [one["width"] for one in shown] == pytest.approx(np.where(single, 0.0, width), rel=1e-7)
             for one, counts in zip(shown, bars["bar_runs"].values, strict=True):
                 assert one["counts"][-1] > 0
                 assert [*one["counts"], *[0] * (BARS - len(one["counts"]))] == counts.tolist()
@@ -202,6 +205,24 @@ def test_a_slope_names_the_width_it_is_fitted_from_if_that_is_not_the_least(give
     tab.wait_for_function("document.getElementById('values').textContent.includes(', fitted from m = 64')")
     tab.set_viewport_size({"width": 1400, "height": 900})
     assert tab.locator("#tables .scroll").first.evaluate("box => box.scrollWidth <= box.clientWidth")
+
+
+@in_browser
+def test_runs_that_are_all_zero_are_a_line_with_nothing_to_enlarge(given, visit):
+    table, rates = (dataset.copy(deep=True) for dataset in given[0])
+    error = {"quantity": "linearization_error"}
+    for name, value in (("bar_runs", 0), ("first_bar", -0.15), ("bar_width", 0.3)):
+        table[name].loc[error] = value
+    table["bar_runs"][{"quantity": 0, "bar": 0}] = 200
+    tab = visit(render([(table, rates)]))
+    assert tab.inner_text("#beside-axis").endswith("; all runs are 0")
+    assert "runs of E: all runs are 0. Vertical lines" in tab.get_attribute("#beside", "aria-label")
+    assert tab.locator("#bins tbody tr").all_text_contents() == ["00200"]
+    assert not tab.is_visible("#close")
+    tab.select_option("#quantity", "1")
+    drawn(tab)
+    assert tab.is_visible("#close svg")
+    assert "all runs" not in tab.inner_text("#beside-axis")
 
 
 EVIL = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">'&"

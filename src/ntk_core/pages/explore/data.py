@@ -202,15 +202,20 @@ def _above(values: xr.DataArray, floor: xr.DataArray) -> xr.DataArray:
 
 
 def _bars(table: xr.Dataset) -> dict[str, Any]:
-    """The histogram of each cell, for JSON; its last bar is the last that has runs."""
+    """The histogram of each cell, for JSON; its last bar is the last that has runs.
+
+    A single bar is that of runs which are all equal: it has no width, and begins at their value.
+    """
     start, width, runs = (
         table[name].transpose(*CELL, ...).values for name in ("first_bar", "bar_width", "bar_runs")
     )
     cells: NDArray[np.object_] = np.empty(start.shape, dtype=object)
     for index in np.ndindex(cells.shape):
         counts = np.trim_zeros(runs[index], "b").tolist()
-        first, each = _rounded(float(start[index])), _rounded(float(width[index]))
-        cells[index] = {"start": first, "width": each, "counts": counts}
+        first, each = float(start[index]), float(width[index])
+        if len(counts) == 1:
+            first, each = first + 0.5 * each, 0.0
+        cells[index] = {"start": _rounded(first), "width": _rounded(each), "counts": counts}
     return {"dims": list(CELL), "values": cells.tolist()}
 
 

@@ -61,6 +61,9 @@ const drawing = (page) => {
     return placed;
   };
 
+  // Whether all runs have one value: there is nothing to enlarge.
+  const equal = (bars) => bars[0].from === bars[bars.length - 1].to;
+
   // The runs: bars, the interval of what is measured, and a rule for each line. The measured is wide and below.
   const histograms = ({ lines, bars, law }) => {
     const measured = lines.find((line) => line.style.points);
@@ -78,7 +81,8 @@ const drawing = (page) => {
     const high = Math.max(bars[bars.length - 1].to, ...quantiles, measured.upper ?? measured.lower);
     const interval = [{ from: measured.lower, to: measured.upper ?? high, colour: fill }];
     const near = rules.filter((rule) => low <= rule.from && rule.from <= high);
-    return [show("beside", { bars: rows, rules, interval }), show("close", { bars: rows, rules: near, interval })];
+    const beside = show("beside", { bars: rows, rules, interval });
+    return equal(bars) ? [beside] : [beside, show("close", { bars: rows, rules: near, interval })];
   };
 
   // Where slopes for the eye begin, which go over the last two thirds of the widths, and at a value so low that they
@@ -165,7 +169,7 @@ const drawing = (page) => {
   // Shows the charts that have something to show, and draws them.
   const draw = (here, along) => {
     const axes = Object.entries(along).filter(([, { all }]) => all.flat().some(({ value }) => value > 0));
-    const filled = [...(here.bars ? ["beside", "close"] : []), ...axes.map(([place]) => place)];
+    const filled = [...(here.bars ? ["beside", ...(equal(here.bars) ? [] : ["close"])] : []), ...axes.map(([place]) => place)];
     for (const name of Object.keys(page.charts)) at(name).closest("figure").hidden = !filled.includes(name);
     dispatchEvent(new Event("resize")); // a hidden chart has no width
     latest = { here, along };

@@ -126,10 +126,11 @@
     const x = `${symbol}, ${words}${uses("x_norm") ? `, at ‖x‖\u00a0=\u00a0${allDigits(value("x_norm"))}` : ""}`;
     if (bars) {
       const [first, last] = [bars[0], bars[bars.length - 1]];
-      const runs = `Histogram of ${counted(pick(experiment().runs, chosen))} of ${symbol} from ${short(first.from)} to ${short(last.to)}, `
-        + `at most ${whole(Math.max(...bars.map((bar) => bar.runs)))} in one of ${bars.length} bins`;
+      const equal = first.from === last.to && `all runs are ${short(first.from)}`;
+      const runs = `Histogram of ${counted(pick(experiment().runs, chosen))} of ${symbol}` + (equal ? `: ${equal}`
+        : ` from ${short(first.from)} to ${short(last.to)}, at most ${whole(Math.max(...bars.map((bar) => bar.runs)))} in one of ${bars.length} bins`);
       const rules = lines.filter((line) => line.value !== null).map((line) => `${line.label} ${short(line.value)}`);
-      at("beside-axis").textContent = x;
+      at("beside-axis").textContent = equal ? `${x}; ${equal}` : x;
       at("close-axis").textContent = x;
       at("beside").setAttribute("aria-label", `${runs}. Vertical lines: ${rules.join(", ")}.`);
       at("close").setAttribute("aria-label", `${runs}. The same, on an axis that holds the runs alone.`);

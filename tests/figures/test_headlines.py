@@ -73,7 +73,7 @@ def fitted(x, y) -> float:
 
 def powers_under(text: str) -> dict[str, float]:
     """Laws with the exponents that the sentence gives them."""
-    parts = re.findall(r"as \$[^$^]*\^\{-?([\d/]+)\}\$ under (.+?)(?=, and as|, from|;|$)", text)
+    parts = re.findall(r"as \$[^$^]*\^\{-?([\d/]+)\}\$ under (.+?)(?=, and (?:its .+? )?as|, from|;|$)", text)
     return {law: POWERS[power] for power, names in parts for law in listed(names)}
 
 
@@ -86,6 +86,8 @@ def check_rate(text, table, rates):
         assert not row["slope_lower"] <= k - 1.25 <= row["slope_upper"]
         values = cut(table)[statistic(law)].sel(perturbation=law)
         assert abs(fitted(table["m"], values) + k) < 0.03
+    assert text.startswith("The mean linearization error falls as")
+    assert ("and its root mean square as $m^{-3/4}$ under sphere, from" in text) == ("sphere" in exponents)
     assert tuple(map(width, re.search(r"from \$m=(\S+)\$ to \$(\S+)\$", text).groups())) == (
         table["m"].values[0],
         table["m"].values[-1],
@@ -320,6 +322,16 @@ def test_a_rate_is_named_only_if_each_interval_singles_one_out(tables):
         assert finding("rate", table, changed(rates, at, slope_lower=low, slope_upper=high)) == ""
     zero = table.assign(rms=0.0 * table["rms"])
     assert finding("rate", zero, rates) == "$E=0$ in every run"
+
+
+def test_a_rate_says_of_which_statistic_it_is(tables):
+    table, rates = (data.sel(perturbation=["sphere"]) for data in tables["default-like"])
+    for figure in ("rate", "constant"):
+        said = finding(figure, table, rates)
+        assert said.startswith("The root mean square of the ")
+        assert "mean error" not in said
+    both = finding("constant", *tables["default-like"])
+    assert both.startswith(r"The mean error grows as $\alpha^{2}$ under adversarial and aligned, and its ")
 
 
 def test_the_summary_says_at_which_of_several_points_the_rate_is(tables):

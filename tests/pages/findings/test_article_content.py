@@ -130,7 +130,8 @@ def test_figures_are_of_the_first_band_experiment_and_embedded_once(reader, show
     assert all(a["role"] == "img" and len(a["aria-label"]) > 40 for a in drawings(reader))
     assert reader.attributes("img") == []
     first = (
-        "The rate: The linearization error falls as m^(−1/2) under adversarial, and as m^(−3/4) under sphere,"
+        "The rate: The mean linearization error falls as m^(−1/2) under adversarial, "
+        "and its root mean square as m^(−3/4) under sphere,"
     )
     assert words[0].startswith(first)
     assert "Quantiles of the linearization error E against the width" in words[0]

@@ -44,7 +44,7 @@ def rate(table: xr.Dataset, rates: xr.Dataset) -> str:
         exponents[law] = None if contrary else k
     if None in exponents.values():
         return ""
-    return f"The linearization error falls {_under(exponents, 'm', '-')}, {fitted_widths(m, points)}"
+    return f"{_powers('linearization error falls', exponents, 'm', '-')}, {fitted_widths(m, points)}"
 
 
 def collapse(table: xr.Dataset, rates: xr.Dataset) -> str:
@@ -81,11 +81,10 @@ def constant(table: xr.Dataset, rates: xr.Dataset) -> str:
         row = rates.sel(quantity="linearization_error", d=rates["d"].values.max())
         exponents = {law: _growth(row, law, alphas) for law in _laws(rates)}
         if None not in exponents.values():
-            growth = _under(exponents, r"\alpha", "")
-            parts.append(f"The error grows {growth}")
+            parts.append(_powers("error grows", exponents, r"\alpha", ""))
     if table.sizes["x_norm"] > 1:  # both by their definitions
         parts.append(r"the error is proportional to $\|x\|$, the printed bound is not")
-    text = "; ".join(parts).replace("; the error", "; it")
+    text = "; ".join(parts)
     return text[:1].upper() + text[1:]
 
 
@@ -206,15 +205,23 @@ def _laws(dataset: xr.Dataset) -> list[str]:
     return [str(law) for law in dataset["perturbation"].values]
 
 
-def _under(exponents: dict[str, float | None], base: str, sign: str) -> str:
-    """`as m^{-1/2} under a and b, and as m^{-3/4} under c`."""
-    groups: dict[float, list[str]] = {}
-    for law, k in exponents.items():
-        assert k is not None
-        groups.setdefault(k, []).append(law)
-    return ", and ".join(
-        f"as ${base}^{{{sign}{FRACTIONS[k]}}}$ under {joined(laws)}" for k, laws in sorted(groups.items())
-    )
+def _powers(error: str, exponents: dict[str, float | None], base: str, sign: str) -> str:
+    """With which powers the mean grows or falls, and the root mean square under laws whose mean cancels.
+
+    `The mean error falls as m^{-1/2} under a and b, and its root mean square as m^{-3/4} under c`.
+    """
+    parts: list[str] = []
+    for statistic, words in (("mean", "mean"), ("rms", "root mean square of the")):
+        groups: dict[float, list[str]] = {}
+        for law, k in exponents.items():
+            assert k is not None
+            if typical_statistic(law) == statistic:
+                groups.setdefault(k, []).append(law)
+        powers = [f"as ${base}^{{{sign}{FRACTIONS[k]}}}$ under {joined(groups[k])}" for k in sorted(groups)]
+        if powers:
+            powers[0] = f"{'its root mean square' if parts else f'The {words} {error}'} {powers[0]}"
+        parts += powers
+    return ", and ".join(parts)
 
 
 def runs_over_theorem_1(table: xr.Dataset) -> tuple[int, float]:

@@ -258,6 +258,9 @@ def test_failures_are_those_of_the_exact_law(tables):
     runs = simulate(3, Cell("band", "adversarial", 4, 2, 0.25), 0, 100_000)[list(QUANTITIES).index("delta1")]
     share = np.mean(runs > limit)
     assert abs(line.get_ydata()[-1] * 0.01 - share) < 4.5 * np.sqrt(share / 100_000)  # 7e-6 by chance
+    assert "The four pairs of $m$ and $\\alpha$ are the same for every experiment" in " ".join(
+        drawn._supxlabel.get_text().split()
+    )
     assert len(drawn.axes[0].lines) == 1  # Theorem 1: the line of δ alone
 
 

@@ -264,7 +264,7 @@ def test_the_six_state_some_findings_and_withhold_others(tables):
 def test_small_levels_are_powers_of_ten(tables):
     table, rates = tables["default-like"]
     small = table.assign_coords(delta=1e-6 * table["delta"].values)
-    assert finding("failure", small, rates).startswith(r"At $\delta=10^{-9}$ Lemma 4 ")
+    assert finding("failure", small, rates).endswith(r"at $\delta=10^{-9}$; Theorem 1 does not")
     assert r"at $\delta=10^{-7}$ and $5\times10^{-7}$ draw together" in finding("delta", small, rates)
 
 
@@ -322,6 +322,16 @@ def test_a_rate_is_named_only_if_each_interval_singles_one_out(tables):
         assert finding("rate", table, changed(rates, at, slope_lower=low, slope_upper=high)) == ""
     zero = table.assign(rms=0.0 * table["rms"])
     assert finding("rate", zero, rates) == "$E=0$ in every run"
+
+
+def test_a_bound_that_does_not_fail_at_the_fixed_points_is_not_said_to_hold(tables):
+    """At δ = 0.1 Lemma 4 for |Δ₁| fails at none of them, and fails elsewhere; Theorem 1 is true."""
+    table, rates = tables["default-like"]
+    text = finding("failure", table.assign_coords(delta=100.0 * table["delta"].values), rates)
+    assert text == (
+        r"Lemma 4 for $|\Delta_2|$ and event $A_1$ fail at some of four fixed pairs of $m$ and $\alpha$, "
+        r"at $\delta=0.1$; Theorem 1 does not"
+    )
 
 
 def test_a_rate_says_of_which_statistic_it_is(tables):

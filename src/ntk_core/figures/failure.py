@@ -50,6 +50,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
         rf"$\delta$ = {style.number(delta)}, in units of $\delta$; shaded: more often than the statement "
-        rf"allows. A line on the axis, or none: below {MIN_RATIO:g} at every $\|x\|$."
+        rf"allows. A line on the axis, or none: below {MIN_RATIO:g} at every $\|x\|$. The four pairs of $m$ "
+        r"and $\alpha$ are the same for every experiment, not its own; a lemma that holds at them may fail "
+        "at others."
     )
     return panels.finish(headline("failure", table, rates), text)

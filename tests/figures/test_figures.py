@@ -159,6 +159,29 @@ def test_quantiles_that_are_zero_at_every_width_are_named(tables):
         assert ("Without points, because 0 in the runs: $\\delta$ = 0.5 (sphere)." in text) == zero
 
 
+def test_a_law_of_the_config_without_error_is_named_and_no_line_is_named_in_its_panel(tables):
+    from ntk_core.figures import rate
+
+    names = {"perturbation": ["adversarial", "sphere", "push"]}
+    table, rates = (one.isel(perturbation=[0, 1, 0]).assign_coords(names) for one in tables["wide"])
+    table["exact_quantile"].loc[{"perturbation": "push"}] = np.nan
+    for zero in (False, True):
+        if zero:
+            for name in ("quantile", "quantile_lower", "quantile_upper", "rms"):
+                table[name].loc[{"perturbation": "push"}] = 0.0
+        with style.context():
+            drawn = rate.draw(table, rates)
+        plt.close(drawn)
+        caption = " ".join(drawn._supxlabel.get_text().split())
+        assert "sphere, a random one; push, a law of the config. Quantiles" in caption
+        assert ("(joining the points for push)" in caption) != zero
+        assert drawn.axes[2].get_title("left").endswith("\n$E=0$ in every run") == zero
+        named = [
+            bool({"sharp bound", "0.5-quantile"} <= {t.get_text() for t in ax.texts}) for ax in drawn.axes
+        ]
+        assert named == [False, zero, not zero]
+
+
 def test_a_panel_without_a_value_has_its_widths_inside(tables):
     table, rates = tables["own"]
     table = table.assign({name: 0.0 * table[name] for name in ("mean", "mean_lower", "mean_upper")})

@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.headlines.words import FRACTIONS
+from ..claims.headlines.words import FRACTIONS, NO_ERROR, resolved
 from ..claims.wording import joined, nearest_to_one
 from ..laws import LAWS
 from ..laws.moments import exponent, typical_statistic
@@ -37,19 +37,22 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         panels.points(ax, rows, "m", "quantile", "delta", colours, labels)
         k = exponent(law, "linearization_error")
         panels.reference(ax, rows, "quantile", -k, f"slope −{FRACTIONS[k]}")
-        ax.set_title(f"{law}\n{_fitted(rates, law, alpha, d)}")
+        has_error = resolved(error, error["rms"].sel(perturbation=law), m, alpha).any()
+        ax.set_title(f"{law}\n{_fitted(rates, law, alpha, d) if has_error else NO_ERROR}")
     for ax in panels.axes:
         style.width_axis(ax, m)
         ax.set_yscale("log")
     panels.name_vertical("linearization error $E$")
-    panels.name_ends(panels.axes)
-    moves = "; ".join(f"{law}, {LAWS[law].words}" for law in laws if law in LAWS)
+    with_points = [i for i, ax in enumerate(panels.axes, 1) if ax.containers]
+    panels.name_ends(panels.axes[: max(with_points, default=len(laws))])
+    moves = "; ".join(f"{law}, {LAWS[law].words if law in LAWS else 'a law of the config'}" for law in laws)
     exact_laws = [law for law in laws if (error["exact_quantile"].sel(perturbation=law) > 0.0).any()]
-    other_laws = [law for law in laws if law not in exact_laws]
+    measured = (quantiles["quantile"] > 0.0).any(["m", "delta"])
+    other_laws = [law for law in laws if law not in exact_laws and measured.sel(perturbation=law)]
     joining = "from the exact law" if exact_laws else "join the points"
     joining += f" (joining the points for {joined(other_laws)})" if exact_laws and other_laws else ""
-    text = f"How the weights move: {moves}. " if moves else ""
-    text += (
+    text = (
+        rf"How the weights move: {moves}. "
         rf"Quantiles of $E=|F(x;w)-\nabla F(x;w(0))^\top(w-w(0))|$ over runs, at $\alpha$ = {alpha:g}, "
         rf"$d$ = {d}, $\|x\|$ = {norm:g}: points measured, lines {joining}. Bounds at "
         rf"$\delta$ = {style.number(delta.min())}: Theorem 1 as printed, and with the best constants of its "

@@ -17,6 +17,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ import psutil
 import pytest
 import yaml
 from conftest import Run, run_snakemake, start_snakemake
+from forked_jobs import start_first_jobs
 from snakemake_calls import Call
 
 from ntk_core.storage.checksums import seal_path
@@ -290,7 +292,7 @@ def test_a_disk_that_is_read_only(tmp_path, whole):
 def test_a_job_that_runs_into_its_memory_limit(tmp_path, whole):
     """Killed by the kernel or refused memory: the job fails, and goes through where there is more."""
     out = tmp_path / "out"
-    process = start(out, RUNS)
+    process = start(out, RUNS, limit=start_first_jobs)  # a forked one needs hardly any more memory
     wait_for(process, lambda: bool(simulating(process.pid)))
     victim = simulating(process.pid)[0]
     victim.rlimit(psutil.RLIMIT_AS, (60 << 20, 60 << 20))
@@ -300,10 +302,15 @@ def test_a_job_that_runs_into_its_memory_limit(tmp_path, whole):
 
 
 def simulating(pid: int) -> list[psutil.Process]:
-    """The jobs of a run that simulate; a process that is just ending has no name."""
-    with contextlib.suppress(psutil.Error):
-        children = psutil.Process(pid).children()
-        return [child for child in children if child.name() == "simulate.py"]
+    """The jobs of a run that simulate in an interpreter of their own."""
+    with contextlib.suppress(psutil.Error):  # one has just ended
+        children = psutil.Process(pid).children(recursive=True)
+        commands = [(child, child.cmdline()) for child in children]
+        return [
+            child
+            for child, command in commands
+            if command[:1] == [sys.executable] and command[-1].endswith(".simulate.py")
+        ]
     return []
 
 

@@ -23,7 +23,7 @@ def test_the_first_screen_holds_the_answer_and_the_whole_first_figure(visit, sch
     answer = tab.locator("#answer b").first
     figure, drawing = tab.locator("#figure-1"), tab.locator("#figure-1 .whole-drawing")
     assert answer.inner_text().startswith(
-        "Confirmed: under the worst displacement the linearization error falls as"
+        "Confirmed: under the worst displacement the mean linearization error falls as"
     )
     assert float(answer.evaluate("b => getComputedStyle(b).fontWeight")) >= 600
     for part in (answer, figure):

@@ -50,13 +50,13 @@ REST = (
     "undecided: Hoeffding step"
 )
 
-UNDECIDED = "Undecided: whether the linearization error falls as $m^{-1/2}$ under the worst displacement"
+UNDECIDED = "Undecided: whether the mean linearization error falls as $m^{-1/2}$ under the worst displacement"
 
 
 def test_it_is_the_first_thing_on_the_page(says, reader):
     text = " ".join(reader.text["answer"].split())
     assert text.startswith(
-        "The answer Confirmed: under the worst displacement the linearization error falls as (slope −0.49"
+        "The answer Confirmed: under the worst displacement the mean linearization error falls as (slope −0.4"
     )
     assert REST.split(":")[0] in text
     assert "for large inputs, Bound on and Event for small inputs; undecided: Hoeffding step." in text
@@ -64,7 +64,7 @@ def test_it_is_the_first_thing_on_the_page(says, reader):
 
 def test_a_slope_comes_with_half_of_its_interval_and_the_widths(says):
     assert says(of_slope(-0.5001, -0.5008, -0.4994)) == (
-        "Confirmed: under the worst displacement the linearization error falls as $m^{-1/2}$ (slope "
+        "Confirmed: under the worst displacement the mean linearization error falls as $m^{-1/2}$ (slope "
         "−0.5001 ± 0.0007 "
         f"from $m=64$ to $2^{{12}}$); {REST}"
     )
@@ -141,7 +141,9 @@ def test_runs_over_the_bound_are_counted_and_confirm_nothing(says):
 
 
 def test_verdicts_decide_the_word(says):
-    assert says(T1="false").startswith("Refuted: under the worst displacement the linearization error falls")
+    assert says(T1="false").startswith(
+        "Refuted: under the worst displacement the mean linearization error falls"
+    )
     assert says(of_slope(-0.6, -0.61, -0.59), T1="false").startswith("Refuted: it is undecided whether the ")
     assert "four of fourteen statements are false as printed" in says(T1="false")
     assert "as printed: Theorem 1, Bound on" in says(T1="false")

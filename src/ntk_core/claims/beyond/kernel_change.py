@@ -55,8 +55,9 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
     evidence = (
         *(
             Number(
-                rf"$\sqrt m$ times the mean of the supremum at $m=2^{{22}}$, $\alpha=1$, $\theta={name}$",
-                math.sqrt(1 << 22) * kernel_change(1 << 22, 1.0, angle).mean(),
+                rf"mean of the supremum over its limit $\alpha\varphi(0)/\sqrt m$ at $m=2^{{22}}$, "
+                rf"$\alpha=1$, $\theta={name}$",
+                math.sqrt(1 << 22) * kernel_change(1 << 22, 1.0, angle).mean() / kernel_change_limit(1.0),
             )
             for name, angle in ANGLES.items()
         ),

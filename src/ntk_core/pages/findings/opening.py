@@ -52,7 +52,7 @@ def opening(claims: Sequence[Claim], main: Grid | None, answer: GridAnswer | Non
         word, parts = ("Refuted" if FALSE in judged else "Not tested on a grid"), []
     else:
         rate, singled = _rate(main, answer)
-        falls = "the linearization error falls as $m^{-1/2}$"
+        falls = "the mean linearization error falls as $m^{-1/2}$"
         carried = singled and answer.over == 0 and UNDECIDED not in judged
         word = "Refuted" if FALSE in judged else "Confirmed" if carried else "Undecided"
         if singled:

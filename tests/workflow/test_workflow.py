@@ -28,10 +28,10 @@ def test_same_bytes_for_any_cores_shards_and_workers(finished, snakemake, small)
     Runs that processes draw are compared with these in cluster/test_workers.py.
     """
     assert len(list(finished.directory.glob("results/grid/shards/*/*.nc"))) == 2
-    threads = {**small, "execution": {"shard_seeds": 1024, "threads": 2}}
+    threads = {**small, "execution": {"shard_seeds": 2048, "threads": 2}}
     run = snakemake(threads, "results/grid/quantiles.nc", "results/check/runs.nc")
     assert run.code == 0, run.output
-    assert len(list(run.directory.glob("results/grid/shards/*/*.nc"))) == 2 * 3
+    assert len(list(run.directory.glob("results/grid/shards/*/*.nc"))) == 2 * 2
     assert run.digests() == finished.digests()
     processes = {**small, "execution": {"threads": 2, "workers": "processes"}}
     theory = "results/grid/theory.nc"  # the only job of this grid with more than one task
@@ -74,19 +74,19 @@ def test_only_what_is_new_is_computed(continued, snakemake, small):
 
 def test_aggregates_of_more_seeds_are_added_and_have_the_bytes_of_one_run(snakemake, small, tmp_path):
     """And take the place of the runs that the experiment kept before."""
-    target, pattern = "results/grid/rates.nc", "results/grid/*.nc"
-    small["experiments"]["grid"]["keep"] = "aggregates"
+    target, pattern = "results/grid/quantiles.nc", "results/grid/*.nc"
+    small["experiments"]["grid"] |= {"keep": "aggregates", "m": [64]}
     former = tmp_path / "out/results/grid/runs.nc"
     former.parent.mkdir(parents=True)
     former.write_bytes(b"")
     first = snakemake(small, target)
     assert first.code == 0, first.output
     assert not former.exists()
-    assert first.jobs() == {"simulate": 2, "add": 1, "theory": 1, "quantiles": 1}
+    assert first.jobs() == {"simulate": 1, "add": 1, "theory": 1, "quantiles": 1}
     small["experiments"]["grid"]["seeds"] = 4000
     more = snakemake(small, target)
-    assert more.jobs() == {"simulate": 2, "add": 1, "quantiles": 1}
-    shards = sorted(path.name for path in more.directory.glob("results/grid/shards/*/m64*.nc"))
+    assert more.jobs() == {"simulate": 1, "add": 1, "quantiles": 1}
+    shards = sorted(path.name for path in more.directory.glob("results/grid/shards/*/*.nc"))
     assert shards == ["m64_seeds0-2500.nc", "m64_seeds2500-4000.nc"]
     whole = snakemake(small, target, to="whole")
     assert whole.code == 0, whole.output

@@ -94,6 +94,14 @@ def test_each_limit_of_training_is_compared(archive, spoil):
     assert JUDGES["N6"](spoiled).verdict == FALSE
 
 
+def test_a_slope_whose_limit_is_known_says_what_hides_it(archive):
+    for name, count in (("N6", 2), ("LT", 1)):
+        what = [number.what for number in claim(name, archive).evidence if "$-1/2$" in number.what]
+        assert (
+            len([text for text in what if "which fluctuations that fall as $m^{-3/4}$ hide" in text]) == count
+        )
+
+
 def test_a_bias_without_a_standard_error_is_not_compared(archive):
     """Where the square of the bias is estimated at 0 or below, the bias is 0 and has no standard error."""
     (item,) = archive.trainings

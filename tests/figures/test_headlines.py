@@ -229,6 +229,7 @@ def check_twin(text, table, rates):
     parts = re.findall(r"(?:with slope \$(\S+)\$|as \$m\^\{-(\S+)\}\$) at (\S+) inputs", text)
     assert len(parts) == text.count(" inputs") > 0
     assert text.count(" falls ") == 1
+    assert text.startswith(f"After {int(table['steps'].values[-1])} steps the distance")
     for slope, power, kind in parts:
         means = table["run_mean"].sel(variable=variables[kind]).isel(steps=-1)
         stated = float(slope) if slope else -POWERS[power]

@@ -18,7 +18,7 @@ from .answer import Estimate, answer
 from .headlines.words import FRACTIONS
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict
 from .results import Results, TrainedTables
-from .wording import in_formula, steps_text
+from .wording import HIDDEN, in_formula, steps_text
 
 CEILINGS = {
     "alpha_hat_over_ceiling": (
@@ -103,7 +103,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
         ),
         Number.measured(f"the same between the two largest widths {every}", a.last_rate),
         Number.measured(
-            f"slope of the rms of $E$ at training inputs {every}; expected in the limit $-1/2$",
+            f"slope of the rms of $E$ at training inputs {every}; expected in the limit: $-1/2$, {HIDDEN}",
             a.training_rate,
         ),
         Number.measured(

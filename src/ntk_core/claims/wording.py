@@ -20,6 +20,11 @@ COUNTS = (
     "eleven", "twelve", "thirteen", "fourteen", "fifteen",
 )  # fmt: skip
 
+HIDDEN = "which fluctuations that fall as $m^{-3/4}$ hide in narrower networks"
+"""Of the limit of E at training inputs and of the distance from the twin (docs/theory.md, "When the rate is
+seen").
+"""
+
 
 def in_formula(value: float, count: int = 6) -> str:
     """A positive number as LaTeX, in `count` digits: a small or large one with a power of ten."""

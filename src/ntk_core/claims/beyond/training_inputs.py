@@ -24,7 +24,7 @@ from ..record import (
     judge_agreement,
 )
 from ..results import Results, TrainedTables
-from ..wording import steps_text
+from ..wording import HIDDEN, steps_text
 
 STATEMENT = Statement(
     title="Training leaves the linearization at the rate of Theorem 1",
@@ -148,7 +148,9 @@ def _slopes(a: Answer) -> list[Number]:
         "slope of the distance from the twin at training inputs": a.twin_training_rate,
     }
     return [
-        Number.measured(f"{what}, expected in the limit: $-1/2$ ({a.name}, {steps_text(a.time)})", slope)
+        Number.measured(
+            f"{what}, expected in the limit: $-1/2$, {HIDDEN} ({a.name}, {steps_text(a.time)})", slope
+        )
         for what, slope in slopes.items()
         if math.isfinite(slope.lower)
     ]

@@ -10,7 +10,7 @@ import xarray as xr
 from ...datasets.statistics import half_width
 from ...theory.moments import EXPONENT
 from ..answer import Answer, Estimate, answer
-from ..wording import runs_text, width
+from ..wording import runs_text, steps_text, width
 from .words import EXPONENTS, FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, percent, resolved, single_exponent
 
 
@@ -133,7 +133,8 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
             parts.append(f"with slope {digits(slope.value, 3)} at {kind} inputs")
     if not parts:
         return ""
-    return f"The distance of a network from its linear twin falls {' and '.join(parts)}"
+    after = f"After {steps_text(a.time)}"
+    return f"{after} the distance of a network from its linear twin falls {' and '.join(parts)}"
 
 
 def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:

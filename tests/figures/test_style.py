@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from ntk_core.figures import palette, style
-from ntk_core.figures.panels import Panels, _apart
+from ntk_core.figures.panels import EndName, Panels, _apart, _end
 from ntk_core.pages.embedding import asset
 from ntk_core.pages.explore.charts import COLOURS
 
@@ -174,3 +174,12 @@ def test_the_name_of_a_reference_is_not_on_a_line_down_to_the_axis():
     (down,) = (line for line in ax.lines if line.get_linestyle() == ":")
     path = down.get_transform().transform_path(down.get_path())
     assert not path.intersects_bbox(name.get_window_extent(), filled=False)
+
+
+def test_a_name_stands_at_the_end_of_a_curve_that_ends_well_before_the_edge():
+    """As that of the narrowest network in the figure `crossover` of the default run does."""
+    ax = plt.figure().subplots()
+    ax.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0))
+    (line,) = ax.plot([0.1, 0.78], [0.9, 0.2])
+    plt.close()
+    assert _end(EndName(ax, "narrow", line), ax) == (pytest.approx(0.78), pytest.approx(0.2), True)

@@ -121,8 +121,11 @@ def test_the_crossover_shows_each_input_by_its_angle_beside_the_law(one_input):
     text = headline("crossover", *one_input)
     limit = float(rates["training_bias_constant_limit"].isel(steps=-1))
     value = float(rates["training_bias_constant"].isel(steps=-1))
-    sizes = f"has size ${value:.3g}$ at the training input, ${limit:.3g}$ in theory"
-    assert f"{sizes}, and fades with the angle" in text
+    sizes = rf"has size ${value:.3g}$ at $m=2^{{12}}$, ${limit:.3g}$ as $m\to\infty$"
+    assert f"mean signed error {sizes}, and fades with the angle" in text
+    caption = " ".join(right.figure._supxlabel.get_text().split())
+    assert f"the {near.sum()} of {near.size} held-out inputs at an angle" in caption
+    assert near.sum() < near.size
     several = table.isel(training_input=[0, 0])
     assert headline("crossover", several, rates) == TOPICS["crossover"]
     off = rates.assign(training_bias_constant_limit=1.2 * rates["training_bias_constant_limit"])

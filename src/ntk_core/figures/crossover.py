@@ -58,10 +58,12 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     if (held_out["rms"] > 0.0).any():
         panels.axes[1].set_yscale("log")
     panels.name_ends(panels.axes)
+    angles = table["training_angle"].values
+    near = np.count_nonzero(angles <= FARTHEST)
     text = (
-        rf"After {steps_text(time)}, at $\|x\|$ = 1. Points: held-out inputs at an angle $\theta$ "
-        rf"of up to {FARTHEST:g} radian to the training input or its reverse; bars, left: 99% "
-        f"intervals. Open, at the left edge: the training input itself. {_curves(laws)}"
+        rf"After {steps_text(time)}, at $\|x\|$ = 1. Points: the {near} of {angles.size} held-out inputs "
+        rf"at an angle $\theta$ of up to {FARTHEST:g} radian to the training input or its reverse; bars, "
+        f"left: 99% intervals. Open, at the left edge: the training input itself. {_curves(laws)}"
         + style.trained_provenance(table)
     )
     return panels.finish(headline("crossover", table, rates), text)

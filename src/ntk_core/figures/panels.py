@@ -280,7 +280,7 @@ def _end(name: EndName, ax: Axes) -> tuple[float, float, bool]:
     transform = line.get_transform() - axes.transAxes
     x, y = transform.transform(data[np.isfinite(data).all(axis=1)]).T
     last = int(np.argmax(x))
-    inside = bool(axes is ax and x[last] > 0.85 and -0.02 <= y[last] <= 1.02)
+    inside = bool(axes is ax and x[last] > 0.75 and -0.02 <= y[last] <= 1.02)
     return float(x[last]), float(np.clip(y[last] if inside else y.max(), 0.0, 1.0)), inside
 
 

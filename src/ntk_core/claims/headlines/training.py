@@ -154,8 +154,9 @@ def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
     if not value.lower <= limit <= value.upper or not mean[0] - half[0] > mean[-1] + half[-1]:
         return ""
     return (
-        rf"$\sqrt{{m}}$ times the mean error has size {digits(value.value, 3)} at the training input, "
-        rf"{digits(limit, 3)} in theory, and fades with the angle to it"
+        r"At the training input $\sqrt{m}$ times the mean signed error has size "
+        rf"{digits(value.value, 3)} at $m={width(a.m)}$, {digits(limit, 3)} as $m\to\infty$, "
+        "and fades with the angle to it"
     )
 
 

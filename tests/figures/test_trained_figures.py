@@ -195,6 +195,15 @@ def test_figures_say_what_is_not_there(tables):
     assert "none ever flipped" in words(drawn(flips, tables["missed"]))
 
 
+def test_the_dashed_ceilings_of_the_radius_have_their_values_in_the_caption(tables):
+    table, rates = tables["usual"]
+    caption = " ".join(drawn(radius, (table, rates))._supxlabel.get_text().split())
+    value = float(rates["alpha_hat_limit_ceiling"].sel(steps=8))
+    assert f"and ${value:.4g}$ after 8 steps; at finite $m$ the mean may lie above" in caption
+    unknown = rates.assign(alpha_hat_limit_ceiling=np.nan * rates["alpha_hat_limit_ceiling"])
+    assert "Dashed" not in drawn(radius, (table, unknown))._supxlabel.get_text()
+
+
 def test_a_large_ceiling_is_a_whole_number(tables):
     table, rates = tables["usual"]
     far = table.assign(alpha_ceiling=0.0 * table["alpha_ceiling"] + 1263.0)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import digits
-from ..claims.wording import steps_text
+from ..claims.wording import joined, steps_text
 from . import palette, style
 from .panels import Panels
 
@@ -57,8 +57,21 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     always = table["alpha_ceiling"].sel(steps=last).item()
     text = (
         r"Left: the radius $\hat\alpha$ that training reached, mean over the runs; bars: least and largest "
-        r"run. While the loss does not grow it is at most "
-        rf"{digits(always, 3)} at every width after {steps_text(last)}. Right: lines are the limit, "
-        "no fit; bars: 99% intervals. " + style.trained_provenance(table)
+        "run. "
+        + _dashed({labels[time]: ceiling.sel(steps=time).item() for time in times})
+        + rf"While the loss does not grow, $\hat\alpha$ is at most {digits(always, 3)} at every width after "
+        f"{steps_text(last)}, which is not drawn. Right: lines are the limit, no fit; bars: 99% intervals. "
+        + style.trained_provenance(table)
     )
     return panels.finish(headline("radius", table, rates), text)
+
+
+def _dashed(ceilings: dict[str, float]) -> str:
+    """A sentence on the dashed lines, by their names; empty without one."""
+    known = [f"{digits(value, 4)} after {name}" for name, value in ceilings.items() if np.isfinite(value)]
+    if not known:
+        return ""
+    return (
+        rf"Dashed: what its limit as $m\to\infty$ is at most, {joined(known)}; at finite $m$ the mean may "
+        "lie above. "
+    )

@@ -204,6 +204,17 @@ def test_the_dashed_ceilings_of_the_radius_have_their_values_in_the_caption(tabl
     assert "Dashed" not in drawn(radius, (table, unknown))._supxlabel.get_text()
 
 
+def test_the_rate_of_training_prints_the_slope_at_training_inputs(one_input):
+    table, rates = one_input
+    caption = " ".join(drawn(training_rate, one_input)._supxlabel.get_text().split())
+    row = rates.sel(quantity="linearization_error", statistic="rms").isel(steps=-1)
+    slope = style.slope_label(row, 3, "training_slope")
+    assert f"{row['training_slope'].item():.3f}".replace("-", "−") in slope
+    assert f"Slope of $E$ at training inputs after {int(row['steps'])} steps: {slope}. " in caption
+    zero = table.assign(training_rms=0.0 * table["training_rms"])
+    assert "Slope of $E$ at training" not in drawn(training_rate, (zero, rates))._supxlabel.get_text()
+
+
 def test_a_large_ceiling_is_a_whole_number(tables):
     table, rates = tables["usual"]
     far = table.assign(alpha_ceiling=0.0 * table["alpha_ceiling"] + 1263.0)

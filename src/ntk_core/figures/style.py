@@ -141,9 +141,9 @@ def typical(laws: Sequence[str]) -> str:
     return f"mean ({joined(cancelling)}: root mean square)" if cancelling else "mean"
 
 
-def slope_label(row: xr.Dataset, places: int) -> str:
-    """A fitted slope with half of its interval, where it has one; empty without a slope."""
-    slope, half = row["slope"].item(), (row["slope_upper"] - row["slope_lower"]).item() / 2
+def slope_label(row: xr.Dataset, places: int, name: str = "slope") -> str:
+    """A fitted slope, the variable `name`, with half of its interval if it has one; empty without a slope."""
+    slope, half = row[name].item(), (row[f"{name}_upper"] - row[f"{name}_lower"]).item() / 2
     interval = f" ± {half:.{places}f}" if np.isfinite(half) else ", no interval"
     return f"{slope:.{places}f}{interval}".replace("-", "−") if np.isfinite(slope) else ""
 

@@ -24,12 +24,17 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     m = table["m"].values.astype(float)
     times = style.spread(style.times_with_runs(table), 4)
     colours = style.ordered_colours(times)
-    panels = Panels(2, height=2.9)
+    panels, training = Panels(2, height=2.9), ""
     for ax, (quantity, title) in zip(panels.axes, PANELS.items(), strict=True):
         cells = table.sel(quantity=quantity, steps=times)
         limits = rates.sel(quantity=quantity, steps=times, statistic="rms")
         data = _frame(cells, limits)
-        labels = {time: _label(data, limits.sel(steps=time), time) for time in times}
+        labels = {time: steps_text(int(time)) for time in times}
+        for time in times:
+            if slope := _slope(data, limits, time):
+                labels[time] += f"\n{slope}"
+            if quantity == "linearization_error" and (slope := _slope(data, limits, time, "training")):
+                training = f"Slope of $E$ at training inputs after {steps_text(int(time))}: {slope}. "
         panels.curves(ax, data, "m", "limit", "steps", colours, linewidth=1.2)
         panels.held_out_and_training(ax, data, colours, labels)
         k = rates["exponent"].sel(quantity=quantity).item()
@@ -42,6 +47,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled, left of its width: held-out inputs, "
         "with 99% intervals and slopes fitted over all widths; open, right of it: training inputs. "
+        + training
         + _lines(rates)
         + style.trained_provenance(table)
     )
@@ -58,11 +64,11 @@ def _frame(cells: xr.Dataset, limits: xr.Dataset) -> pd.DataFrame:
     return frame.to_dataframe().reset_index()
 
 
-def _label(data: pd.DataFrame, limits: xr.Dataset, time: int) -> str:
-    """The time, with the fitted slope unless some of the values are rounding."""
-    fitted = not (data["value"][data["steps"] == time] == 0.0).any()
-    slope = style.slope_label(limits, 3) if fitted else ""
-    return steps_text(int(time)) + (f"\n{slope}" if slope else "")
+def _slope(data: pd.DataFrame, limits: xr.Dataset, time: int, points: str = "value") -> str:
+    """The slope fitted to these points at a time; empty without one, or if some of them are rounding."""
+    fitted = not (data[points][data["steps"] == time] == 0.0).any()
+    name = "slope" if points == "value" else f"{points}_slope"
+    return style.slope_label(limits.sel(steps=time), 3, name) if fitted else ""
 
 
 def _lines(rates: xr.Dataset) -> str:

@@ -102,6 +102,18 @@ def test_a_slope_whose_limit_is_known_says_what_hides_it(archive):
         )
 
 
+def test_how_loose_theorem_1_is_comes_with_its_level_and_why_it_is_that(archive):
+    """Where no level is resolved, there is no such number."""
+    (item,) = archive.trainings
+    level = rf"$\delta={answer(item.table, item.rates).delta:g}$"
+    infinite = item.table.assign(quantile_upper=math.inf + item.table["quantile_upper"])
+    for table, count in ((item.table, 1), (infinite, 0)):
+        known = Results((), None, (dataclasses.replace(item, table=table),))
+        what = [n.what for n in claim("LT", known).evidence if "quantile of $E$" in n.what]
+        assert len(what) == count
+        assert all(f"{level}, the least of its levels that so many runs resolve (" in text for text in what)
+
+
 def test_a_bias_without_a_standard_error_is_not_compared(archive):
     """Where the square of the bias is estimated at 0 or below, the bias is 0 and has no standard error."""
     (item,) = archive.trainings

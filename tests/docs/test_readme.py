@@ -68,6 +68,10 @@ def test_what_is_said_of_trained_networks_is_what_the_default_run_has(results):
     )
     assert (training.delta, training.x_norm, training.over) == (0.5, 1.0, 0)
     assert f"{training.runs} networks trained on images obey the theorem." in TEXT
+    seeds = training.spec["seeds"]
+    assert (
+        f"Both are at δ = ½: of the levels tried, the least that {seeds} networks of a width resolve." in TEXT
+    )
     loose = training.loose
     interval = f"(99 % interval {loose.lower:,.0f} to {loose.upper:,.0f})"
     said = f"With {training.m:,} neurons the bound is {loose.value:,.0f} times their median error {interval}."

@@ -86,7 +86,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
     a = answer(item.table, item.rates)
     at = f"{a.name}, {steps_text(a.time)}"
     every, widest = f"({at})", f"({at}, $m={a.m}$)"
-    point = rf"$\delta={in_formula(a.delta)}$, $\|x\|={in_formula(a.x_norm)}$"
+    point = rf"$\|x\|={in_formula(a.x_norm)}$, $\delta={in_formula(a.delta)}$"
     fraction = FRACTIONS[a.exponent]
     return [
         Number.measured(
@@ -122,7 +122,8 @@ def _evidence(item: TrainedTables) -> list[Number]:
             for law, share in a.position.items()
         ),
         Number.measured(
-            rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point} {widest}",
+            rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point}, "
+            f"the least of its levels that so many runs resolve {widest}",
             a.loose,
         ),
         *(

@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+import yaml
 from conftest import ROOT
 from PIL import Image
 
@@ -45,6 +46,17 @@ def test_it_is_ten_cells_without_stored_output():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert len(notebook.cells) == 10
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+
+
+def test_its_words_name_the_part_of_the_default_grid_that_it_shows():
+    """The middle radius and the first dimension, as its cell `radii` chooses."""
+    grid = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))["experiments"][
+        "theorem1"
+    ]
+    d, alpha = grid["d"][0], grid["alpha"][len(grid["alpha"]) // 2]
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert f"In the default grid at d = {d}, α = {alpha:g} and ‖x‖ = 1, which is what is shown" in text
+    assert "change the line `results = …` of the next cell" in text
 
 
 def test_it_runs_and_its_words_are_true(executed):

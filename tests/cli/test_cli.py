@@ -106,6 +106,19 @@ def test_exact_needs_no_archive():
     assert f"{rows[0]['exact_quantile']:.8g}" in text
 
 
+def test_exact_names_the_laws_and_says_why_it_has_no_number_of_one():
+    options = ("--m", 64, "--alpha", 1, "--delta", 0.1)
+    text = " ".join(call("exact", "--help")[1].split())
+    assert "displacement law: adversarial, aligned, sphere, frobenius" in text
+    code, text = call("exact", *options, "--perturbation", "frobenius")
+    assert code == 0
+    assert text.splitlines()[-1].startswith(
+        "frobenius leaves the ball of Theorem 1, of which the bounds speak"
+    )
+    assert "N4" in text.splitlines()[-1]
+    assert "leaves the ball" not in call("exact", *options)[1]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

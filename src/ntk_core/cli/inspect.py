@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..laws import LAWS, THEOREM_LAWS
 from ..laws.queries import RANGES, allowed_names, fault
 from .common import Json, Results, app, print_json, refuse, results_folder, say
 
@@ -142,7 +143,7 @@ def exact(
         list[float],
         typer.Option(help=f"failure probability: {RANGES['delta'].words}; once or more"),
     ],
-    perturbation: Annotated[str, typer.Option(help="displacement law of the package")] = "adversarial",
+    perturbation: Annotated[str, typer.Option(help=f"displacement law: {', '.join(LAWS)}")] = "adversarial",
     d: Annotated[int, typer.Option("--d", help=f"dimension of the input: {RANGES['d'].words}")] = 2,
     x_norm: Annotated[
         float,
@@ -159,7 +160,6 @@ def exact(
       ntk-core exact --m 1024 --alpha 1 --delta 0.001
       ntk-core exact --perturbation sphere --d 64 --m 1073741824 --alpha 2 --delta 0.1 --delta 1e-9 --json
     """
-    from ..laws import THEOREM_LAWS
     from ..laws.queries import bound, exact_quantile
     from ..quantities import QUANTITIES
     from ..theory.bounds import BOUNDS
@@ -195,3 +195,8 @@ def exact(
     for row in rows:
         numbers = "".join(f"{row[name]:>16.8g}" for name in columns)
         say(f"{row['delta']:<10g}{row['quantity']:<22}{numbers}")
+    if perturbation not in THEOREM_LAWS:
+        say(
+            f"{perturbation} leaves the ball of Theorem 1, of which the bounds speak, and has no exact law; "
+            'what is proved of it: docs/theory.md, "The Frobenius ball" (statement N4)'
+        )

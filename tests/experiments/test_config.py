@@ -68,6 +68,12 @@ BAD = [
     ("analysis.delta", [1], "analysis.delta[0] is 1", "numbers, 1.0e-9 to 0.999"),
     ("analysis.delta", [0.1, 0], "analysis.delta[1] is 0", "numbers, 1.0e-9 to 0.999"),
     ("analysis.x_norm", [0.0], "analysis.x_norm[0] is 0.0", "numbers"),
+    (
+        "experiments.t.law",
+        ["sphere"],
+        "experiments.t.law: unknown key (did you mean 'perturbation'?)",
+        "sampler, perturbation, m",
+    ),
     ("analysis.norm", [1.0], "analysis.norm: unknown key", "delta, x_norm"),
     ("analysis", None, "analysis is None", "delta, x_norm"),
     ("entropy", -1, "entropy is -1", "0 to 2^128 - 1"),

@@ -17,6 +17,9 @@ YAML_NUMBERS = (
 )
 """Why what looks like a number may be text in a config. Calls from Python leave it out."""
 
+KEYS_IN_PYTHON = {"law": "perturbation"}
+"""Keys of a config by what the functions of Python call them."""
+
 MAX_FAULTS = 20
 """Faults of one config that are printed; the others are counted."""
 
@@ -71,7 +74,8 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
             kind = _unwrap(get_args(kind)[-1])
         elif error == "extra_forbidden" and part not in kind.model_fields:
             keys = kind.model_fields
-            return f"{path}: unknown key{_suggestion(part, keys)}; allowed here: {', '.join(keys)}"
+            close = _suggestion(KEYS_IN_PYTHON.get(part, part), keys)
+            return f"{path}: unknown key{close}; allowed here: {', '.join(keys)}"
         else:
             field = kind.model_fields[part]
             kind, allowed = _unwrap(field.annotation), field.description

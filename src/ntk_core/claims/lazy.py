@@ -18,7 +18,7 @@ from .answer import Estimate, answer
 from .headlines.words import FRACTIONS
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict
 from .results import Results, TrainedTables
-from .wording import HIDDEN, in_formula, steps_text
+from .wording import HIDING_FLUCTUATIONS, in_formula, steps_text
 
 CEILINGS = {
     "alpha_hat_over_ceiling": (
@@ -90,7 +90,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
     fraction = FRACTIONS[a.exponent]
     return [
         Number.measured(
-            rf"$\hat\alpha$: mean, least and largest run {widest}",
+            rf"$\hat\alpha$: mean, and in place of an interval the range of the runs {widest}",
             Estimate(a.radius.value, a.least, a.largest),
         ),
         Number.measured(rf"slope of $\log\hat\alpha$ {every}", a.radius_rate),
@@ -103,7 +103,8 @@ def _evidence(item: TrainedTables) -> list[Number]:
         ),
         Number.measured(f"the same between the two largest widths {every}", a.last_rate),
         Number.measured(
-            f"slope of the rms of $E$ at training inputs {every}; expected in the limit: $-1/2$, {HIDDEN}",
+            f"slope of the rms of $E$ at training inputs {every}; expected in the limit: $-1/2$, "
+            + HIDING_FLUCTUATIONS,
             a.training_rate,
         ),
         Number.measured(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS
-from ..claims.wording import HIDDEN, steps_text
+from ..claims.wording import HIDING_FLUCTUATIONS, steps_text
 from ..theory.moments import EXPONENT
 from . import palette, style
 from .panels import Panels
@@ -57,7 +57,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             "left of its width: held-out inputs, with 99% intervals; open, right of it: training inputs. "
         )
         if with_slope:
-            text += rf"Grey: the slope of the limit $m\to\infty$, {HIDDEN}. "
+            text += rf"Grey: the slope of the limit $m\to\infty$, {HIDING_FLUCTUATIONS}. "
     text += style.trained_provenance(table)
     return panels.finish(headline("twin", table, rates), text)
 

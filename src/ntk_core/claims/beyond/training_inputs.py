@@ -24,7 +24,7 @@ from ..record import (
     judge_agreement,
 )
 from ..results import Results, TrainedTables
-from ..wording import HIDDEN, steps_text
+from ..wording import HIDING_FLUCTUATIONS, steps_text
 
 STATEMENT = Statement(
     title="Training leaves the linearization at the rate of Theorem 1",
@@ -149,7 +149,8 @@ def _slopes(a: Answer) -> list[Number]:
     }
     return [
         Number.measured(
-            f"{what}, expected in the limit: $-1/2$, {HIDDEN} ({a.name}, {steps_text(a.time)})", slope
+            f"{what}, expected in the limit: $-1/2$, {HIDING_FLUCTUATIONS} ({a.name}, {steps_text(a.time)})",
+            slope,
         )
         for what, slope in slopes.items()
         if math.isfinite(slope.lower)

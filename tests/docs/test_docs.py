@@ -145,7 +145,7 @@ def called(text: str, folder: Path, fork: bool = True) -> str:
         calls.insert(0, arguments)
         del lines[-1]
     printed = printed_by(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], folder) if lines else ""
-    return printed + "".join(printed_here(arguments, folder) for arguments in calls)
+    return printed + "".join(output_of(arguments, folder) for arguments in calls)
 
 
 def plain_call(line: str) -> list[str]:
@@ -156,7 +156,7 @@ def plain_call(line: str) -> list[str]:
     return arguments if arguments and Path(arguments[0]).name in ("snakemake", "ntk-core") else []
 
 
-def printed_here(arguments: list[str], folder: Path) -> str:
+def output_of(arguments: list[str], folder: Path) -> str:
     """What such a call prints."""
     if Path(arguments[0]).name == "ntk-core":
         with contextlib.chdir(folder):

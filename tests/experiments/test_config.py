@@ -74,6 +74,7 @@ BAD = [
         "experiments.t.law: unknown key (did you mean 'perturbation'?)",
         "sampler, perturbation, m",
     ),
+    ("law", {}, "law: unknown key (did you mean 'laws'?)", "entropy, experiments"),
     ("analysis.norm", [1.0], "analysis.norm: unknown key", "delta, x_norm"),
     ("analysis", None, "analysis is None", "delta, x_norm"),
     ("entropy", -1, "entropy is -1", "0 to 2^128 - 1"),

@@ -97,10 +97,10 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
     else:
         with ExitStack() as stack:
             sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / data.name))) for part in parts]
-            for cell in grid.cells():  # a gap is named before anything is written
+            cells = dict(zip(np.ndindex(grid.shape), grid.cells(), strict=True))
+            for cell in cells.values():  # a gap is named before anything is written
                 _segments(sources, cell, grid.numbers)
             _check_overlap(sources)
-            cells = dict(zip(np.ndindex(grid.shape), grid.cells(), strict=True))
             write_runs(
                 grid, entropy, data, lambda name, index, seeds: _read(sources, name, cells[index], seeds)
             )

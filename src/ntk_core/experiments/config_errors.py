@@ -74,8 +74,9 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
             kind = _unwrap(get_args(kind)[-1])
         elif error == "extra_forbidden" and part not in kind.model_fields:
             keys = kind.model_fields
-            close = _suggestion(KEYS_IN_PYTHON.get(part, part), keys)
-            return f"{path}: unknown key{close}; allowed here: {', '.join(keys)}"
+            meant = KEYS_IN_PYTHON.get(part, part)
+            suggestion = _suggestion(meant if meant in keys else part, keys)
+            return f"{path}: unknown key{suggestion}; allowed here: {', '.join(keys)}"
         else:
             field = kind.model_fields[part]
             kind, allowed = _unwrap(field.annotation), field.description

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.headlines.failure import MIN_RATIO, NORMS, POINTS, failure_ratio
+from ..claims.wording import in_words
 from . import palette, style
 from .panels import Panels
 
@@ -50,7 +51,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         r"Exact probability, no simulation, that the supremum over the ball exceeds the printed bound, at "
         rf"$\delta$ = {style.number(delta)}, in units of $\delta$; shaded: more often than the statement "
-        rf"allows. A line on the axis, or none: below {MIN_RATIO:g} at every $\|x\|$. The four pairs of $m$ "
+        rf"allows. A line on the axis, or none: below {MIN_RATIO:g} at every $\|x\|$. "
+        rf"The {in_words(len(POINTS))} pairs of $m$ "
         r"and $\alpha$ are the same for every experiment, not its own; a lemma that holds at them may fail "
         "at others."
     )

@@ -68,10 +68,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 def _dashed(ceilings: dict[str, float]) -> str:
     """A sentence on the dashed lines, by their names; empty without one."""
-    known = [f"{digits(value, 4)} after {name}" for name, value in ceilings.items() if np.isfinite(value)]
-    if not known:
+    values = [f"{digits(value, 4)} after {name}" for name, value in ceilings.items() if np.isfinite(value)]
+    if not values:
         return ""
     return (
-        rf"Dashed: what its limit as $m\to\infty$ is at most, {joined(known)}; at finite $m$ the mean may "
+        rf"Dashed: what its limit as $m\to\infty$ is at most, {joined(values)}; at finite $m$ the mean may "
         "lie above. "
     )

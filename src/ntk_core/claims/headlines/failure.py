@@ -13,7 +13,7 @@ import xarray as xr
 from ...network import Array
 from ...theory.bounds import bound
 from ...theory.exact import full_step_law
-from ..wording import in_formula, joined
+from ..wording import in_formula, in_words, joined
 
 PRINTED = {
     "linearization_error": "Theorem 1",
@@ -58,7 +58,7 @@ def failure(table: xr.Dataset, rates: xr.Dataset) -> str:
         for quantity, name in PRINTED.items()
         if any(np.nanmax(failure_ratio(quantity, m, a, delta), initial=0.0) > 1.0 for m, a in POINTS)
     ]
-    pairs = f"of four fixed pairs of $m$ and $\\alpha$, at $\\delta={in_formula(delta)}$"
+    pairs = f"of {in_words(len(POINTS))} fixed pairs of $m$ and $\\alpha$, at $\\delta={in_formula(delta)}$"
     if not failing:
         return f"No printed bound fails more often than allowed at any {pairs}"
     text = f"{joined(failing)} {'fails' if len(failing) == 1 else 'fail'} at some {pairs}"

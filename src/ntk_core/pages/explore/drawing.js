@@ -242,5 +242,5 @@ const drawing = (page) => {
     return `<svg xmlns="${entry.firstElementChild.namespaceURI}" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="${font}" font-size="12">\n`
       + `<rect width="100%" height="100%" fill="#ffffff"/>\n${light.replaceAll("currentColor", LIGHT.ink)}\n</svg>\n`;
   };
-  return { draw, listen, svg };
+  return { draw, listen, svg, equal };
 };

@@ -126,7 +126,7 @@
     const x = `${symbol}, ${words}${uses("x_norm") ? `, at ‖x‖\u00a0=\u00a0${allDigits(value("x_norm"))}` : ""}`;
     if (bars) {
       const [first, last] = [bars[0], bars[bars.length - 1]];
-      const equal = first.from === last.to && `all runs are ${short(first.from)}`;
+      const equal = charts.equal(bars) && `all runs are ${short(first.from)}`;
       const runs = `Histogram of ${counted(pick(experiment().runs, chosen))} of ${symbol}` + (equal ? `: ${equal}`
         : ` from ${short(first.from)} to ${short(last.to)}, at most ${whole(Math.max(...bars.map((bar) => bar.runs)))} in one of ${bars.length} bins`);
       const rules = lines.filter((line) => line.value !== null).map((line) => `${line.label} ${short(line.value)}`);

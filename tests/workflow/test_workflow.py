@@ -18,7 +18,6 @@ from conftest import ROOT, SMALL, SMALL_TARGETS, Run, run_snakemake, snakemake_p
 from snakemake_calls import Call
 
 from ntk_core.figures import BALL_FIGURES
-from ntk_core.figures.files import on_white
 from ntk_core.quantities import QUANTITIES
 
 
@@ -98,9 +97,7 @@ def test_a_figure_is_the_same_pdf_each_time(default_run):
     paths = sorted(default_run.run.directory.glob("results/figures/*.svg"))
     assert paths
     for path in paths:
-        assert vl_convert.svg_to_pdf(on_white(path.read_text())) == path.with_suffix(".pdf").read_bytes(), (
-            path.name
-        )
+        assert vl_convert.svg_to_pdf(path.read_text()) == path.with_suffix(".pdf").read_bytes(), path.name
 
 
 def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_path):

@@ -63,7 +63,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         rf"After {steps_text(time)}, at $\|x\|$ = 1. Points: the {near} of {angles.size} held-out inputs "
         rf"at an angle $\theta$ of up to {FARTHEST:g} radian to the training input or its reverse; bars, "
-        f"left: 99% intervals. Open, at the left edge: the training input itself. {_curves(laws)}"
+        f"left: {style.INTERVALS}. Open, at the left edge: the training input itself. {_curves(laws)}"
         + style.trained_provenance(table)
     )
     return panels.finish(headline("crossover", table, rates), text)

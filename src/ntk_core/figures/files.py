@@ -1,4 +1,4 @@
-"""Figures as files: SVG without a ground, PDF and PNG on white."""
+"""Figures as files: SVG, and PDF and PNG converted from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ..storage.atomic import replacing
-from .palette import GROUND
 
 PNG_SCALE = 2.0
 """Pixels of a PNG for each pixel of the SVG, which has 96 to the inch."""
@@ -30,14 +29,8 @@ def write(figure: Figure, paths: Sequence[Path]) -> None:
     for path in paths:
         with replacing(path) as temporary_path:
             if path.suffix == ".pdf":
-                temporary_path.write_bytes(vl_convert.svg_to_pdf(on_white(svg)))
+                temporary_path.write_bytes(vl_convert.svg_to_pdf(svg))
             elif path.suffix == ".png":
-                temporary_path.write_bytes(vl_convert.svg_to_png(on_white(svg), scale=PNG_SCALE))
+                temporary_path.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
             else:
                 temporary_path.write_text(svg, encoding="utf-8")
-
-
-def on_white(svg: str) -> str:
-    """The drawing with a white ground below it."""
-    ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'
-    return svg.replace('<g id="figure_1">', f'{ground}<g id="figure_1">', 1)

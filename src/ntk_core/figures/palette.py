@@ -20,7 +20,7 @@ SHADE = "#f1f3f5"
 """Neutral colour of a shaded region."""
 
 GROUND = "#ffffff"
-"""Ground of PNG and PDF and filling of open markers; an SVG has none of its own."""
+"""Ground of figures and filling of open markers."""
 
 LAW_COLOURS = ("#0173b2", "#d55e00", "#029e73", "#c43a86", "#7a6cc5", "#8c6d1f", "#2b8a9e", "#a0592b")
 """Colours of the laws: the first three are those that the colour-blind tell apart best."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
@@ -14,8 +15,8 @@ from ..laws.moments import typical_statistic
 from . import palette, style
 from .panels import Panels
 
-REACH = 0.22
-"""Distance from the middle of a panel to its edge; further off are runs with few sign changes."""
+LEAST, MOST = (-0.32, 0.12), (-0.8, 0.6)
+"""Least and largest distances of a panel's lower and upper edge from its level line, the same in all."""
 
 REFERENCE = "the slope of the limit where it is known, else that of Theorem 1"
 
@@ -26,18 +27,22 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     alpha, d = nearest_to_one(rates["alpha"].values), int(rates["d"].values.max())
     error = rates.sel(quantity="linearization_error", alpha=alpha, d=d)
     m = rates["m"].values
-    names = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope")
+    names = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope", "exponent")
     data = error[list(names)].to_dataframe().reset_index()
     levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
     colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
     typical = " or ".join(dict.fromkeys(map(typical_statistic, laws)))
     labels = {"mean": typical, "rms": typical} | {name: style.level_label(float(name)) for name in levels}
+    plotted = [*levels, *map(typical_statistic, laws)]
+    low, high = _edges(data[data["statistic"].isin(plotted)])
     panels, exact, beyond = Panels(len(laws), height=2.8), False, 0
     for ax, law in zip(panels.axes, laws, strict=True):
         law_rates, statistics = error.sel(perturbation=law), [typical_statistic(law), *levels]
         k = float(law_rates["exponent"].values.flat[0])
         rows = data[(data["perturbation"] == law) & data["statistic"].isin(statistics)]
-        near = {key: (np.abs(rows[key] + k + 0.1) < REACH) for key in ("local_slope", "exact_local_slope")}
+        near = {
+            key: _above_line(rows, key).between(low, high) for key in ("local_slope", "exact_local_slope")
+        }
         ax.axhline(-k, color=palette.MUTED, linewidth=1.0)
         seen = rows[rows["statistic"].isin(rows["statistic"][near["exact_local_slope"]])]
         exact |= not seen.empty
@@ -48,13 +53,14 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         at = style.dodge(rows, "m", "statistic", float(m[1] / m[0]) ** (1 / 12))[near["local_slope"]]
         panels.points(ax, at, "m", "local_slope", "statistic", colours, labels, linear=True)
         style.width_axis(ax, m)
-        ax.set_ylim(-k - 0.1 - REACH, -k - 0.1 + REACH)
+        ax.set_ylim(low - k, high - k)
         ax.yaxis.set_major_locator(MultipleLocator(0.1))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1f}".replace("-", "−"))
         finite = np.isfinite(law_rates["constant_limit"].values).any()
         ax.set_title(f"{law}\n{'limit' if finite else 'Theorem 1:'} −{FRACTIONS[k]}")
         if not ax.containers:
-            ax.text(0.5, 0.5, "no slope near it", transform=ax.transAxes, ha="center", color=palette.MUTED)
+            missing = "no slope near it" if rows["local_slope"].notna().any() else "no measured slope"
+            ax.text(0.5, 0.25, missing, transform=ax.transAxes, ha="center", color=palette.MUTED)
     panels.name_ends(panels.axes)
     panels.name_vertical(r"slope of $\log E$ against $\log m$")
     text = (
@@ -65,3 +71,15 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         + f". Level line: {REFERENCE}. {style.provenance(table)}"
     )
     return panels.finish(headline("slope", table, rates), text)
+
+
+def _above_line(rows: pd.DataFrame, key: str) -> pd.Series:
+    """How far each slope lies above the level line of its law."""
+    return rows[key] + rows["exponent"]
+
+
+def _edges(rows: pd.DataFrame) -> tuple[float, float]:
+    """Of a panel, from its level line: nine in ten slopes are between them or `MOST`."""
+    heights = _above_line(rows, "local_slope")
+    low, high = heights.quantile([0.05, 0.95]).fillna(0.0)
+    return float(np.clip(low, MOST[0], LEAST[0])), float(np.clip(high, LEAST[1], MOST[1]))

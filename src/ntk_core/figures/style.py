@@ -17,18 +17,21 @@ from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, M
 
 from ..claims.headlines.words import resolved
 from ..claims.wording import in_formula, joined, level, runs_text, task
-from ..datasets.statistics import MIN_RUNS, why_no_interval
+from ..datasets.statistics import CONFIDENCE, MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
 from ..network import Array
 from ..storage.metadata import spec_of
-from .palette import GRID, INK, MUTED, ORDERED_COLOURS
+from .palette import GRID, GROUND, INK, MUTED, ORDERED_COLOURS
 
 WIDTH = 7.0
 """Inches across every figure, so that a text has the same size on the page in all."""
 
 TEXT, SMALL, HEADLINE = 9.5, 9.0, 12.0
 """Points of names; of numbers, captions; of the headline."""
+
+INTERVALS = f"{100.0 * CONFIDENCE:g}\u00a0% intervals"
+"""What the bars of a figure are."""
 
 LEAST_SHARE = 0.05
 """The least share of its point to which a bar goes down on a logarithmic axis, which has no 0."""
@@ -43,7 +46,7 @@ def context() -> Iterator[None]:
     settings: Any = {
         "svg.hashsalt": "ntk-core",
         "figure.dpi": 100,
-        "figure.facecolor": "none",
+        "figure.facecolor": GROUND,
         "axes.facecolor": "none",
         **dict.fromkeys(inked, INK),
         **dict.fromkeys(small, SMALL),
@@ -130,7 +133,7 @@ def provenance(table: xr.Dataset, bars: bool = True) -> str:
     source = f"Experiment {table.attrs['experiment']}: {runs_text(seeds)} a cell"
     if not bars:
         return f"{source}."
-    return f"{source}; bars: {table.attrs['confidence_level']:.0%} intervals.{_without_bars(seeds)}"
+    return f"{source}; bars: {INTERVALS}.{_without_bars(seeds)}"
 
 
 def typical(laws: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.axes[0].set_ylabel("root mean square")
     text = (
         r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled, left of its width: held-out inputs, "
-        "with 99% intervals and slopes fitted over all widths; open, right of it: training inputs. "
+        f"with {style.INTERVALS} and slopes fitted over all widths; open, right of it: training inputs. "
         + training
         + _lines(rates)
         + style.trained_provenance(table)

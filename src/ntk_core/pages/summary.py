@@ -143,15 +143,16 @@ def _trained(a: Answer) -> str:
         f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
         *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
-        f"                       at most {_digits(a.limit_ceiling)} as m grows, and {_digits(a.ceiling)} at "
-        "every width while the loss does not grow",
+        f"                       its limit as m grows at most {_digits(a.limit_ceiling)}; at every width at most "
+        f"{_digits(a.ceiling)} while the loss does not grow",
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
         f"  slope of rms E       {_estimate(a.rate)}, theory {-a.exponent:g};",
         f"                       between the two largest m {_estimate(a.last_rate)}",
         f"  m^({FRACTIONS[a.exponent]}) rms E        {_estimate(a.constant)}, "
         f"limit {_digits(a.constant_limit)}",
         f"  rms E, divided by that of a law: {laws}",
-        f"  Theorem 1 / quantile of E at delta = {a.delta:g}, |x| = {a.x_norm:g}: {_estimate(a.loose)}",
+        f"  Theorem 1 / quantile of E at delta = {a.delta:g}, the least that so many runs resolve, and "
+        f"|x| = {a.x_norm:g}: {_estimate(a.loose)}",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",

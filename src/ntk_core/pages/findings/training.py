@@ -71,7 +71,7 @@ def _rows(a: Answer) -> list[Number]:
         _row(rf"Radius $\hat\alpha$ at {place}: mean over the runs", a.radius),
         Number("the least run", a.least),
         Number("the largest run", a.largest),
-        Number(r"what $\hat\alpha$ is at most as $m\to\infty$", a.limit_ceiling),
+        Number(r"what its limit as $m\to\infty$ is at most", a.limit_ceiling),
         Number("what it stays below at every width, while the loss does not grow", a.ceiling),
         _row(r"$\sqrt m$ times the mean displacement", a.displacement),
         Number(r"its limit as $m\to\infty$", a.displacement_limit),

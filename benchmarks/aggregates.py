@@ -101,7 +101,7 @@ def compare(experiment: DrawnExperiment, stored: xr.Dataset, kept: xr.Dataset) -
     ranks = quantile_ranks(experiment.seeds, stored["delta"].values)[0]
     tail = ranks > experiment.seeds - LARGEST
     counts = ("exceedances", *COUNTS)
-    for index, cell in zip(np.ndindex(experiment.shape), experiment.cells(), strict=True):
+    for index, cell in experiment.indexed_cells():
         place = dict(zip(experiment.axes, index, strict=True))
         runs, sums = stored.isel(place), kept.isel(place)
         bins = [Bins.of(QUANTITIES[name], cell.m, cell.alpha) for name in runs["quantity"].values]

@@ -116,8 +116,10 @@ def test_more_seeds_and_widths_leave_the_runs_there_are(lazy, client, tmp_path):
 
 def test_shards_of_other_runs_and_gaps_are_refused(lazy, tmp_path):
     shards = sorted(lazy.glob("*-*.nc"))
-    with pytest.raises(ResultsError, match="shards of m = 16 hold 0 seeds, not 0 to 12"):
-        collect(LAZY, ENTROPY, [path for path in shards if not path.name.startswith("16")], tmp_path / "r.nc")
+    others = [path for path in shards if not path.name.startswith("16")]
+    for wrong, seeds in ((others, "none"), ([*shards, lazy / "16-0.nc"], "0 to 11, 0 to 11")):
+        with pytest.raises(ResultsError, match=f"m = 16: the seeds are {seeds}; needed: 0 to 11, each once"):
+            collect(LAZY, ENTROPY, wrong, tmp_path / "r.nc")
     with pytest.raises(ResultsError, match=r"holds step 1\.0, not 0\.5"):
         collect(replace(LAZY, step=0.5), ENTROPY, shards, tmp_path / "r.nc")
     with pytest.raises(ResultsError, match="holds entropy 5, not 6"):

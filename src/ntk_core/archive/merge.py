@@ -97,7 +97,7 @@ def _merge(parts: list[DrawnResults], folder: Path) -> DrawnExperiment:
     else:
         with ExitStack() as stack:
             sources = [_Source(stack.enter_context(DrawnRunsFile(part.folder / data.name))) for part in parts]
-            cells = dict(zip(np.ndindex(grid.shape), grid.cells(), strict=True))
+            cells = dict(grid.indexed_cells())
             for cell in cells.values():  # a gap is named before anything is written
                 _segments(sources, cell, grid.numbers)
             _check_overlap(sources)
@@ -148,7 +148,7 @@ class _Source:
     file: DrawnRunsFile
 
     def read(self, quantity: str, cell: Cell, numbers: range) -> Array:
-        index = self.file.experiment.place(cell.perturbation, cell.m, cell.d, cell.alpha)
+        index = self.file.experiment.place_of(cell)
         first = self.file.experiment.first_seed
         return self.file.read(quantity, (*index, slice(numbers.start - first, numbers.stop - first)))
 

@@ -26,7 +26,7 @@ from ..datasets.theory import bound_arrays, exact_arrays, theory_dataset
 from ..datasets.validation import ResultsError, load_table, read_spec, reading
 from ..experiments.arguments import as_list, plain, whole
 from ..experiments.config_errors import YAML_NUMBERS
-from ..experiments.drawn import DrawnExperiment
+from ..experiments.drawn import GRID_AXES, DrawnExperiment
 from ..experiments.models import AxesModel
 from ..experiments.section import ConfigError, parse_section
 from ..experiments.trained import TrainedExperiment
@@ -143,7 +143,7 @@ class DrawnResults(_Results[DrawnExperiment]):
     """
 
     FILES = ("theory", "quantiles", "rates")
-    AXES = ("perturbation", "m", "d", "alpha")
+    AXES = GRID_AXES
 
     @property
     def aggregates(self) -> xr.Dataset:

@@ -27,6 +27,7 @@ from .. import __version__
 from ..experiments.config import Config, schema
 from ..storage.atomic import replacing
 from ..storage.checksums import MANIFEST, SEAL_SUFFIX, digest, seal_path, write_manifest
+from ..storage.metadata import TITLES
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -257,7 +258,7 @@ def _about(config: Config, folder: Path) -> dict[str, str]:
     """What the whole archive is."""
     citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
     return {
-        "name": f"Linearization error of two-layer ReLU networks: {', '.join(config.experiments)}",
+        "name": f"{TITLES['drawn']}: {', '.join(config.experiments)}",
         "description": "Runs of two-layer ReLU networks from a symmetric start, how far each strays from its "
         "linearization, quantiles, rates, exact laws and bounds beside them, and a verdict on each statement "
         "of the lecture notes behind them.",

@@ -71,11 +71,9 @@ class Results:
         """Apply `test` to these quantities of all dense runs, in pieces on the workers, in order."""
         groups: list[tuple[str, list[Piece]]] = []
         for item in self.of("dense"):
-            pieces = [
+            pieces: list[Piece] = [
                 (cell, (*index, slice(start, start + CHUNK)))
-                for index, cell in zip(
-                    np.ndindex(item.experiment.shape), item.experiment.cells(), strict=True
-                )
+                for index, cell in item.experiment.indexed_cells()
                 for start in range(0, item.experiment.seeds, CHUNK)
             ]
             path = str(item.data.resolve())

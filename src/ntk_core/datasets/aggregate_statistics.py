@@ -52,11 +52,9 @@ def cells(
         for name, archived_values in (("delta", archived.delta), ("x_norm", archived.x_norm))
     )
     with AggregatesFile(aggregates) as file:
-        grid = zip(
-            np.ndindex(experiment.shape), experiment.cells(), comparisons(experiment, theory), strict=True
-        )
-        for index, cell, limits in grid:
-            place = archived.place(cell.perturbation, cell.m, cell.d, cell.alpha)
+        grid = zip(experiment.indexed_cells(), comparisons(experiment, theory), strict=True)
+        for (index, cell), limits in grid:
+            place = archived.place_of(cell)
             of_cell = file.cell(place)
             statistics = [
                 sample_statistics(of_cell[row], QUANTITIES[name], cell.m, cell.alpha, delta)

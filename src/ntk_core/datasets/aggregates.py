@@ -17,17 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..execution.compute import TASK_COST, Workers, compute
-from ..experiments.drawn import SHARD_TASKS, DrawnExperiment, Piece, tasks
+from ..experiments.drawn import GRID_AXES, SHARD_TASKS, DrawnExperiment, Piece, tasks
 from ..experiments.shards import Shard
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.aggregate import Aggregate, aggregate_cell, relative_edges
-from ..sampling.cell import Cell
 from ..storage.atomic import replacing
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, meaning
 from .aggregates_file import (
-    CELL,
     DIGITS,
     FORMS,
     AggregatesFile,
@@ -37,17 +35,18 @@ from .aggregates_file import (
     counts_over,
 )
 from .comparisons import Comparisons, comparisons
-from .runs import write_coordinate
+from .runs import CACHE, PACKING, write_coordinate
+from .shard_checks import check_seeds_cover
 from .theory import theory_dataset
 from .validation import ResultsError
 
-PACKING: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+CHECKED_PACKING: dict[str, Any] = PACKING | {"fletcher32": True}
 
 
 def aggregate_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
     """Global attributes of the file of an experiment."""
     return attributes(
-        f"Linearization error of two-layer ReLU networks: aggregates of {experiment.name}",
+        "aggregates of",
         "Of all runs of each cell: exact sums of powers, histograms, runs over each bound, and the largest "
         "values with their seeds, for the linearization error, its two parts, the fraction of sign changes "
         "and the fraction of neurons in the band.",
@@ -65,13 +64,15 @@ class AggregatesWriter:
         for name, values in coordinates(experiment).items():
             sizes[name] = len(values)
             write_coordinate(file, experiment, name, values)
-        lower = file.createVariable("bin_lower", "f8", ("bin",), **PACKING)
+        lower = file.createVariable("bin_lower", "f8", ("bin",), **CHECKED_PACKING)
         lower[:] = relative_edges(sizes["bin"])
         for name, (dims, kind) in FORMS.items():
-            whole = [dim for dim in dims if dim not in ("quantity", *CELL)]
+            whole = [dim for dim in dims if dim not in ("quantity", *GRID_AXES)]
             chunks = [sizes[dim] if dim in whole else 1 for dim in dims]
-            variable = file.createVariable(name, kind, dims, chunksizes=chunks, fill_value=False, **PACKING)
-            variable.set_var_chunk_cache(1 << 20)
+            variable = file.createVariable(
+                name, kind, dims, chunksizes=chunks, fill_value=False, **CHECKED_PACKING
+            )
+            variable.set_var_chunk_cache(CACHE)
         for name in ("bin_lower", *FORMS):
             file[name].setncatts(meaning(experiment, name, name == "bin_lower") | {"units": "1"})
         file["bin_unit"][:] = bin_units(experiment)
@@ -175,7 +176,8 @@ def add(
         of_width = [(str(Path(file).resolve()), part) for file, part in parts if m in part.m]
         of_width.sort(key=lambda part: part[1].first_seed)
         for cell in experiment.cells([m]):
-            _check_seeds(cell, [part.numbers for _, part in of_width if part.has(cell)], experiment.numbers)
+            seeds = [part.numbers for _, part in of_width if part.has(cell)]
+            check_seeds_cover(cell.name, seeds, experiment.numbers)
         groups += [(position, of_width[i : i + GROUP]) for i in range(0, len(of_width), GROUP)]
     sums = compute(workers, partial(_add_group, experiment, entropy), groups)
     widths = [
@@ -183,16 +185,6 @@ def add(
         for width in range(len(experiment.m))
     ]
     _write(path, experiment, entropy, _in_order(experiment, widths))
-
-
-def _check_seeds(cell: Cell, ranges: Sequence[range], numbers: range) -> None:
-    edges = [numbers.start, *(seeds.stop for seeds in ranges)]
-    if [seeds.start for seeds in ranges] != edges[:-1] or edges[-1] != numbers.stop:
-        ranges_text = ", ".join(f"{seeds.start} to {seeds.stop - 1}" for seeds in ranges) or "none"
-        raise ResultsError(
-            f"{cell.name}: the seeds are {ranges_text}; needed: {numbers.start} to {numbers.stop - 1}, "
-            "each once, because aggregates are sums"
-        )
 
 
 def _add_group(
@@ -206,11 +198,7 @@ def _add_group(
             if (file.experiment, file.entropy) != (part, entropy):
                 raise ResultsError(f"{file.path} holds other runs than its name says")
         return [
-            add_cells(
-                file.cell(part.place(cell.perturbation, cell.m, cell.d, cell.alpha))
-                for file, part in files
-                if part.has(cell)
-            )
+            add_cells(file.cell(part.place_of(cell)) for file, part in files if part.has(cell))
             for cell in experiment.cells([experiment.m[position]])
         ]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..experiments.drawn import DrawnExperiment
+from ..experiments.drawn import GRID_AXES, DrawnExperiment
 from ..experiments.shards import seed_ranges
 from ..network import Array
 from ..quantities import QUANTITIES
@@ -21,21 +21,19 @@ from ..theory import bounds
 from .runs_file import DrawnFile
 from .validation import MAX_PACKING, Form, ResultsError
 
-CELL = ("perturbation", "m", "d", "alpha")
-
 DIGITS = 40
 """Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
 
 FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "bin_unit": (("quantity", "m", "alpha"), "f8"),
-    "histogram": (("quantity", *CELL, "bin"), "i8"),
-    "power_sum": (("quantity", *CELL, "power", "digit"), "u4"),
-    "smallest": (("quantity", *CELL), "f8"),
-    "top_value": (("quantity", *CELL, "rank"), "f8"),
-    "top_seed": (("quantity", *CELL, "rank"), "i8"),
-    "exceedances": (("quantity", *CELL, "bound", "delta", "x_norm"), "i8"),
-    "exact_exceedances": (("quantity", *CELL, "delta"), "i8"),
-    "exact_shortfalls": (("quantity", *CELL, "delta"), "i8"),
+    "histogram": (("quantity", *GRID_AXES, "bin"), "i8"),
+    "power_sum": (("quantity", *GRID_AXES, "power", "digit"), "u4"),
+    "smallest": (("quantity", *GRID_AXES), "f8"),
+    "top_value": (("quantity", *GRID_AXES, "rank"), "f8"),
+    "top_seed": (("quantity", *GRID_AXES, "rank"), "i8"),
+    "exceedances": (("quantity", *GRID_AXES, "bound", "delta", "x_norm"), "i8"),
+    "exact_exceedances": (("quantity", *GRID_AXES, "delta"), "i8"),
+    "exact_shortfalls": (("quantity", *GRID_AXES, "delta"), "i8"),
 }
 """Dimensions and type of each variable that is no coordinate."""
 

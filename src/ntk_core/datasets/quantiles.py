@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..execution.compute import Workers
-from ..experiments.drawn import DrawnExperiment
+from ..experiments.drawn import GRID_AXES, DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.metadata import attributes, describe
@@ -48,7 +48,7 @@ def _table(
     theory: xr.Dataset, experiment: DrawnExperiment, entropy: int, parts: dict[str, Array]
 ) -> xr.Dataset:
     """`quantiles.nc` of an experiment: `theory` with the statistics of all its cells."""
-    cell = ("quantity", "perturbation", "m", "d", "alpha")
+    cell = ("quantity", *GRID_AXES)
     dims = {
         **dict.fromkeys(
             ("quantile", "quantile_lower", "quantile_upper", "effective_runs", *COUNTS), (*cell, "delta")
@@ -66,7 +66,7 @@ def _table(
     dataset = theory.assign(variables).assign_coords(bound=np.array(bounds.BOUNDS, dtype=object))
     dataset = _judge(dataset, experiment)
     attrs = attributes(
-        f"Linearization error of two-layer ReLU networks: quantiles of {experiment.name}",
+        "quantiles of",
         "Quantiles with confidence intervals, by the weights of the runs, moments and bounds, for every cell "
         "of the grid."
         if experiment.weighted
@@ -95,7 +95,7 @@ def _judge(dataset: xr.Dataset, experiment: DrawnExperiment) -> xr.Dataset:
     quantile = dataset["quantile"]
     resolved = quantile.where(quantile > xr.DataArray(noise, dims=("quantity", "m", "alpha")))
     measured = resolved * xr.DataArray(np.stack(scale), dims=("quantity", "x_norm"))
-    dims = ("quantity", "perturbation", "m", "d", "alpha", "bound", "delta", "x_norm")
+    dims = ("quantity", *GRID_AXES, "bound", "delta", "x_norm")
     dataset = dataset.assign(bound_ratio=(ladder / measured).transpose(*dims))
     if "exceedances" not in dataset:
         return dataset

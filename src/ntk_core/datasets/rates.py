@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..experiments.drawn import DrawnExperiment
+from ..experiments.drawn import GRID_AXES, DrawnExperiment
 from ..laws import moments
 from ..network import Array
 from ..quantities import QUANTITIES, Step
@@ -30,6 +30,9 @@ SCALARS = (
     "limit_slope_upper", "m_fit", "points", "exponent", "constant", "constant_lower", "constant_upper",
     "constant_limit", "follows_from",
 )  # fmt: skip
+CURVE = ("quantity", *(name for name in GRID_AXES if name != "m"))
+"""Dimensions of a curve against the width, before its statistic."""
+
 LOCAL = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope")
 
 
@@ -41,7 +44,7 @@ def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -
     curve at small m.
     """
     statistics = [*RATE_STATISTICS, *(repr(float(value)) for value in table["delta"].values)]
-    axes = {name: table[name].values for name in ("quantity", "perturbation", "d", "alpha")}
+    axes = {name: table[name].values for name in CURVE}
     shape = (*(len(axis) for axis in axes.values()), len(statistics))
     m = table["m"].values.astype(np.float64)
     arrays = {name: np.full(shape, np.nan) for name in SCALARS}
@@ -60,7 +63,7 @@ def rate_dataset(table: xr.Dataset, experiment: DrawnExperiment, entropy: int) -
         coords={**axes, "statistic": np.array(statistics, dtype=object), "m": table["m"].values},
     )
     attrs = attributes(
-        f"Linearization error of two-layer ReLU networks: rates of {experiment.name}",
+        "rates of",
         "Fitted and local slopes of means, root mean squares and quantiles against the width, with "
         "intervals and beside those of the exact laws, and the constants in front beside their limits.",
         experiment,
@@ -75,7 +78,7 @@ def _curves(table: xr.Dataset) -> dict[str, Array]:
 
     def values(name: str) -> Array:
         array = table[name] if "delta" in table[name].dims else table[name].expand_dims("delta")
-        return array.transpose("quantity", "perturbation", "d", "alpha", "delta", "m").values
+        return array.transpose(*CURVE, "delta", "m").values
 
     forms = {"value": "{}", "lower": "{}_lower", "upper": "{}_upper", "exact": "exact_{}"}
     return {

@@ -45,9 +45,9 @@ def cells(
     quantities = tuple(map(str, theory["quantity"].values))
     size = max(1, TASK_RUNS // experiment.seeds)
     pieces = (
-        (index, archived.place(cell.perturbation, cell.m, cell.d, cell.alpha), limits)
-        for index, cell, limits in zip(
-            np.ndindex(experiment.shape), experiment.cells(), comparisons(experiment, theory), strict=True
+        (index, archived.place_of(cell), limits)
+        for (index, cell), limits in zip(
+            experiment.indexed_cells(), comparisons(experiment, theory), strict=True
         )
     )
     work = list(iter(lambda: list(islice(pieces, size)), []))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from ..experiments.drawn import DrawnExperiment
+from ..experiments.drawn import GRID_AXES, DrawnExperiment
 from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..storage.atomic import replacing
 from ..storage.metadata import attributes, meaning
-from .validation import ResultsError
+from .shard_checks import check_experiment, check_seeds_cover
 
-RUN_DIMS = ("perturbation", "m", "d", "alpha", "seed")
+RUN_DIMS = (*GRID_AXES, "seed")
 
 PACKING = {"zlib": True, "complevel": 1, "shuffle": True}
 """Compression of the two fractions in `runs.nc`: they take few values, and shrink to a tenth. The other
@@ -52,14 +51,13 @@ class RunsWriter:
         self,
         file: netCDF4.Dataset,
         experiment: DrawnExperiment,
-        coords: dict[str, Any],
         attrs: dict[str, Any],
         *,
         archival: bool,
     ) -> None:
-        for name in RUN_DIMS:
-            write_coordinate(file, experiment, name, coords[name])
-        chunks = (1, 1, 1, 1, self.chunk(len(coords["seed"])))
+        for name, values in run_coordinates(experiment).items():
+            write_coordinate(file, experiment, name, values)
+        chunks = (1, 1, 1, 1, self.chunk(experiment.seeds))
         for name in experiment.variables:
             fraction = name in QUANTITIES and QUANTITIES[name].fraction
             packing: Any = PACKING if archival and fraction else {}
@@ -97,13 +95,14 @@ def write_coordinate(file: netCDF4.Dataset, experiment: DrawnExperiment, name: s
 def run_coordinates(experiment: DrawnExperiment) -> dict[str, Any]:
     """Coordinates of the runs file of an experiment, by dimension."""
     numbers = experiment.numbers
-    return {
-        "perturbation": np.array(experiment.perturbation, dtype=object),
-        "m": np.array(experiment.m, dtype=np.int64),
-        "d": np.array(experiment.d, dtype=np.int64),
-        "alpha": np.array(experiment.alpha, dtype=np.float64),
-        "seed": np.arange(numbers.start, numbers.stop, dtype=np.int64),
-    }
+    seeds = np.arange(numbers.start, numbers.stop, dtype=np.int64)
+    return grid_coordinates(experiment) | {"seed": seeds}
+
+
+def grid_coordinates(experiment: DrawnExperiment) -> dict[str, Any]:
+    """Coordinates of the grid of an experiment, by dimension."""
+    types = {"perturbation": object, "m": np.int64, "d": np.int64, "alpha": np.float64}
+    return {name: np.array(values, dtype=types[name]) for name, values in experiment.axes.items()}
 
 
 def collect(
@@ -142,9 +141,9 @@ def write_runs(
     `read` gives the runs of a variable, of the cell that its second argument indexes (perturbation, m, d,
     alpha), with the seeds of its third.
     """
-    coords, attrs = run_coordinates(experiment), runs_attributes(experiment, entropy)
+    attrs = runs_attributes(experiment, entropy)
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        writer = RunsWriter(file, experiment, coords, attrs, archival=True)
+        writer = RunsWriter(file, experiment, attrs, archival=True)
         piece = CHUNKS * writer.chunk(experiment.seeds)
         for name in experiment.variables:
             for cell in np.ndindex(experiment.shape):
@@ -156,7 +155,7 @@ def write_runs(
 def runs_attributes(experiment: DrawnExperiment, entropy: int) -> dict[str, Any]:
     """Global attributes of a `runs.nc`."""
     return attributes(
-        f"Linearization error of two-layer ReLU networks: runs of {experiment.name}",
+        "runs of",
         "One value a run for the linearization error, its two parts, the fraction of sign changes and "
         "the fraction of neurons in the band, over a full grid of displacement law, width, input "
         "dimension and radius.",
@@ -186,30 +185,15 @@ class _Shards:
         return self
 
     def _check(self) -> None:
-        experiment, entropy = self._experiment, self._entropy
         for path in self._paths:
             file = self._file(path)
-            actual, expected = json.loads(file.spec), {**experiment.spec(), "entropy": str(entropy)}
-            for key in ("sampler", "perturbation", "d", "alpha", "entropy"):
-                if actual[key] != json.loads(json.dumps(expected[key])):
-                    raise ResultsError(f"{path} holds {key} {actual[key]}, not {expected[key]}")
-            if actual.get("laws") != expected.get("laws"):
-                raise ResultsError(f"{path} was made with other laws of the same names")
-            if file.format_version != experiment.format_version:
-                raise ResultsError(
-                    f"{path} has format {file.format_version}, not {experiment.format_version}"
-                )
             seeds, m = file["seed"], int(file["m"][0])
-            if m not in self._parts:
-                raise ResultsError(f"{path} holds m = {m}, not one of {', '.join(map(str, experiment.m))}")
+            check_experiment(path, file.spec, file.format_version, m, self._experiment, self._entropy)
             self._parts[m].append((int(seeds[0]), int(seeds[-1]) + 1, path))
         for m, parts in self._parts.items():
             parts.sort()
-            first, last = experiment.numbers.start, experiment.numbers.stop
-            edges = [first, *(stop for _, stop, _ in parts)]
-            if [start for start, _, _ in parts] != edges[:-1] or edges[-1] != last:
-                ranges = [part[:2] for part in parts]
-                raise ResultsError(f"shards of m = {m} hold the seeds {ranges}, not {first} to {last}")
+            seeds = [range(start, stop) for start, stop, _ in parts]
+            check_seeds_cover(f"shards of m = {m}", seeds, self._experiment.numbers)
 
     def __exit__(self, *_: object) -> None:
         for file in self._files.values():

@@ -18,7 +18,7 @@ from ..sampling.samplers import simulate
 from ..storage.atomic import replacing
 from ..storage.checksums import seal, seal_fault, seal_path
 from ..storage.metadata import attributes
-from .runs import RunsWriter, run_coordinates
+from .runs import RunsWriter
 
 
 def simulate_pieces(entropy: int, pieces: list[Piece]) -> list[Array]:
@@ -43,13 +43,13 @@ def simulate_shard(
         for piece, runs in zip(pieces, task_arrays, strict=True):  # ascending seeds in every cell
             cells[piece.index].append(runs)
     attrs = attributes(
-        f"Linearization error of two-layer ReLU networks: one shard of {experiment.name}",
+        "one shard of",
         f"Runs {shard.start} to {shard.stop - 1} of every cell at width {shard.m}.",
         experiment,
         shard.entropy,
     )
     with replacing(path) as temporary_path, netCDF4.Dataset(temporary_path, "w") as file:
-        writer = RunsWriter(file, experiment, run_coordinates(experiment), attrs, archival=False)
+        writer = RunsWriter(file, experiment, attrs, archival=False)
         for row, name in enumerate(experiment.variables):
             for cell, parts in zip(np.ndindex(experiment.shape), cells, strict=True):
                 writer.put(

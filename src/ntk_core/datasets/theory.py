@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from ..execution.compute import Workers, compute
-from ..experiments.drawn import DrawnExperiment
+from ..experiments.drawn import GRID_AXES, DrawnExperiment
 from ..laws import moments
 from ..laws.exact import exact_quantile
 from ..network import Array
@@ -22,6 +22,7 @@ from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..storage.metadata import attributes, describe
 from ..theory import bounds
+from .runs import grid_coordinates
 
 
 def theory_dataset(
@@ -43,16 +44,13 @@ def theory_dataset(
         variables,
         coords={
             "quantity": np.array(quantities, dtype=object),
-            "perturbation": np.array(experiment.perturbation, dtype=object),
-            "m": np.array(experiment.m, dtype=np.int64),
-            "d": np.array(experiment.d, dtype=np.int64),
-            "alpha": np.array(experiment.alpha),
+            **grid_coordinates(experiment),
             "delta": np.array(delta),
             "x_norm": np.array(x_norm),
         },
     )
     attrs = attributes(
-        f"Linearization error of two-layer ReLU networks: theory for {experiment.name}",
+        "theory for",
         "Exact quantiles and moments of every cell of the grid, and the bounds of the notes, as printed and "
         "sharpened. No run enters.",
         experiment.without_runs(),
@@ -73,7 +71,7 @@ def exact_arrays(
     shape = (len(quantities), *experiment.shape)
     cells = list(experiment.cells())
     exact = np.array(compute(workers, partial(_exact, quantities, delta), cells))
-    cell: tuple[str, ...] = ("quantity", "perturbation", "m", "d", "alpha")
+    cell: tuple[str, ...] = ("quantity", *GRID_AXES)
     variables = {"exact_quantile": ((*cell, "delta"), np.moveaxis(exact, 0, 1).reshape(*shape, len(delta)))}
     for name, moment in (("exact_mean", moments.mean), ("exact_rms", moments.root_mean_square)):
         table = [

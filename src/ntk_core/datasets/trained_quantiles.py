@@ -27,7 +27,6 @@ from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.all_radii import all_radii
 from .comparisons import NOISE, ROUNDING, rounding_errors
 from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
-from .trained_shard import TITLE
 
 RUNGS = (*bounds.BOUNDS, ALL_RADII)
 """Bounds at the mean of α̂; all but the last are for a radius that is fixed in advance."""
@@ -98,7 +97,7 @@ def quantile_dataset(
         },
     )
     attrs = attributes(
-        f"{TITLE}: moments and bounds of {experiment.name}",
+        "moments and bounds of",
         "What training does to displacements and to the linearization error at held-out inputs, beside the "
         "bounds and the displacement laws at the radius that training reached.",
         experiment,

@@ -19,7 +19,6 @@ from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
 from .comparisons import NOISE
 from .statistics import CONFIDENCE, RATE_STATISTICS, local_slopes, log_slope
-from .trained_shard import TITLE
 
 DISTANCES = ("twin_distance", "twin_training_distance")
 """Variables of a run with the exponent 1/2, whose constants have limits by the crossing dynamics."""
@@ -71,7 +70,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
         },
     )
     attrs = attributes(
-        f"{TITLE}: rates of {experiment.name}",
+        "rates of",
         "Slopes against the width at every recorded time, and the constants in front beside their limits.",
         experiment,
         entropy,

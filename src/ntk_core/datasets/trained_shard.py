@@ -20,8 +20,6 @@ from ..storage.checksums import seal
 from ..storage.metadata import attributes, describe
 from ..storage.netcdf import write
 
-TITLE = "Lazy training of two-layer ReLU networks"
-
 
 def train_seeds(experiment: TrainedExperiment, entropy: int, m: int, seeds: range) -> list[Trained]:
     """One task, on a worker: some runs of a width."""
@@ -44,7 +42,7 @@ def train_shard(
         run for results in compute(workers, task, work, lambda runs: report(len(runs))) for run in results
     ]
     attrs = attributes(
-        f"{TITLE}: one shard of {experiment.name}",
+        "one shard of",
         f"Runs {shard.start} to {shard.stop - 1} at width {shard.m}.",
         shard.content,
         shard.entropy,

@@ -124,7 +124,7 @@ def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Cost:
     job_count = nodes or jobs_at_once(plan, cores)
     shards = plan.all_shards
     missing = [shard for name in plan.config.experiments for shard in plan.missing_shards(name)]
-    experiments = [plan.experiment(name) for name in plan.config.experiments]
+    experiments = plan.experiments
     drawing = sum(shard.cost() / 1e9 / threads + START_SECONDS for shard in missing)
     drawing /= max(min(job_count, len(missing)), 1)
     tables = reading_seconds(experiments, len(plan.config.delta)) + TABLE_SECONDS * len(experiments)
@@ -201,7 +201,7 @@ def check_size(plan: Plan, job_count: int | None = 1) -> None:
     that of this machine, with `job_count` jobs at once: the largest shards in drawing, the largest cell in
     sorting, and the largest table. On a cluster, where `job_count` is None, it is not checked.
     """
-    experiments = [plan.experiment(name) for name in plan.config.experiments]
+    experiments = plan.experiments
     counts = [plan.shard_count(e) for e in experiments]
     count = sum(counts)
     if count > MAX_SHARDS:
@@ -236,7 +236,7 @@ def check_memory(subject: str, size: float) -> None:
 
 def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
     """The largest need of memory of each kind: words that begin with the key of the config, and bytes."""
-    experiments = [plan.experiment(name) for name in plan.config.experiments]
+    experiments = plan.experiments
     shards = [
         (Shard(e, plan.config.entropy, m, 0, seeds), math.ceil(e.seeds / seeds))
         for e in experiments
@@ -270,7 +270,7 @@ def disk_bytes(plan: Plan) -> float:
     """Bytes yet to be written, at most: runs, and tables, figures and pages, which may be made again."""
     return PAGE_BYTES + sum(
         _unwritten_bytes(plan, e) + _table_bytes(plan, e) + 4 * FILE_BYTES + FIGURE_BYTES
-        for e in map(plan.experiment, plan.config.experiments)
+        for e in plan.experiments
     )
 
 

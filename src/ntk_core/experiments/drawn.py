@@ -16,6 +16,9 @@ from ..sampling.streams import FORMAT_VERSIONS
 from .experiment import axis_part, check_seeds
 from .shards import SHARD_UNIT, Shard
 
+GRID_AXES = ("perturbation", "m", "d", "alpha")
+"""Axes of the grid, in the order of the dimensions."""
+
 SHARD_TASKS = 64
 """Most tasks of a shard of aggregates, apart from one for each cell: all their results are in memory at the
 end."""
@@ -60,27 +63,35 @@ class DrawnExperiment:
         return replace(self, seeds=0, first_seed=0)
 
     def cells(self, m: Iterable[int] | None = None) -> Iterator[Cell]:
-        """Cells in the order of the axes (perturbation, m, d, alpha); `m` restricts the widths."""
-        custom = {law.name: law for law in self.laws}
+        """Cells in the order of `GRID_AXES`; `m` restricts the widths."""
         for point in itertools.product(self.perturbation, m or self.m, self.d, self.alpha):
-            yield Cell(self.sampler, *point, custom.get(point[0]), self.version)
+            yield self._cell(*point)
+
+    def indexed_cells(self) -> Iterator[tuple[tuple[int, ...], Cell]]:
+        """Each cell with its index into `GRID_AXES`, in their order."""
+        return zip(itertools.product(*map(range, self.shape)), self.cells(), strict=True)
 
     def cell(self, index: tuple[int, ...]) -> Cell:
-        """The cell at `index` into the axes (perturbation, m, d, alpha)."""
+        """The cell at `index` into `GRID_AXES`."""
         p, q, r, s = index
-        law = self.perturbation[p]
-        custom = next((custom for custom in self.laws if custom.name == law), None)
-        point = law, self.m[q], self.d[r], self.alpha[s]
-        return Cell(self.sampler, *point, custom, self.version)
+        return self._cell(self.perturbation[p], self.m[q], self.d[r], self.alpha[s])
+
+    def _cell(self, perturbation: str, m: int, d: int, alpha: float) -> Cell:
+        custom = next((law for law in self.laws if law.name == perturbation), None)
+        return Cell(self.sampler, perturbation, m, d, alpha, custom, self.version)
 
     def has(self, cell: Cell) -> bool:
         """Whether the grid has a cell with these values of the axes."""
         return all(getattr(cell, name) in values for name, values in self.axes.items())
 
     def place(self, perturbation: str, m: int, d: int, alpha: float) -> tuple[int, ...]:
-        """Index of a cell into the axes (perturbation, m, d, alpha). Raises `ValueError` without the cell."""
+        """Index of these values into `GRID_AXES`. Raises `ValueError` for a value of no cell."""
         values = (perturbation, m, d, alpha)
         return tuple(axis.index(value) for axis, value in zip(self.axes.values(), values, strict=True))
+
+    def place_of(self, cell: Cell) -> tuple[int, ...]:
+        """Index of a cell of another grid into `GRID_AXES`. Raises `ValueError` without the cell."""
+        return self.place(cell.perturbation, cell.m, cell.d, cell.alpha)
 
     def select(self, seeds: int | None = None, **axes: Iterable[Any]) -> DrawnExperiment:
         """The part of the grid with these values of some axes, and with the first `seeds` runs of each cell.
@@ -119,11 +130,11 @@ class DrawnExperiment:
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
         """Values of each axis, in the order of the dimensions."""
-        return {"perturbation": self.perturbation, "m": self.m, "d": self.d, "alpha": self.alpha}
+        return {name: getattr(self, name) for name in GRID_AXES}
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Lengths of the axes (perturbation, m, d, alpha)."""
+        """Lengths of `GRID_AXES`."""
         return len(self.perturbation), len(self.m), len(self.d), len(self.alpha)
 
     @property

@@ -100,7 +100,7 @@ class ExperimentModel(Section):
     alpha: Radii
     seeds: Annotated[int, Field(ge=1, le=2**40)] = Field(description="a whole number, 1 to 2^40: runs a cell")
     first_seed: Annotated[int, Field(ge=0, le=2**40)] = Field(
-        default=0, description="a whole number, 0 to 2^40: number of the first run, to make a part of a whole"
+        default=0, description="a whole number, 0 to 2^40: number of the first run"
     )
     keep: Literal["runs", "aggregates"] = Field(
         default="runs",

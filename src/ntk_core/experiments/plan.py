@@ -89,7 +89,7 @@ class Plan:
         most = self.config.execution.shard_seeds
         widths = [
             (experiment.seeds, experiment.shard_seeds(m, most), experiment.cells_per_width)
-            for experiment in map(self.experiment, self.config.experiments)
+            for experiment in self.experiments
             for m in experiment.m
         ]
         factor = 1
@@ -170,9 +170,14 @@ class Plan:
                     raise ConfigError(f"laws.{law.name}: {error}; {where}") from None
 
     @property
+    def experiments(self) -> list[Experiment]:
+        """The experiments, in the order of the config."""
+        return [self.experiment(name) for name in self.config.experiments]
+
+    @property
     def runs(self) -> int:
         """Runs of all experiments."""
-        return sum(self.experiment(name).runs for name in self.config.experiments)
+        return sum(experiment.runs for experiment in self.experiments)
 
     def free_disk(self) -> int:
         """Bytes free where the results go."""

@@ -60,8 +60,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         "run. "
         + _dashed({labels[time]: ceiling.sel(steps=time).item() for time in times})
         + rf"While the loss does not grow, $\hat\alpha$ is at most {digits(always, 3)} at every width after "
-        f"{steps_text(last)}, which is not drawn. Right: lines are the limit, no fit; bars: {style.INTERVALS}. "
-        + style.trained_provenance(table)
+        f"{steps_text(last)}, which is not drawn. "
+        f"Right: lines are the limit, no fit; bars: {style.INTERVALS}. " + style.trained_provenance(table)
     )
     return panels.finish(headline("radius", table, rates), text)
 

@@ -44,9 +44,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     axes[0].set_ylabel("linearization error $E$")
     panels.name_ends(axes)
     text = (
-        rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: {style.INTERVALS}. Coloured "
-        r"lines: exact values of the displacement laws at the radius $\hat\alpha$ that training reached: the "
-        "worst displacement, one along each neuron's gradient, one in random directions. "
+        rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: {style.INTERVALS}. "
+        r"Coloured lines: exact values of the displacement laws at the radius $\hat\alpha$ that training "
+        "reached: the worst displacement, one along each neuron's gradient, one in random directions. "
         rf"Bounds at $\delta$ = {style.number(delta)}: Theorem 1, and the bound for all radii at once. "
         + style.trained_provenance(table)
     )

@@ -54,7 +54,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         with_slope = _distances(panels, panels.axes[-1], table)
         text += (
             "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled, "
-            f"left of its width: held-out inputs, with {style.INTERVALS}; open, right of it: training inputs. "
+            f"left of its width: held-out inputs, with {style.INTERVALS}; "
+            "open, right of it: training inputs. "
         )
         if with_slope:
             text += rf"Grey: the slope of the limit $m\to\infty$, {HIDING_FLUCTUATIONS}. "

@@ -21,6 +21,7 @@ from ..claims.wording import level, nearest_to_one, runs_text, width
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.rates import FOLLOWS
 from ..datasets.statistics import runs_for_upper_limit, why_no_interval
+from ..experiments.drawn import GRID_AXES
 from ..experiments.units import count_text
 from ..laws import THEOREM_LAWS, in_theorem_ball
 from ..laws.moments import typical_statistic
@@ -143,8 +144,8 @@ def _trained(a: Answer) -> str:
         f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
         *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
-        f"                       its limit as m grows at most {_digits(a.limit_ceiling)}; at every width at most "
-        f"{_digits(a.ceiling)} while the loss does not grow",
+        f"                       its limit as m grows at most {_digits(a.limit_ceiling)}; at every width "
+        f"at most {_digits(a.ceiling)} while the loss does not grow",
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
         f"  slope of rms E       {_estimate(a.rate)}, theory {-a.exponent:g};",
         f"                       between the two largest m {_estimate(a.last_rate)}",
@@ -293,7 +294,7 @@ def _bounds(table: xr.Dataset) -> list[str]:
         + "".join(f"{QUANTITIES[str(quantity)].ascii:>9}" for quantity in table["quantity"].values),
     ]
     for bound in table["bound"].values:
-        counts = broken.sel(bound=bound).sum(["perturbation", "m", "d", "alpha", "delta", "x_norm"])
+        counts = broken.sel(bound=bound).sum([*GRID_AXES, "delta", "x_norm"])
         defined = table[f"bound_{bound}"].notnull().any(["m", "alpha", "delta", "x_norm"])
         numbers = np.where(defined.values, [f"{int(count):,}" for count in counts.values], "–")
         lines.append(f"  {bound:<10}" + "".join(f"{number:>9}" for number in numbers))

@@ -69,10 +69,15 @@ class Cell:
         return self.custom is not None or math.isfinite(ball_norm(self.perturbation))
 
     @property
+    def radius(self) -> float:
+        """α/√m, which no displacement in the ball of Theorem 1 exceeds."""
+        return self.alpha / math.sqrt(self.m)
+
+    @property
     def reach(self) -> float:
         """The |a|/‖x‖ up to which the band sampler draws the pairs of a run."""
         if self.custom is not None:
-            return self.alpha / math.sqrt(self.m)
+            return self.radius
         return LAWS[self.perturbation].reach(self.m, self.alpha)
 
     @property

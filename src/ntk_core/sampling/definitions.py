@@ -45,7 +45,7 @@ def definitions(entropy: int, cell: Cell, seed: int) -> Array:
     band_network = _matching_network if math.isinf(cell.law.norm) else _nearest_network
     draw = _dense_network if cell.sampler == "dense" else band_network
     x, w0, c, u = draw(cell, place, streams)
-    radius = cell.law.band_radius(u, cell.alpha / math.sqrt(cell.m))
+    radius = cell.law.band_radius(u, cell.radius)
     return defined_quantities(x, w0, c, u, float(radius))
 
 
@@ -98,7 +98,7 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
     outside move at random.
     """
     rng = streams.generator("replay")
-    radius, half = cell.alpha / math.sqrt(cell.m), cell.m // 2
+    radius, half = cell.radius, cell.m // 2
     if cell.sampler == "tilted":
         component, pairs = (of_block[: place + 1] for of_block in tilted_pairs(cell, streams))
         parts = [
@@ -144,7 +144,7 @@ def _nearest_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, A
     signs = rng.choice([-1.0, 1.0], half)
     w0 = (signs * a)[:, None] * x + _orthogonal(rng.standard_normal((half, cell.d)), x)
     w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
-    return x, w0, c, law.weights(rng, x, w0, c, cell.alpha / math.sqrt(cell.m))
+    return x, w0, c, law.weights(rng, x, w0, c, cell.radius)
 
 
 @dataclass(frozen=True)

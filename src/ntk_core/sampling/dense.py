@@ -29,7 +29,7 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     from .kernels.neurons import totals  # compiled: slow to import
 
     sums, law = np.zeros((6, runs)), cell.law
-    radius = cell.alpha / math.sqrt(cell.m)
+    radius = cell.radius
     for part in dense_networks(cell, runs, streams):
         sums[:, part.runs] += totals(part.x, part.w0, part.c, part.u, law.band_radius(part.u, radius))
     return summed_quantities(cell.m, sums)
@@ -60,7 +60,7 @@ def dense_networks(cell: Cell, runs: int, streams: Streams) -> Iterator[Networks
 
     weights, reserve = streams.words("weights"), streams.words("again")
     signs, displacement = streams.generator("signs"), streams.generator("displacement")
-    law, normal, radius = cell.law, ziggurat(math.inf), cell.alpha / math.sqrt(cell.m)
+    law, normal, radius = cell.law, ziggurat(math.inf), cell.radius
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     half = cell.m // 2
     pairs_at_once = half if cell.whole else max(1, min(half, FORMAT_WEIGHTS // (2 * cell.d)))

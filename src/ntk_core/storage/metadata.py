@@ -289,8 +289,20 @@ VARIABLE_ATTRIBUTES = {
 """Attributes that variables may have, with the only value allowed if it changes how numbers are read."""
 
 
-def attributes(title: str, summary: str, experiment: Experiment, entropy: int, **spec: Any) -> dict[str, Any]:
-    """Global attributes (CF-1.11, ACDD-1.3) with the full spec that determines the file."""
+TITLES = {
+    "drawn": "Linearization error of two-layer ReLU networks",
+    "trained": "Lazy training of two-layer ReLU networks",
+}
+"""Beginning of a file's title, by the kind of its experiment."""
+
+
+def attributes(
+    content: str, summary: str, experiment: Experiment, entropy: int, **levels: Any
+) -> dict[str, Any]:
+    """Global attributes (CF-1.11, ACDD-1.3) with the full spec that determines the file.
+
+    The title says that it has `content`, as `runs of`, the experiment.
+    """
     comment = (
         "Quantities are at |x| = 1 where there is no dimension x_norm; linearization_error, delta1 and "
         "delta2 scale with |x|."
@@ -299,7 +311,7 @@ def attributes(title: str, summary: str, experiment: Experiment, entropy: int, *
         comment += " Where the true value is 0, a dense run has rounding, up to some 1e-15 sqrt(m)."
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
-        "title": title,
+        "title": f"{TITLES[experiment.kind]}: {content} {experiment.name}",
         "summary": summary,
         "keywords": "neural tangent kernel, linearization error, ReLU network, lazy training"
         + ", Monte Carlo" * (experiment.seeds > 0),
@@ -313,12 +325,17 @@ def attributes(title: str, summary: str, experiment: Experiment, entropy: int, *
         "processing_level": "numerical simulation" if experiment.seeds else "theory",
         "standard_name_vocabulary": "CF Standard Name Table v93",
         "experiment": experiment.name,
-        "spec": json.dumps({"entropy": str(entropy), **experiment.spec(), **spec}, sort_keys=True),
+        "spec": json.dumps(full_spec(experiment, entropy, **levels), sort_keys=True),
         "entropy": str(entropy),
         "format_version": np.int32(experiment.format_version),
         "ntk_core_version": __version__,
         "numpy_version": np.__version__,
     }
+
+
+def full_spec(experiment: Experiment, entropy: int, **levels: Any) -> dict[str, Any]:
+    """All that decides a file's content but its format: experiment, entropy and, of a table, its `levels`."""
+    return {"entropy": str(entropy), **experiment.spec(), **levels}
 
 
 def spec_of(dataset: xr.Dataset) -> dict[str, Any]:

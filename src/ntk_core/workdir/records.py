@@ -16,6 +16,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
+from ..storage.metadata import full_spec
 
 STATE = Path(".snakemake")
 """Snakemake's folder in the working directory. The records are a file each, in `metadata`, or a database."""
@@ -51,12 +52,11 @@ _REASON = f"the record that Snakemake keeps of it in {STATE} is missing"
 def _tables(plan: Plan, name: str) -> Iterator[tuple[Path, Experiment, dict[str, Any]]]:
     """The files of an experiment that nothing else in its folder decides, and the spec of each."""
     experiment, folder = plan.experiment(name), plan.root / name
-    root = {"entropy": str(plan.config.entropy)}
-    levels = root | {"delta": plan.config.delta, "x_norm": plan.config.x_norm}
-    yield plan.data(name), experiment, experiment.spec() | root
-    yield folder / "quantiles.nc", experiment, experiment.spec() | levels
+    entropy, levels = plan.config.entropy, {"delta": plan.config.delta, "x_norm": plan.config.x_norm}
+    yield plan.data(name), experiment, full_spec(experiment, entropy)
+    yield folder / "quantiles.nc", experiment, full_spec(experiment, entropy, **levels)
     if isinstance(experiment, DrawnExperiment):
-        yield folder / "theory.nc", experiment, experiment.without_runs().spec() | levels
+        yield folder / "theory.nc", experiment, full_spec(experiment.without_runs(), entropy, **levels)
 
 
 def _has_record(path: Path) -> bool:

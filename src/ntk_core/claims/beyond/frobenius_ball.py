@@ -132,7 +132,7 @@ def _over(item: DrawnTables, factor: float) -> list[int]:
     """Runs of each cell over the bound at `LEVEL`, whose leading constant is multiplied by `factor`."""
     counts, grid = [], item.experiment
     with FileReader(str(item.data.resolve())) as runs:
-        for index, cell in zip(np.ndindex(grid.shape), grid.cells(), strict=True):
+        for index, cell in grid.indexed_cells():
             leading = norm_ball.limit(FROBENIUS, cell.alpha) * cell.m ** -norm_ball.exponent(FROBENIUS)
             bound = norm_ball.bound(FROBENIUS, cell.m, cell.alpha, LEVEL) + (factor - 1.0) * leading
             values = runs.read("linearization_error", (*index, slice(0, grid.seeds)))

@@ -7,6 +7,7 @@ import xarray as xr
 
 from ...datasets.rates import FOLLOWS
 from ...datasets.statistics import log_slope
+from ...experiments.drawn import GRID_AXES
 from ...laws.moments import cancels, typical_statistic
 from ...theory.moments import EXPONENT
 from ..wording import in_formula, joined, nearest_to_one, width
@@ -231,4 +232,4 @@ def runs_over_theorem_1(table: xr.Dataset) -> tuple[int, float]:
     """
     level = float(table["delta"].max())
     over = table["exceedances"].sel(bound="printed", quantity="linearization_error", delta=level)
-    return int(over.sum(["perturbation", "m", "d", "alpha"]).max()), level
+    return int(over.sum(GRID_AXES).max()), level

@@ -16,6 +16,7 @@ import xarray as xr
 
 from ...datasets.comparisons import rounding_error
 from ...datasets.trained_quantiles import MAX_DELTA, UNIFORM
+from ...experiments.drawn import GRID_AXES
 from ...quantities import QUANTITIES
 from ...storage.metadata import spec_of
 from ...theory.bounds import BOUNDS
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 DIGITS = 8
 """Significant digits of every number on the page."""
 
-AXES = ("perturbation", "m", "d", "alpha", "steps", "delta", "x_norm")
+AXES = (*GRID_AXES, "steps", "delta", "x_norm")
 """All axes that an experiment may have, in the order of their controls."""
-
-CELL = AXES[:4]
 
 RUN_QUANTITIES = {
     "alpha_hat": ("α̂", "√m times the largest displacement of a neuron"),
@@ -207,7 +206,7 @@ def _bars(table: xr.Dataset) -> dict[str, Any]:
     A single bar is that of runs which are all equal: it has no width, and begins at their value.
     """
     start, width, runs = (
-        table[name].transpose(*CELL, ...).values for name in ("first_bar", "bar_width", "bar_runs")
+        table[name].transpose(*GRID_AXES, ...).values for name in ("first_bar", "bar_width", "bar_runs")
     )
     cells: NDArray[np.object_] = np.empty(start.shape, dtype=object)
     for index in np.ndindex(cells.shape):
@@ -216,7 +215,7 @@ def _bars(table: xr.Dataset) -> dict[str, Any]:
         if len(counts) == 1:
             first, each = first + 0.5 * each, 0.0
         cells[index] = {"start": _rounded(first), "width": _rounded(each), "counts": counts}
-    return {"dims": list(CELL), "values": cells.tolist()}
+    return {"dims": list(GRID_AXES), "values": cells.tolist()}
 
 
 def _along_axes(part: xr.DataArray) -> dict[str, Any]:

@@ -152,8 +152,8 @@ def _trained(a: Answer) -> str:
         f"  m^({FRACTIONS[a.exponent]}) rms E        {_estimate(a.constant)}, "
         f"limit {_digits(a.constant_limit)}",
         f"  rms E, divided by that of a law: {laws}",
-        f"  Theorem 1 / quantile of E at delta = {a.delta:g}, the least that so many runs resolve, and "
-        f"|x| = {a.x_norm:g}: {_estimate(a.loose)}",
+        f"  Theorem 1 / quantile of E at delta = {a.delta:g}, |x| = {a.x_norm:g}: {_estimate(a.loose)}",
+        "                       (the least delta that so many runs resolve)",
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",

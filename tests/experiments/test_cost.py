@@ -46,6 +46,9 @@ def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
     runs, time, disk, memory = cost_text(plan, expected_cost(plan, 2)).splitlines()
     assert runs == "[plan] 10,070 runs in 3 shards; 0 shards exist"
     assert time.endswith("with 2 jobs at once; twice that on busy cores")
+    on_cluster = cost_text(plan, expected_cost(plan, 2, nodes=100))
+    assert "with 100 jobs at once; on top come the queue" in on_cluster
+    assert "this machine" not in on_cluster
     assert "with 1 job at once;" in cost_text(plan, expected_cost(plan, 1))
     assert disk.startswith("[plan] disk: at most 23.9 MB; ")
     assert re.fullmatch(r"\[plan\] memory: 350\.4 MB for the largest job; this machine has .*B", memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import signal
 import time
 
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from ntk_core.workdir import terminal
 from ntk_core.workdir.progress import Job
-from ntk_core.workdir.terminal import SIGNALLED, Expected, Terminal
+from ntk_core.workdir.terminal import ENDING, SIGNALLED, Expected, Terminal
 
 STATS = {"simulate": 2, "collect": 1, "figures_e": 1, "report": 1, "all": 1, "total": 6}
 EXPECTED = Expected(drawing=10.0, following=30.0)
@@ -34,6 +35,11 @@ class Screen:
     def say(self, message: str, level: int = logging.INFO, **extra: object) -> None:
         record = logging.makeLogRecord({"msg": message, "levelno": level} | extra)
         assert not self.terminal.filter(record)  # what is shown is written above the line, not by the handler
+
+    def fail(self, rule: str, log: str, reason: str | None = None, indent: bool = False) -> None:
+        """What Snakemake reports of a job that failed; `indent` is true of the jobs of a group."""
+        job = {"rule_name": rule, "rule_msg": reason, "log": [log], "indent": indent}
+        self.say("...", logging.ERROR, event="job_error", **job)
 
     def run(self, *jobs: tuple[int, str]) -> None:
         for number, rule in jobs:
@@ -79,10 +85,12 @@ def test_messages_of_calls_without_jobs_are_kept(screen):
     ]
 
 
-def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen):
+def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen, tmp_path):
     screen.jobs[0].path.write_text("done")
+    log = tmp_path / "b.log"
+    log.write_text("no such file")
     screen.say("Job stats: ...", event="run_info", stats=STATS)
-    screen.say("...", logging.ERROR, event="job_error", rule_name="simulate", log=["logs/b.log"])
+    screen.fail("simulate", str(log))
     screen.say("RuleException: ...", logging.ERROR, event="error", exception="RuleException")
     screen.say(
         "WorkflowError:\nAt least one job did not complete successfully.", logging.ERROR, event="error"
@@ -90,10 +98,57 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen):
     screen.say("a disk is slow", logging.WARNING)
     screen.terminal.end(failed=True)
     assert screen.text.splitlines() == [
-        "Error in a job of rule simulate; its log: logs/b.log",
+        f"Error in a job of rule simulate; its log: {log}",
         "a disk is slow",
         "Stopped by the error above; 1 of 2 shards are kept. Remove its cause and call again to go on.",
     ]
+
+
+REFUSED = """SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: nope
+sbatch: error: Batch job submission failed: Invalid partition name specified'.
+    sbatch call:
+        sbatch --parsable
+For further error details see the cluster/cloud log and the log files of the involved rule(s)."""
+
+
+def test_a_job_that_a_batch_system_refuses_is_said_with_its_words(screen, tmp_path):
+    (tmp_path / "empty.log").touch()
+    old = tmp_path / "old.log"
+    old.write_text("of an earlier run")
+    os.utime(old, (1e9, 1e9))
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    screen.say("", event="job_info", jobid=3, rule_name="simulate")
+    for log, again in (("empty.log", 2), ("old.log", 3), ("none.log", 4)):
+        screen.fail("simulate", str(tmp_path / log), REFUSED)
+        screen.say("Trying to restart job 3.")
+        error, restart = screen.text.splitlines()[-2:]
+        assert error == (
+            "Error in a job of rule simulate: SLURM sbatch failed. The error message was 'sbatch: error: "
+            "invalid partition specified: nope sbatch: error: Batch job submission failed: Invalid partition name "
+            "specified'"
+        )
+        assert restart == f"The job of rule simulate is sent again, for attempt {again}"
+
+
+def test_a_group_of_jobs_that_fails_is_one_error(screen, tmp_path):
+    log, own = tmp_path / "56.log", tmp_path / "claims.log"
+    log.write_text("CANCELLED")
+    own.write_text("begun")
+    jobs = [{"rule_name": rule, "log": [str(tmp_path / f"{rule}.log")]} for rule in ("summary", "claims")]
+    screen.say("...", logging.ERROR, event="group_error", job_error_info=jobs, aux_logs=[str(log)])
+    for job in jobs:
+        screen.fail(job["rule_name"], job["log"][0], indent=True)
+    screen.say("Trying to restart job 5f0c-11.")
+    assert screen.text.splitlines() == [
+        f"Error in a job of rules claims, summary; its log: {log}, {own}",
+        "The job of several rules is sent again, for attempt 2",
+    ]
+
+
+def test_what_a_profile_without_an_account_leads_to_is_not_said(screen):
+    screen.say("No SLURM account given, trying to guess.", logging.WARNING)
+    screen.say("Unable to guess SLURM account. Trying to proceed without.", logging.WARNING)
+    assert screen.text == ""
 
 
 @pytest.mark.parametrize("way", ["Ctrl-C", *SIGNALLED])
@@ -109,9 +164,11 @@ def test_an_interrupt_is_no_error_of_its_jobs(screen, way):
         signal.signal(signal.SIGINT, outside)
     if way in SIGNALLED:
         screen.say(f"{way}, and more")
-    screen.say("...", logging.ERROR, event="job_error", rule_name="simulate", log=["logs/b.log"])
+    screen.fail("simulate", "logs/b.log")
     screen.terminal.end(failed=True)
-    assert screen.text == "Interrupted; 0 of 2 shards are kept. Call again to go on.\n"
+    first, last = screen.text.splitlines()
+    assert first == SIGNALLED.get(way, ENDING)
+    assert last == "Interrupted; 0 of 2 shards are kept. Call again to go on."
 
 
 def test_time_left_is_of_everything_and_by_the_pace(screen):
@@ -132,9 +189,20 @@ def test_time_left_is_of_everything_and_by_the_pace(screen):
     assert text == "2 of 3 jobs left, about 0:30 left for everything"
 
 
+def test_while_nothing_is_done_the_time_so_far_is_said(screen):
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    _, _, text = screen.terminal.state(600.0)
+    assert text == "0 of 200 runs, 0 runs/s, 10:00 so far"
+
+
 def test_runs_of_an_earlier_call_do_not_count_for_the_pace(tmp_path):
     (tmp_path / "a.nc").write_text("done")
+    note = tmp_path / "b.nc.progress"
+    note.write_text("90")  # of a job that was killed; what starts a run removes it before it starts this
     screen = Screen(tmp_path)
+    note.unlink()
+    screen.terminal.quiet = True
+    screen.terminal.start()
     screen.say("Job stats: ...", event="run_info", stats=STATS)
     (tmp_path / "b.nc.progress").write_text("50")
     _, part, text = screen.terminal.state(10.0)

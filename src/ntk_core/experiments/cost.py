@@ -106,6 +106,8 @@ class Cost:
     """Bytes yet to be written, at most."""
     memory: float
     """Bytes of memory of the largest job."""
+    on_cluster: bool
+    """Whether a batch system runs the jobs."""
 
 
 def jobs_at_once(plan: Plan, cores: int) -> int:
@@ -132,7 +134,8 @@ def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Cost:
     job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, cores)) for e in experiments]
     seconds = drawing + tables / min(job_count, len(experiments)) + PAGE_SECONDS
     existing = len(shards) - len(missing)
-    return Cost(job_count, len(shards), existing, drawing, seconds, disk_bytes(plan), max(job_bytes))
+    disk, memory = disk_bytes(plan), max(job_bytes)
+    return Cost(job_count, len(shards), existing, drawing, seconds, disk, memory, nodes is not None)
 
 
 def cost_text(plan: Plan, cost: Cost) -> str:
@@ -149,16 +152,19 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         )
     if cost.existing == cost.shards:
         return runs
-    return "\n".join(
-        [
-            runs,
-            f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
-            f"with {count_text(cost.job_count, 'job')} at once; twice that on busy cores",
-            f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free",
-            f"[plan] memory: {size_text(cost.memory)} for the largest job; "
-            f"this machine has {size_text(_memory_of_this_machine())}",
-        ]
+    time = (
+        f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
+        f"with {count_text(cost.job_count, 'job')} at once"
     )
+    memory = f"[plan] memory: {size_text(cost.memory)} for the largest job; "
+    if cost.on_cluster:
+        time += "; on top come the queue, and about a minute for each of some five steps"
+        memory += f"each asks for {SPARE_BYTES / 1e6:.0f} MB more"
+    else:
+        time += "; twice that on busy cores"
+        memory += f"this machine has {size_text(_memory_of_this_machine())}"
+    disk = f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free"
+    return f"{runs}\n{time}\n{disk}\n{memory}"
 
 
 def shard_request(experiment: Experiment, m: int, seeds: int, threads: int, attempt: int) -> Request:

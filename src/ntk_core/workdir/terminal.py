@@ -6,20 +6,23 @@ person needs; the file below `.snakemake/log` keeps all of them.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..experiments.units import clock
+from ..experiments.units import clock, count_text
 from .progress import Job, runs_done
 
 INTERVAL, LOG_INTERVAL = 0.5, 600.0
@@ -36,8 +39,23 @@ PREAMBLE = (
 )
 """How Snakemake's messages begin that go before its table of jobs."""
 
-SIGNALLED = ("Will exit after finishing currently running jobs", "Terminating processes on user request")
-"""How Snakemake's messages begin that follow SIGTERM, and any other signal but Ctrl-C's."""
+ENDING = "Ending the jobs that have begun."
+"""What is said after Ctrl-C."""
+
+SIGNALLED = {
+    "Will exit after finishing currently running jobs": "Waiting for jobs that have begun; Ctrl-C ends them.",
+    "Terminating processes on user request": ENDING,
+}
+"""What is said after SIGTERM, and after other signals, by how Snakemake's own message begins."""
+
+UNNAMED_ACCOUNT = ("No SLURM account given", "No account was given", "Unable to guess SLURM account")
+"""How messages of the SLURM plugin begin where the profile names no account; most clusters need none."""
+
+RESTART = "Trying to restart job "
+"""How Snakemake's message begins that a job which failed is sent again."""
+
+CLOCK_DIFFERENCE = 60.0
+"""Seconds by which the clock of a node may be behind that of this machine."""
 
 REPEATED = {"RuleException", "CalledProcessError"}
 """Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
@@ -71,9 +89,9 @@ class Terminal(logging.Filter):
         self._jobs_begin = False
         self._left: Counter[str] = Counter()
         self._rules: dict[int, str] = {}
+        self._attempts: Counter[str] = Counter()
         self._later = 0
-        self._before = self._runs()
-        self._began = time.monotonic()
+        self._start()
         self._line = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"),
             console=self._console, transient=True, auto_refresh=False,
@@ -94,20 +112,22 @@ class Terminal(logging.Filter):
             self._rules[record.__dict__["jobid"]] = record.__dict__["rule_name"]
         elif event == "job_finished":
             self._finish(record.__dict__["job_id"])
-        elif event == "job_error" and not self.interrupted:
-            self._say(_error(record.__dict__["rule_name"], record.__dict__["log"]))
-        elif event == "group_error" and not self.interrupted:
-            for job in record.__dict__["job_error_info"]:
-                self._say(_error(job["rule_name"], job["log"]))
-        elif message.startswith(SIGNALLED):
-            self.interrupted = True  # by a signal other than Ctrl-C's
+        elif event == "job_error":
+            if not record.__dict__["indent"]:  # else it is said with its group
+                self._error([record.__dict__], [], record.__dict__["rule_msg"])
+        elif event == "group_error":
+            self._error(record.__dict__["job_error_info"], record.__dict__["aux_logs"])
+        elif message.startswith(RESTART):
+            self._restart(message.removeprefix(RESTART).removesuffix("."))
+        elif signalled := [text for begin, text in SIGNALLED.items() if message.startswith(begin)]:
+            self._interrupted(*signalled)
         elif self._is_shown(record, message):
             self._say(message)
         return False
 
     def start(self) -> None:
         """Begin: jobs are about to start."""
-        self._began = time.monotonic()
+        self._start()
         handler: Any = None  # only the main thread may ask
         if threading.current_thread() is threading.main_thread():
             handler = signal.getsignal(signal.SIGINT)
@@ -129,8 +149,8 @@ class Terminal(logging.Filter):
             self._line.stop()
             self._task = None
         if failed:
-            kept = sum(job.path.exists() for job in self._jobs)
-            of_shards = f"{kept:,} of {len(self._jobs):,} shards are kept"
+            kept, count = sum(job.path.exists() for job in self._jobs), len(self._jobs)
+            of_shards = f"{kept:,} of {count_text(count, 'shard')} {'is' if count == 1 else 'are'} kept"
             what, again = "Interrupted", "Call again to go on"
             if not self.interrupted:
                 what, again = "Stopped by the error above", "Remove its cause and call again to go on"
@@ -156,14 +176,25 @@ class Terminal(logging.Filter):
         if part > 0.02:  # the pace so far, and not less than expected while little is done
             pace = elapsed * (1.0 - part) / part
             left = pace if part > 0.1 else max(left, pace)
+        elif elapsed > left:  # as where jobs wait in a queue
+            return phase, part, f"{text}, {clock(elapsed)} so far"
         return phase, part, f"{text}, about {clock(max(left, 1.0))} left for everything"
 
     def _interrupt(self, handler: Any, number: int, frame: FrameType | None) -> None:
         """Note that it was Ctrl-C before the jobs fail of it, and go on as before."""
-        self.interrupted = True
+        self._interrupted(ENDING)
         if not callable(handler):
             raise KeyboardInterrupt
         handler(number, frame)
+
+    def _interrupted(self, text: str) -> None:
+        """Say once, with this text, that the run ends by a signal."""
+        if not self.interrupted:
+            self.interrupted = True
+            self._say(text)
+
+    def _start(self) -> None:
+        self._began, self._wall_clock, self._before = time.monotonic(), time.time(), self._runs()
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL if self._task is not None else LOG_INTERVAL):
@@ -200,7 +231,35 @@ class Terminal(logging.Filter):
         repeated = getattr(record, "exception", "") in REPEATED or message.endswith(
             "At least one job did not complete successfully."
         )
-        return not (repeated or self.interrupted)
+        return not (repeated or self.interrupted or message.strip().startswith(UNNAMED_ACCOUNT))
+
+    def _error(
+        self, jobs: Sequence[Mapping[str, Any]], logs: Sequence[str], reason: str | None = None
+    ) -> None:
+        """Say that jobs which run as one failed: why, as far as Snakemake knows, and the logs it left."""
+        if self.interrupted:
+            return
+        rules = ", ".join(sorted({job["rule_name"] for job in jobs}))
+        written = filter(self._is_new, [*logs, *(log for job in jobs for log in job["log"])])
+        text = f"Error in a job of rule{'s' * (len(jobs) > 1)} {rules}"
+        text += f": {why}" if (why := _first_lines(reason or "")) else ""
+        text += f"; its log: {where}" if (where := ", ".join(written)) else ""
+        self._say(text)
+
+    def _is_new(self, log: str) -> bool:
+        """Whether there is something in a log, of this run."""
+        with contextlib.suppress(OSError):
+            status = Path(log).stat()
+            return status.st_size > 0 and status.st_mtime > self._wall_clock - CLOCK_DIFFERENCE
+        return False
+
+    def _restart(self, job: str) -> None:
+        """Say that a job, of this number or of the identifier of its group, is sent again."""
+        self._attempts[job] += 1
+        rule = self._rules.get(int(job)) if job.isdecimal() else None
+        if not self.interrupted:
+            name = f"of rule {rule}" if rule else "of several rules"
+            self._say(f"The job {name} is sent again, for attempt {self._attempts[job] + 1}")
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False)
@@ -214,6 +273,7 @@ def _order(rule: str) -> int:
     return ("runs", "tables", "figures", "pages").index(_phase(rule))
 
 
-def _error(rule: str, logs: Sequence[str]) -> str:
-    log = f"; its log: {', '.join(logs)}" if logs else ""
-    return f"Error in a job of rule {rule}{log}"
+def _first_lines(message: str) -> str:
+    """What a message of Snakemake on a job begins with, up to details, which are indented, in one line."""
+    lines = message.partition("For further error details")[0].splitlines()
+    return " ".join(itertools.takewhile(lambda line: not line.startswith(" "), lines)).strip(" .")

@@ -90,6 +90,7 @@ class Terminal(logging.Filter):
         self._left: Counter[str] = Counter()
         self._rules: dict[int, str] = {}
         self._attempts: Counter[str] = Counter()
+        self._reasons: set[str] = set()
         self._later = 0
         self._start()
         self._line = Progress(
@@ -242,7 +243,9 @@ class Terminal(logging.Filter):
         rules = ", ".join(sorted({job["rule_name"] for job in jobs}))
         written = filter(self._is_new, [*logs, *(log for job in jobs for log in job["log"])])
         text = f"Error in a job of rule{'s' * (len(jobs) > 1)} {rules}"
-        text += f": {why}" if (why := _first_lines(reason or "")) else ""
+        if why := _first_lines(reason or ""):
+            text += ", for a reason named above" if why in self._reasons else f": {why}"
+            self._reasons.add(why)
         text += f"; its log: {where}" if (where := ", ".join(written)) else ""
         self._say(text)
 

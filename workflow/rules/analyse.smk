@@ -51,9 +51,8 @@ rule quantiles:
 # Every statement of the notes with its verdict, from all archived runs and the exact laws.
 rule claims:
     input:
+        **tables("results", EXPERIMENTS),
         data=[PLAN.data(experiment) for experiment in EXPERIMENTS],
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=EXPERIMENTS),
-        rates=expand("results/{experiment}/rates.nc", experiment=EXPERIMENTS),
     output:
         RUN.claims,
     log:
@@ -76,11 +75,9 @@ rule claims:
 # What a person wants to know first, as text.
 rule summary:
     input:
+        **tables("results", PLAN.config.drawn),
+        **tables("results", PLAN.config.trained, "trained_"),
         claims=[RUN.claims] if EXPERIMENTS else [],
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.drawn),
-        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.drawn),
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
     output:
         RUN.summary,
     log:

@@ -36,4 +36,12 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
+def tables(folder, names, prefix=""):
+    """Entries of `input`: the quantiles and rates of these experiments, below `folder`."""
+    return {
+        f"{prefix}{table}": [f"{folder}/{name}/{table}.nc" for name in names]
+        for table in ("quantiles", "rates")
+    }
+
+
 LIBRARY = library_digest()  # tables, figures and pages are remade when it changes

@@ -6,8 +6,7 @@ for EXPERIMENT, FIGURES in RUN.figure_names.items():
         name:
             f"figures_{EXPERIMENT}"
         input:
-            quantiles=[f"results/{EXPERIMENT}/quantiles.nc"],
-            rates=[f"results/{EXPERIMENT}/rates.nc"],
+            **tables("results", [EXPERIMENT]),
         output:
             [
                 report(

@@ -79,8 +79,7 @@ rule reanalyse_experiment:
 
 rule redraw_figures:
     input:
-        quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=WITH_FIGURES),
-        rates=expand("reanalysis/{experiment}/rates.nc", experiment=WITH_FIGURES),
+        **tables("reanalysis", WITH_FIGURES),
     output:
         DRAWINGS,
     log:
@@ -97,12 +96,8 @@ rule redraw_figures:
 
 rule rewrite_summary:
     input:
-        quantiles=expand("reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.with_error("drawn")),
-        rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.with_error("drawn")),
-        trained_quantiles=expand(
-            "reanalysis/{experiment}/quantiles.nc", experiment=REANALYSIS.with_error("trained")
-        ),
-        trained_rates=expand("reanalysis/{experiment}/rates.nc", experiment=REANALYSIS.with_error("trained")),
+        **tables("reanalysis", REANALYSIS.with_error("drawn")),
+        **tables("reanalysis", REANALYSIS.with_error("trained"), "trained_"),
     output:
         SUMMARY,
     log:

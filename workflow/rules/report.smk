@@ -7,11 +7,9 @@ rule results:
 # The article a person reads: the question, the answer in one figure, then claim by claim.
 rule findings:
     input:
+        **tables("results", [e for e in PLAN.config.drawn if e in EXPERIMENTS]),
+        **tables("results", PLAN.config.trained, "trained_"),
         claims=RUN.claims,
-        quantiles=[f"results/{e}/quantiles.nc" for e in PLAN.config.drawn if e in EXPERIMENTS],
-        rates=[f"results/{e}/rates.nc" for e in PLAN.config.drawn if e in EXPERIMENTS],
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
         figures=[path for path in RUN.figures if path.suffix == ".svg"],
         captions=[
             CHECKOUT / f"workflow/report/{figure}.rst"
@@ -42,10 +40,8 @@ rule findings:
 # that of Theorem 1 have no bounds, and are not on it.
 rule explore:
     input:
-        quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.bounded),
-        rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.bounded),
-        trained_quantiles=expand("results/{experiment}/quantiles.nc", experiment=PLAN.config.trained),
-        trained_rates=expand("results/{experiment}/rates.nc", experiment=PLAN.config.trained),
+        **tables("results", PLAN.config.bounded),
+        **tables("results", PLAN.config.trained, "trained_"),
     output:
         RUN.explore,
     log:

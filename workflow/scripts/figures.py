@@ -7,16 +7,14 @@ begin()
 import logging
 from pathlib import Path
 
-import xarray as xr
-
 from ntk_core.figures import save
+from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
 
-tables = {
-    Path(quantiles).parent.name: (xr.load_dataset(quantiles), xr.load_dataset(rates))
-    for quantiles, rates in zip(snakemake.input.quantiles, snakemake.input.rates, strict=True)
-}
+inputs = snakemake.input
+names = [Path(path).parent.name for path in inputs.rates]
+tables = dict(zip(names, load_pairs(inputs.quantiles, inputs.rates), strict=True))
 for stem in dict.fromkeys(Path(path).stem for path in snakemake.output):
     experiment, _, figure = stem.rpartition("-")
     save(figure, *tables[experiment], [path for path in snakemake.output if Path(path).stem == stem])

@@ -10,7 +10,7 @@ from pathlib import Path
 from ntk_core.claims import LEDGER, claim, open_results, to_json
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
-from ntk_core.storage.atomic import replacing
+from ntk_core.storage.atomic import write_text
 
 if __name__ == "__main__":  # worker processes import this file and must not run it
     logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -20,7 +20,6 @@ if __name__ == "__main__":  # worker processes import this file and must not run
     with workers(execution, snakemake.threads) as executors:
         results = open_results(folders, executors)
         claims = [claim(name, results) for name in LEDGER]
-    with replacing(snakemake.output[0]) as temporary_path:
-        temporary_path.write_text(to_json(claims), encoding="utf-8")
+    write_text(snakemake.output[0], to_json(claims))
     for judged in claims:
         logging.info("%s: %s", judged.id, judged.verdict)

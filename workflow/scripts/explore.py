@@ -7,7 +7,7 @@ begin()
 import logging
 
 from ntk_core.pages.explore.page import render
-from ntk_core.storage.atomic import replacing
+from ntk_core.storage.atomic import write_text
 from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -16,6 +16,5 @@ inputs = snakemake.input
 drawn = load_pairs(inputs.quantiles, inputs.rates)
 trained = load_pairs(inputs.trained_quantiles, inputs.trained_rates)
 page = render(drawn, trained)
-with replacing(snakemake.output[0]) as temporary_path:
-    temporary_path.write_text(page, encoding="utf-8")
+write_text(snakemake.output[0], page)
 logging.info("%d experiments, %d bytes", len(drawn) + len(trained), len(page.encode()))

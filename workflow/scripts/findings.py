@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ntk_core.claims.record import from_json
 from ntk_core.pages.findings import render
-from ntk_core.storage.atomic import replacing
+from ntk_core.storage.atomic import write_text
 from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -24,6 +24,5 @@ figures, captions = (
     for paths in (inputs.figures, inputs.captions)
 )
 page = render(claims, experiments, figures, captions, proofs, notes, trainings)
-with replacing(snakemake.output[0]) as temporary_path:
-    temporary_path.write_text(page, encoding="utf-8")
+write_text(snakemake.output[0], page)
 logging.info("%d claims, %d bytes", len(claims), len(page))

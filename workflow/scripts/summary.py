@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ntk_core.claims.record import from_json
 from ntk_core.pages.summary import summarise
-from ntk_core.storage.atomic import replacing
+from ntk_core.storage.atomic import write_text
 from ntk_core.storage.netcdf import load_pairs
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -28,6 +28,5 @@ text = summarise(
     drawn=snakemake.params.get("drawn", True),
     reanalysis=snakemake.params.get("reanalysis", False),
 )
-with replacing(snakemake.output[0]) as temporary_path:
-    temporary_path.write_text(text, encoding="utf-8")
+write_text(snakemake.output[0], text)
 logging.info("%d experiments", len(experiments) + len(trainings))

@@ -10,7 +10,7 @@ import sys
 
 from ntk_core.archive.reanalysis import parse_reanalysis
 from ntk_core.archive.verify import check
-from ntk_core.storage.atomic import replacing
+from ntk_core.storage.atomic import write_text
 from ntk_core.storage.printable import printable
 
 logging.basicConfig(filename=snakemake.log[0], level=logging.INFO)
@@ -22,8 +22,6 @@ for fault in verification.faults:
 if verification.faults:
     faults = ", ".join(f"{printable(fault.path)} ({fault.kind})" for fault in verification.faults[:5])
     sys.exit(f"The archive {reanalysis.path} fails verification: {faults}")
-with replacing(snakemake.output[0]) as temporary_path:
-    temporary_path.write_text(
-        json.dumps({"manifest": reanalysis.manifest, "files": verification.files}) + "\n"
-    )
+answer = {"manifest": reanalysis.manifest, "files": verification.files}
+write_text(snakemake.output[0], json.dumps(answer) + "\n")
 logging.info("%d files", verification.files)

@@ -41,6 +41,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary_path.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, atomically."""
+    with replacing(path) as temporary_path:
+        temporary_path.write_text(text, encoding="utf-8")
+
+
 def _write_error(path: Path) -> OSError | None:
     """The error of writing a megabyte more to the file at `path`; None if there is room."""
     try:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .atomic import replacing
+from .atomic import write_text
 from .regular_file import FileError, as_file_error, open_regular_file, other_kind, read_regular_file
 
 MANIFEST = "manifest.json"
@@ -44,8 +44,7 @@ def seal_path(path: Path) -> Path:
 
 def seal(path: Path) -> None:
     """Write the seal of a finished file."""
-    with replacing(seal_path(path)) as temporary_path:
-        temporary_path.write_text(_seal_line(path), encoding="ascii")
+    write_text(seal_path(path), _seal_line(path))
 
 
 def seal_fault(path: Path) -> str | None:
@@ -75,8 +74,7 @@ def _seal_line(path: Path) -> str:
 def write_manifest(root: Path, paths: Iterable[Path]) -> None:
     """Write the manifest of files below `root`, and its seal."""
     files = {path.relative_to(root).as_posix(): _entry(path) for path in paths}
-    with replacing(root / MANIFEST) as temporary_path:
-        temporary_path.write_text(manifest_text(files), encoding="utf-8")
+    write_text(root / MANIFEST, manifest_text(files))
     seal(root / MANIFEST)
 
 

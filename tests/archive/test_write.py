@@ -24,11 +24,12 @@ from test_trained_archive import LAZY, made
 
 import ntk_core
 from ntk_core.archive.verify import check
-from ntk_core.archive.write import NAME, _replace, bundle, meaning, sources
+from ntk_core.archive.write import NAME, _pack, bundle, meaning, sources
 from ntk_core.claims.__main__ import main
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.execution_model import ExecutionModel
+from ntk_core.storage.atomic import replacing_folder
 
 CONFIG = {
     "entropy": 1,
@@ -123,11 +124,12 @@ def test_a_folder_that_cannot_be_renamed_leaves_the_file_of_the_archive_too(resu
     folder = packed(results, tmp_path / "archive")
     before = (folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()
 
-    def fail(_source, _folder):
-        raise OSError("no room")
+    def pack_and_remove(source, target):
+        _pack(source, target)
+        shutil.rmtree(source)
 
-    monkeypatch.setattr("ntk_core.archive.write._replace", fail)
-    with pytest.raises(OSError, match="no room"):
+    monkeypatch.setattr("ntk_core.archive.write._pack", pack_and_remove)
+    with pytest.raises(FileNotFoundError):
         bundle([results / "summary.txt"], results, parse_config(CONFIG), ROOT, folder)
     assert ((folder / "manifest.json").read_bytes(), folder.with_suffix(".zip").read_bytes()) == before
     assert {path.name for path in tmp_path.iterdir()} == {"archive", "archive.zip"}
@@ -137,12 +139,24 @@ def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     folder = tmp_path / "archive"
     folder.mkdir()
     (folder / "old").touch()
-    with pytest.raises(FileNotFoundError):
-        _replace(tmp_path / "missing", folder)
+    with pytest.raises(FileNotFoundError), replacing_folder(folder):
+        pass  # nothing is written
     assert [path.name for path in tmp_path.rglob("*")] == ["archive", "old"]
-    (tmp_path / "new").mkdir()
-    _replace(tmp_path / "new", folder)
+    with replacing_folder(folder) as beside:
+        beside.mkdir()
     assert [path.name for path in tmp_path.rglob("*")] == ["archive"]
+
+
+def test_a_folder_that_has_come_meanwhile_is_not_replaced(tmp_path):
+    def make(folder):
+        with replacing_folder(folder) as beside:
+            beside.mkdir()
+            folder.mkdir()
+            (folder / "mine").touch()
+
+    with pytest.raises(OSError, match="not empty"):
+        make(tmp_path / "both")
+    assert [path.name for path in tmp_path.rglob("*")] == ["both", "mine"]
 
 
 def test_a_folder_that_is_no_archive_is_left(results, tmp_path):

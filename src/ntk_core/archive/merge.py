@@ -28,6 +28,7 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..network import Array
 from ..sampling.cell import Cell
+from ..storage.atomic import replacing_folder
 from ..storage.checksums import write_manifest
 from ..storage.netcdf import write
 from .results import DrawnResults, TrainedResults, check_new, open_archive
@@ -59,10 +60,8 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
             f"trained runs cannot be merged: {folders}; leave {names} out of the config of one run, "
             "then merge copies those of the other"
         )
-    temporary_folder = to.with_name(f".{to.name}.part")
-    shutil.rmtree(temporary_folder, ignore_errors=True)
     experiments: dict[str, Experiment] = {}
-    try:
+    with replacing_folder(to) as temporary_folder:
         for name in sorted({*archives[0], *archives[1]}):
             parts = [archive[name] for archive in archives if name in archive]
             if len(parts) == 1:
@@ -71,9 +70,6 @@ def merge_archives(first: Path, second: Path, to: Path) -> dict[str, Experiment]
                 grids = [part for part in parts if isinstance(part, DrawnResults)]
                 experiments[name] = _merge(grids, temporary_folder / name)
         write_manifest(temporary_folder, sorted(temporary_folder.rglob("*.nc")))
-        temporary_folder.replace(to)
-    finally:
-        shutil.rmtree(temporary_folder, ignore_errors=True)
     return experiments
 
 

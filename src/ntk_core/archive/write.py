@@ -25,7 +25,7 @@ import yaml
 
 from .. import __version__
 from ..experiments.config import Config, schema
-from ..storage.atomic import replacing
+from ..storage.atomic import replacing, replacing_folder
 from ..storage.checksums import MANIFEST, SEAL_SUFFIX, digest, seal_path, write_manifest
 from ..storage.metadata import TITLES
 
@@ -123,17 +123,11 @@ def bundle(results: Iterable[Path], root: Path, config: Config, checkout: Path, 
     if other or folder.is_symlink():
         fault = "holds something else than an archive of this workflow" if other else "is a link"
         raise FileExistsError(f"{folder.absolute()} {fault}: move it elsewhere")
-    temporary_folder = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary_folder, ignore_errors=True)
-    try:
-        _fill(
-            temporary_folder, {path.relative_to(root).as_posix(): path for path in results}, config, checkout
-        )
-        with replacing(folder.with_suffix(".zip")) as packed:
-            _pack(temporary_folder, packed)
-            _replace(temporary_folder, folder)  # if this fails, the old file stays as well
-    finally:
-        shutil.rmtree(temporary_folder, ignore_errors=True)
+    places = {path.relative_to(root).as_posix(): path for path in results}
+    # The folder is renamed first: if that fails, the old file stays as well.
+    with replacing(folder.with_suffix(".zip")) as packed, replacing_folder(folder) as temporary_folder:
+        _fill(temporary_folder, places, config, checkout)
+        _pack(temporary_folder, packed)
 
 
 def _fill(folder: Path, results: Mapping[str, Path], config: Config, checkout: Path) -> None:
@@ -153,21 +147,6 @@ def _fill(folder: Path, results: Mapping[str, Path], config: Config, checkout: P
     (folder / "README.md").write_text(_readme(config, folder), encoding="utf-8")
     (folder / CRATE).write_text(_crate(config, folder, results), encoding="utf-8")
     write_manifest(folder, _contents(folder))
-
-
-def _replace(source: Path, folder: Path) -> None:
-    """Rename the folder `source` to `folder`. What is there is removed, or stays if that fails."""
-    former = folder.with_name(f".{folder.name}.former.part")
-    shutil.rmtree(former, ignore_errors=True)
-    if folder.exists():
-        folder.replace(former)
-    try:
-        source.replace(folder)
-    except OSError:
-        if former.exists():
-            former.replace(folder)
-        raise
-    shutil.rmtree(former, ignore_errors=True)
 
 
 def _put(source: Path, target: Path) -> None:

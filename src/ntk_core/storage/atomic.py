@@ -1,4 +1,4 @@
-"""Atomic writing: a file is complete or absent."""
+"""Atomic writing: a file or a folder is complete or absent."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+PART = ".part"
+"""How the name of a file or a folder ends that is not complete."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of the system by which there is no room; others are of the folder or the disk."""
@@ -22,7 +26,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
     try:
         yield temporary_path
         with temporary_path.open("rb+") as file:
@@ -45,6 +49,33 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, atomically."""
     with replacing(path) as temporary_path:
         temporary_path.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A path beside `folder` for a new folder; at the end that is renamed to `folder`.
+
+    What was there is removed, or stays if the body or the renaming fails. What has come there since stays,
+    with an `OSError`, unless it is an empty folder.
+    """
+    temporary_folder = folder.with_name(f".{folder.name}{PART}")
+    shutil.rmtree(temporary_folder, ignore_errors=True)
+    replaces = folder.exists()
+    try:
+        yield temporary_folder
+        former = folder.with_name(f".{folder.name}.former{PART}")
+        shutil.rmtree(former, ignore_errors=True)
+        if replaces and folder.exists():
+            folder.replace(former)
+        try:
+            temporary_folder.replace(folder)
+        except OSError:
+            if former.exists():
+                former.replace(folder)
+            raise
+        shutil.rmtree(former, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary_folder, ignore_errors=True)
 
 
 def _write_error(path: Path) -> OSError | None:

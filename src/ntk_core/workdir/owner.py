@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 from ..execution.private_folder import private_folder
+from ..storage.atomic import PART
 from ..storage.printable import printable
+from .progress import NOTE
 
 PATIENCE = 120.0
 """Seconds to wait for cancelled jobs to end: SLURM gives them 30 before it kills."""
@@ -53,8 +55,10 @@ def sweep(results: Path) -> None:
     """Remove what killed jobs left: half-written files, folders and notes below `results`, half an archive
     beside it, temporary folders.
     """
-    parts = [*results.rglob(".*.part"), *results.parent.glob(".archive.*part")]
-    for path in [*parts, *results.rglob("*.nc.progress")]:
+    left = [*results.rglob(f".*{PART}"), *results.rglob(f"*.nc{NOTE}")]
+    for name in (f".archive{PART}", f".archive.*{PART}"):
+        left += results.parent.glob(name)
+    for path in left:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+NOTE = ".progress"
+"""What is added to the name of a shard, for that of its note."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -44,7 +47,7 @@ def note(path: str | Path) -> Iterator[Callable[[int], None]]:
 
 
 def _note_path(path: Path) -> Path:
-    return path.with_name(path.name + ".progress")
+    return path.with_name(path.name + NOTE)
 
 
 def runs_done(job: Job) -> int:

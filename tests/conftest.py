@@ -104,7 +104,7 @@ def arguments_of(
     directory: Path,
     config: dict[str, Any] | Path | None,
     *arguments: str,
-    snakefile: Path = ROOT / "Snakefile",
+    snakefile: Path = SNAKEFILE,
 ) -> list[str]:
     """What `snakemake` is called with for a config given as mapping or file; None is the default config."""
     if isinstance(config, dict):
@@ -138,7 +138,7 @@ def run_snakemake(
     directory: Path,
     config: dict[str, Any] | Path | None,
     *arguments: str,
-    snakefile: Path = ROOT / "Snakefile",
+    snakefile: Path = SNAKEFILE,
 ) -> Run:
     """`snakemake --directory`, to its end."""
     call = start_snakemake(directory, config, *arguments, snakefile=snakefile)

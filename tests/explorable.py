@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trained
 from browsing import visits
-from conftest import DELTA, X_NORM, once
+from conftest import archive_results, once
 
-from ntk_core.datasets.quantiles import quantile_dataset
-from ntk_core.datasets.rates import rate_dataset
-from ntk_core.datasets.runs import collect
-from ntk_core.datasets.shard import simulate_shard
-from ntk_core.datasets.theory import theory_dataset
-from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
-from ntk_core.experiments.execution_model import ExecutionModel
-from ntk_core.experiments.shards import Shard
 from ntk_core.pages.explore.data import AXES
 from ntk_core.pages.explore.page import render
 from ntk_core.storage.netcdf import load_pairs
@@ -28,22 +22,8 @@ TABLES = ("quantiles", "rates")
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
-    """A folder with the runs, quantiles and rates of a dense experiment."""
-    return once(tmp_path_factory, "explorable-dense", dense_folder)
-
-
-def dense_folder(folder):
-    folder.mkdir()
-    with workers(ExecutionModel(), 1) as client:
-        shards = [folder / f"{m}.nc" for m in DENSE.m]
-        for m, path in zip(DENSE.m, shards, strict=True):
-            simulate_shard(Shard(DENSE, 1, m, 0, DENSE.seeds), path, client, lambda _: None)
-        collect(DENSE, 1, shards, folder / "runs.nc")
-        theory = theory_dataset(DENSE, 1, DELTA, X_NORM, client)
-        table = quantile_dataset(folder / "runs.nc", theory, DENSE, 1, client)
-    table.to_netcdf(folder / "quantiles.nc")
-    rate_dataset(table, DENSE, 1).to_netcdf(folder / "rates.nc")
-    return folder
+    """A folder with the runs, theory, quantiles and rates of a dense experiment."""
+    return once(tmp_path_factory, "explorable-dense", partial(archive_results, DENSE))
 
 
 @pytest.fixture(scope="module")

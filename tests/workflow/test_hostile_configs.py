@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, start_snakemake
+from conftest import ROOT, SNAKEFILE, start_snakemake
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
@@ -652,7 +652,7 @@ def world(folder: Path) -> dict[str, str]:
     }
 
 
-def call(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile", fork: bool = False) -> str:
+def call(folder: Path, *arguments: str, snakefile: Path = SNAKEFILE, fork: bool = False) -> str:
     """What snakemake says before it fails, having touched nothing in `folder`.
 
     A call that is not forked has 1.5 GB of memory.
@@ -709,7 +709,7 @@ def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
         (project / "config/config.yaml").write_bytes(NASTY[kind][0])
         for name in ("src", "workflow", "profiles"):
             (project / name).symlink_to(ROOT / name)
-        shutil.copy(ROOT / "Snakefile", project)
+        shutil.copy(SNAKEFILE, project)
         fork = kind != "billion keys"  # which would take all the memory there is
         jobs[kind] = partial(call, folder, snakefile=project / "Snakefile", fork=fork)
     more = {

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import signal
 import time
 
 import pytest
+from conftest import ROOT
 from rich.console import Console
 
 from ntk_core.workdir import terminal
 from ntk_core.workdir.progress import Job
-from ntk_core.workdir.terminal import ENDING, SIGNALLED, Expected, Terminal
+from ntk_core.workdir.terminal import ENDING, PHASES, SIGNALLED, Expected, Terminal
 
 STATS = {"simulate": 2, "collect": 1, "figures_e": 1, "report": 1, "all": 1, "total": 6}
 EXPECTED = Expected(drawing=10.0, following=30.0)
@@ -73,6 +75,13 @@ def test_tables_of_aggregates_and_of_a_reanalysis_are_tables(screen):
     screen.run(*enumerate(rules, 1))
     phases = [line.split()[0] for line in screen.text.splitlines()]
     assert phases == ["[runs]", "[tables]", "[figures]", "[pages]"]
+
+
+def test_every_rule_with_a_phase_is_one_of_the_workflow():
+    text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    rules = re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.M)
+    assert set(PHASES) <= set(rules)
+    assert re.search(r'^        name:\n +f"figures_', text, re.M)
 
 
 def test_messages_of_calls_without_jobs_are_kept(screen):

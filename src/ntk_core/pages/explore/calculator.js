@@ -34,7 +34,6 @@ const calculator = (() => {
   const trouble = document.getElementById("exact-error");
   const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
   const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
-  const NUMBERS = ["exact_quantile", "printed", "sharp", "binomial", "bernstein", "exact", "mean", "rms", "exponent", "mean_limit", "rms_limit"];
 
   // The number of a field, or what is wrong with it.
   const parse = (name) => {
@@ -75,8 +74,9 @@ const calculator = (() => {
     const waiting = [];
     for (const [, , quantity] of quantities) {
       const parts = exactLaws.parts({ ...question, quantity }), result = {};
-      for (const [place, name] of NUMBERS.entries()) {
-        const td = Object.assign(rows[place].insertCell(), { className: "n", textContent: "…" });
+      for (const row of rows) {
+        const { name } = row.dataset;
+        const td = Object.assign(row.insertCell(), { className: "n", textContent: "…" });
         const fill = (value) => {
           result[name] = value;
           td.textContent = cell(name, result, radius);

@@ -177,7 +177,6 @@ const exactLaws = (() => {
   // Density of |w(0)·x|/r at s, and P(|w(0)·x| < r s).
   const position = (s, radius) => 2 * radius * PHI0 * Math.exp(-0.5 * (radius * s) ** 2);
   const positionsBelow = (s, radius) => erf(radius * Math.SQRT1_2 * s);
-  const bandProbability = (radius) => erf(radius * Math.SQRT1_2);
 
   // ∫ g(s) over the band, s = |z|/r, in the angle arcsin s on panels halving towards 0.
   const BAND = [0, ...Array.from({ length: 25 }, (_, k) => Math.asin(2 ** (k - 24)))];
@@ -565,7 +564,7 @@ const exactLaws = (() => {
 
   // The exact law of a quantity in its unit; null where none is computed.
   const lawOf = cached((law, quantity, m, d, alpha) => {
-    const n = m / 2, radius = alpha / Math.sqrt(m), p = bandProbability(radius);
+    const n = m / 2, radius = alpha / Math.sqrt(m), p = positionsBelow(1, radius);
     if (quantity === "band_fraction") return new CountSum(n, [[1, p]]); // of pairs
     const constant = QUANTITIES[quantity].step(0) === QUANTITIES[quantity].step(1);
     if (law in SHARES) {

@@ -1,4 +1,4 @@
-"""Numbers inside formulas, and a judged statement as plain text."""
+"""Wording that claims, figures and pages share: numbers, counts, lists, tasks, statements as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`runs.nc` of a drawn experiment, one value a run: written from its shards, piece by piece."""
+"""`runs.nc` from the shards of an experiment; that of a drawn one is written here, piece by piece."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Experiment(Protocol):
         """Bytes of one task at a width, without the runs themselves."""
 
     def shard_seeds(self, m: int, maximum: int) -> int:
-        """Seeds of one shard at a width: `maximum`, or more where a shard of so many is too little work."""
+        """Seeds of one shard at a width: `maximum`, more where they are cheap, fewer where they are dear."""
 
     def spec(self) -> dict[str, Any]:
         """The whole experiment as plain data for a file."""

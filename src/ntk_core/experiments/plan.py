@@ -105,7 +105,7 @@ class Plan:
     def _ranges(
         experiment: Experiment, existing: list[tuple[int, int]], size: int
     ) -> Iterator[tuple[int, int]]:
-        """Ranges of seeds that cover the experiment, those already on disk first."""
+        """Ranges of seeds that cover the experiment, in order: those on disk, new ones between."""
         first = experiment.numbers.start
         existing_ranges = [(start - first, stop - first) for start, stop in existing if start >= first]
         for start, stop in seed_ranges(experiment.seeds, size, existing_ranges):

@@ -275,7 +275,7 @@ ATTRIBUTES = frozenset(
         "confidence_level",
     )
 )
-"""Global attributes that a reader uses, of those that `attributes` makes."""
+"""Global attributes that a reader uses: some that `attributes` makes, and the confidence level of a table."""
 
 VARIABLE_ATTRIBUTES = {
     "long_name": None,

@@ -144,8 +144,8 @@ def _trained(a: Answer) -> str:
         f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
         *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
-        f"                       its limit as m grows at most {_digits(a.limit_ceiling)}; at every width "
-        f"at most {_digits(a.ceiling)} while the loss does not grow",
+        f"                       its limit as m grows is at most {_digits(a.limit_ceiling)};",
+        f"                       at every width it is at most {_digits(a.ceiling)} while the loss does not grow",
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
         f"  slope of rms E       {_estimate(a.rate)}, theory {-a.exponent:g};",
         f"                       between the two largest m {_estimate(a.last_rate)}",

@@ -14,14 +14,11 @@ from ..quantities import QUANTITIES
 from ..sampling.data import Data, load, step_size
 from ..sampling.streams import Streams
 from ..sampling.training import RUN_VARIABLES, Training
-from ..storage.metadata import attributes, describe
+from ..storage.metadata import DISTANCES, attributes, describe
 from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
 from .comparisons import NOISE
 from .statistics import CONFIDENCE, RATE_STATISTICS, local_slopes, log_slope
-
-DISTANCES = ("twin_distance", "twin_training_distance")
-"""Variables of a run with the exponent 1/2, whose constants have limits by the crossing dynamics."""
 
 FEW_CROSSINGS, FEW_ARCS = 1 << 24, 1 << 10
 """Work in d ≤ 3 up to which the limits at the training inputs and the laws beside them are computed, a second

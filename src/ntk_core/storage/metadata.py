@@ -20,34 +20,53 @@ from ..theory.bounds import BOUNDS
 if TYPE_CHECKING:
     import xarray as xr
 
+_FEW_RUNS = "; NaN where runs are too few"
+_NO_INTERVAL = "; NaN where a width has no interval"
+
+
+def _limits(name: str, what: str, missing: str = "") -> dict[str, str]:
+    """Long names of the confidence limits of the variable `name`, which is `what`."""
+    return {
+        f"{name}_lower": f"lower confidence limit of {what}{missing}",
+        f"{name}_upper": f"upper confidence limit of {what}{missing}",
+    }
+
+
+def _error_and_limits(name: str, what: str) -> dict[str, str]:
+    """Long names of the standard error and of the limits of a mean over runs, or of a root of one."""
+    return {f"{name}_standard_error": f"standard error of {what}", **_limits(name, what, _FEW_RUNS)}
+
+
+_MOMENT_ERRORS = _error_and_limits("mean", "the mean") | _error_and_limits("rms", "the root mean square")
+
+_EXPONENT = "k of the theory's rate m^-k"
+
 _RATES = {
     "slope": "least-squares slope against log(m) of the log of",
     "slope_lower": "lower confidence limit, NaN where a width has no interval, of the slope of",
     "slope_upper": "upper confidence limit, NaN where a width has no interval, of the slope of",
     "local_slope_last": "slope between the two largest widths of",
-    "local_slope_last_lower": "lower confidence limit of the slope between the two largest widths of",
-    "local_slope_last_upper": "upper confidence limit of the slope between the two largest widths of",
+    **_limits("local_slope_last", "the slope between the two largest widths of"),
     "constant": "value times m^k at the largest width, of",
-    "constant_lower": "lower confidence limit of the constant of",
-    "constant_upper": "upper confidence limit of the constant of",
+    **_limits("constant", "the constant of"),
 }
 
 _BIAS = "root mean square over inputs of the mean signed error"
 
 _WIDE = "{inputs}, in wide networks, by the angle to a training input; NaN where not computed"
 
-_DISTANCES = {
+DISTANCES = {
     "twin_distance": "root mean square over held-out inputs of network minus linearized model",
     "twin_training_distance": "root mean square over training inputs of network minus linearized model",
 }
+"""Long names of the variables of a run with the exponent 1/2. Their constants have limits by the crossing
+dynamics."""
 
 SIGNED_ERRORS = {
     "signed_error_mean": "mean over the runs of the signed error",
     "signed_error_standard_error": "standard error of that mean",
     "bias": f"{_BIAS} {{inputs}}, less what chance adds",
-    "bias_standard_error": f"standard error of the {_BIAS}",
-    "bias_lower": f"lower confidence limit of the {_BIAS}; NaN where runs are too few",
-    "bias_upper": f"upper confidence limit of the {_BIAS}; NaN where runs are too few",
+    **_error_and_limits("bias", f"the {_BIAS}"),
     **{f"bias_{name}": f"{text} the {_BIAS} {{inputs}} (k = 1/2)" for name, text in _RATES.items()},
     "wide_signed_error_mean": f"mean of the signed error {_WIDE}",
     "wide_signed_error_rms": f"root mean square of the signed error {_WIDE}",
@@ -56,14 +75,9 @@ SIGNED_ERRORS = {
 
 TRAINING_INPUTS = {
     "mean": "mean over runs and inputs at |x| = 1",
-    "mean_standard_error": "standard error of the mean",
-    "mean_lower": "lower confidence limit of the mean; NaN where runs are too few",
-    "mean_upper": "upper confidence limit of the mean; NaN where runs are too few",
     "rms": "root mean square over runs and inputs at |x| = 1",
-    "rms_standard_error": "standard error of the root mean square",
-    "rms_lower": "lower confidence limit of the root mean square; NaN where runs are too few",
-    "rms_upper": "upper confidence limit of the root mean square; NaN where runs are too few",
-    "exponent": "k of the theory's rate m^-k",
+    **_MOMENT_ERRORS,
+    "exponent": _EXPONENT,
     **{name: f"{text} the statistic" for name, text in _RATES.items()},
 }
 """Long names of the statistics of a quantity that a trained experiment has at both kinds of inputs."""
@@ -77,6 +91,11 @@ def _at_inputs(text: str, kind: str) -> str:
     what, semicolon, missing = text.partition("; NaN")
     return f"{what} {inputs}{semicolon}{missing}"
 
+
+_DISTANCE_CONSTANTS = {
+    f"{name}_constant": f"sqrt(m) times the mean over runs at the largest width of the {what}"
+    for name, what in DISTANCES.items()
+}
 
 LONG_NAMES = {
     # coordinates
@@ -123,7 +142,7 @@ LONG_NAMES = {
     "test_loss": "loss of the network on the held-out inputs",
     "twin_training_loss": "loss of the linearized model on the training inputs",
     "twin_test_loss": "loss of the linearized model on the held-out inputs",
-    **_DISTANCES,
+    **DISTANCES,
     "flipped_fraction": "fraction of neurons and training inputs whose sign indicator ever differed so far",
     "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
     "status": "how the run ended",
@@ -136,9 +155,7 @@ LONG_NAMES = {
     "largest_share": "largest value of the runs and inputs over the bound at its run's own alpha_hat",
     "bound_all_radii": "bound for all alpha at once with the optimal constant, at the mean alpha_hat",
     "run_mean": "mean over the runs",
-    "run_mean_standard_error": "standard error of that mean",
-    "run_mean_lower": "lower confidence limit of that mean; NaN where runs are too few",
-    "run_mean_upper": "upper confidence limit of that mean; NaN where runs are too few",
+    **_error_and_limits("run_mean", "that mean"),
     "run_min": "least of the runs",
     "run_max": "largest of the runs",
     "run_status": "number of runs that ended so",
@@ -150,14 +167,11 @@ LONG_NAMES = {
     "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
     "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
     "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths",
-    "local_slope_last_lower": "lower confidence limit of that slope; NaN where a width has no interval",
-    "local_slope_last_upper": "upper confidence limit of that slope; NaN where a width has no interval",
+    **_limits("local_slope_last", "that slope", _NO_INTERVAL),
     "run_slope": "least-squares slope of log(run_mean) against log(m)",
-    "run_slope_lower": "lower confidence limit of that slope; NaN where a width has no interval",
-    "run_slope_upper": "upper confidence limit of that slope; NaN where a width has no interval",
+    **_limits("run_slope", "that slope", _NO_INTERVAL),
     "run_local_slope": "slope of log(run_mean) against log(m) from the next smaller width to this one",
-    "run_local_slope_lower": "lower confidence limit of that local slope",
-    "run_local_slope_upper": "upper confidence limit of that local slope",
+    **_limits("run_local_slope", "that local slope"),
     "separation_width": "(alpha_hat/training_angle)^2: far below this width E falls as at a training input, "
     "near and above it as at a new one",
     **{
@@ -170,18 +184,15 @@ LONG_NAMES = {
     "NaN where not computed",
     "training_constant_limit": "limit of training_constant as m grows; NaN where not known or not computed",
     "training_bias_constant_limit": "limit of training_bias_constant as m grows; NaN where not computed",
+    **_DISTANCE_CONSTANTS,
     **{
-        f"{name}_constant{end}": f"{text}sqrt(m) times the mean over runs at the largest width of the {what}"
-        for name, what in _DISTANCES.items()
-        for end, text in (
-            ("", ""),
-            ("_lower", "lower confidence limit of "),
-            ("_upper", "upper confidence limit of "),
-        )
+        limit: text
+        for name, what in _DISTANCE_CONSTANTS.items()
+        for limit, text in _limits(name, what).items()
     },
     **{
         f"{name}_constant_limit": f"limit of {name}_constant as m grows; NaN where not computed"
-        for name in _DISTANCES
+        for name in DISTANCES
     },
     # quantiles
     "quantile": "empirical (1 - delta)-quantile at |x| = 1",
@@ -192,13 +203,8 @@ LONG_NAMES = {
     "exact_shortfalls": "number of runs below the exact (1 - delta)-quantile; 0 where that is NaN",
     "exact_quantile": "exact (1 - delta)-quantile at |x| = 1; NaN where no exact law is known",
     "mean": "mean over the runs at |x| = 1",
-    "mean_standard_error": "standard error of the mean",
-    "mean_lower": "lower confidence limit of the mean; NaN where runs are too few",
-    "mean_upper": "upper confidence limit of the mean; NaN where runs are too few",
     "rms": "root mean square over the runs at |x| = 1",
-    "rms_standard_error": "standard error of the root mean square",
-    "rms_lower": "lower confidence limit of the root mean square; NaN where runs are too few",
-    "rms_upper": "upper confidence limit of the root mean square; NaN where runs are too few",
+    **_MOMENT_ERRORS,
     "exact_mean": "exact mean at |x| = 1; NaN where no closed form is known",
     "exact_rms": "exact root mean square at |x| = 1; NaN where none is known",
     "bound_printed": "bound as printed in the notes (Theorem 1, Lemma 4, event A_1)",
@@ -216,22 +222,18 @@ LONG_NAMES = {
     "bar_width": "width of each bar",
     # rates
     "slope": "least-squares slope of log(statistic) against log(m)",
-    "slope_lower": "lower confidence limit of the slope; NaN where a width has no interval",
-    "slope_upper": "upper confidence limit of the slope; NaN where a width has no interval",
+    **_limits("slope", "the slope", _NO_INTERVAL),
     "exact_slope": "the same slope of the exact values; NaN where they are not known",
     "limit_slope": "slope less the finite-m curvature of the exact law: slope - exact_slope - exponent",
-    "limit_slope_lower": "lower confidence limit of limit_slope",
-    "limit_slope_upper": "upper confidence limit of limit_slope",
+    **_limits("limit_slope", "limit_slope"),
     "local_slope": "slope of log(statistic) against log(m) from the next smaller width to this one",
-    "local_slope_lower": "lower confidence limit of the local slope",
-    "local_slope_upper": "upper confidence limit of the local slope",
+    **_limits("local_slope", "the local slope"),
     "exact_local_slope": "the same local slope of the exact values; NaN where they are not known",
     "m_fit": "smallest width the slope is fitted on",
     "points": "number of widths the slope is fitted on; zeros and quantiles without limits are left out",
-    "exponent": "k of the theory's rate m^-k",
+    "exponent": _EXPONENT,
     "constant": "statistic times m^k at the largest width",
-    "constant_lower": "lower confidence limit of the constant",
-    "constant_upper": "upper confidence limit of the constant",
+    **_limits("constant", "the constant"),
     "constant_limit": "limit of the constant as m grows, from theory; NaN where none is known",
     "follows_from": "smallest width from which on the exact statistic times m^k, or where that is NaN both "
     "confidence limits of the statistic, are within 5 % of constant_limit",

@@ -24,7 +24,7 @@ from ntk_core.sampling.data import load
 from ntk_core.sampling.descent import train
 from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import FORMAT_VERSIONS, FORMER_VERSIONS
-from ntk_core.sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
+from ntk_core.sampling.training import VARIABLES, Training
 
 FILE = Path(__file__).with_name("golden.json")
 ENTROPY = 20261123
@@ -90,7 +90,7 @@ CASES = {
 FRACTIONS = {"sign_change_fraction", "band_fraction"}
 COUNTS = {*FRACTIONS, *(f"training_{name}" for name in FRACTIONS), "flipped_neurons", "flipped_fraction",
           "steps", "status"}  # fmt: skip
-NAMES = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES, "steps", "status")
+NAMES = (*VARIABLES, "steps", "status")
 
 
 def fingerprint(case: tuple[int, str]) -> dict[str, str | float | None]:

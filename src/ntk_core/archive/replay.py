@@ -21,7 +21,7 @@ from ..sampling.cell import Cell
 from ..sampling.data import load
 from ..sampling.definitions import definitions, trained_definitions
 from ..sampling.samplers import simulate
-from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
+from ..sampling.training import VARIABLES
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,7 @@ class TrainedRun:
     def archived(self) -> dict[str, Array]:
         """Its archived values, by variable: `(times, inputs)` or `(times,)`."""
         index = (*self.index, self.number)
-        names = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
-        return {name: self.runs.read(name, index) for name in names}
+        return {name: self.runs.read(name, index) for name in VARIABLES}
 
     def differing(self) -> dict[str, int]:
         """1 for each variable that differs in any bit from the archived one; empty if none does."""

@@ -16,7 +16,7 @@ from ..experiments.trained import TrainedExperiment
 from ..laws.queries import allowed_names
 from ..network import Array
 from ..quantities import QUANTITIES
-from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
+from ..sampling.training import VARIABLES
 from .file_reader import FileReader
 from .runs import RUN_DIMS
 from .validation import MAX_PACKING, Form, ResultsError, read_spec, reading, require
@@ -260,9 +260,7 @@ class TrainedRunsFile(ExperimentFile):
         run = ("m", "seed")
         forms |= dict.fromkeys(("target", "training_angle"), form("f8", "input"))
         forms["training_target"] = form("f8", "training_input")
-        forms |= dict.fromkeys(INPUT_VARIABLES, form("f8", *run, "steps", "input"))
-        forms |= dict.fromkeys(TRAINING_INPUT_VARIABLES, form("f8", *run, "steps", "training_input"))
-        forms |= dict.fromkeys(RUN_VARIABLES, form("f8", *run, "steps"))
+        forms |= {name: form("f8", *dims) for name, dims in VARIABLES.items()}
         return forms | {"status": form("i1", *run), "steps_taken": form("i8", *run)}
 
     def _coordinates(self) -> dict[str, Sequence[Any]]:

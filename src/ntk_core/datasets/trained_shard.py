@@ -15,7 +15,7 @@ from ..experiments.shards import Shard
 from ..experiments.trained import TrainedExperiment
 from ..sampling.data import load, nearest_angles
 from ..sampling.descent import Status, Trained, train
-from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES
+from ..sampling.training import VARIABLES
 from ..storage.checksums import seal
 from ..storage.metadata import attributes, describe
 from ..storage.netcdf import write
@@ -54,15 +54,8 @@ def train_shard(
 def _dataset(shard: Shard[TrainedExperiment], runs: Sequence[Trained]) -> xr.Dataset:
     experiment = shard.experiment
     arrays = [run.variables() for run in runs]
-    dims = [
-        (INPUT_VARIABLES, ("m", "seed", "steps", "input")),
-        (TRAINING_INPUT_VARIABLES, ("m", "seed", "steps", "training_input")),
-        (RUN_VARIABLES, ("m", "seed", "steps")),
-    ]
     variables: dict[str, Any] = {
-        name: (along, np.stack([run[name] for run in arrays])[None])
-        for names, along in dims
-        for name in names
+        name: (dims, np.stack([run[name] for run in arrays])[None]) for name, dims in VARIABLES.items()
     }
     status = np.array([[run.status for run in runs]], dtype=np.int8)
     flags = {"flag_values": np.array(Status, dtype=np.int8), "flag_meanings": _meanings()}

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from ..sampling.streams import FORMAT_VERSIONS
-from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
+from ..sampling.training import INPUT_VARIABLES, RUN_VARIABLES, VARIABLES, Training
 from .experiment import axis_part, check_seeds
 
 SHARD_COST = 2e10
@@ -107,5 +107,5 @@ class TrainedExperiment(Training):
         for key in ("step", "target_loss"):
             content[key] = None if content[key] is None else float(content[key]).hex()
         content |= {"format": self.format_version, "entropy": entropy}
-        content["variables"] = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
+        content["variables"] = tuple(VARIABLES)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]

@@ -14,7 +14,7 @@ from ..network import Array
 from ..quantities import summed_quantities
 from .data import Data, step_size
 from .streams import Streams
-from .training import INPUT_VARIABLES, RUN_VARIABLES, TRAINING_INPUT_VARIABLES, Training
+from .training import INPUT_VARIABLES, RUN_VARIABLES, VARIABLES, Training
 
 if TYPE_CHECKING:
     from .kernels.descent import Problem, State
@@ -50,8 +50,8 @@ class Trained:
 
     def variables(self) -> dict[str, Array]:
         """All arrays by the names of their variables: `(times, inputs)` or `(times,)`."""
-        names = (*INPUT_VARIABLES, *TRAINING_INPUT_VARIABLES, *RUN_VARIABLES)
-        return dict(zip(names, (*self.quantities, *self.training_quantities, *self.numbers), strict=True))
+        arrays = (*self.quantities, *self.training_quantities, *self.numbers)
+        return dict(zip(VARIABLES, arrays, strict=True))
 
 
 def start(training: Training, entropy: int, m: int, seed: int) -> tuple[Array, Array]:

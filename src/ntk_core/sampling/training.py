@@ -20,6 +20,13 @@ INPUT_VARIABLES = (*QUANTITIES, "signed_error")
 TRAINING_INPUT_VARIABLES = tuple(f"training_{name}" for name in INPUT_VARIABLES)
 """The same for each training input."""
 
+VARIABLES = {
+    **dict.fromkeys(INPUT_VARIABLES, ("m", "seed", "steps", "input")),
+    **dict.fromkeys(TRAINING_INPUT_VARIABLES, ("m", "seed", "steps", "training_input")),
+    **dict.fromkeys(RUN_VARIABLES, ("m", "seed", "steps")),
+}
+"""Dimensions of all variables of runs at the recorded times, in their order."""
+
 
 @dataclass(frozen=True)
 class Training:

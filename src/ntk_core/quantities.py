@@ -105,7 +105,7 @@ class Quantity:
         """Largest contribution of one neuron at ‖x‖ = 1: 1/m to a fraction, α/m to E, |Δ₁| and |Δ₂|."""
         return 1.0 / m if self.fraction else alpha / m
 
-    def at_norm(self, x_norm: Array) -> Array:
+    def at_norm(self, x_norm: Any) -> Any:
         """Factor from the value at ‖x‖ = 1 to that at another norm of the input."""
         return np.ones_like(x_norm) if self.fraction else x_norm
 

@@ -194,9 +194,8 @@ def _law(quantity: str, point: Point) -> ExactLaw:
 
 def _limit(quantity: str, point: Point, factor: float) -> float:
     """The printed bound divided by ‖x‖ where the quantity scales with it: laws and runs are at ‖x‖ = 1."""
-    scale = 1.0 if quantity == "band_fraction" else point.x_norm
     value = bound("printed", quantity, point.m, point.alpha, point.delta, point.x_norm)
-    return factor * float(value) / scale
+    return float(factor * value / QUANTITIES[quantity].at_norm(point.x_norm))
 
 
 def _threshold(quantity: str, points: list[Point]) -> tuple[Number, ...]:

@@ -15,7 +15,7 @@ from ..quantities import QUANTITIES, Step
 from .compound import CompoundBinomial
 from .counts import Binomial, CountSum
 from .gaussian import band_integral, band_probability
-from .signed import SIGNED, SignedSum
+from .signed import SignedSum
 from .unit_vector import upper_tail
 
 ExactLaw = Binomial | CountSum | CompoundBinomial | SignedSum
@@ -66,7 +66,7 @@ def random_direction_law(quantity: str, m: int, d: int, alpha: float) -> ExactLa
     if quantity == "delta2" and d == 1:
         one_flip = 0.25 * band_probability(radius)  # t = ±1, and X = 0 if both neurons flip
         return CountSum(n, ((1, one_flip), (-1, one_flip)), unit)
-    if quantity not in SIGNED or radius > MAX_RADIUS:
+    if QUANTITIES[quantity].fraction or radius > MAX_RADIUS:
         return None
     return SignedSum(quantity, n, d, radius, unit)
 

@@ -33,9 +33,6 @@ from .tilt import (
     root,
 )
 
-SIGNED = ("linearization_error", "delta1", "delta2")
-"""The quantities with such a sum."""
-
 _TERMS = (1 << 8, 1 << 11, 1 << 14, 1 << 16, 1 << 18)
 _OUTSIDE = math.log(1e16)
 _CUTS = (0.8, 0.65, 0.5)

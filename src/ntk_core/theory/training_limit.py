@@ -21,22 +21,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..network import Array
+from ..quantities import QUANTITIES
 from .gaussian import PHI0
 from .moments import CANCELLING_EXPONENT, EXPONENT
 
 DIRECTIONS = 1 << 14
 """Number of directions w in the averages. Drawn ones have an error of half a per cent of E|p|³ on digits."""
 
-CANCELLING = ("linearization_error", "delta1", "delta2")
-"""Quantities whose terms of a pair cancel in the mean at inputs parallel to no training input."""
-
 
 def exponent(quantity: str, d: int) -> float:
     """k of the limiting rate m^{-k} at fixed held-out inputs and steps, for inputs in d dimensions.
 
-    With d = 1 all inputs share one kink, so nothing cancels. At a training input k is 1/2 for all quantities.
+    The terms of a pair cancel in the mean at inputs parallel to no training input, but not where they are
+    counts. With d = 1 all inputs share one kink, so nothing cancels. At a training input k is 1/2 for all
+    quantities.
     """
-    return CANCELLING_EXPONENT if quantity in CANCELLING and d > 1 else EXPONENT
+    return EXPONENT if QUANTITIES[quantity].fraction or d == 1 else CANCELLING_EXPONENT
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
         }
     )
     # Where the parts cancel in the mean their sum is Gaussian; |S|/m concentrates.
-    mean_factor = {name: math.sqrt(2.0 / math.pi) if name in CANCELLING else 1.0 for name in squares}
+    mean_factor = {name: 1.0 if QUANTITIES[name].fraction else math.sqrt(2.0 / math.pi) for name in squares}
     return Limit(
         rms={name: np.sqrt(np.mean(value, axis=1)) for name, value in squares.items()},
         mean={name: mean_factor[name] * np.mean(np.sqrt(value), axis=1) for name, value in squares.items()},

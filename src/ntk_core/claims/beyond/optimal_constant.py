@@ -10,6 +10,7 @@ import numpy as np
 
 from ...quantities import QUANTITIES
 from ...theory.bounds import bound
+from ..brute_force import MEASURES
 from ..inequalities import archived_exceedances
 from ..record import PROVED, THIS_PROJECT, TIE, Judgement, Number, Statement, judge_agreement
 from ..results import Results
@@ -40,14 +41,11 @@ GRID = ((2, 16, 256, 2**14, 2**26, 2**40), (0.1, 1.0, 10.0), (0.999, 0.5, 0.1, 0
 CLOSE = 0.995
 """The exact quantile is at least this share of the bound at the widest networks: the constant is optimal."""
 
-SUPREMA = ("linearization_error", "delta1", "delta2")
-"""Those with laws of their own; |S|/m and |B|/m are |Δ₂| in other units."""
-
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:
     """N1; `factor` multiplies the bound. It is false where the bound fails, and where it is not tight."""
     shares, evidence = [], []
-    for quantity in SUPREMA:
+    for quantity in MEASURES:  # |S|/m and |B|/m are |Δ₂| in other units
         share, at = _largest_share(quantity)
         shares.append(share / factor)
         symbol = QUANTITIES[quantity].symbol

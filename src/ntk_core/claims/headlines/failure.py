@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...network import Array
+from ...quantities import QUANTITIES
 from ...theory.bounds import bound
 from ...theory.exact import full_step_law
 from ..wording import in_formula, in_words, joined
@@ -38,8 +39,7 @@ def failure_ratio(quantity: str, m: int, alpha: float, delta: float) -> Array:
     """P(supremum > printed bound)/δ at each of `NORMS`; NaN where it is below `MIN_RATIO`."""
     law = full_step_law(quantity, m, alpha)
     assert law is not None  # all of `POINTS` are within the radius of the exact laws
-    scale = 1.0 if quantity == "band_fraction" else NORMS
-    limits = bound("printed", quantity, m, alpha, delta, NORMS) / scale
+    limits = bound("printed", quantity, m, alpha, delta, NORMS) / QUANTITIES[quantity].at_norm(NORMS)
     visible = limits < law.quantile(MIN_RATIO * delta).value
     probability = [
         law.survival(float(v)) if show else np.nan for v, show in zip(limits, visible, strict=True)

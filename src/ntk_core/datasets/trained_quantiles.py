@@ -25,7 +25,7 @@ from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.all_radii import all_radii
-from .comparisons import NOISE, ROUNDING, rounding_errors
+from .comparisons import ROUNDING, rounding_error, rounding_errors
 from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
 
 RUNGS = (*bounds.BOUNDS, ALL_RADII)
@@ -242,7 +242,7 @@ def _beside_theory(
     name, (delta, x_norm) = quantity.name, levels
     grid = np.ix_(delta, x_norm)
     own = alpha[:, None, None]
-    minimum = NOISE * quantity.unit(m, radius)
+    minimum = rounding_error("trained", name, m, radius)
     limits = [
         np.maximum(_bound(bound, name, m, own, *grid) / quantity.at_norm(x_norm) * (1.0 + ROUNDING), minimum)
         for bound in UNIFORM

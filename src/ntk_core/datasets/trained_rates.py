@@ -17,7 +17,7 @@ from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import DISTANCES, attributes, describe
 from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
-from .comparisons import NOISE
+from .comparisons import rounding_error
 from .statistics import CONFIDENCE, RATE_STATISTICS, local_slopes, log_slope
 
 FEW_CROSSINGS, FEW_ARCS = 1 << 24, 1 << 10
@@ -173,7 +173,7 @@ def _over_quantities(table: xr.Dataset, prefix: str, exponents: list[float]) -> 
     for q, s, time in np.ndindex(shape):
         row = table.isel(quantity=q, steps=time)
         value, lower, upper = (row[f"{prefix}{RATE_STATISTICS[s]}{end}"].values for end in ENDS)
-        rounding = value <= NOISE * tuple(QUANTITIES.values())[q].unit(m, alpha[:, time])
+        rounding = value <= rounding_error("trained", tuple(QUANTITIES)[q], m, alpha[:, time])
         for name, number in _rate(m, np.where(rounding, 0.0, value), lower, upper, exponents[q]).items():
             arrays[name][q, s, time] = number
     dims = ("quantity", "statistic", "steps")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.comparisons import ROUNDING
-from ..datasets.statistics import MIN_RUNS, why_no_interval
+from ..datasets.statistics import ENDS, MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 from ..storage.metadata import spec_of
 from ..theory.all_radii import NAME as ALL_RADII
@@ -34,7 +34,7 @@ class Estimate:
     @classmethod
     def of(cls, row: xr.Dataset, name: str) -> Estimate:
         """The variable `name` of a row of a table, with its limits `_lower` and `_upper`."""
-        return cls(*(float(row[name + end]) for end in ("", "_lower", "_upper")))
+        return cls(*(float(row[name + end]) for end in ENDS))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from .. import network
-from ..datasets.statistics import CONFIDENCE
+from ..datasets.statistics import TAIL
 from ..network import Array
 from .draws import COUNT, DIMENSIONS, MOVES, ROUNDING, SIZES, networks, rounding_unit, signs
 from .record import Judgement, Number, judge_exceptions
@@ -82,8 +82,7 @@ def symmetric_start(results: Results, factor: float = 1.0) -> Judgement:
     weights = rng.standard_normal((runs, m, d))
     value = network.scaled_network(x, weights, signs(rng, (runs, m)))
     square = float(np.sum(value**2))
-    tail = 0.5 * (1.0 - CONFIDENCE)
-    lower, upper = (math.sqrt(square / scipy.special.chdtri(runs, p)) for p in (tail, 1.0 - tail))
+    lower, upper = (math.sqrt(square / scipy.special.chdtri(runs, p)) for p in (TAIL, 1.0 - TAIL))
     unmirrored = Number(
         r"root mean square of $F(x;w(0),c)$ *without* mirrored neurons, $m=256$, $\|x\|=1$; "
         r"theory: $1/\sqrt2$",

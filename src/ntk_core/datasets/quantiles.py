@@ -18,7 +18,7 @@ from ..theory import bounds
 from . import aggregate_statistics, run_statistics
 from .comparisons import COUNTS, rounding_errors
 from .histograms import BARS
-from .statistics import CONFIDENCE, Moments, rate_upper_limit
+from .statistics import CONFIDENCE, QUANTILES, Moments, rate_upper_limit
 
 
 def quantile_dataset(
@@ -50,9 +50,7 @@ def _table(
     """`quantiles.nc` of an experiment: `theory` with the statistics of all its cells."""
     cell = ("quantity", *GRID_AXES)
     dims = {
-        **dict.fromkeys(
-            ("quantile", "quantile_lower", "quantile_upper", "effective_runs", *COUNTS), (*cell, "delta")
-        ),
+        **dict.fromkeys((*QUANTILES, "effective_runs", *COUNTS), (*cell, "delta")),
         **dict.fromkeys((field.name for field in fields(Moments)), cell),
         "exceedances": (*cell, "bound", "delta", "x_norm"),
         "bar_runs": (*cell, "bar"),

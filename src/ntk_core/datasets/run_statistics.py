@@ -18,7 +18,7 @@ from . import weighted_statistics
 from .comparisons import Comparisons, comparisons
 from .file_reader import FileReader
 from .histograms import histogram
-from .statistics import ascending, quantiles, sample_moments
+from .statistics import QUANTILES, ascending, quantiles, sample_moments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,13 +85,10 @@ def cell(
     rows = []
     for number, quantity in enumerate(quantities):
         values = ascending(runs.read(quantity, place))
-        estimate, lower, upper = quantiles(values, delta)
         over = partial(np.searchsorted, values, side="right")
         rows.append(
             {
-                "quantile": estimate,
-                "quantile_lower": lower,
-                "quantile_upper": upper,
+                **dict(zip(QUANTILES, quantiles(values, delta), strict=True)),
                 "exceedances": values.size - over(limits.bounds[:, number]),
                 "exact_exceedances": values.size - over(limits.above[number]),
                 "exact_shortfalls": np.searchsorted(values, limits.below[number], side="left"),

@@ -30,6 +30,12 @@ TAIL = 0.5 * (1.0 - CONFIDENCE)
 RATE_STATISTICS = ("mean", "rms")
 """Statistics whose slopes are fitted on all widths, of drawn and of trained runs."""
 
+ENDS = ("", "_lower", "_upper")
+"""Suffixes of a number and of its limits, in the names of variables."""
+
+QUANTILES = tuple(f"quantile{end}" for end in ENDS)
+"""Names of the quantiles and of their limits, in the order of `quantiles`."""
+
 MIN_RUNS = 24
 """Fewest runs whose mean has an interval. With fewer, counts of a few neurons agree by luck too often."""
 

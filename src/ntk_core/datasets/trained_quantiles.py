@@ -26,7 +26,16 @@ from ..theory import bounds
 from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.all_radii import all_radii
 from .comparisons import ROUNDING, rounding_error, rounding_errors
-from .statistics import CONFIDENCE, Mean, Moments, clustered_quantiles, half_width, moments, sample_mean
+from .statistics import (
+    CONFIDENCE,
+    QUANTILES,
+    Mean,
+    Moments,
+    clustered_quantiles,
+    half_width,
+    moments,
+    sample_mean,
+)
 
 RUNGS = (*bounds.BOUNDS, ALL_RADII)
 """Bounds at the mean of α̂; all but the last are for a radius that is fixed in advance."""
@@ -43,7 +52,6 @@ MAX_DELTA = 0.5
 """Largest δ at which that inequality says so: beyond it, Theorem 1 is not judged at α̂."""
 
 MOMENTS = tuple(field.name for field in fields(Moments))
-LEVELS = ("quantile", "quantile_lower", "quantile_upper")
 COUNTS = ("exceedances", "runs_exceeding")
 SHARE = "largest_share"
 
@@ -140,7 +148,7 @@ def _over_quantities(
     dims = ("quantity", "m", "steps")
     law_rms = np.moveaxis(parts["law_rms"], 3, 1)
     variables: dict[str, Any] = {name: (dims, parts[name]) for name in MOMENTS}
-    for name in LEVELS:
+    for name in QUANTILES:
         variables[name] = ((*dims, "delta"), parts[name])
     variables["law_rms"] = (("quantity", "perturbation", "m", "steps"), law_rms)
     variables["position"] = (variables["law_rms"][0], parts["rms"][:, None] / law_rms)
@@ -214,7 +222,7 @@ def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Arr
     """Arrays for the results at each point, for points of this shape."""
     grid = levels[0].size, levels[1].size
     parts = {name: np.full(shape, np.nan) for name in MOMENTS}
-    parts |= {name: np.full((*shape, grid[0]), np.nan) for name in LEVELS}
+    parts |= {name: np.full((*shape, grid[0]), np.nan) for name in QUANTILES}
     parts["law_rms"] = np.full((*shape, len(THEOREM_LAWS)), np.nan)
     parts["bounds"] = np.full((*shape, len(RUNGS), *grid), np.nan)
     parts[SHARE] = np.full((*shape, len(UNIFORM), *grid), np.nan)
@@ -224,7 +232,7 @@ def _empty(shape: tuple[int, ...], levels: tuple[Array, Array]) -> dict[str, Arr
 
 def _statistics(values: Array, delta: Array) -> dict[str, Any]:
     """Moments and quantiles of a quantity at one width and time, from its `values` `(runs, inputs)`."""
-    return {**_moments(values), **dict(zip(LEVELS, clustered_quantiles(values, delta), strict=True))}
+    return {**_moments(values), **dict(zip(QUANTILES, clustered_quantiles(values, delta), strict=True))}
 
 
 def _beside_theory(

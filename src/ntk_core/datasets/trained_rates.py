@@ -18,14 +18,11 @@ from ..storage.metadata import DISTANCES, attributes, describe
 from ..theory.moments import EXPONENT
 from ..theory.training_limit import Limit, exponent, limit, path
 from .comparisons import rounding_error
-from .statistics import CONFIDENCE, RATE_STATISTICS, local_slopes, log_slope
+from .statistics import CONFIDENCE, ENDS, RATE_STATISTICS, local_slopes, log_slope
 
 FEW_CROSSINGS, FEW_ARCS = 1 << 24, 1 << 10
 """Work in d ≤ 3 up to which the limits at the training inputs and the laws beside them are computed, a second
 each: training inputs × all inputs × steps², and all inputs × arcs between the training inputs."""
-
-ENDS = ("", "_lower", "_upper")
-"""Suffixes of a number and of its limits."""
 
 RATES = tuple(f"{number}{end}" for number in ("slope", "local_slope_last", "constant") for end in ENDS)
 """Names of the numbers that `_rate` makes."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..network import Array
 from .file_reader import FileReader
-from .statistics import half_width, moments, sample_mean
+from .statistics import QUANTILES, half_width, moments, sample_mean
 
 REACH = 4.0
 """Limits of P(E ≥ v) are looked for up to this factor from δ: an interval that is given is never as wide."""
@@ -29,7 +29,7 @@ def cell(
     rows = []
     for quantity in quantities:
         values = runs.read(quantity, place)
-        names = ("quantile", "quantile_lower", "quantile_upper", "effective_runs")
+        names = (*QUANTILES, "effective_runs")
         mean, square = (sample_mean(weights * power) for power in (values, values**2))
         quantiles = dict(zip(names, weighted_quantiles(values, weights, delta), strict=True))
         rows.append(quantiles | asdict(moments(mean, square)))

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
 from ..claims.wording import nearest_to_one
+from ..datasets.statistics import QUANTILES
 from . import palette, style
 from .panels import Panels
 
@@ -21,7 +22,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     chosen = sorted({int(widths[i]) for i in (0, (len(widths) - 1) // 2, -1)})
     norm = nearest_to_one(table["x_norm"].values)
     cells = table.sel(quantity="linearization_error", alpha=alpha, d=d, m=chosen)
-    quantiles = cells[["quantile", "quantile_lower", "quantile_upper"]]
+    quantiles = cells[list(QUANTILES)]
     quantiles["quantile"] = style.without_rounding(cells, cells["quantile"], alpha)
     quantiles = quantiles * norm * np.sqrt(cells["m"])
     data = quantiles.to_dataframe().reset_index()

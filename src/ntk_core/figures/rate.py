@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS, NO_ERROR, resolved
 from ..claims.wording import joined, nearest_to_one
+from ..datasets.statistics import QUANTILES
 from ..laws import LAWS
 from ..laws.moments import exponent, typical_statistic
 from . import palette, style
@@ -22,7 +23,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     norm = nearest_to_one(table["x_norm"].values)
     error = table.sel(quantity="linearization_error", alpha=alpha, d=d)
     bounds = error.sel(delta=delta.min(), x_norm=norm)
-    quantiles = error[["quantile", "quantile_lower", "quantile_upper", "exact_quantile"]] * norm
+    quantiles = error[[*QUANTILES, "exact_quantile"]] * norm
     quantiles["quantile"] = norm * style.without_rounding(error, error["quantile"], alpha)
     data = quantiles.to_dataframe().reset_index()
     colours = style.ordered_colours(delta)

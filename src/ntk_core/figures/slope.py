@@ -11,6 +11,7 @@ from matplotlib.ticker import MultipleLocator
 from ..claims.headlines import headline
 from ..claims.headlines.words import FRACTIONS
 from ..claims.wording import nearest_to_one
+from ..datasets.statistics import RATE_STATISTICS
 from ..laws.moments import typical_statistic
 from . import palette, style
 from .panels import Panels
@@ -29,7 +30,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     m = rates["m"].values
     names = ("local_slope", "local_slope_lower", "local_slope_upper", "exact_local_slope", "exponent")
     data = error[list(names)].to_dataframe().reset_index()
-    levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
+    levels = [name for name in rates["statistic"].values if name not in RATE_STATISTICS]
     colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
     typical = " or ".join(dict.fromkeys(map(typical_statistic, laws)))
     labels = {"mean": typical, "rms": typical} | {name: style.level_label(float(name)) for name in levels}

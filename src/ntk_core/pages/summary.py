@@ -20,7 +20,7 @@ from ..claims.record import Claim
 from ..claims.wording import level, nearest_to_one, runs_text, width
 from ..datasets.chance import CHANCE, beyond_chance
 from ..datasets.rates import FOLLOWS
-from ..datasets.statistics import runs_for_upper_limit, why_no_interval
+from ..datasets.statistics import RATE_STATISTICS, runs_for_upper_limit, why_no_interval
 from ..experiments.drawn import GRID_AXES
 from ..experiments.units import count_text
 from ..laws import THEOREM_LAWS, in_theorem_ball
@@ -253,7 +253,7 @@ def _follows(rates: xr.Dataset) -> list[str]:
             lines.append(f"  {law:<{wide}}its limit is unknown")
             continue
         for statistic in rates["statistic"].values:
-            label = statistic if statistic in ("mean", "rms") else f"quantile {level(float(statistic))}"
+            label = statistic if statistic in RATE_STATISTICS else f"quantile {level(float(statistic))}"
             words.append(f"{label}: {_follows_from(error.sel(statistic=statistic))}")
         lines.append(f"  {law:<{wide}}" + "; ".join(words))
     return lines

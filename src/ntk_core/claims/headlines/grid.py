@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ...datasets.rates import FOLLOWS
-from ...datasets.statistics import log_slope
+from ...datasets.statistics import ENDS, RATE_STATISTICS, log_slope
 from ...experiments.drawn import GRID_AXES
 from ...laws.moments import cancels, typical_statistic
 from ...theory.moments import EXPONENT
@@ -92,7 +92,7 @@ def constant(table: xr.Dataset, rates: xr.Dataset) -> str:
 def _growth(row: xr.Dataset, law: str, alphas: np.ndarray) -> float | None:
     """The power of α that the constants of a law single out, 2 or 3/2."""
     point = row.sel(perturbation=law, statistic=typical_statistic(law))
-    slope = log_slope(alphas, *(point[f"constant{end}"].values for end in ("", "_lower", "_upper")))
+    slope = log_slope(alphas, *(point[f"constant{end}"].values for end in ENDS))
     return single_exponent(slope.lower, slope.upper, (2.0, 1.5)) if slope.points == alphas.size else None
 
 
@@ -181,7 +181,7 @@ def slope(table: xr.Dataset, rates: xr.Dataset) -> str:
     error = _error(rates)
     hits = total = 0
     for law in _laws(rates):
-        levels = [name for name in rates["statistic"].values if name not in ("mean", "rms")]
+        levels = [name for name in rates["statistic"].values if name not in RATE_STATISTICS]
         row = error.sel(perturbation=law, statistic=[typical_statistic(law), *levels])
         lower, exact, upper = (
             row[name].values for name in ("local_slope_lower", "exact_local_slope", "local_slope_upper")

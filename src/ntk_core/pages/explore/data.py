@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ...datasets.comparisons import rounding_error
+from ...datasets.statistics import ENDS
 from ...datasets.trained_quantiles import MAX_DELTA, UNIFORM
 from ...experiments.drawn import GRID_AXES
 from ...quantities import QUANTITIES
@@ -142,7 +143,7 @@ def _drawn_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line]:
     levels = rates.sel(statistic=[repr(float(level)) for level in table["delta"].values])
     levels = levels.rename(statistic="delta").assign_coords(delta=table["delta"].values)
     exact = (levels["exact_slope"],)
-    quantile, lower, upper = (_above(table[f"quantile{end}"], floor) for end in ("", "_lower", "_upper"))
+    quantile, lower, upper = (_above(table[f"quantile{end}"], floor) for end in ENDS)
     return [
         *_bounds(table, {name: table["exceedances"].sel(bound=name) for name in BOUNDS}, scale),
         Line("exact_quantile", table["exact_quantile"], slope=exact, fitted=levels["m_fit"], scale=scale),
@@ -158,7 +159,7 @@ def _trained_lines(table: xr.Dataset, rates: xr.Dataset, name: str) -> list[Line
     rms = rates.sel(statistic="rms")
 
     def line(of: str, variable: str, slope: Any = None) -> Line:
-        value, lower, upper = (_above(table[f"{variable}{end}"], floor) for end in ("", "_lower", "_upper"))
+        value, lower, upper = (_above(table[f"{variable}{end}"], floor) for end in ENDS)
         return Line(of, value, lower, upper, slope, scale=scale)
 
     return [

@@ -150,7 +150,7 @@ def test_the_twin_follows_the_closed_form_of_linear_descent():
     data = load(experiment, 1)
     w0, c = start(experiment, 1, 10, 0)
     run, _ = trace(experiment, data, w0, c)
-    x = np.concatenate([data.x, data.held_x])
+    x = data.inputs
     features = np.array([network.gradient_f(one, w0, c).ravel() / math.sqrt(10) for one in x])
     n, eta = data.y.size, step_size(data, "squared", 1.0)
     kernel = features @ features[:n].T
@@ -173,7 +173,7 @@ def test_the_twin_of_the_logistic_loss_is_the_linear_model_trained_in_its_weight
     data = load(experiment, 2)
     w0, c = start(experiment, 2, 10, 1)
     run, w = trace(experiment, data, w0, c)
-    x = np.concatenate([data.x, data.held_x])
+    x = data.inputs
     features = np.array([network.gradient_f(one, w0, c).ravel() / math.sqrt(10) for one in x])
     u, n = np.zeros(features.shape[1]), data.y.size
     for _ in range(20):
@@ -350,7 +350,7 @@ def test_digits_are_real_images_of_length_one():
         "digits", (3, 8), 64, 200, 157, "squared", 1.0, 1, None, name="e", m=(2,), seeds=1
     )
     data = load(pair, 1)
-    everything = np.concatenate([data.x, data.held_x])
+    everything = data.inputs
     np.testing.assert_allclose(np.linalg.norm(everything, axis=1), 1.0, rtol=1e-14)
     assert len(np.unique(everything, axis=0)) == 357  # none twice: training and held-out are disjoint
     scaled = images / np.linalg.norm(images, axis=1, keepdims=True)

@@ -246,7 +246,7 @@ def test_wide_networks_have_these_errors_and_distances(loss):
     data = load(training, 2)
     eta = step_size(data, loss, 1.0)
     theory = limits(data.x, data.y, loss, eta, (steps,), held_x=data.held_x)
-    everywhere = np.concatenate([data.x, data.held_x])
+    everywhere = data.inputs
     errors, distances = np.empty((runs, 7)), np.empty((runs, 7))
     for seed in range(runs):
         w0, c = start(training, 2, m, seed)

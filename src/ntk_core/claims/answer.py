@@ -154,8 +154,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
     farthest = table["run_max"].sel(variable="alpha_hat").max("m").fillna(0.0)
     delta = _least_level(error)
     x_norm = nearest_to_one(table["x_norm"].values)
-    over = table["runs_exceeding"].sel(quantity="linearization_error", uniform_bound="printed")
-    over = over.sel(delta=table["delta"].values[table["delta"].values <= MAX_DELTA]).sum("m")
+    over = over_theorem_1(table["runs_exceeding"]).sum("m")
     share_delta = float(table["delta"].max())
     share = table["largest_share"].sel(quantity="linearization_error", uniform_bound=ALL_RADII)
     spec = spec_of(table)
@@ -200,6 +199,14 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         share_delta=share_delta,
         too_skewed=bool((~np.isfinite(row["run_mean_lower"]) & (row["run_max"] > row["run_min"])).any()),
         numbers={str(name): _mean(row, str(name)) for name in table["variable"].values},
+    )
+
+
+def over_theorem_1(counts: xr.DataArray) -> xr.DataArray:
+    """Counts of what is over Theorem 1 at α̂, at the levels δ at which it holds there: up to `MAX_DELTA`."""
+    delta = counts["delta"].values
+    return counts.sel(
+        quantity="linearization_error", uniform_bound="printed", delta=delta[delta <= MAX_DELTA]
     )
 
 

@@ -13,8 +13,7 @@ from dataclasses import astuple
 import xarray as xr
 
 from ..datasets.chance import beyond_chance
-from ..datasets.trained_quantiles import MAX_DELTA
-from .answer import Estimate, answer
+from .answer import Estimate, answer, over_theorem_1
 from .headlines.words import FRACTIONS
 from .record import FALSE, TIE, TRUE, UNDECIDED, Judgement, Number, Verdict
 from .results import Results, TrainedTables
@@ -39,7 +38,7 @@ def lazy_training(results: Results, factor: float = 1.0) -> Judgement:
         )
     needed = [_largest(results, name) / factor for name in CEILINGS]
     verdict: Verdict = UNDECIDED if all(math.isnan(value) for value in needed) else TRUE
-    over = [_over(item) for item in results.trainings]
+    over = [over_theorem_1(item.table["exceedances"]) for item in results.trainings]
     if any(value > 1.0 + TIE for value in needed) or beyond_chance_at_an_input(results.trainings, over):
         verdict = FALSE
     numbers = [
@@ -73,12 +72,6 @@ def beyond_chance_at_an_input(trainings: Sequence[TrainedTables], counts: Sequen
         bool(beyond_chance(share, item.experiment.seeds, share["delta"], family).any())
         for share, item in zip(shares, trainings, strict=True)
     )
-
-
-def _over(item: TrainedTables) -> xr.DataArray:
-    """Counts of what is over Theorem 1 at α̂, at the levels δ at which it holds there: up to `MAX_DELTA`."""
-    over = item.table["exceedances"].sel(uniform_bound="printed", quantity="linearization_error")
-    return over.sel(delta=over["delta"].values[over["delta"].values <= MAX_DELTA])
 
 
 def _evidence(item: TrainedTables) -> list[Number]:

@@ -51,11 +51,16 @@ def coordinates(experiment: DrawnExperiment) -> dict[str, Sequence[Any]]:
         "bin": range(bins),
         "power": range(1, POWERS + 1),
         "digit": range(DIGITS),
-        "rank": range(1, min(LARGEST, experiment.seeds) + 1),
+        "rank": range(1, ranks(experiment) + 1),
         "bound": bounds.BOUNDS,
         "delta": experiment.delta,
         "x_norm": experiment.x_norm,
     }
+
+
+def ranks(experiment: DrawnExperiment) -> int:
+    """How many of the largest values of a quantity of a cell are kept."""
+    return min(LARGEST, experiment.seeds)
 
 
 def bin_units(experiment: DrawnExperiment) -> Array:
@@ -107,12 +112,12 @@ class AggregatesFile(DrawnFile):
 
         Number `q * ranks + r` is the value of rank r, from 0 on, of the quantity of number q.
         """
-        ranks = min(LARGEST, self.experiment.seeds)
-        return [(index, range(len(QUANTITIES) * ranks)) for index in np.ndindex(self.experiment.shape)]
+        size = len(QUANTITIES) * ranks(self.experiment)
+        return [(index, range(size)) for index in np.ndindex(self.experiment.shape)]
 
     def kept(self, index: tuple[int, ...], number: int) -> tuple[str, int, float]:
         """Quantity, seed and value of a kept value by its number in `blocks`."""
-        q, rank = divmod(number, min(LARGEST, self.experiment.seeds))
+        q, rank = divmod(number, ranks(self.experiment))
         seed, value = (self.read(name, (q, *index, rank)) for name in ("top_seed", "top_value"))
         return list(QUANTITIES)[q], int(seed), float(value)
 

@@ -122,10 +122,9 @@ def _laws_beside(training: TrainedExperiment, entropy: int) -> dict[str, Any]:
         from ..theory.crossover import crossover  # compiled: slow to import
 
         data, eta = _problem(training, entropy)
-        every = np.concatenate([data.x, data.held_x])
         with np.errstate(over="ignore", invalid="ignore"):
             law = crossover(
-                data.x, data.y, training.loss, eta, training.times, training.target, every, training.m
+                data.x, data.y, training.loss, eta, training.times, training.target, data.inputs, training.m
             )
             root = np.sqrt(np.array(training.m, dtype=np.float64))[:, None, None]
             mean, rms = law.mean / root, np.sqrt((law.mean**2 + law.variance / root) / root**2)

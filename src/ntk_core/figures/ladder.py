@@ -14,7 +14,7 @@ from ..theory.bounds import bound
 from . import palette, style
 from .panels import Panels
 
-RUNGS = ("printed", "sharp", "binomial", "bernstein")
+RUNGS = tuple(palette.BOUND_STYLES)
 
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:

@@ -38,6 +38,11 @@ class Data:
     held_x: Array
     held_y: Array
 
+    @property
+    def inputs(self) -> Array:
+        """All inputs, the training inputs first."""
+        return np.concatenate([self.x, self.held_x])
+
 
 def available(classes: tuple[int, ...]) -> int:
     """Number of images of the given digits; all images for one digit against the rest."""

@@ -96,7 +96,7 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
     )
     kernels.begin(problem, state)
     ceiling = DIVERGED * kernels.mean_loss(state.outputs, data.y, logistic)
-    inputs_t = np.ascontiguousarray(np.concatenate([data.x, data.held_x]).T)
+    inputs_t = np.ascontiguousarray(data.inputs.T)
     times = training.times
     quantities = np.full((len(INPUT_VARIABLES), len(times), targets.size), np.nan)
     numbers = np.full((len(RUN_VARIABLES), len(times)), np.nan)
@@ -122,8 +122,7 @@ def _problem(training: Training, data: Data, w0: Array) -> Problem:
     from .kernels import descent as kernels
 
     n = data.y.size
-    inputs = np.concatenate([data.x, data.held_x])
-    active = kernels.preactivations(w0, np.ascontiguousarray(inputs.T)) >= 0.0
+    active = kernels.preactivations(w0, np.ascontiguousarray(data.inputs.T)) >= 0.0
     return kernels.Problem(
         x=data.x,
         x_t=np.ascontiguousarray(data.x.T),
@@ -131,7 +130,7 @@ def _problem(training: Training, data: Data, w0: Array) -> Problem:
         logistic=training.loss == "logistic",
         step_size=step_size(data, training.loss, training.step),
         target=training.target,
-        kernel=tangent_kernel(inputs, data.x, active, active[:, :n]),
+        kernel=tangent_kernel(data.inputs, data.x, active, active[:, :n]),
     )
 
 

@@ -90,19 +90,24 @@ def _share_of_bound(m: int, alpha: float) -> float:
 def _at_limit() -> Array:
     """√m p₊ and √m p₋ over αφ(0); shape `(2, angles)`."""
     radius = 1.0 / math.sqrt(LIMIT_WIDTH)
-    chances = [[p(angle, radius) for angle in ANGLES.values()] for p in (entry_probability, exit_probability)]
-    return np.array(chances) / (radius * kernel_change_limit(1.0))
+    return _chances(radius) / (radius * kernel_change_limit(1.0))
+
+
+def _chances(radius: float) -> Array:
+    """p₊ and p₋ at each of `ANGLES`; shape `(2, angles)`."""
+    return np.array(
+        [[p(angle, radius) for angle in ANGLES.values()] for p in (entry_probability, exit_probability)]
+    )
 
 
 def _drawn() -> tuple[list[Number], bool]:
     """Pairs drawn that can enter and leave, over their expectation, and whether all angles agree with it."""
     rng, radius, draws = np.random.default_rng(71), 1.0 / math.sqrt(WIDTH), RUNS * WIDTH // 2
-    chances = [[p(angle, radius) for angle in ANGLES.values()] for p in (entry_probability, exit_probability)]
     moves = []
     for angle in ANGLES.values():
         along, across = rng.standard_normal((2, draws))
         moves.append(movable(along, across, angle, radius))
-    counts, expected = np.sum(moves, axis=2).T, draws * np.array(chances)
+    counts, expected = np.sum(moves, axis=2).T, draws * _chances(radius)
     numbers = []
     for words, count, mean in zip(("enter", "leave"), counts.sum(axis=1), expected.sum(axis=1), strict=True):
         drawn = draws * len(ANGLES)

@@ -18,6 +18,7 @@ from pydantic import Field
 from ..datasets.aggregate_statistics import places
 from ..datasets.validation import ResultsError
 from ..experiments.config import AnalysisModel
+from ..experiments.config_errors import keys_text
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.execution_model import ExecutionModel
 from ..experiments.experiment import Experiment
@@ -65,11 +66,9 @@ class ReanalysisModel(Section):
         description="the folder of an archive, or of results"
     )
     analysis: AnalysisModel | None = Field(
-        default=None, description="a mapping with the keys delta, x_norm; both as archived where left out"
+        default=None, description=f"{keys_text(AnalysisModel)}; both as archived where left out"
     )
-    select: SelectModel = Field(
-        default=SelectModel(), description=f"a mapping with the keys {', '.join(SelectModel.model_fields)}"
-    )
+    select: SelectModel = Field(default=SelectModel(), description=keys_text(SelectModel))
     execution: ExecutionModel = Field(default=ExecutionModel(), description="as in any config")
 
 

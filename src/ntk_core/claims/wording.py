@@ -52,10 +52,14 @@ def level(delta: float) -> str:
     return f"{1 - Decimal(repr(float(delta))):f}"
 
 
+def power_of_two(number: int) -> str:
+    """A power of two above 64 as LaTeX; empty for any other number."""
+    return f"2^{{{number.bit_length() - 1}}}" if number > 64 and number.bit_count() == 1 else ""
+
+
 def width(m: int) -> str:
     """A width as LaTeX, large powers of two as such."""
-    power = m.bit_length() - 1
-    return f"2^{{{power}}}" if m == 1 << power and m > 64 else str(m)
+    return power_of_two(m) or str(m)
 
 
 def nearest_to_one(values: Array) -> float:

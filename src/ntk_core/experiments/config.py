@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, W
 
 from ..laws import LAWS, CustomLaw, read_law
 from ..laws.queries import RANGES
+from .config_errors import keys_text
 from .drawn import DrawnExperiment
 from .execution_model import ExecutionModel
 from .models import AnyExperiment
@@ -91,13 +92,8 @@ class Config(Section):
         description="at least one experiment, named by letters, digits, '_' and '-' (at most 64), not "
         f"{', '.join(FOLDERS)}"
     )
-    analysis: AnalysisModel = Field(
-        default=AnalysisModel(), description="a mapping with the keys delta, x_norm"
-    )
-    execution: ExecutionModel = Field(
-        default=ExecutionModel(),
-        description=f"a mapping with the keys {', '.join(ExecutionModel.model_fields)}",
-    )
+    analysis: AnalysisModel = Field(default=AnalysisModel(), description=keys_text(AnalysisModel))
+    execution: ExecutionModel = Field(default=ExecutionModel(), description=keys_text(ExecutionModel))
     laws: Annotated[
         dict[
             Annotated[str, StringConstraints(pattern=_LAW_NAME), AfterValidator(_law_name)],

@@ -63,11 +63,11 @@ def _line(fault: Mapping[str, Any], model: type[BaseModel]) -> str:
         del location[-2:]
     if error == "invalid_key":
         location.pop()
-    path, allowed, kind = "", _keys(model), _unwrap(model)
+    path, allowed, kind = "", keys_text(model), _unwrap(model)
     for part in location:
         if part in (tags := _tags(kind)):  # pydantic's mark of the type it tried, of several
             kind = _unwrap(tags[part])
-            allowed = _keys(kind)
+            allowed = keys_text(kind)
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{_word(part)}".removeprefix("" if path else ".")
         if get_origin(kind) in (dict, list):
@@ -123,7 +123,8 @@ def _suggestion(word: str, words: Iterable[str]) -> str:
     return f" (did you mean {nearest!r}?)" if nearest else ""
 
 
-def _keys(model: type[BaseModel]) -> str:
+def keys_text(model: type[BaseModel]) -> str:
+    """What is allowed for a section of the config."""
     return f"a mapping with the keys {', '.join(model.model_fields)}"
 
 

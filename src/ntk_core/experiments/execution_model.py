@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from .config_errors import keys_text
 from .section import Section
 from .shards import SHARD_UNIT
 
@@ -103,8 +104,7 @@ class ExecutionModel(Section):
     jobqueue: JobqueueModel | None = Field(
         default=None,
         validate_default=True,
-        description="null, or with workers: jobqueue a mapping with the keys "
-        + ", ".join(JobqueueModel.model_fields),
+        description=f"null, or with workers: jobqueue {keys_text(JobqueueModel)}",
     )
     scheduler: (
         Annotated[str, StringConstraints(pattern=r"^(tcp|tls)://[^\s/?#@]+$"), AfterValidator(_private)]
@@ -117,8 +117,7 @@ class ExecutionModel(Section):
     tls: TlsModel | None = Field(
         default=None,
         validate_default=True,
-        description="null, or with a scheduler of tls:// a mapping with the keys "
-        + ", ".join(TlsModel.model_fields),
+        description=f"null, or with a scheduler of tls:// {keys_text(TlsModel)}",
     )
     dashboard: bool = Field(
         default=False,

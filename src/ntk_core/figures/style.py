@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator
 
 from ..claims.headlines.words import resolved
-from ..claims.wording import in_formula, joined, level, runs_text, task
+from ..claims.wording import in_formula, joined, level, power_of_two, runs_text, task
 from ..datasets.statistics import CONFIDENCE, MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
 from ..laws.moments import cancels
@@ -112,8 +112,9 @@ def level_label(delta: float) -> str:
 
 
 def width_label(m: int) -> str:
-    """A width as text: a power of two above a hundred as `$2^{k}$`."""
-    return f"$2^{{{m.bit_length() - 1}}}$" if m > 100 and m & (m - 1) == 0 else f"{m:,}"
+    """A width as text, large powers of two as formulas."""
+    power = power_of_two(m)
+    return f"${power}$" if power else f"{m:,}"
 
 
 def without_rounding(table: xr.Dataset, value: Any, alpha: Any) -> Any:

@@ -8,7 +8,7 @@ import re
 from markupsafe import Markup
 
 from ...claims.record import Number
-from ...claims.wording import difference_from_one
+from ...claims.wording import difference_from_one, power_of_two
 
 DIGITS = 4
 """Significant digits of a number without an interval."""
@@ -50,8 +50,8 @@ def times(value: float) -> Markup:
 
 def tex(value: float) -> str:
     """A parameter as LaTeX: with all digits, or as a large power of two or ten."""
-    if value == int(value) and (integer := int(value)) > 64 and integer.bit_count() == 1:
-        return f"2^{{{integer.bit_length() - 1}}}"
+    if value == int(value) and (power := power_of_two(int(value))):
+        return power
     digits, _, power = f"{value:.15g}".partition("e")
     if re.fullmatch("10{4,}", digits):
         digits, power = "1", str(len(digits) - 1)

@@ -130,11 +130,20 @@ def test_means_at_a_large_width_tell_the_constant_to_a_percent(q):
     assert abs(values.mean() - limit) < room + limit / flips < 0.01 * limit
 
 
+def dual(q, rho, sizes, tau):
+    """At least √m sup E: (1/q)((1-1/q)/τ)^{q-1} ρ^q + Σ (τ - |a|)₊ for any τ > 0; finite q > 1.
+
+    `sizes` `(neurons,)` are the |a| with c = +1, `tau` `(values,)`.
+    """
+    price = rho**q / q * ((1.0 - 1.0 / q) / tau) ** (q - 1.0)
+    return price + np.sum(np.maximum(tau[:, None] - sizes, 0.0), axis=-1)
+
+
 def test_the_dual_is_never_below_the_supremum_and_nearly_meets_it():
     rng = np.random.default_rng(3)
     for q, half in itertools.product((1.5, 2.0, 3.0, 8.0), (1, 5, 400)):
         sizes, rho = np.sort(np.abs(rng.standard_normal(half))), 2.0
-        values = norm_ball.dual(q, rho, sizes, np.geomspace(1e-3, 10.0, 4000))
+        values = dual(q, rho, sizes, np.geomspace(1e-3, 10.0, 4000))
         supremum = closed_form(q, rho, sizes)
         assert values.min() >= supremum * (1.0 - 1e-12)
         assert half < 400 or values.min() <= supremum * 1.001

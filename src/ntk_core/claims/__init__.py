@@ -44,9 +44,9 @@ LEDGER = STATEMENTS | beyond.STATEMENTS
 """The statements of the notes, then those of this project."""
 
 
-def claim(name: str, results: Results, factor: float = 1.0) -> Claim:
+def claim(name: str, results: Results) -> Claim:
     """The statement with the given id, judged. Raises `KeyError` for an id not in `LEDGER`."""
-    return Claim.of(name, LEDGER[name], JUDGES[name](results, factor))
+    return Claim.of(name, LEDGER[name], JUDGES[name](results))
 
 
 __all__ = [

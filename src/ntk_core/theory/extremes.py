@@ -65,13 +65,12 @@ def least_looseness(m: int | None = None) -> Extreme:
 
 
 @cache
-def largest_share_of_sharp(quantity: str, m: int | None = None) -> Extreme:
+def largest_share_of_sharp(quantity: str) -> Extreme:
     """The largest ratio of the exact (1-δ)-quantile of sup E or sup |Δ₁| to the `sharp` bound.
 
-    `quantity` is `linearization_error` or `delta1`. Over all α, δ and ‖x‖, at one even `m` or by default over
-    all m.
+    `quantity` is `linearization_error` or `delta1`. Over all m, α, δ and ‖x‖.
     """
-    extreme = _least(quantity, lambda r, y, level: (2.0 * PHI0 * r + level) / (2.0 * y), m)
+    extreme = _least(quantity, lambda r, y, level: (2.0 * PHI0 * r + level) / (2.0 * y), None)
     return Extreme(1.0 / extreme.value, extreme.radius, extreme.share, extreme.level)
 
 

@@ -102,13 +102,3 @@ def reach(q: float, m: int, radius: float) -> float:
     """A |a| beyond which the worst displacement hardly ever flips a neuron, somewhat above τ."""
     tau = float(threshold(q, m, radius))
     return tau * (1.0 + REACH / math.sqrt(max(PHI0 * m * tau, 1.0)))
-
-
-def dual(q: float, rho: Any, sizes: Array, tau: Any) -> Any:
-    """At least √m sup E: (1/q)((1-1/q)/τ)^{q-1} ρ^q + Σ (τ - |a|)₊ for any τ > 0; finite q > 1.
-
-    `sizes` `(neurons,)` are the |a| with c = +1; broadcasts over `tau`.
-    """
-    tau = np.asarray(tau, dtype=np.float64)
-    price = rho**q / q * ((1.0 - 1.0 / q) / tau) ** (q - 1.0)
-    return price + np.sum(np.maximum(tau[..., None] - sizes, 0.0), axis=-1)

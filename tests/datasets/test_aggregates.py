@@ -310,7 +310,7 @@ def test_a_shard_of_fewer_seeds_beside_those_of_the_sum_is_the_only_one_that_is_
 
 def test_a_run_is_replayed_and_compared_where_it_is_among_the_largest(whole):
     with AggregatesFile(whole / "e/aggregates.nc") as file:
-        quantity, seed, value = file.kept((1, 1, 0, 0), 0)
+        quantity, seed, value = file.kept_value((1, 1, 0, 0), 0)
         kept = {int(s) for s in file.read("top_seed", (slice(None), 1, 1, 0, 0)).ravel()}
     point = {"perturbation": "sphere", "m": 1024, "d": 2, "alpha": 0.5}
     results = ntk_core.open_archive(whole)["e"]

@@ -40,9 +40,9 @@ def test_files_that_are_no_shards_are_not_taken_for_some(small, tmp_path):
         "notes.txt",
     ):
         (folder / name).touch()
-    assert plan.existing("grid") == {64: [], 4096: []}
+    assert plan.ranges_on_disk("grid") == {64: [], 4096: []}
     (folder / "m64_seeds0-1024.nc").touch()
-    assert plan.existing("grid") == {64: [(0, 1024)], 4096: []}
+    assert plan.ranges_on_disk("grid") == {64: [(0, 1024)], 4096: []}
     for name in ("m64_seeds1024-1024.nc", "m64_seeds2000-1500.nc"):  # of no seeds
         (folder / name).touch()
     assert ranges(plan) == [(0, 1024), (1024, 2500)]

@@ -40,7 +40,7 @@ rule findings:
 # that of Theorem 1 have no bounds, and are not on it.
 rule explore:
     input:
-        **tables("results", PLAN.config.bounded),
+        **tables("results", PLAN.config.experiments_in_ball),
         **tables("results", PLAN.config.trained, "trained_"),
     output:
         RUN.explore,

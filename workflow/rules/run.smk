@@ -7,7 +7,7 @@ from ntk_core.workdir.run import FORMATS, check_run, plan_run
 RUN = checked(plan_run, config, FILES)
 PLAN, EXECUTION = RUN.plan, RUN.plan.config.execution
 # Runs with weights are in tables and in the summary only.
-EXPERIMENTS = PLAN.config.counted
+EXPERIMENTS = PLAN.config.experiments_without_weights
 # Cores of this machine, and jobs at once on a cluster (None without one).
 CORES, NODES = workflow.resource_settings.cores or 1, workflow.resource_settings.nodes
 # A job's own process makes one file, and has no session.

@@ -61,7 +61,7 @@ use rule collect as add with:
     log:
         "logs/{experiment}/add.log",
     wildcard_constraints:
-        experiment=any_of(PLAN.config.aggregated),
+        experiment=any_of(PLAN.config.experiments_with_aggregates),
     threads: EXECUTION.threads
     message:
         "Adding up the aggregates of {wildcards.experiment}"

@@ -145,7 +145,7 @@ class LargestValue:
         return f"{self.runs.experiment.name} ({cell.name}, {quantity} of seed {seed})"
 
     def _value(self) -> tuple[str, int, float]:
-        return self.runs.kept(self.index, self.number)
+        return self.runs.kept_value(self.index, self.number)
 
     def differing(self) -> dict[str, int]:
         """1 for the quantity if it differs in any bit from the archived one; empty if it does not."""

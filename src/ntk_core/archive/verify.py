@@ -121,7 +121,7 @@ def _judge_shards(
                     for name, (key, m, start, stop) in experiment_shards.items()
                     if file.holds(key, int(m), range(int(start), int(stop)))
                 }
-                for path, same in file.confirmed(width_and_seeds).items():
+                for path, same in file.confirmations(width_and_seeds).items():
                     name = path.relative_to(root).as_posix()
                     kinds[name] = None if same else f"unlike {file.path.name}"
 

@@ -185,9 +185,11 @@ def _readme(config: Config, folder: Path) -> str:
     rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
     text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
     table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
-    counted = map(config.experiment, config.counted)
+    unweighted = map(config.experiment, config.experiments_without_weights)
     with_runs = [
-        experiment.name for experiment in counted if (experiment.kind, experiment.keep) == ("drawn", "runs")
+        experiment.name
+        for experiment in unweighted
+        if (experiment.kind, experiment.keep) == ("drawn", "runs")
     ]
     first, *_ = [*with_runs, *config.experiments]
     text = _OF_RUNS.sub(r"\1" if with_runs else "", text)

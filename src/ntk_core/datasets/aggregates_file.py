@@ -115,7 +115,7 @@ class AggregatesFile(DrawnFile):
         size = len(QUANTITIES) * ranks(self.experiment)
         return [(index, range(size)) for index in np.ndindex(self.experiment.shape)]
 
-    def kept(self, index: tuple[int, ...], number: int) -> tuple[str, int, float]:
+    def kept_value(self, index: tuple[int, ...], number: int) -> tuple[str, int, float]:
         """Quantity, seed and value of a kept value by its number in `blocks`."""
         q, rank = divmod(number, ranks(self.experiment))
         seed, value = (self.read(name, (q, *index, rank)) for name in ("top_seed", "top_value"))
@@ -131,12 +131,13 @@ class AggregatesFile(DrawnFile):
             if of_seed.any()
         }
 
-    def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
-        """See `ExperimentFile.confirmed`. Only the sum of shards with all seeds of a width can be compared.
+    def confirmations(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
+        """See `ExperimentFile.confirmations`.
 
-        They are those that a run would use.
+        Only the sum of shards with all seeds of a width can be compared. They are those that a run
+        would use.
         """
-        confirmed: dict[Path, bool] = {}
+        confirmations: dict[Path, bool] = {}
         first, count = self.experiment.first_seed, self.experiment.seeds
         for m in self.experiment.m:
             paths = {
@@ -147,8 +148,8 @@ class AggregatesFile(DrawnFile):
             cover = seed_ranges(count, count, paths)
             if all(seeds in paths for seeds in cover):
                 of_width = {path: shards[path][1] for path in map(paths.__getitem__, cover)}
-                confirmed |= dict.fromkeys(of_width, self._is_sum(m, of_width))
-        return confirmed
+                confirmations |= dict.fromkeys(of_width, self._is_sum(m, of_width))
+        return confirmations
 
     def _is_sum(self, m: int, shards: Mapping[Path, range]) -> bool:
         with ExitStack() as stack:

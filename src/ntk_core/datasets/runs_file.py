@@ -67,7 +67,7 @@ class ExperimentFile:
             and numbers.start <= seeds.start < seeds.stop <= numbers.stop
         )
 
-    def confirmed(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
+    def confirmations(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
         """Whether each file is a shard of these runs, equal to them in every bit; by path, width and seeds.
 
         A file that nothing can be said of is left out.

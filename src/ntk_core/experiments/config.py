@@ -114,20 +114,20 @@ class Config(Section):
         return [name for name, model in self.experiments.items() if model.kind == "drawn"]
 
     @property
-    def bounded(self) -> list[str]:
+    def experiments_in_ball(self) -> list[str]:
         """Names of the drawn experiments in the ball of Theorem 1 whose runs count."""
         grids = map(self.drawn_experiment, self.drawn)
         return [grid.name for grid in grids if math.isinf(grid.norm) and not grid.weighted]
 
     @property
-    def counted(self) -> list[str]:
+    def experiments_without_weights(self) -> list[str]:
         """Names of the experiments whose runs count: weighted ones are in tables and the summary only."""
         grids = map(self.drawn_experiment, self.drawn)
         weighted = {grid.name for grid in grids if grid.weighted}
         return [name for name in self.experiments if name not in weighted]
 
     @property
-    def aggregated(self) -> list[str]:
+    def experiments_with_aggregates(self) -> list[str]:
         """Names of the experiments that keep aggregates in place of runs."""
         return [name for name in self.experiments if self.experiment(name).keep == "aggregates"]
 

@@ -96,7 +96,7 @@ class Cost:
     """Simulate jobs that run at once."""
     shards: int
     """All shards of the plan."""
-    existing: int
+    shards_on_disk: int
     """Those that exist."""
     drawing: float
     """Seconds in which the missing shards are made."""
@@ -133,16 +133,16 @@ def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Cost:
     job_bytes = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
     job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, cores)) for e in experiments]
     seconds = drawing + tables / min(job_count, len(experiments)) + PAGE_SECONDS
-    existing = len(shards) - len(missing)
+    shards_on_disk = len(shards) - len(missing)
     disk, memory = disk_bytes(plan), max(job_bytes)
-    return Cost(job_count, len(shards), existing, drawing, seconds, disk, memory, nodes is not None)
+    return Cost(job_count, len(shards), shards_on_disk, drawing, seconds, disk, memory, nodes is not None)
 
 
 def cost_text(plan: Plan, cost: Cost) -> str:
     """The expected time, disk and memory as lines for a person."""
     runs = (
         f"[plan] {count_text(plan.runs, 'run')} in {count_text(cost.shards, 'shard')}; "
-        f"{count_text(cost.existing, 'shard')} exist{'s' * (cost.existing == 1)}"
+        f"{count_text(cost.shards_on_disk, 'shard')} exist{'s' * (cost.shards_on_disk == 1)}"
     )
     if plan.shard_factor > 1:
         runs += (
@@ -150,7 +150,7 @@ def cost_text(plan: Plan, cost: Cost) -> str:
             f"({plan.config.execution.shard_seeds}) asks for, "
             f"so that there are at most {MAX_SHARDS:,}, with {MAX_PIECES:,} cells"
         )
-    if cost.existing == cost.shards:
+    if cost.shards_on_disk == cost.shards:
         return runs
     time = (
         f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "

@@ -52,7 +52,7 @@ class Plan:
         """The file of a shard."""
         return self.folder(shard.experiment) / shard.file_name
 
-    def existing(self, name: str) -> dict[int, list[tuple[int, int]]]:
+    def ranges_on_disk(self, name: str) -> dict[int, list[tuple[int, int]]]:
         """By width, the ranges of seeds whose shards are on disk."""
         experiment = self.experiment(name)
         ranges: dict[int, list[tuple[int, int]]] = {m: [] for m in experiment.m}
@@ -65,11 +65,11 @@ class Plan:
 
     def shards(self, name: str) -> list[Shard[Any]]:
         """The shards of an experiment, those already on disk reused whatever their size."""
-        experiment, existing = self.experiment(name), self.existing(name)
+        experiment, ranges = self.experiment(name), self.ranges_on_disk(name)
         return [
             Shard(experiment, self.config.entropy, m, start, stop)
             for m in experiment.m
-            for start, stop in self._ranges(experiment, existing[m], self.shard_seeds(experiment, m))
+            for start, stop in self._ranges(experiment, ranges[m], self.shard_seeds(experiment, m))
         ]
 
     def shard_seeds(self, experiment: Experiment, m: int) -> int:
@@ -103,12 +103,12 @@ class Plan:
 
     @staticmethod
     def _ranges(
-        experiment: Experiment, existing: list[tuple[int, int]], size: int
+        experiment: Experiment, ranges_on_disk: list[tuple[int, int]], size: int
     ) -> Iterator[tuple[int, int]]:
         """Ranges of seeds that cover the experiment, in order: those on disk, new ones between."""
         first = experiment.numbers.start
-        existing_ranges = [(start - first, stop - first) for start, stop in existing if start >= first]
-        for start, stop in seed_ranges(experiment.seeds, size, existing_ranges):
+        shifted = [(start - first, stop - first) for start, stop in ranges_on_disk if start >= first]
+        for start, stop in seed_ranges(experiment.seeds, size, shifted):
             yield first + start, first + stop
 
     def shard(self, name: str, path: Path) -> Shard[Any]:

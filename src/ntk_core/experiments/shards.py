@@ -48,15 +48,17 @@ class Shard(Generic[ExperimentT]):
         return (self.stop - self.start) * self.experiment.seed_cost(self.m)
 
 
-def seed_ranges(seeds: int, shard_seeds: int, existing: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def seed_ranges(
+    seeds: int, shard_seeds: int, ranges_on_disk: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
     """Consecutive ranges `(start, stop)` covering seeds 0 … seeds - 1.
 
-    Ranges in `existing` (shards on disk, of any size) are used where they hold seeds and continue the cover;
+    `ranges_on_disk`, of shards of any size, are used where they hold seeds and continue the cover;
     gaps are cut into ranges of `shard_seeds`. So another shard size recomputes nothing, and more seeds cost
     only the new ones. The result stays the same while its own ranges are written.
     """
     by_start: dict[int, int] = {}
-    for start, stop in existing:
+    for start, stop in ranges_on_disk:
         if start < stop <= seeds:
             by_start[start] = max(stop, by_start.get(start, 0))
     starts = sorted(by_start)

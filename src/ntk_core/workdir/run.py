@@ -89,12 +89,13 @@ class Run:
     def figure_names(self) -> dict[str, tuple[str, ...]]:
         """The figures of each experiment: those that have something to show on an axis."""
         config = self.plan.config
-        counted, levels = set(config.counted), {"delta": config.delta, "x_norm": config.x_norm}
+        unweighted = set(config.experiments_without_weights)
+        levels = {"delta": config.delta, "x_norm": config.x_norm}
         return {
             **{
                 name: drawable(config.experiment(name).axes | levels, QUANTITIES)
                 for name in config.drawn
-                if name in counted
+                if name in unweighted
             },
             **{name: training_drawable(config.experiment(name).axes) for name in config.trained},
         }
@@ -120,9 +121,9 @@ class Run:
         ]
         datasets += [self.results / name / "theory.nc" for name in config.drawn]
         pages = [self.summary]
-        if config.counted:
+        if config.experiments_without_weights:
             pages += [self.claims, self.findings]
-        if config.bounded or config.trained:
+        if config.experiments_in_ball or config.trained:
             pages.append(self.explore)
         return [*datasets, *self.figures, *pages]
 

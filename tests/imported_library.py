@@ -33,7 +33,7 @@ class Imported(MetaPathFinder, Loader):
         spec = PathFinder.find_spec(name)
         if spec is None or spec.origin != self.modules[PACKAGE].__file__:
             return None
-        if self.compiling.folder() != self.compiling.CACHE_FOLDER:
+        if self.compiling.cache_folder() != self.compiling.CACHE_FOLDER:
             return None
         return ModuleSpec(name, self, origin=spec.origin)
 

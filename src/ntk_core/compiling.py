@@ -43,7 +43,7 @@ def _compiled(function: Any, inlined: bool) -> Any:
         settings.CACHE_DIR = before
 
 
-def folder() -> Path | None:
+def cache_folder() -> Path | None:
     """The cache folder of compiled code; None, with a warning, where none is writable.
 
     Its name has a digest of all files with compiled functions: Numba compares only the file of a function,
@@ -70,5 +70,5 @@ def folder() -> Path | None:
     return None
 
 
-CACHE_FOLDER = folder()
+CACHE_FOLDER = cache_folder()
 """The cache folder of this process."""

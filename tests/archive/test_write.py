@@ -24,7 +24,7 @@ from test_trained_archive import LAZY, made
 
 import ntk_core
 from ntk_core.archive.verify import check
-from ntk_core.archive.write import NAME, _pack, bundle, meaning, sources
+from ntk_core.archive.write import NAME, _pack, bundle, description, sources
 from ntk_core.claims.__main__ import main
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
@@ -186,7 +186,7 @@ def test_every_file_is_explained(archive):
     for path in archive.rglob("*"):
         name = path.relative_to(archive).as_posix()
         if path.is_file():
-            assert meaning(name)
+            assert description(name)
             group = re.match("(code|figures)/", name)
             assert f"| `{group[0] if group else name}` | " in page
 

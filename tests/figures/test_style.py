@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from ntk_core.figures import palette, style
-from ntk_core.figures.panels import EndName, Panels, _apart, _end
+from ntk_core.figures.panels import EndName, Panels, _end, _spread
 from ntk_core.pages.embedding import asset
 from ntk_core.pages.explore.charts import COLOURS
 
@@ -146,7 +146,7 @@ def test_a_line_is_named_where_it_ends():
 @pytest.mark.parametrize("heights", [(0.5, 0.5, 0.5), (0.0, 0.02, 0.9), (0.97, 0.99, 1.0), (0.1, 0.5, 0.8)])
 def test_names_keep_apart_and_stay_where_they_may(heights):
     size = np.full(3, 0.1)
-    places = _apart(np.array(heights), size)
+    places = _spread(np.array(heights), size)
     assert (np.diff(places) >= 0.1 - 1e-12).all()
     assert places[0] >= -1e-12
     assert places[-1] <= 1 + 1e-12

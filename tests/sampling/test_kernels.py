@@ -299,7 +299,7 @@ def test_kernels_are_compiled_ahead_and_kept_for_the_next_process():
 def test_without_a_folder_to_keep_it_in_code_is_compiled_anew_and_says_so(monkeypatch, caplog, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
-    assert compiling.folder() is None
+    assert compiling.cache_folder() is None
     assert "Set NUMBA_CACHE_DIR" in caplog.text
     monkeypatch.setattr(compiling, "CACHE_FOLDER", None)
 
@@ -318,12 +318,12 @@ def test_compiled_code_is_not_used_after_a_change_of_any_kernel(file, constant, 
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     source = shutil.copytree(ROOT / "src/ntk_core", tmp_path / "ntk_core")
     monkeypatch.setattr(compiling, "__file__", str(source / "compiling.py"))
-    before = compiling.folder()
-    assert compiling.folder() == before
+    before = compiling.cache_folder()
+    assert compiling.cache_folder() == before
     text = (source / file).read_text()
     assert constant in text
     (source / file).write_text(text.replace(constant, f"{constant[:-1]}3"))
-    assert compiling.folder() != before
+    assert compiling.cache_folder() != before
 
 
 SPECIAL = [0.0, -0.0, math.inf, -math.inf, 5e-324, -5e-324, 2.0**-1022, 1.7976931348623157e308, 1.0, -1.0]

@@ -133,8 +133,8 @@ def test_a_job_that_a_batch_system_refuses_is_said_with_its_words(screen, tmp_pa
     first, *others = screen.text.splitlines()
     assert first == (
         "Error in a job of rule simulate: SLURM sbatch failed. The error message was 'sbatch: error: "
-        "invalid partition specified: nope sbatch: error: Batch job submission failed: Invalid partition name "
-        "specified'"
+        "invalid partition specified: nope sbatch: error: Batch job submission failed: Invalid partition "
+        "name specified'"
     )
     again = "The job of rule simulate is sent again, for attempt"
     same = "Error in a job of rule simulate, for a reason named above"

@@ -97,7 +97,7 @@ BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 LICENCE = "https://spdx.org/licenses/MIT"
 
 
-def meaning(path: str) -> str:
+def description(path: str) -> str:
     """What the file at a path of the archive is. Raises `KeyError` where nothing is said of it."""
     for pattern, text in MEANINGS.items():
         if fnmatchcase(path, pattern):
@@ -181,7 +181,7 @@ def _readme(config: Config, folder: Path) -> str:
     names += ["README.md", CRATE, MANIFEST, seal_path(Path(MANIFEST)).name]
     listed = [name for name in names if not name.startswith(("code/", "figures/"))]
     groups = {"figures/": "figures/*", "code/": "code/*"}
-    rows = [(name, meaning(name)) for name in sorted(listed)]
+    rows = [(name, description(name)) for name in sorted(listed)]
     rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
     text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
     table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
@@ -256,7 +256,7 @@ def _add_files(crate: ROCrate, folder: Path, results: Container[str]) -> list[An
         name = path.relative_to(folder).as_posix()
         what: dict[str, Any] = {
             "name": name,
-            "description": meaning(name),
+            "description": description(name),
             "encodingFormat": MEDIA.get(path.suffix, "text/plain"),
             "contentSize": str(path.stat().st_size),
             "sha256": digest(path),

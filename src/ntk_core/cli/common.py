@@ -115,8 +115,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(flag: bool) -> None:
+    if flag:
         say(f"ntk-core {__version__}")
         raise typer.Exit
 

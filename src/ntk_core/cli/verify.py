@@ -58,27 +58,27 @@ def verify(
     from ..storage.checksums import MANIFEST, seal_path
 
     try:
-        checked = check(path)
+        verification = check(path)
     except NoManifestError as error:
         refuse(error)
     report = (lambda _: None) if json else say
-    for fault in checked.faults:
+    for fault in verification.faults:
         report(f"{fault.kind}: {path / fault.path}")
-    if any(fault.path == MANIFEST for fault in checked.faults):
+    if any(fault.path == MANIFEST for fault in verification.faults):
         seal = seal_path(Path(MANIFEST))
         report(f"nothing else was compared, as {MANIFEST} does not match or lacks its seal, {seal}")
-    if not checked.faults:
-        report(f"ok: {checked.files} files of the manifest, {checked.shards} shards")
+    if not verification.faults:
+        report(f"ok: {verification.files} files of the manifest, {verification.shards} shards")
     recomputed, blocks, failure = (
         _recompute(path, recompute, run_archived_code, report) if recompute else ({}, None, None)
     )
     if json:
-        faults = [asdict(fault) for fault in checked.faults]
-        counts = {"files": checked.files, "shards": checked.shards, "blocks": blocks}
+        faults = [asdict(fault) for fault in verification.faults]
+        counts = {"files": verification.files, "shards": verification.shards, "blocks": blocks}
         print_json(counts | {"faults": faults, "recomputed": recomputed, "error": failure})
     if failure:
         refuse(failure)
-    raise typer.Exit(DIFFERENT if checked.faults or any(recomputed.values()) else 0)
+    raise typer.Exit(DIFFERENT if verification.faults or any(recomputed.values()) else 0)
 
 
 def _recompute(

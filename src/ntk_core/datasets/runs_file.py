@@ -96,7 +96,7 @@ class ExperimentFile:
         """Which values of a run are not archived, and which are, or None. A value of None is missing."""
         axes = {**self.experiment.axes, "seed": self.experiment.numbers}
         faults = [
-            f"{name} is {_shown(value, axes[name])}; {_archived(value, axes[name])}"
+            f"{name} is {_value_text(value, axes[name])}; {_axis_text(value, axes[name])}"
             for name, value in run.items()
             if value not in axes[name]
         ]
@@ -145,14 +145,14 @@ class ExperimentFile:
         raise NotImplementedError
 
 
-def _shown(value: Any, values: Sequence[Any]) -> str:
+def _value_text(value: Any, values: Sequence[Any]) -> str:
     """A value that is not among others; where they are numbers, quotes show that it is text."""
     if value is None:
         return "missing"
     return repr(value) if isinstance(value, str) and not isinstance(values[0], str) else str(value)
 
 
-def _archived(value: Any, values: Sequence[Any]) -> str:
+def _axis_text(value: Any, values: Sequence[Any]) -> str:
     if isinstance(values, range):
         return f"archived: {values.start} to {values.stop - 1}"
     if isinstance(values[0], str):

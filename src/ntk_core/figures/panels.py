@@ -132,8 +132,8 @@ class Panels:
         self, ax: Axes, data: pd.DataFrame, colours: dict[Any, str], labels: dict[Any, str] | None = None
     ) -> None:
         """Filled points of the column `value` against m, and to their right open ones of `training`."""
-        apart = 4.0**0.07 if data["m"].nunique() > 1 else 1.0
-        left, right = data.assign(m=data["m"] / apart), data.assign(m=data["m"] * apart)
+        shift = 4.0**0.07 if data["m"].nunique() > 1 else 1.0
+        left, right = data.assign(m=data["m"] / shift), data.assign(m=data["m"] * shift)
         self.points(ax, left, "m", "value", "steps", colours, labels)
         self.points(ax, right, "m", "training", "steps", colours, markerfacecolor=palette.GROUND)
 
@@ -248,7 +248,7 @@ class Panels:
         ends = [_end(name, ax) for name in names]
         order = sorted(range(len(names)), key=lambda i: ends[i][1])
         sizes = [(names[i].text.count("\n") + 1) * style.SMALL * 1.25 / 72 / self.height for i in order]
-        places = _apart(np.array([ends[i][1] for i in order]), np.array(sizes))
+        places = _spread(np.array([ends[i][1] for i in order]), np.array(sizes))
         panel = ax.get_position().width * style.WIDTH
         for i, y in zip(order, places, strict=True):
             line, (x, end, ending) = names[i].line, ends[i]
@@ -284,7 +284,7 @@ def _end(name: EndName, ax: Axes) -> tuple[float, float, bool]:
     return float(x[last]), float(np.clip(y[last] if inside else y.max(), 0.0, 1.0)), inside
 
 
-def _apart(y: Array, sizes: Array) -> Array:
+def _spread(y: Array, sizes: Array) -> Array:
     """The nearest heights to y, ascending, at which names of these sizes do not overlap, inside the panel."""
     offsets = np.cumsum(sizes) - sizes / 2
     room = max(1.0 + sizes[0] / 2 + sizes[-1] / 2 - sizes.sum(), 0.0)

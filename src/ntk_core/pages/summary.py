@@ -52,7 +52,7 @@ def summarise(
         for pair in experiments
         for line in (_rate_findings(*pair) if _in_theorem_ball(pair[0]) else _findings(("norms",), *pair))
     ]
-    shown += [line for pair in trainings for line in _findings(FINDING_FIGURES, *pair)]
+    shown += [line for pair in trainings for line in _findings(SUMMARY_FIGURES, *pair)]
     shown += [line for table in weighted for line in _paragraph(left_out(table))]
     shown += _paragraph(f"The lecture notes: {plain_text(falsehoods(claims))}.") if claims else []
     grids = [_experiment(table, rates) for table, rates in experiments]
@@ -89,7 +89,7 @@ def _experiment(table: xr.Dataset, rates: xr.Dataset) -> str:
 NO_INTERVAL = "no interval"
 """Stands for the interval of a slope that has none."""
 
-FINDING_FIGURES = ("radius", "training_rate", "twin")
+SUMMARY_FIGURES = ("radius", "training_rate", "twin")
 """Figures of a trained experiment whose findings the summary begins with."""
 
 
@@ -145,7 +145,7 @@ def _trained(a: Answer) -> str:
         *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
         f"                       its limit as m grows is at most {_digits(a.limit_ceiling)};",
-        f"                       at every width it is at most {_digits(a.ceiling)} while the loss does not grow",
+        f"                       at every width at most {_digits(a.ceiling)} while the loss does not grow",
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
         f"  slope of rms E       {_estimate(a.rate)}, theory {-a.exponent:g};",
         f"                       between the two largest m {_estimate(a.last_rate)}",

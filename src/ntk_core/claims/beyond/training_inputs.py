@@ -63,8 +63,8 @@ class _Comparison:
 
     def agrees(self, factor: float) -> bool:
         """Whether the number is that of `factor` times the limit."""
-        apart = abs(self.measured.value - factor * self.limit)
-        return apart < ERRORS * self.measured.standard_error + self.room
+        distance = abs(self.measured.value - factor * self.limit)
+        return distance < ERRORS * self.measured.standard_error + self.room
 
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:

@@ -28,8 +28,8 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
     It grows if it does between the outermost widths whose means have intervals, and between the outermost of
     all. The means at these are stated, and between which widths it is beyond chance unless it is there.
     """
-    if said := diverged(table):
-        return said
+    if sentence := diverged(table):
+        return sentence
     a = answer(table, rates)
     below = f", below {digits(a.ceiling, 3)}, its bound at every width" if a.stayed and not a.grew else ""
     rate = a.radius_rate
@@ -54,8 +54,8 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 def training_rate(table: xr.Dataset, rates: xr.Dataset) -> str:
     """The exponents of E at held-out and at training inputs, or what they approach."""
-    if said := diverged(table):
-        return said
+    if sentence := diverged(table):
+        return sentence
     if zero := _no_error(table):
         return zero
     if table.sizes["m"] < MIN_WIDTHS:
@@ -100,8 +100,8 @@ def _is_power(slope: Estimate, exponent: float) -> bool:
 
 def standing(table: xr.Dataset, rates: xr.Dataset) -> str:
     """The error of training over that of the worst and of random displacements, if it has an interval."""
-    if said := diverged(table):
-        return said
+    if sentence := diverged(table):
+        return sentence
     if zero := _no_error(table):
         return zero
     a = answer(table, rates)
@@ -120,8 +120,8 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
 
     In the limit as m^{-1/2} (docs/theory.md): another power is given as the slope that it is.
     """
-    if said := diverged(table):
-        return said
+    if sentence := diverged(table):
+        return sentence
     if table.sizes["m"] < MIN_WIDTHS:
         return ""
     a = answer(table, rates)
@@ -142,8 +142,8 @@ def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
 
     Empty where there are several training inputs.
     """
-    if said := diverged(table):
-        return said
+    if sentence := diverged(table):
+        return sentence
     if table.sizes["training_input"] > 1:
         return ""
     a = answer(table, rates)
@@ -162,8 +162,8 @@ def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:
 
 def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
     """Whether the share of signs that ever change falls from width to width, and by its intervals in all."""
-    if said := diverged(table):
-        return said
+    if sentence := diverged(table):
+        return sentence
     a = answer(table, rates)
     if table["run_max"].sel(variable="flipped_neurons").max() == 0.0:
         return "No sign changes at any training input"

@@ -62,7 +62,7 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
     Both are quantiles and rates of experiments, at least one in all. The page opens with the first one of the
     band sampler.
     """
-    data = [drawn_data(*given) for given in drawn] + [trained_data(*given) for given in trained]
+    data = [drawn_data(*tables) for tables in drawn] + [trained_data(*tables) for tables in trained]
     specs = [spec_of(table) for table, _ in (*drawn, *trained)]
     laws = sorted({law for experiment in data for law in experiment["axes"].get("perturbation", ())})
     runtime = _runtime()

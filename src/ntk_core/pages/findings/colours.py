@@ -47,13 +47,13 @@ def on_ground(colour: str, ground: str) -> str:
 
     A tint of white becomes the same tint of the ground.
     """
-    given, behind = rgb(colour), rgb(ground)
-    depth = 1.0 - min(given)
+    channels, behind = rgb(colour), rgb(ground)
+    depth = 1.0 - min(channels)
     if depth < TINT:
-        red, green, blue = ((c - 1.0 + depth) / depth if depth else 0.0 for c in given)
+        red, green, blue = ((c - 1.0 + depth) / depth if depth else 0.0 for c in channels)
         return _hex(_mix(behind, (red, green, blue), depth))
     far = (0.0, 0.0, 0.0) if _luminance(behind) > 0.5 else (1.0, 1.0, 1.0)
-    forms = (_hex(_mix(given, far, step / 100)) for step in range(101))
+    forms = (_hex(_mix(channels, far, step / 100)) for step in range(101))
     return next(form for form in forms if contrast(rgb(form), behind) >= CONTRAST)
 
 

@@ -13,7 +13,7 @@ from . import beyond
 from .concentration import anti_concentration, hoeffding
 from .decomposition import delta_split, sign_changes_in_band
 from .inequalities import event_a1, lemma_4_delta1, lemma_4_delta2, theorem_1
-from .lazy import lazy_training
+from .lazy_training import lazy_training
 from .lemmas import expansion, homogeneity, subgradient, symmetric_start
 from .rates import rate, scaling
 from .record import Claim, Judgement, to_json

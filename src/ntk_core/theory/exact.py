@@ -3,7 +3,7 @@
 | pairs | E, |Δ₁| | |Δ₂| | |S|/m | |B|/m |
 | --- | --- | --- | --- | --- |
 | one neuron crosses by the full radius | `compound.py` | binomial | binomial | binomial |
-| both move in random directions | `signed.py` | `signed.py` | `counts.py` | binomial |
+| both move in random directions | `signed_sum.py` | `signed_sum.py` | `counts.py` | binomial |
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..quantities import QUANTITIES, Step
 from .compound import CompoundBinomial
 from .counts import Binomial, CountSum
 from .gaussian import band_integral, band_probability
-from .signed import SignedSum
+from .signed_sum import SignedSum
 from .unit_vector import upper_tail
 
 ExactLaw = Binomial | CountSum | CompoundBinomial | SignedSum

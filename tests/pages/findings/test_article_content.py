@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from ntk_core.claims import LEDGER
 from ntk_core.claims.record import Number, from_json
 from ntk_core.execution import versions
+from ntk_core.pages.findings.numbers import interval, tex, value
 from ntk_core.pages.findings.plain_words import PLAIN_WORDS
-from ntk_core.pages.findings.readable import interval, tex, value
 from ntk_core.pages.findings.text import inline
 
 from .article import NOTES, PROOFS, Reader, drawings, render

@@ -9,8 +9,8 @@ import pytest
 
 from ntk_core.claims.record import from_json
 from ntk_core.pages.findings.experiments import grid_answer, grid_of
+from ntk_core.pages.findings.numbers import number
 from ntk_core.pages.findings.opening import opening
-from ntk_core.pages.findings.readable import number
 from ntk_core.pages.summary import summarise
 
 from .article import Reader, render

@@ -8,7 +8,7 @@ import pytest
 
 from ntk_core.claims.record import Number
 from ntk_core.pages.findings.formula import FormulaError, mathml
-from ntk_core.pages.findings.readable import interval, number, tex, value
+from ntk_core.pages.findings.numbers import interval, number, tex, value
 from ntk_core.pages.findings.text import TextError, block, clause, inline, reading
 
 

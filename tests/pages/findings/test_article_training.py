@@ -10,7 +10,7 @@ import trained
 
 from ntk_core.claims.answer import answer
 from ntk_core.claims.record import Number
-from ntk_core.pages.findings.readable import number, times, value
+from ntk_core.pages.findings.numbers import number, times, value
 
 from .article import Reader, drawings, render
 

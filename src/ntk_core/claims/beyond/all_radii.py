@@ -17,7 +17,7 @@ from ...network import Array
 from ...quantities import QUANTITIES
 from ...theory.all_radii import NAME, all_radii
 from ...theory.bounds import exact
-from ..lazy import beyond_chance_at_an_input
+from ..lazy_training import beyond_chance_at_an_input
 from ..record import PROVED, THIS_PROJECT, TIE, Judgement, Number, Statement, judge_agreement
 from ..results import Results, TrainedTables
 from ..wording import in_formula

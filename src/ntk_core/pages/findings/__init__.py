@@ -15,7 +15,7 @@ from ...claims.wording import steps_text
 from ...figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, training_drawable
 from ...laws import LAWS
 from ..embedding import asset, digest, templates
-from . import ladder, readable, text
+from . import ladder, numbers, text
 from .colours import style_sheet
 from .drawing import Drawings
 from .experiments import grid_answer, grid_of
@@ -204,12 +204,12 @@ def _environment() -> Environment:
         clause=text.clause,
         inline=text.inline,
         reading=text.reading,
-        number=readable.number,
-        tex=readable.tex,
-        value=readable.value,
-        interval=readable.interval,
-        times=readable.times,
-        short=readable.short,
+        number=numbers.number,
+        tex=numbers.tex,
+        value=numbers.value,
+        interval=numbers.interval,
+        times=numbers.times,
+        short=numbers.short,
         steps=steps_text,
     )
     environment.globals.update(
@@ -220,4 +220,4 @@ def _environment() -> Environment:
 
 def _parameter(name: str, value: float) -> Markup:
     """`name = value`, as a formula."""
-    return text.inline(f"${SYMBOLS[name]}={readable.tex(value)}$")
+    return text.inline(f"${SYMBOLS[name]}={numbers.tex(value)}$")

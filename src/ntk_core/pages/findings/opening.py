@@ -21,7 +21,7 @@ from ...claims.record import FALSE, UNDECIDED, Claim
 from ...claims.wording import in_words, runs_text
 from ...theory.moments import EXPONENT
 from .experiments import Grid, GridAnswer
-from .readable import number
+from .numbers import number
 
 WORST = "adversarial"
 """The law whose rate Theorem 1 is about: it attains the supremum over the ball."""

@@ -12,7 +12,7 @@ from ...claims.headlines.words import FRACTIONS
 from ...claims.record import Number
 from ...claims.wording import steps_text
 from .experiments import versions
-from .readable import tex
+from .numbers import tex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ from ntk_core.laws.exact import exact_law, exact_quantile
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
-from ntk_core.theory import signed
+from ntk_core.theory import signed_sum
 from ntk_core.theory.counts import CountSum
 from ntk_core.theory.fourier import fourier_sums
-from ntk_core.theory.signed import SignedSum
+from ntk_core.theory.signed_sum import SignedSum
 from ntk_core.theory.tilt import TARGET
 
 SIGNED = ("linearization_error", "delta1", "delta2")
@@ -150,7 +150,7 @@ def test_stated_error_meets_its_target_and_covers_the_distance_to_a_longer_serie
         exact = exact_law("sphere", str(rng.choice(SIGNED)), m, d, float(2 ** rng.uniform(-2, 2)))
         delta = float(10 ** rng.uniform(-9, -0.1))
         cases.append((exact, delta, exact.quantile(delta)))
-    monkeypatch.setattr(signed, "_TERMS", (1 << 16,))
+    monkeypatch.setattr(signed_sum, "_TERMS", (1 << 16,))
     series = SignedSum._series
     monkeypatch.setattr(SignedSum, "_series", lambda self, tilt, terms: series(self, 0.8 * tilt, terms))
     for exact, delta, quantile in cases:

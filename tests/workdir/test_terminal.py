@@ -100,6 +100,7 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen, tmp_path):
     log.write_text("no such file")
     screen.say("Job stats: ...", event="run_info", stats=STATS)
     screen.fail("simulate", str(log))
+    screen.fail("simulate", "none.log")
     screen.say("RuleException: ...", logging.ERROR, event="error", exception="RuleException")
     screen.say(
         "WorkflowError:\nAt least one job did not complete successfully.", logging.ERROR, event="error"
@@ -108,6 +109,7 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen, tmp_path):
     screen.terminal.end(failed=True)
     assert screen.text.splitlines() == [
         f"Error in a job of rule simulate; its log: {log}",
+        "Error in a job of rule simulate; its log: none, but see the newest file in .snakemake/log",
         "a disk is slow",
         "Stopped by the error above; 1 of 2 shards are kept. Remove its cause and call again to go on.",
     ]

@@ -57,6 +57,9 @@ RESTART = "Trying to restart job "
 CLOCK_DIFFERENCE = 60.0
 """Seconds by which the clock of a node may be behind that of this machine."""
 
+LOGS = ".snakemake/log"
+"""Where Snakemake writes all its messages, below the working directory."""
+
 REPEATED = {"RuleException", "CalledProcessError"}
 """Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
 
@@ -241,12 +244,14 @@ class Terminal(logging.Filter):
         if self.interrupted:
             return
         rules = ", ".join(sorted({job["rule_name"] for job in jobs}))
-        written = filter(self._is_new, [*logs, *(log for job in jobs for log in job["log"])])
+        written = list(filter(self._is_new, [*logs, *(log for job in jobs for log in job["log"])]))
+        why = _first_lines(reason or "")
         text = f"Error in a job of rule{'s' * (len(jobs) > 1)} {rules}"
-        if why := _first_lines(reason or ""):
+        if why:
             text += ", for a reason named above" if why in self._reasons else f": {why}"
             self._reasons.add(why)
-        text += f"; its log: {where}" if (where := ", ".join(written)) else ""
+        if written or not why:
+            text += f"; its log: {', '.join(written) or f'none, but see the newest file in {LOGS}'}"
         self._say(text)
 
     def _is_new(self, log: str) -> bool:

@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -27,6 +28,9 @@ from forked_jobs import fork_jobs
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["snakemake.cli", "snakemake.report.html_reporter", "imported_by_jobs"])
+
+STARTING = threading.Lock()
+"""Held while the server starts, which changes this environment; some tests call from two threads."""
 
 
 class Call:
@@ -42,7 +46,8 @@ class Call:
         environment: Mapping[str, str] | None = None,
         before: Callable[[], Any] | None = None,
     ) -> None:
-        _start_server()
+        with STARTING:
+            _start_server()
         reading, writing = FORKS.Pipe(duplex=False)
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)  # it is read at the end
         everything = {**os.environ, "PYTHONPATH": "", **(environment or {})}

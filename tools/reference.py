@@ -235,6 +235,24 @@ def _rows(dataset: xr.Dataset, names: Any) -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", _text(along), kind, unit, _text(variable.attrs["long_name"])
 
 
+def tolerances() -> str:
+    """What a value must exceed to be counted, from the constants by which it is."""
+    from ntk_core.datasets.comparisons import NOISE, SUM_ROUNDING
+    from ntk_core.theory.bounds import ROUNDING
+    from ntk_core.theory.tilt import TARGET
+
+    bound, exact, noise, dense = map(_number, (ROUNDING, TARGET, NOISE, SUM_ROUNDING))
+    rows = {
+        "`exceedances`, `runs_exceeding`": f"over (1 + {bound}) times the bound, and over rounding around 0",
+        "`exact_exceedances`": f"above (1 + {exact}) times the exact quantile, and above rounding around 0",
+        "`exact_shortfalls`": f"below (1 − {exact}) times an exact quantile that is above rounding around 0",
+    }
+    around = f"{noise}·α/m for E, |Δ₁| and |Δ₂|, and up to {noise}/m for the two fractions"
+    sums = f"With the sampler `dense` it is up to {dense}·√m for the first three if that is more"
+    table = _table(("count", "values that count"), iter(rows.items()))
+    return f"{table}\nRounding around 0 is up to {around}. {sums}.\n"
+
+
 # The command line, from its own help.
 
 
@@ -256,5 +274,10 @@ def _help(command: Any, name: str) -> str:
     return f"```text\n{command.get_help(context)}\n```\n\n"
 
 
-TABLES: dict[str, Callable[[], str]] = {"config": config_keys, "data": data, "cli": command_line}
+TABLES: dict[str, Callable[[], str]] = {
+    "config": config_keys,
+    "data": data,
+    "tolerances": tolerances,
+    "cli": command_line,
+}
 """What a page can ask for."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from ntk_core.datasets.comparisons import comparisons
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
@@ -17,7 +18,9 @@ from ntk_core.experiments.shards import Shard
 from ntk_core.laws import moments
 from ntk_core.laws.exact import exact_quantile
 from ntk_core.quantities import QUANTITIES
+from ntk_core.storage.metadata import LONG_NAMES, TRAINED
 from ntk_core.theory import bounds
+from tools.reference import tolerances
 
 DELTA = (0.001, 0.1, 0.5)
 X_NORM = (0.1, 1.0, 20.0)
@@ -117,9 +120,7 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
     """|Δ₂| of the adversarial law is K·α/m, and at its quantile K lies on the binomial bound itself."""
     from scipy.stats import binom
 
-    from ntk_core.datasets.comparisons import comparisons
     from ntk_core.datasets.run_statistics import cell
-    from ntk_core.datasets.theory import theory_dataset
     from ntk_core.theory.gaussian import band_probability
 
     over_by_rounding = 0
@@ -139,6 +140,31 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
             scaled = values[0][:, None, None] * x_norm
             over_by_rounding += int((scaled > theory["bound_binomial"].values[3, 0, 0]).sum() - got.sum())
     assert over_by_rounding > 0  # what a plain comparison would count
+
+
+def test_what_a_run_must_exceed_to_be_counted_is_named_as_it_is():
+    over = LONG_NAMES["exceedances"], TRAINED["exceedances"]
+    assert all("over (1 + 1e-12) times the bound" in name for name in over)
+    assert "above (1 + 1e-06) times the exact" in LONG_NAMES["exact_exceedances"]
+    assert "below (1 - 1e-06) times the exact" in LONG_NAMES["exact_shortfalls"]
+    page = tolerances()
+    for text in ("(1 + 1e-12) times the bound", "(1 + 1e-6) times the exact", "(1 − 1e-6) times an exact"):
+        assert text in page
+    assert "1e-9·α/m for E" in page
+    assert "1e-9/m for the two fractions" in page
+    assert "1e-15·√m" in page
+    units = np.array([1e-6, 1.0, 1e-6, 1e-6, 1.0]) / 64
+    sums = 1e-15 * 8 * (units < 1e-3)
+    for sampler, noise in (("band", 1e-9 * units), ("dense", np.maximum(1e-9 * units, sums))):
+        one = DrawnExperiment("one", sampler, ("sphere",), (64,), (2,), (1e-6,), 40)
+        theory = theory_dataset(one, 0, (0.001, 0.999), (1.0,), None)
+        (limits,) = comparisons(one, theory)
+        bound = np.stack([theory[f"bound_{name}"].values[:, 0, 0] for name in bounds.BOUNDS])
+        exact, around = theory["exact_quantile"].values[:, 0, 0, 0, 0], noise[:, None]
+        assert np.array_equal(limits.bounds, np.maximum(bound * (1 + 1e-12), around[..., None]))
+        assert np.array_equal(limits.above, np.maximum(exact * (1 + 1e-6), around))
+        assert np.array_equal(limits.below, np.where(exact > around, exact * (1 - 1e-6), 0.0))
+        assert (exact <= around).any()
 
 
 def test_tables_hold_bounds_and_exact_moments(analysed):

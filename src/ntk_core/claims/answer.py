@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets.comparisons import ROUNDING
 from ..datasets.statistics import ENDS, MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 from ..storage.metadata import spec_of
 from ..theory.all_radii import NAME as ALL_RADII
+from ..theory.bounds import ROUNDING
 from .wording import nearest_to_one, steps_text, task
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
+from ..theory.bounds import ROUNDING
 from .aggregates_file import AggregatesFile, counts_over
-from .comparisons import COUNTS, ROUNDING, Comparisons, comparisons
+from .comparisons import COUNTS, Comparisons, comparisons
 from .histograms import histogram
 from .statistics import Mean, Moments, mean_with_limits, moments, quantile_ranks
 from .validation import ResultsError

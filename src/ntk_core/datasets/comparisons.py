@@ -17,9 +17,6 @@ from ..theory.tilt import TARGET
 if TYPE_CHECKING:
     import xarray as xr
 
-ROUNDING = 1e-12
-"""Relative excess over a bound that is rounding: |Δ₂| attains its bound exactly."""
-
 NOISE = 1e-9
 """Values below this, in units of what one neuron can add, are rounding around 0."""
 
@@ -70,7 +67,7 @@ def comparisons(experiment: DrawnExperiment, theory: xr.Dataset) -> Iterator[Com
     noise = rounding_errors(experiment.sampler, quantities, m, alphas)
     x_norm, exact = theory["x_norm"].values, theory["exact_quantile"].values
     scale = np.stack([QUANTITIES[q].at_norm(x_norm) for q in quantities])[:, None, None, None, :]
-    limits = [theory[f"bound_{name}"].values / scale * (1.0 + ROUNDING) for name in bounds.BOUNDS]
+    limits = [theory[f"bound_{name}"].values / scale * (1.0 + bounds.ROUNDING) for name in bounds.BOUNDS]
     thresholds = np.stack([np.maximum(limit, noise[..., None, None]) for limit in limits])
     minimum = noise[:, None, :, None, :, None]
     # A value within the error of the exact quantile is neither above nor below.

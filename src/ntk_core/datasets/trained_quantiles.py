@@ -25,7 +25,7 @@ from ..storage.metadata import attributes, describe
 from ..theory import bounds
 from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.all_radii import all_radii
-from .comparisons import ROUNDING, rounding_error, rounding_errors
+from .comparisons import rounding_error, rounding_errors
 from .statistics import (
     CONFIDENCE,
     QUANTILES,
@@ -252,7 +252,9 @@ def _beside_theory(
     own = alpha[:, None, None]
     minimum = rounding_error("trained", name, m, radius)
     limits = [
-        np.maximum(_bound(bound, name, m, own, *grid) / quantity.at_norm(x_norm) * (1.0 + ROUNDING), minimum)
+        np.maximum(
+            _bound(bound, name, m, own, *grid) / quantity.at_norm(x_norm) * (1.0 + bounds.ROUNDING), minimum
+        )
         for bound in UNIFORM
     ]
     largest = values.max(axis=1)[:, None, None]

@@ -15,7 +15,8 @@ from .. import __version__
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..quantities import QUANTITIES
-from ..theory.bounds import BOUNDS
+from ..theory.bounds import BOUNDS, ROUNDING
+from ..theory.tilt import TARGET
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -151,7 +152,7 @@ LONG_NAMES = {
     "uniform_bound": "bound for all alpha at once: printed, on E at delta up to 1/2, and all_radii",
     "law_rms": "exact root mean square of the quantity under a displacement law at the mean alpha_hat",
     "position": "rms divided by law_rms: where training stands among the displacement laws",
-    "runs_exceeding": "number of runs over the bound at one held-out input or more",
+    "runs_exceeding": "number of runs in one or more of the pairs that exceedances counts",
     "largest_share": "largest value of the runs and inputs over the bound at its run's own alpha_hat",
     "bound_all_radii": "bound for all alpha at once with the optimal constant, at the mean alpha_hat",
     "run_mean": "mean over the runs",
@@ -199,8 +200,10 @@ LONG_NAMES = {
     "quantile_lower": "lower confidence limit of the (1 - delta)-quantile; 0 where runs are too few",
     "quantile_upper": "upper confidence limit of the (1 - delta)-quantile; infinite where runs are too few",
     "effective_runs": "(sum w)^2 / sum w^2 over the weights w of the runs at or above the quantile",
-    "exact_exceedances": "number of runs above the exact (1 - delta)-quantile; 0 where that is NaN",
-    "exact_shortfalls": "number of runs below the exact (1 - delta)-quantile; 0 where that is NaN",
+    "exact_exceedances": f"number of runs above (1 + {TARGET:g}) times the exact (1 - delta)-quantile, and "
+    "above rounding around 0; 0 where that quantile is NaN",
+    "exact_shortfalls": f"number of runs below (1 - {TARGET:g}) times the exact (1 - delta)-quantile; 0 "
+    "where that is NaN or rounding around 0",
     "exact_quantile": "exact (1 - delta)-quantile at |x| = 1; NaN where no exact law is known",
     "mean": "mean over the runs at |x| = 1",
     "rms": "root mean square over the runs at |x| = 1",
@@ -213,7 +216,8 @@ LONG_NAMES = {
     "bound_bernstein": "bound from Bernstein's inequality for the sum over the m/2 independent pairs",
     "bound_exact": "exact (1 - delta)-quantile of the supremum over the ball; NaN beyond alpha/sqrt(m) = 8",
     "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN if that is rounding",
-    "exceedances": "number of runs over the bound; 0 where that is NaN",
+    "exceedances": f"number of runs over (1 + {ROUNDING:g}) times the bound, and over rounding around 0; 0 "
+    "where that bound is NaN",
     "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
     "runs": "number of runs in the cell",
     "bar": "number of the bar of a histogram",
@@ -248,7 +252,8 @@ TRAINED = {
     "quantile": f"empirical (1 - delta)-quantile {_POOLED}",
     "bound": "bound on the quantity, from the notes' own to the exact one, then that for all alpha at once",
     **{f"bound_{name}": f"{LONG_NAMES[f'bound_{name}']}, at the mean alpha_hat" for name in BOUNDS},
-    "exceedances": "number of pairs of a run and a held-out input over the bound at the run's alpha_hat",
+    "exceedances": f"number of pairs of a run and a held-out input over (1 + {ROUNDING:g}) times the bound "
+    "at the run's alpha_hat, and over rounding around 0",
     "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha_hat |x|/sqrt(m)",
     "training_band_fraction": "at the training input: fraction of neurons in the band "
     "|w_i(0).x| <= alpha_hat |x|/sqrt(m)",

@@ -23,6 +23,9 @@ from .gaussian import PHI0
 BOUNDS = ("printed", "sharp", "binomial", "bernstein", "exact")
 """From the bound of the notes to the tightest on E of a wide network, in the order of every array of all."""
 
+ROUNDING = 1e-12
+"""Relative excess over a bound that is rounding: |Δ₂| attains its bound exactly."""
+
 
 def printed(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """The notes' bounds. Not all are true off ‖x‖ = 1.

@@ -146,6 +146,8 @@ def test_histograms_hold_the_same_runs(tables):
     stored, aggregated = tables
     apart = np.abs(stored["bar_runs"].cumsum("bar") - aggregated["bar_runs"].cumsum("bar"))
     assert (aggregated["bar_runs"].sum("bar") == SEEDS).all()
+    assert apart.max() > 0
+    assert "all runs of a bin are in the bar of one value of it" in aggregated["bar_runs"].attrs["long_name"]
     assert float(apart.max()) < 0.03 * SEEDS
     assert aggregated["bar_width"].values == pytest.approx(stored["bar_width"].values, rel=1e-2)
 

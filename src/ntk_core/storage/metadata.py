@@ -221,7 +221,8 @@ LONG_NAMES = {
     "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
     "runs": "number of runs in the cell",
     "bar": "number of the bar of a histogram",
-    "bar_runs": "number of runs in each bar of the histogram at |x| = 1; 0 after the last bar",
+    "bar_runs": "number of runs in each bar of the histogram at |x| = 1; 0 after the last bar; with keep: "
+    "aggregates, all runs of a bin are in the bar of one value of it",
     "first_bar": "where the first bar begins",
     "bar_width": "width of each bar",
     # rates

@@ -323,7 +323,9 @@ def archive_results(experiment: DrawnExperiment, folder: Path) -> Path:
         shards = []
         for m in experiment.m:
             shards.append(folder / f"{m}.nc")
-            simulate_shard(Shard(experiment, 1, m, 0, experiment.seeds), shards[-1], client, lambda _: None)
+            numbers = experiment.numbers
+            shard = Shard(experiment, 1, m, numbers.start, numbers.stop)
+            simulate_shard(shard, shards[-1], client, lambda _: None)
         collect(experiment, 1, shards, folder / "runs.nc")
         theory = theory_dataset(experiment, 1, DELTA, X_NORM, client)
         table = quantile_dataset(folder / "runs.nc", theory, experiment, 1, client)

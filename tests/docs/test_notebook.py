@@ -8,14 +8,21 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import DELTA, ROOT, X_NORM, archive_results, results_of
 from PIL import Image
+
+from ntk_core.datasets.aggregates import add, aggregate_shard
+from ntk_core.experiments.drawn import DrawnExperiment
+from ntk_core.experiments.shards import Shard
+from ntk_core.storage.checksums import write_manifest
 
 NOTEBOOK = ROOT / "notebooks/reanalysis.ipynb"
 
@@ -25,13 +32,18 @@ def executed(default_run, tmp_path_factory):
     """The last value of each cell of code by the cell's name, and the folder that they ran in."""
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "results").symlink_to(default_run.run.directory / "results")
+    values = run(folder)
+    yield values, folder / "notebooks"
+    plt.close(values["figure"].figure)
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """The last value of each cell of code, run in a new folder `notebooks` beside `results`."""
     (folder / "notebooks").mkdir()
     names: dict[str, Any] = {}
     with contextlib.chdir(folder / "notebooks"):
         cells = nbformat.read(NOTEBOOK, as_version=4).cells
-        values = {cell.id: last_value(cell.source, names) for cell in cells if cell.cell_type == "code"}
-    yield values, folder / "notebooks"
-    plt.close(values["figure"].figure)
+        return {cell.id: last_value(cell.source, names) for cell in cells if cell.cell_type == "code"}
 
 
 def last_value(source: str, names: dict[str, Any]) -> Any:
@@ -69,3 +81,27 @@ def test_it_runs_and_its_words_are_true(executed):
     with Image.open(file) as figure:
         assert len(figure.convert("RGB").getcolors(1 << 24)) > 100
     assert list(folder.iterdir()) == []  # in an archive, a file would be one too many
+
+
+def test_it_takes_an_experiment_with_runs_and_replays_the_largest_of_them(tmp_path):
+    """Runs whose seeds begin at 64, beside more runs of which only aggregates remain."""
+    results, few = tmp_path / "both/results", ("band", ("adversarial",), (16, 64), (2,), (1.0,), 64)
+    later = DrawnExperiment("e", *few, first_seed=64)
+    results_of(archive_results(later, tmp_path / "made"), results)
+    more = replace(later, name="more", m=(64,), seeds=200, first_seed=0, keep="aggregates")
+    more = replace(more, delta=DELTA, x_norm=X_NORM)
+    shard = tmp_path / "shard.nc"
+    aggregate_shard(Shard(more, 1, 64, 0, 200), shard, 1, lambda _: None)
+    for folder in (results, tmp_path / "none/results"):
+        add(more, 1, [(shard, more)], folder / "more/aggregates.nc", None)
+        write_manifest(folder, sorted(folder.rglob("*.nc")))
+    values = run(tmp_path / "both")
+    plt.close(values["figure"].figure)
+    error, replayed = values["runs"]["linearization_error"].sel(perturbation="adversarial"), values["replay"]
+    assert error["seed"].values.tolist() == list(range(64, 128))
+    assert replayed.same
+    assert replayed.archived["linearization_error"] == error.max("seed").max()
+    with pytest.raises(
+        AssertionError, match="no drawn experiment here has its runs: give an archive with one"
+    ):
+        run(tmp_path / "none")

@@ -103,15 +103,18 @@ def test_a_slope_whose_limit_is_known_says_what_hides_it(archive):
 
 
 def test_how_loose_theorem_1_is_comes_with_its_level_and_why_it_is_that(archive):
-    """Where no level is resolved, there is no such number."""
+    """Where no level is resolved, it has no interval."""
     (item,) = archive.trainings
-    level = rf"$\delta={answer(item.table, item.rates).delta:g}$"
+    delta, least = answer(item.table, item.rates).delta, item.table["delta"].values[0]
     infinite = item.table.assign(quantile_upper=math.inf + item.table["quantile_upper"])
-    for table, count in ((item.table, 1), (infinite, 0)):
+    for table, level, words in (
+        (item.table, delta, "the least of its levels that so many runs resolve"),
+        (infinite, least, "at which so many runs give no interval"),
+    ):
         known = Results((), None, (dataclasses.replace(item, table=table),))
-        what = [n.what for n in claim("LT", known).evidence if "quantile of $E$" in n.what]
-        assert len(what) == count
-        assert all(f"{level}, the least of its levels that so many runs resolve (" in text for text in what)
+        (number,) = [n for n in claim("LT", known).evidence if "quantile of $E$" in n.what]
+        assert rf"$\delta={level:g}$, {words} (" in number.what
+        assert (number.lower is None) == (table is infinite)
 
 
 def test_a_bias_without_a_standard_error_is_not_compared(archive):

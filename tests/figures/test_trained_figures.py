@@ -259,11 +259,14 @@ def test_the_answer_is_that_of_the_table(tables):
     assert (result.time, result.m, result.runs, result.over) == (8, 64, 12, 0)
     assert result.radius.value == table["run_mean"].sel(variable="alpha_hat", m=64, steps=8)
     assert result.least < result.radius.value < result.largest < result.ceiling
-    assert np.isnan([result.radius.lower, result.rate.upper, result.loose.value]).all()  # four runs a width
+    assert np.isnan([result.radius.lower, result.rate.upper, result.loose.lower]).all()  # four runs a width
     assert result.largest == table["run_max"].sel(variable="alpha_hat", m=64, steps=8)
     row = table.sel(quantity="linearization_error", m=64, steps=8)
     assert result.position["adversarial"] == row["rms"] / row["law_rms"].sel(perturbation="adversarial")
     assert result.stayed
+    lines = summarise([], [(table, rates)]).splitlines()
+    place = lines.index(f"  Theorem 1 / quantile of E at delta = 0.01, |x| = 0.3: {result.loose.value:.4g}")
+    assert lines[place + 1].strip() == "(at which so many runs give no interval)"
 
 
 def test_what_went_wrong_is_said(tables):

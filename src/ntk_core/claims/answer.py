@@ -50,11 +50,11 @@ class Answer:
     `twin_rate` and `twin_training_rate` are slopes of the distance of network and twin at held-out and at
     training inputs. `position` is the rms of E over that of each displacement law, `loose` the printed bound
     over the quantile of E at `x_norm` and `delta`, the least level at which the runs suffice for an upper
-    limit on that quantile (NaN without one, up to δ = 1/2). `over` is the largest number of runs over the
-    printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ. `share` is the largest E over
-    the bound for all radii at the α̂ of its run, of all widths, times and inputs, at `share_delta`, the
-    largest δ. `numbers` are means over the runs, by variable; `too_skewed` says that one of runs that differ
-    has no interval.
+    limit on that quantile, else the least of all, without limits (NaN beyond δ = 1/2). `over` is the largest
+    number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ.
+    `share` is the largest E over the bound for all radii at the α̂ of its run, of all widths, times and
+    inputs, at `share_delta`, the largest δ. `numbers` are means over the runs, by variable; `too_skewed` says
+    that one of runs that differ has no interval.
     """
 
     name: str
@@ -108,6 +108,13 @@ class Answer:
     def stayed(self) -> bool:
         """Whether no run diverged and every run stayed below `ceiling` at all times."""
         return self.trained and not self.diverged and self.inside
+
+    @property
+    def resolution(self) -> str:
+        """What `delta` is among the levels, in words."""
+        if math.isnan(self.loose.lower):
+            return "at which so many runs give no interval"
+        return "the least of its levels that so many runs resolve"
 
     @property
     def undecided(self) -> str:
@@ -218,10 +225,12 @@ def _least_level(error: xr.Dataset) -> float:
 
 
 def _looseness(error: xr.Dataset) -> Estimate:
-    """Theorem 1 over the quantile of E; NaN where its upper limit is 0 or infinite, or δ > `MAX_DELTA`."""
+    """Theorem 1 over the quantile of E; no limits where that has no upper one, NaN for δ > `MAX_DELTA`."""
     ratio, upper = float(error["bound_ratio"].sel(bound="printed")), float(error["quantile_upper"])
-    if not 0.0 < upper < math.inf or float(error["delta"]) > MAX_DELTA:
+    if float(error["delta"]) > MAX_DELTA:
         return Estimate(math.nan)
+    if not 0.0 < upper < math.inf:
+        return Estimate(ratio)
     bound, lower = float(error["bound_printed"]), float(error["quantile_lower"])
     scale = float(error["x_norm"])
     return Estimate(ratio, bound / (scale * upper), bound / (scale * lower) if lower else math.inf)

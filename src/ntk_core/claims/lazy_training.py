@@ -117,7 +117,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
         ),
         Number.measured(
             rf"Theorem 1 at $\hat\alpha$ over the $(1-\delta)$-quantile of $E$, {point}, "
-            f"the least of its levels that so many runs resolve {widest}",
+            f"{a.resolution} {widest}",
             a.loose,
         ),
         *(

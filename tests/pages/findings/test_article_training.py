@@ -27,7 +27,8 @@ def test_training_has_its_section_with_every_number(claims, with_training, learn
     assert f"({number(result.least)} to {number(result.largest)} over the runs)" in text
     assert f"is at most {number(result.limit_ceiling)}" in text
     assert "No run is over the bound of Theorem 1 at" in text
-    assert "times what it bounds" not in text  # four runs a width have no upper limit on a quantile
+    assert f"the bound is {number(result.loose.value)} times what it bounds (" in text
+    assert ", at which so many runs give no interval, and" in text  # four runs a width
     assert "Intervals at 99 % (undecided: 4 runs a cell; at least 24 are needed). What was computed" in text
     assert "Training in numbers, usual" in page
     assert f"is {times(result.position['adversarial'])} that of the worst displacement," in text

@@ -93,6 +93,8 @@ def test_the_parts_give_the_bytes_of_the_whole(make, whole, tmp_path, parts):
 
 def test_a_part_with_later_seeds_is_replayed_and_checked_block_by_block(make):
     part = make(replace(WHOLE, m=(64,), seeds=1300, first_seed=1700))
+    described = CliRunner().invoke(app, ["describe", str(part)]).output
+    assert "e: 5,200 runs (seeds 1700 to 2999), simulation" in described
     grid = ntk_core.open_archive(part)["e"]
     assert grid.runs["seed"].values.tolist() == list(range(1700, 3000))
     assert grid.replay("sphere", 64, 2, 0.5, 1700).same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import call
 from conftest import DELTA, EXPERIMENT, ROOT, X_NORM, results_of
 
 import ntk_core
@@ -162,10 +164,29 @@ def test_an_experiment_whose_runs_are_missing_is_no_misspelt_one(archived, tmp_p
     shutil.copytree(tmp_path / "f", tmp_path / "e")
     (tmp_path / "e/runs.nc").unlink()
     with pytest.raises(
-        ResultsError, match=r"experiment is 'e', which has tables alone: its runs are missing; allowed: f"
+        ResultsError, match=r"^experiment is 'e', which has tables alone: its runs are missing$"
     ):
         ntk_core.open_archive(tmp_path)["e"]
+    code, text = call("describe", tmp_path)
+    assert code == 0
+    assert "\n\ne: its runs are missing; tables alone\n" in text
+    code, text = call("describe", tmp_path, "--json")
+    assert json.loads(text)["without_runs"] == ["e"]
     assert ntk_core.open_archive(tmp_path).get(3) is None
+    (tmp_path / "f/runs.nc").unlink()
+    with pytest.raises(
+        ResultsError, match="has tables alone, as a reanalysis has: give the archive with the"
+    ):
+        ntk_core.open_archive(tmp_path)
+
+
+def test_why_an_archive_may_have_no_claims_is_said(results):
+    with pytest.raises(
+        ResultsError,
+        match=r"claims\.json does not exist: a merged archive has none, nor has one of weighted runs alone; "
+        "of any other the run has not ended, or the copy is not whole$",
+    ):
+        _ = ntk_core.open_archive(results).claims
 
 
 def test_damaged_runs_are_named(archived, tmp_path):

@@ -60,6 +60,8 @@ def test_describe_tells_what_is_inside(results):
     e = description["experiments"]["e"]
     runs = xr.load_dataset(results / "e/runs.nc")
     assert e["runs"] == runs["delta1"].size
+    assert (e["seeds"], e["first_seed"]) == (1500, 0)
+    assert description["without_runs"] == []
     assert {axis: e["axes"][axis] for axis in ("m", "d", "alpha", "perturbation")} == {
         axis: runs[axis].values.tolist() for axis in ("m", "d", "alpha", "perturbation")
     }
@@ -70,7 +72,13 @@ def test_describe_tells_what_is_inside(results):
     assert {name: verdict for verdict, names in description["verdicts"].items() for name in names} == verdicts
     code, text = call("describe", results)
     assert code == 0
-    for word in ("e: 18,000 runs", "64, 256, 4096", "adversarial, sphere", "runs.nc", "true, loose:"):
+    for word in (
+        "e: 18,000 runs, simulation",
+        "64, 256, 4096",
+        "adversarial, sphere",
+        "runs.nc",
+        "true, loose:",
+    ):
         assert word in text
 
 
@@ -217,6 +225,18 @@ def test_help_shows_an_example(command):
     code, text = call(command, "--help")
     assert code == 0
     assert f"\n    ntk-core {command} " in text.replace("      ntk-core", "    ntk-core")
+
+
+@pytest.mark.parametrize("command", ["describe", "claims", "verify", "replay", "export", "merge"])
+def test_a_packed_archive_is_refused_with_the_command_that_unpacks_it(command, results, tmp_path):
+    packed = tmp_path / "a.zip"
+    packed.write_bytes(b"PK")
+    options = {"replay": RUN, "export": ("--to", tmp_path / "z"), "merge": ("--to", tmp_path / "z")}
+    paths = [(packed, results), (results, packed)] if command == "merge" else [(packed,)]
+    for arguments in paths:
+        code, text = call(command, *arguments, *options.get(command, ()))
+        unpack = f"unpack it first: python -m zipfile -e {packed} ."
+        assert (code, text) == (2, f"ntk-core: {packed} is packed; {unpack}\n")
 
 
 @pytest.mark.parametrize("command", ["describe", "claims", "verify", "export"])

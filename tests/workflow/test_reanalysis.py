@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from ntk_core.datasets.aggregates import add
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.shard import make_shard
 from ntk_core.datasets.theory import theory_dataset
+from ntk_core.datasets.validation import ResultsError
 from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.shards import Shard
-from ntk_core.storage.checksums import write_manifest
+from ntk_core.storage.checksums import digest, write_manifest
 from ntk_core.storage.netcdf import write
 from ntk_core.workdir.run import RunError, plan_reanalysis
 
@@ -68,6 +70,12 @@ def test_new_levels_of_an_old_archive(archive, tmp_path):
     assert "sphere" in (made / "summary.txt").read_text()
     assert "reanalysis/manifest.json" in run.output
     assert not check(made).faults
+    archived = {"manifest": digest(archive / "manifest.json"), "files": check(archive).files}
+    assert json.loads((made / "archive.json").read_text()) == archived
+    with pytest.raises(
+        ResultsError, match="has tables alone, as a reanalysis has: give the archive with the"
+    ):
+        ntk_core.open_archive(made)
     assert not (run.directory / "results").exists()
     assert state(archive) == before
     assert "Nothing to be done" in run_snakemake(tmp_path / "out", None, *command).output

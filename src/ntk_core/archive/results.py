@@ -318,11 +318,17 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
     def folder(self, name: str) -> Path:
         """The folder of an experiment. Raises `UnknownExperimentError` for another name."""
         if name not in self._folders:
-            names = allowed_names(name, self._folders)
-            tables = {table.parent.name for table in self.path.glob("*/quantiles.nc")}
-            reason = ", which has tables alone: its runs are missing" if name in tables else ""
-            raise UnknownExperimentError(f"experiment is {name!r}{reason}; {names}")
+            if name in self.without_runs:
+                reason = ", which has tables alone: its runs are missing"
+            else:
+                reason = f"; {allowed_names(name, self._folders)}"
+            raise UnknownExperimentError(f"experiment is {name!r}{reason}")
         return self._folders[name]
+
+    @property
+    def without_runs(self) -> list[str]:
+        """Names of the experiments that have tables alone: neither runs nor aggregates."""
+        return sorted({table.parent.name for table in self.path.glob("*/quantiles.nc")} - set(self._folders))
 
     def __contains__(self, name: object) -> bool:
         return name in self._folders
@@ -344,7 +350,8 @@ class Archive(Mapping[str, "DrawnResults | TrainedResults"]):
         file = self.path / "claims.json"
         if not file.exists():
             raise ResultsError(
-                f"{file} does not exist: claims are judged from runs without weights, and not merged"
+                f"{file} does not exist: a merged archive has none, nor has one of weighted runs alone; "
+                "of any other the run has not ended, or the copy is not whole"
             )
         try:
             return from_json(read_regular_file(file, MAX_CLAIMS).decode("utf-8"))
@@ -367,15 +374,26 @@ def open_archive(path: str | Path) -> Archive:
     Raises `ResultsError` where there are none. An experiment is checked on first use.
     """
     path = Path(path)
-    if path.suffix == ".zip" and path.is_file():
-        raise ResultsError(f"{path} is packed; unpack it first: python -m zipfile -e {path} .")
+    if text := packed(path):
+        raise ResultsError(text)
     if not (archive := Archive(path)):
+        if archive.without_runs:
+            raise ResultsError(
+                f"{path} has tables alone, as a reanalysis has: give the archive with the runs"
+            )
         parent = parent_where(path, data_files)
         raise ResultsError(
             f"{path} holds no results: there is no <experiment>/runs.nc or aggregates.nc in it"
             + (f"; give its parent folder: {parent}" if parent else "")
         )
     return archive
+
+
+def packed(path: Path) -> str | None:
+    """What to do with a packed archive; None for any other path."""
+    if path.suffix == ".zip" and path.is_file():
+        return f"{path} is packed; unpack it first: python -m zipfile -e {path} ."
+    return None
 
 
 def check_new(to: Path, *archives: Path) -> None:

@@ -24,10 +24,20 @@ DIFFERENT, UNREADABLE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 reads the output has ended."""
 
 
-def results_folder(more: str = "") -> Any:
-    """The argument for a folder of results, with `more` in its help."""
-    text = f"the folder of an archive, or of the results of a run{more}"
-    return typer.Argument(help=text, exists=True, file_okay=False)
+def results_folder(text: str = "the folder of an archive, or of the results of a run") -> Any:
+    """The argument for a folder of results, with a text for its help."""
+    return typer.Argument(help=text, callback=_folder)
+
+
+def _folder(path: Path) -> Path:
+    """The path, if it is that of a folder."""
+    if not path.is_dir():
+        from ..archive.results import packed  # slow to import
+
+        if text := packed(path):
+            refuse(text)
+        raise typer.BadParameter(f"dir '{path}' {'is a file' if path.exists() else 'does not exist'}")
+    return path
 
 
 Results = Annotated[Path, results_folder()]

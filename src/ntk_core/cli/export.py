@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Results, app, refuse, say
+from .common import Results, app, refuse, results_folder, say
 
 
 @app.command()
@@ -39,9 +39,7 @@ def export(
 @app.command()
 def merge(
     first: Results,
-    second: Annotated[
-        Path, typer.Argument(help="another, with further parts or experiments", exists=True, file_okay=False)
-    ],
+    second: Annotated[Path, results_folder("another, with further parts or experiments")],
     to: Annotated[Path, typer.Option(help="the new folder of the merged archive")],
 ) -> None:
     """Merge two archives, of parts of one grid or of other experiments.

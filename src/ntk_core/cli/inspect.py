@@ -34,22 +34,28 @@ def describe(path: Results = Path("results"), json: Json = False) -> None:
     try:
         archive = open_archive(path)
         contents = {"experiments": {name: _experiment(archive, name) for name in archive}}
+        without_runs = archive.without_runs
         verdicts: dict[str, list[str]] = {}
         for claim in archive.claims if (path / "claims.json").exists() else []:
             verdicts.setdefault(claim.verdict, []).append(claim.id)
     except ResultsError as error:
         refuse(error)
     if json:
-        print_json(contents | {"verdicts": verdicts})
+        print_json(contents | {"without_runs": without_runs, "verdicts": verdicts})
         return
     for name, content in contents["experiments"].items():
-        say(f"{name}: {content['runs']:,} runs, {content['method']}")
+        first = content["first_seed"]
+        seeds = f" (seeds {first} to {first + content['seeds'] - 1})" if first else ""
+        say(f"{name}: {content['runs']:,} runs{seeds}, {content['method']}")
         for axis, values in content["axes"].items():
             say(f"  {axis:<14}{', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}")
         say(f"  {'entropy':<14}{content['entropy']}")
         say(f"  {'made by':<14}{content['made_by']}")
         for file, about in content["files"].items():
             say(f"  {file:<14}{about['bytes']:>14,} bytes: {', '.join(about['variables'])}")
+        say("")
+    for name in without_runs:
+        say(f"{name}: its runs are missing; tables alone")
         say("")
     for verdict, names in verdicts.items():
         say(f"{verdict + ':':<14}{', '.join(names)}")
@@ -73,6 +79,7 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
         "runs": spec.runs,
         "method": spec.method,
         "seeds": spec.seeds,
+        "first_seed": spec.numbers.start,
         "axes": axes,
         "entropy": results.entropy,
         "made_by": f"ntk_core {attrs['ntk_core_version']}, NumPy {attrs['numpy_version']}",
@@ -91,9 +98,13 @@ def _experiment(archive: Archive, name: str) -> dict[str, Any]:
 
 @app.command()
 def claims(
-    path: Annotated[Path, results_folder("; statements come after it: ntk-core claims results T1")] = Path(
-        "results"
-    ),
+    path: Annotated[
+        Path,
+        results_folder(
+            "the folder of an archive, or of the results of a run; statements come after it: "
+            "ntk-core claims results T1"
+        ),
+    ] = Path("results"),
     id: Annotated[list[str] | None, typer.Argument(help="statements, such as T1; all by default")] = None,
     json: Json = False,
 ) -> None:

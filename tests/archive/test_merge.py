@@ -10,7 +10,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-from conftest import DELTA, X_NORM
+from conftest import DELTA, ROOT, X_NORM
 from trained import EXPERIMENTS, train
 from typer.testing import CliRunner
 
@@ -219,6 +219,15 @@ def test_the_command_says_what_it_made_and_never_overwrites(make, tmp_path):
     call = ["merge", *map(str, parts), "--to", str(tmp_path / "both")]
     done = CliRunner().invoke(app, call)
     assert (done.exit_code, done.output) == (0, f"{tmp_path / 'both/e'}: 800 runs\n")
+    made = {path.relative_to(tmp_path / "both").as_posix() for path in (tmp_path / "both").rglob("*.*")}
+    assert made == {"manifest.json", "manifest.json.sha256", *(f"e/{name}" for name in FILES)}
+    page = (ROOT / "docs/reanalysis.md").read_text(encoding="utf-8")
+    words = "no README, config, licence, sources, claims, figures or pages"
+    for text in (
+        CliRunner().invoke(app, ["merge", "--help"]).output,
+        page.partition("## Two archives as one")[2],
+    ):
+        assert words in " ".join(text.split())
     again = CliRunner().invoke(app, call)
     assert again.exit_code == 2
     assert "already exists; choose a new path" in again.output

@@ -45,8 +45,9 @@ def merge(
     """Merge two archives, of parts of one grid or of other experiments.
 
     Of an experiment that both have, cells or seeds must add up to a full grid. One that only one has is
-    copied. Both are verified first. Runs that both hold must agree in every bit. Figures, claims and pages
-    are not merged: `snakemake reanalyse` draws new figures.
+    copied. Both are verified first. Runs that both hold must agree in every bit. The new folder has the runs
+    or aggregates, the tables and a manifest. It has no README, config, licence, sources, claims, figures or
+    pages; `snakemake reanalyse` draws new figures.
 
     \b
     Example:

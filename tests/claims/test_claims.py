@@ -6,8 +6,11 @@ import dataclasses
 import functools
 import json
 import math
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import netCDF4
 import numpy as np
@@ -327,6 +330,16 @@ def test_without_an_archive_exact_laws_and_draws_decide(client):
 def test_verdicts_by_factor():
     verdicts = [judge_factor(factor) for factor in (float("nan"), 1.1, 1 + 1e-5, 1.0, SLACK, SLACK - 1e-9)]
     assert verdicts == [UNDECIDED, FALSE, FALSE, TRUE, TRUE, LOOSE]
+
+
+def test_a_reader_of_the_command_that_ends_is_no_error(tmp_path):
+    """`python -m ntk_core.claims … | head -1`."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "ntk_core.claims", "AC", "--results", tmp_path]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_the_command_prints_a_judgement_and_names_the_statements_it_knows(archived, tmp_path, capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..datasets.validation import ResultsError
 from ..laws.queries import allowed_names
-from ..storage.printable import printable
+from ..storage.printable import end_unread, printable
 from . import LEDGER, claim, open_results
 from .wording import as_text
 
@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         command.error(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], LEDGER)}")
     try:
         _judge(options.id or list(LEDGER), options.results)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        end_unread(sys.stdout)
     except ResultsError as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +15,10 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..laws.queries import allowed_names
-from ..storage.printable import printable
+from ..storage.printable import end_unread, printable
 
-DIFFERENT, UNREADABLE, INTERRUPTED, NO_READER = 1, 2, 130, 141
-"""Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C; what
-reads the output has ended."""
+DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
+"""Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""
 
 
 def results_folder(text: str = "the folder of an archive, or of the results of a run") -> Any:
@@ -86,10 +83,7 @@ def say(line: str, err: bool = False) -> None:
     try:
         typer.echo(printable(line), err=err)
     except BrokenPipeError:
-        with contextlib.suppress(OSError):  # a stream without a descriptor
-            stream = sys.stderr if err else sys.stdout
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what Python flushes at its end
-        sys.exit(NO_READER)
+        end_unread(sys.stderr if err else sys.stdout)
 
 
 def _message(error: Any) -> str:

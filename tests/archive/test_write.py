@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import command_line
 import pytest
 import rocrate
+import xarray as xr
 import yaml
 from conftest import ROOT, results_of
 from test_trained_archive import LAZY, made
@@ -189,6 +190,26 @@ def test_every_file_is_explained(archive):
             assert description(name)
             group = re.match("(code|figures)/", name)
             assert f"| `{group[0] if group else name}` | " in page
+
+
+def test_what_the_page_says_of_the_files_is_so(archive, results):
+    page = " ".join((archive / "README.md").read_text().split())
+    files = {path.relative_to(archive).as_posix() for path in archive.rglob("*") if path.is_file()}
+    listed = json.loads((archive / "manifest.json").read_text())["files"]
+    assert files - set(listed) == {"manifest.json", "manifest.json.sha256"}
+    assert "every file but itself and its digest, `manifest.json.sha256`." in page
+    assert "every file here but itself and `manifest.json.sha256`." in page
+    specs = {path.name: json.loads(xr.load_dataset(path).attrs["spec"]) for path in archive.glob("e/*.nc")}
+    assert {name for name, spec in specs.items() if spec["seeds"] == 0} == {"theory.nc"}
+    assert "in `theory.nc` its `seeds` are 0, as no run enters." in page
+    whole = ("points", "m_fit", "follows_from")
+    assert {str(xr.load_dataset(archive / "e/rates.nc")[name].dtype) for name in whole} == {"float64"}
+    assert "all else is float64, as are `points`, `m_fit` and `follows_from` of `rates.nc`." in page
+    assert (archive / "summary.txt").read_bytes() == (results / "summary.txt").read_bytes()
+    assert (
+        "the files of the run: here they are not in `results/`, and `report.html` is not among them." in page
+    )
+    assert "a part is a block of runs, a trained run, or a value of aggregates." in page
 
 
 def test_the_sources_are_all_that_a_run_reads():

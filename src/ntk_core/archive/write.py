@@ -55,7 +55,7 @@ MEANINGS = {
     "requirements.lock": "Versions and SHA-256 of every package the workflow is run with.",
     "LICENSE": "The licence of everything here.",
     "CITATION.cff": "How to cite it.",
-    MANIFEST: "Size and SHA-256 of every other file here.",
+    MANIFEST: f"Size and SHA-256 of every file here but itself and `{MANIFEST}{SEAL_SUFFIX}`.",
     f"{MANIFEST}{SEAL_SUFFIX}": "SHA-256 of the manifest, as `sha256sum` writes it.",
     CRATE: "What each file is and how it came about, for programs: RO-Crate 1.1, "
     "profile Workflow Run Crate 0.5.",
@@ -65,7 +65,8 @@ MEANINGS = {
     "lecture notes, restated.",
     "explore.html": "The same numbers to explore: choose law, width, radius, level and steps of training.",
     "laws/*": "A displacement law of the archiver's own, named in the config.",
-    "summary.txt": "The answer in some lines of text.",
+    "summary.txt": "The answer in some lines of text. Its last lines name the files of the run: here "
+    "they are not in `results/`, and `report.html` is not among them.",
     "figures/*": "A figure of an experiment, named by both.",
     "*/runs.nc": "The runs: one value a run of each quantity.",
     "*/aggregates.nc": "Of the runs: exact sums, histograms, runs over each bound, and the largest values.",

@@ -342,6 +342,17 @@ def test_limits_that_are_not_exact_or_too_long_are_nan():
         assert all(np.isnan(values[1]).all() for values in _laws_beside(training, ENTROPY).values())
 
 
+def test_where_nothing_has_moved_there_is_no_bound_nor_law_and_the_long_names_say_so(lazy):
+    table = xr.load_dataset(lazy / "quantiles.nc")
+    names = ("law_rms", "largest_share", *(str(name) for name in table if str(name).startswith("bound_")))
+    for name in {*names} - {"bound_ratio"}:
+        assert np.isnan(table[name].sel(steps=0)).all(), name
+        assert np.isfinite(table[name].sel(steps=8)).all(), name
+        assert "; NaN where no run has moved" in table[name].attrs["long_name"], name
+    assert np.isnan(table["position"].sel(steps=0)).all()
+    assert table["position"].attrs["long_name"].endswith("; NaN where law_rms is")
+
+
 def test_rounding_around_zero_has_no_slope(lazy):
     """A narrow width at which nothing flips, in some sum that is not exactly 0."""
     table = xr.load_dataset(lazy / "quantiles.nc")

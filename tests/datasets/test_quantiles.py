@@ -189,6 +189,40 @@ def test_every_variable_is_described(analysed):
         assert dataset.attrs["confidence_level"] == 0.99
 
 
+def nan_without_a_reason(*tables):
+    """Names of the variables with NaN whose long names do not say where."""
+    return {
+        str(name)
+        for table in tables
+        for name, variable in table.variables.items()
+        if variable.dtype.kind == "f"
+        and np.isnan(variable).any()
+        and "NaN" not in variable.attrs["long_name"]
+    }
+
+
+def test_where_a_number_is_missing_its_long_name_says_why(analysed, tmp_path):
+    """Of many runs, of one, of errors that are rounding, and where a quantile has no upper limit."""
+    assert nan_without_a_reason(*analysed) == set()
+    for number, (sampler, law, alpha, seeds) in enumerate(
+        (("dense", "aligned", 1.0, 1), ("dense", "sphere", 0.01, 100), ("band", "adversarial", 40.0, 10))
+    ):
+        one = DrawnExperiment("one", sampler, (law,), (4,), (64,), (alpha,), seeds)
+        table = table_of(one, tmp_path / f"{number}")
+        assert nan_without_a_reason(table, rate_dataset(table, one, 1)) == set()
+
+
+def test_points_are_the_widths_with_a_value_and_a_limit(analysed):
+    """At δ = 0.001, of 1,500 runs, no quantile has an upper limit."""
+    _, table, rates = analysed
+    assert np.isinf(table["quantile_upper"].sel(delta=0.001)).all()
+    assert (rates["points"].sel(statistic="0.001") == 0).all()
+    assert np.isnan(rates["local_slope"].sel(statistic="0.001")).all()
+    assert (rates["points"].sel(statistic="rms") == rates.sizes["m"]).all()
+    for name in ("points", "local_slope"):
+        assert "rounding or a quantile without an upper limit" in rates[name].attrs["long_name"]
+
+
 def test_one_width_and_one_run_are_still_a_table(tmp_path):
     single = DrawnExperiment("one", "dense", ("aligned",), (4,), (2,), (1.0,), 1)
     table = table_of(single, tmp_path)

@@ -22,23 +22,24 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _FEW_RUNS = "; NaN where runs are too few"
-_NO_INTERVAL = "; NaN where a width has no interval"
 
 
-def _limits(name: str, what: str, missing: str = "") -> dict[str, str]:
-    """Long names of the confidence limits of the variable `name`, which is `what`."""
+def _limits(name: str, what: str, missing: str = "; NaN where a width has no interval") -> dict[str, str]:
+    """Long names of the confidence limits of the variable `name`, which is `what`, and where they are NaN."""
     return {
         f"{name}_lower": f"lower confidence limit of {what}{missing}",
         f"{name}_upper": f"upper confidence limit of {what}{missing}",
     }
 
 
-def _error_and_limits(name: str, what: str) -> dict[str, str]:
+def _error_and_limits(name: str, what: str, missing: str = "; NaN of one run") -> dict[str, str]:
     """Long names of the standard error and of the limits of a mean over runs, or of a root of one."""
-    return {f"{name}_standard_error": f"standard error of {what}", **_limits(name, what, _FEW_RUNS)}
+    return {f"{name}_standard_error": f"standard error of {what}{missing}", **_limits(name, what, _FEW_RUNS)}
 
 
-_MOMENT_ERRORS = _error_and_limits("mean", "the mean") | _error_and_limits("rms", "the root mean square")
+_MOMENT_ERRORS = _error_and_limits("mean", "the mean") | _error_and_limits(
+    "rms", "the root mean square", "; NaN of one run or where rms is 0"
+)
 
 _EXPONENT = "k of the theory's rate m^-k"
 
@@ -47,9 +48,9 @@ _RATES = {
     "slope_lower": "lower confidence limit, NaN where a width has no interval, of the slope of",
     "slope_upper": "upper confidence limit, NaN where a width has no interval, of the slope of",
     "local_slope_last": "slope between the two largest widths of",
-    **_limits("local_slope_last", "the slope between the two largest widths of"),
+    **_limits("local_slope_last", "the slope between the two largest widths of", ""),
     "constant": "value times m^k at the largest width, of",
-    **_limits("constant", "the constant of"),
+    **_limits("constant", "the constant of", ""),
 }
 
 _BIAS = "root mean square over inputs of the mean signed error"
@@ -150,28 +151,35 @@ LONG_NAMES = {
     "steps_taken": "steps done when the run ended",
     "variable": "name of what a trained run has one number of",
     "uniform_bound": "bound for all alpha at once: printed, on E at delta up to 1/2, and all_radii",
-    "law_rms": "exact root mean square of the quantity under a displacement law at the mean alpha_hat",
-    "position": "rms divided by law_rms: where training stands among the displacement laws",
+    "law_rms": "exact root mean square of the quantity under a displacement law at the mean alpha_hat; "
+    "NaN where no run has moved",
+    "position": "rms divided by law_rms: where training stands among the displacement laws; NaN where "
+    "law_rms is",
     "runs_exceeding": "number of runs in one or more of the pairs that exceedances counts",
-    "largest_share": "largest value of the runs and inputs over the bound at its run's own alpha_hat",
-    "bound_all_radii": "bound for all alpha at once with the optimal constant, at the mean alpha_hat",
+    "largest_share": "largest value of the runs and inputs over the bound at its run's own alpha_hat, or "
+    "over rounding around 0 if that is more; NaN where no run has moved",
+    "bound_all_radii": "bound for all alpha at once with the optimal constant, at the mean alpha_hat; NaN "
+    "where no run has moved",
     "run_mean": "mean over the runs",
     **_error_and_limits("run_mean", "that mean"),
     "run_min": "least of the runs",
     "run_max": "largest of the runs",
     "run_status": "number of runs that ended so",
     "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow",
-    "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling, of runs whose training loss never grew",
+    "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling, of runs whose training loss never grew; "
+    "NaN at step 0 or without such a run",
     "alpha_ceiling_always": "bound on alpha_hat at every width, also where the training loss grows",
-    "alpha_hat_over_ceiling_always": "largest alpha_hat over alpha_ceiling_always, of all runs",
+    "alpha_hat_over_ceiling_always": "largest alpha_hat of all runs over alpha_ceiling_always; NaN at step 0",
     "loss_grew": "number of runs whose training loss has grown between two recorded times",
     "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
     "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
-    "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths",
-    **_limits("local_slope_last", "that slope", _NO_INTERVAL),
-    "run_slope": "least-squares slope of log(run_mean) against log(m)",
-    **_limits("run_slope", "that slope", _NO_INTERVAL),
-    "run_local_slope": "slope of log(run_mean) against log(m) from the next smaller width to this one",
+    "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths; NaN where "
+    "one of the two is 0 or rounding",
+    **_limits("local_slope_last", "that slope"),
+    "run_slope": "least-squares slope of log(run_mean) against log(m); NaN on fewer than 2 widths above 0",
+    **_limits("run_slope", "that slope"),
+    "run_local_slope": "slope of log(run_mean) against log(m) from the next smaller width to this one; NaN "
+    "at the smallest width and where one of the two is 0",
     **_limits("run_local_slope", "that local slope"),
     "separation_width": "(alpha_hat/training_angle)^2: far below this width E falls as at a training input, "
     "near and above it as at a new one",
@@ -215,10 +223,12 @@ LONG_NAMES = {
     "bound_binomial": "bound from the exact binomial (1 - delta)-quantile of the band fraction",
     "bound_bernstein": "bound from Bernstein's inequality for the sum over the m/2 independent pairs",
     "bound_exact": "exact (1 - delta)-quantile of the supremum over the ball; NaN beyond alpha/sqrt(m) = 8",
-    "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN if that is rounding",
+    "bound_ratio": "bound divided by the empirical (1 - delta)-quantile at |x|; NaN if that is rounding or "
+    "the bound is NaN",
     "exceedances": f"number of runs over (1 + {ROUNDING:g}) times the bound, and over rounding around 0; 0 "
     "where that bound is NaN",
-    "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound",
+    "exceedance_rate_upper": "one-sided upper confidence limit on the probability of exceeding the bound; "
+    "NaN where that is",
     "runs": "number of runs in the cell",
     "bar": "number of the bar of a histogram",
     "bar_runs": "number of runs in each bar of the histogram at |x| = 1; 0 after the last bar; with keep: "
@@ -226,24 +236,34 @@ LONG_NAMES = {
     "first_bar": "where the first bar begins",
     "bar_width": "width of each bar",
     # rates
-    "slope": "least-squares slope of log(statistic) against log(m)",
-    **_limits("slope", "the slope", _NO_INTERVAL),
+    "slope": "least-squares slope of log(statistic) against log(m); NaN on fewer than 2 widths",
+    **_limits("slope", "the slope"),
     "exact_slope": "the same slope of the exact values; NaN where they are not known",
-    "limit_slope": "slope less the finite-m curvature of the exact law: slope - exact_slope - exponent",
+    "limit_slope": "slope less the finite-m curvature of the exact law: slope - exact_slope - exponent; "
+    "NaN where one of these is",
     **_limits("limit_slope", "limit_slope"),
-    "local_slope": "slope of log(statistic) against log(m) from the next smaller width to this one",
+    "local_slope": "slope of log(statistic) against log(m) from the next smaller width to this one; NaN at "
+    "the smallest width, and where one of the two is rounding or a quantile without an upper limit",
     **_limits("local_slope", "the local slope"),
     "exact_local_slope": "the same local slope of the exact values; NaN where they are not known",
-    "m_fit": "smallest width the slope is fitted on",
-    "points": "number of widths the slope is fitted on; zeros and quantiles without limits are left out",
+    "m_fit": "smallest width the slope is fitted on; NaN where the slope is",
+    "points": "number of widths the slope is fitted on, without those where the statistic is rounding or a "
+    "quantile without an upper limit; 0 if fewer than 2 are left",
     "exponent": _EXPONENT,
     "constant": "statistic times m^k at the largest width",
-    **_limits("constant", "the constant"),
+    **_limits("constant", "the constant", "; NaN where the statistic has none"),
     "constant_limit": "limit of the constant as m grows, from theory; NaN where none is known",
     "follows_from": "smallest width from which on the exact statistic times m^k, or where that is NaN both "
     "confidence limits of the statistic, are within 5 % of constant_limit",
 }
 """The `long_name` of every coordinate and variable."""
+
+
+def _where_moved(text: str) -> str:
+    """The long name of a bound, at the mean of α̂, where the runs of a trained experiment have moved."""
+    what, also, missing = text.partition("; NaN")
+    return f"{what}, at the mean alpha_hat; NaN where no run has moved{' and' * bool(also)}{missing}"
+
 
 _POOLED = "over runs and held-out inputs at |x| = 1"
 
@@ -252,7 +272,7 @@ TRAINED = {
     "rms": f"root mean square {_POOLED}",
     "quantile": f"empirical (1 - delta)-quantile {_POOLED}",
     "bound": "bound on the quantity, from the notes' own to the exact one, then that for all alpha at once",
-    **{f"bound_{name}": f"{LONG_NAMES[f'bound_{name}']}, at the mean alpha_hat" for name in BOUNDS},
+    **{f"bound_{name}": _where_moved(LONG_NAMES[f"bound_{name}"]) for name in BOUNDS},
     "exceedances": f"number of pairs of a run and a held-out input over (1 + {ROUNDING:g}) times the bound "
     "at the run's alpha_hat, and over rounding around 0",
     "band_fraction": "fraction of neurons in the band |w_i(0).x| <= alpha_hat |x|/sqrt(m)",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..datasets.validation import ResultsError
 from ..laws.queries import allowed_names
-from ..storage.printable import end_unread, printable
+from ..storage.broken_pipe import end_unread
+from ..storage.printable import printable
 from . import LEDGER, claim, open_results
 from .wording import as_text
 

@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..laws.queries import allowed_names
-from ..storage.printable import end_unread, printable
+from ..storage.broken_pipe import end_unread
+from ..storage.printable import printable
 
 DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""

@@ -197,7 +197,7 @@ LONG_NAMES = {
     **{
         limit: text
         for name, what in _DISTANCE_CONSTANTS.items()
-        for limit, text in _limits(name, what).items()
+        for limit, text in _limits(name, what, _FEW_RUNS).items()
     },
     **{
         f"{name}_constant_limit": f"limit of {name}_constant as m grows; NaN where not computed"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import psutil
 import pytest
 import xarray as xr
@@ -347,3 +348,15 @@ def results_of(archived: Path, root: Path) -> Path:
 def analysed(archived):
     """The datasets of that folder."""
     return tuple(xr.load_dataset(archived / f"{name}.nc") for name in ("runs", "quantiles", "rates"))
+
+
+def nan_without_a_reason(*tables):
+    """Names of the variables with NaN whose long names do not say where."""
+    return {
+        str(name)
+        for table in tables
+        for name, variable in table.variables.items()
+        if variable.dtype.kind == "f"
+        and np.isnan(variable).any()
+        and "NaN" not in variable.attrs["long_name"]
+    }

@@ -319,7 +319,9 @@ def test_in_the_folder_of_an_experiment_its_parent_is_named(results, monkeypatch
         (["describe", "/no/such"], "ntk-core describe: invalid value for 'path': dir '/no/such' does not"),
         (["verify", "/no/such"], "ntk-core verify: invalid value for 'path': dir '/no/such' does not"),
         (["merge", "/no/such", "/no", "--to", "/x"], "ntk-core merge: invalid value for 'first': dir "),
-        (["describe", ROOT / "README.md"], "ntk-core describe: invalid value for 'path': dir "),
+        (["describe", ROOT / "README.md"], f"ntk-core describe: invalid value for 'path': dir "
+         f"'{ROOT / 'README.md'}' is a file"),
+        (["describe", "a" * 300], f"ntk-core describe: invalid value for 'path': dir '{'a' * 300}' does not"),
     ],
 )  # fmt: skip
 def test_a_call_that_cannot_be_read_gets_one_line(arguments, message):

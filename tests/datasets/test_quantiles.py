@@ -4,6 +4,7 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
+from conftest import nan_without_a_reason
 
 from ntk_core.datasets.comparisons import comparisons
 from ntk_core.datasets.quantiles import quantile_dataset
@@ -187,18 +188,6 @@ def test_every_variable_is_described(analysed):
             assert variable.attrs["long_name"]
             assert variable.dtype.kind in "OUT" or variable.attrs["units"] == "1"
         assert dataset.attrs["confidence_level"] == 0.99
-
-
-def nan_without_a_reason(*tables):
-    """Names of the variables with NaN whose long names do not say where."""
-    return {
-        str(name)
-        for table in tables
-        for name, variable in table.variables.items()
-        if variable.dtype.kind == "f"
-        and np.isnan(variable).any()
-        and "NaN" not in variable.attrs["long_name"]
-    }
 
 
 def test_where_a_number_is_missing_its_long_name_says_why(analysed, tmp_path):

@@ -15,6 +15,7 @@ import xarray as xr
 
 from ntk_core.datasets.runs import RUN_DIMS, RunsWriter, collect
 from ntk_core.datasets.shard import simulate_shard
+from ntk_core.datasets.shard_checks import check_experiment
 from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment, tasks
@@ -25,6 +26,7 @@ from ntk_core.sampling.samplers import simulate
 from ntk_core.sampling.streams import FORMAT_VERSIONS
 from ntk_core.storage import atomic
 from ntk_core.storage.atomic import replacing
+from ntk_core.storage.metadata import full_spec
 
 EXPERIMENT = DrawnExperiment("e", "band", ("aligned", "sphere"), (6, 64), (2, 3), (0.5,), 3000)
 
@@ -88,6 +90,13 @@ def test_collect_refuses_shards_that_do_not_cover(tmp_path):
 def test_collect_refuses_shards_of_another_grid(tmp_path):
     from dataclasses import replace
 
+    kept = replace(EXPERIMENT, keep="aggregates", delta=(0.1,), x_norm=(1.0,))
+    for other, version, message in (
+        (EXPERIMENT, 2, f"has format 2, not {EXPERIMENT.format_version}"),
+        (kept, EXPERIMENT.format_version, "holds keep None, not aggregates"),
+    ):
+        with pytest.raises(ResultsError, match=message):
+            check_experiment("a.nc", json.dumps(full_spec(EXPERIMENT, 5)), version, 6, other, 5)
     shards = make(tmp_path, [0, 3000])
     for other in ({"alpha": (0.25,)}, {"perturbation": ("adversarial", "sphere")}, {"d": (2, 4)}):
         with pytest.raises(ResultsError, match="holds"):

@@ -10,7 +10,9 @@ import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
@@ -253,17 +255,31 @@ def test_the_caption_counts_slopes_beyond_the_panels(tables):
     assert count + points == count_far + points_far
 
 
-def test_nine_in_ten_slopes_of_small_widths_are_in_their_panels(tables):
+@pytest.mark.parametrize(
+    ("share", "height", "depth", "edges"),
+    [(0.04, 0.5, 0.7, (-0.32, 0.12)), (0.06, 0.5, 0.7, (-0.7, 0.5)), (0.06, 5.0, 5.0, (-0.8, 0.6))],
+)
+def test_nine_in_ten_slopes_are_in_their_panels(share, height, depth, edges):
+    """A share of the slopes is above the level line, one below it, and the others are on it."""
+    from ntk_core.figures import slope
+
+    heights = np.zeros(100)
+    count = round(100 * share)
+    heights[:count], heights[-count:] = height, -depth
+    rows = pd.DataFrame({"local_slope": heights - 0.75, "exponent": 0.75})
+    assert slope._edges(rows) == pytest.approx(edges)
+
+
+def test_panels_of_slopes_reach_to_the_edges(tables):
     from ntk_core.figures import slope
 
     table, rates = tables["wide"]
-    tops = []
-    for height in (0.0, 0.3, 5.0):  # of every slope above the level line
-        slopes = height - rates["exponent"] + 0.0 * rates["local_slope"]
-        drawn = slope.draw(table, rates.assign(local_slope=slopes))
-        plt.close(drawn)
-        tops.append([ax.get_ylim()[1] for ax in drawn.axes] + np.array([0.5, 0.75]))  # adversarial, sphere
-    np.testing.assert_allclose(tops, [[height] * 2 for height in (slope.LEAST[1], 0.3, slope.MOST[1])])
+    slopes = 0.3 - rates["exponent"] + 0.0 * rates["local_slope"]
+    hidden = rates["statistic"] == xr.where(rates["perturbation"] == "sphere", "mean", "rms")
+    drawn = slope.draw(table, rates.assign(local_slope=slopes.where(~hidden, 9.0)))
+    plt.close(drawn)
+    edges = np.array([ax.get_ylim() for ax in drawn.axes])  # of adversarial and sphere
+    np.testing.assert_allclose(edges, [[-0.32 - 0.5, 0.3 - 0.5], [-0.32 - 0.75, 0.3 - 0.75]])
 
 
 def test_a_bound_that_is_not_known_has_no_count(tables):

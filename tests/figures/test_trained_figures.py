@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import nan_without_a_reason
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from trained import EXPERIMENTS, made, made_of_one_input
@@ -267,6 +268,14 @@ def test_the_answer_is_that_of_the_table(tables):
     lines = summarise([], [(table, rates)]).splitlines()
     place = lines.index(f"  Theorem 1 / quantile of E at delta = 0.01, |x| = 0.3: {result.loose.value:.4g}")
     assert lines[place + 1].strip() == "(at which so many runs give no interval)"
+    unknown = summarise([], [(table.assign(bound_ratio=np.nan * table["bound_ratio"]), rates)])
+    assert "|x| = 0.3: unknown\n" in unknown
+    assert "so many runs" not in unknown.partition("|x| = 0.3: unknown\n")[2].splitlines()[0]
+
+
+def test_where_a_number_is_missing_its_long_name_says_why(tables):
+    for name in ("usual", "single", "early", "missed"):  # in the others a single run, or none, is left
+        assert nan_without_a_reason(*tables[name]) == set(), name
 
 
 def test_what_went_wrong_is_said(tables):

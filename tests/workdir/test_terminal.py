@@ -154,7 +154,7 @@ def test_a_group_of_jobs_that_fails_is_one_error(screen, tmp_path):
     screen.say("Trying to restart job 5f0c-11.")
     assert screen.text.splitlines() == [
         f"Error in a job of rules claims, summary; its log: {log}, {own}",
-        "The job of several rules is sent again, for attempt 2",
+        "That job is sent again, for attempt 2",
     ]
 
 
@@ -182,6 +182,25 @@ def test_an_interrupt_is_no_error_of_its_jobs(screen, way):
     first, last = screen.text.splitlines()
     assert first == SIGNALLED.get(way, ENDING)
     assert last == "Interrupted; 0 of 2 shards are kept. Call again to go on."
+
+
+def test_ctrl_c_after_sigterm_is_answered_too(screen):
+    for way in (*SIGNALLED, *SIGNALLED):
+        screen.say(way)
+    assert screen.text.splitlines() == list(SIGNALLED.values())
+
+
+def test_ctrl_c_reaches_snakemake_where_nobody_reads(screen):
+    heard: list[int] = []
+    outside = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        screen.terminal.start()
+        screen.file.close()  # as the pipe of a reader that Ctrl-C has ended
+        with pytest.raises(ValueError, match="closed file"):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, outside)
+    assert heard == [signal.SIGINT]
 
 
 def test_time_left_is_of_everything_and_by_the_pace(screen):

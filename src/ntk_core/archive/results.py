@@ -374,8 +374,8 @@ def open_archive(path: str | Path) -> Archive:
     Raises `ResultsError` where there are none. An experiment is checked on first use.
     """
     path = Path(path)
-    if text := packed(path):
-        raise ResultsError(text)
+    if hint := unpacking_hint(path):
+        raise ResultsError(hint)
     if not (archive := Archive(path)):
         if archive.without_runs:
             raise ResultsError(
@@ -389,7 +389,7 @@ def open_archive(path: str | Path) -> Archive:
     return archive
 
 
-def packed(path: Path) -> str | None:
+def unpacking_hint(path: Path) -> str | None:
     """What to do with a packed archive; None for any other path."""
     if path.suffix == ".zip" and path.is_file():
         return f"{path} is packed; unpack it first: python -m zipfile -e {path} ."

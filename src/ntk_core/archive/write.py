@@ -186,10 +186,10 @@ def _readme(config: Config, folder: Path) -> str:
     rows += [(name, MEANINGS[pattern]) for name, pattern in groups.items()]
     text = files(__package__).joinpath("readme.md").read_text(encoding="utf-8")
     table = "\n".join(f"| `{name}` | {what} |" for name, what in rows)
-    unweighted = map(config.experiment, config.experiments_without_weights)
+    without_weights = map(config.experiment, config.experiments_without_weights)
     with_runs = [
         experiment.name
-        for experiment in unweighted
+        for experiment in without_weights
         if (experiment.kind, experiment.keep) == ("drawn", "runs")
     ]
     first, *_ = [*with_runs, *config.experiments]

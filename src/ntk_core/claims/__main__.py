@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..datasets.validation import ResultsError
 from ..laws.queries import allowed_names
-from ..storage.broken_pipe import end_unread
+from ..storage.broken_pipe import end_without_reader
 from ..storage.printable import printable
 from . import LEDGER, claim, open_results
 from .wording import as_text
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         _judge(options.id or list(LEDGER), options.results)
         sys.stdout.flush()
     except BrokenPipeError:
-        end_unread(sys.stdout)
+        end_without_reader(sys.stdout)
     except ResultsError as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -15,7 +16,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..laws.queries import allowed_names
-from ..storage.broken_pipe import end_unread
+from ..storage.broken_pipe import end_without_reader
 from ..storage.printable import printable
 
 DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
@@ -29,13 +30,17 @@ def results_folder(text: str = "the folder of an archive, or of the results of a
 
 def _folder(path: Path) -> Path:
     """The path, if it is that of a folder."""
-    if not path.is_dir():
-        from ..archive.results import packed  # slow to import
+    problem = "does not exist"
+    with contextlib.suppress(OSError):  # of a name that is too long, or a folder that must not be read
+        if path.is_dir():
+            return path
+        if path.exists():
+            from ..archive.results import unpacking_hint  # slow to import
 
-        if text := packed(path):
-            refuse(text)
-        raise typer.BadParameter(f"dir '{path}' {'is a file' if path.exists() else 'does not exist'}")
-    return path
+            if hint := unpacking_hint(path):
+                refuse(hint)
+            problem = "is a file"
+    raise typer.BadParameter(f"dir '{path}' {problem}")
 
 
 Results = Annotated[Path, results_folder()]
@@ -84,7 +89,7 @@ def say(line: str, err: bool = False) -> None:
     try:
         typer.echo(printable(line), err=err)
     except BrokenPipeError:
-        end_unread(sys.stderr if err else sys.stdout)
+        end_without_reader(sys.stderr if err else sys.stdout)
 
 
 def _message(error: Any) -> str:

@@ -19,7 +19,7 @@ def check_experiment(
 ) -> None:
     """Raises `ResultsError` unless a shard with this spec, format and width has runs of the experiment."""
     actual, expected = json.loads(spec), json.loads(json.dumps(full_spec(experiment, entropy)))
-    for key in sorted({*actual, *expected} - OWN_KEYS, key=lambda key: (key == "laws", key)):
+    for key in sorted({*actual, *expected} - OWN_KEYS, key=lambda key: (key != "keep", key == "laws", key)):
         if actual.get(key) != expected.get(key):
             if key == "laws":
                 raise ResultsError(f"{path} was made with other laws of the same names")

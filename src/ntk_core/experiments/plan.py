@@ -107,8 +107,8 @@ class Plan:
     ) -> Iterator[tuple[int, int]]:
         """Ranges of seeds that cover the experiment, in order: those on disk, new ones between."""
         first = experiment.numbers.start
-        shifted = [(start - first, stop - first) for start, stop in ranges_on_disk if start >= first]
-        for start, stop in seed_ranges(experiment.seeds, size, shifted):
+        from_first = [(start - first, stop - first) for start, stop in ranges_on_disk if start >= first]
+        for start, stop in seed_ranges(experiment.seeds, size, from_first):
             yield first + start, first + stop
 
     def shard(self, name: str, path: Path) -> Shard[Any]:

@@ -34,13 +34,14 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     colours = {"mean": palette.INK, "rms": palette.INK} | style.ordered_colours(levels)
     typical = " or ".join(dict.fromkeys(map(typical_statistic, laws)))
     labels = {"mean": typical, "rms": typical} | {name: style.level_label(float(name)) for name in levels}
-    plotted = [*levels, *map(typical_statistic, laws)]
-    low, high = _edges(data[data["statistic"].isin(plotted)])
+    typical_of = data["perturbation"].map(typical_statistic)
+    data = data[data["statistic"].isin(levels) | (data["statistic"] == typical_of)]
+    low, high = _edges(data)
     panels, exact, beyond = Panels(len(laws), height=2.8), False, 0
     for ax, law in zip(panels.axes, laws, strict=True):
-        law_rates, statistics = error.sel(perturbation=law), [typical_statistic(law), *levels]
+        law_rates = error.sel(perturbation=law)
         k = float(law_rates["exponent"].values.flat[0])
-        rows = data[(data["perturbation"] == law) & data["statistic"].isin(statistics)]
+        rows = data[data["perturbation"] == law]
         near = {
             key: _above_line(rows, key).between(low, high) for key in ("local_slope", "exact_local_slope")
         }
@@ -80,7 +81,7 @@ def _above_line(rows: pd.DataFrame, key: str) -> pd.Series:
 
 
 def _edges(rows: pd.DataFrame) -> tuple[float, float]:
-    """Of a panel, from its level line: nine in ten slopes are between them or `MOST`."""
+    """Of each panel, from its level line. Nine in ten slopes of all are between them, where `MOST` allows."""
     heights = _above_line(rows, "local_slope")
     low, high = heights.quantile([0.05, 0.95]).fillna(0.0)
     return float(np.clip(low, MOST[0], LEAST[0])), float(np.clip(high, LEAST[1], MOST[1]))

@@ -5,7 +5,6 @@ The functions of `laws` and `theory` check nothing, because they are called for 
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -133,9 +132,9 @@ def fault(argument: str, value: Any, dimensions: int | None = None, name: str | 
     except ValueError:  # lists of unequal length
         numbers = np.asarray(None)
     if numbers.dtype.kind not in "iuf":
-        return f"{name} is {reprlib.repr(value)}; allowed: {allowed}"
+        return f"{name} is {value!r}; allowed: {allowed}"
     if dimensions is not None and numbers.ndim != dimensions:
-        return f"{name} is {reprlib.repr(value)}; allowed: one value of {allowed}"
+        return f"{name} is {value!r}; allowed: one value of {allowed}"
     valid = (numbers >= low) & (numbers <= high)
     if argument in ("m", "d"):
         valid &= numbers % (2 if argument == "m" else 1) == 0

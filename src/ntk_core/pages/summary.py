@@ -153,7 +153,7 @@ def _trained(a: Answer) -> str:
         f"limit {_digits(a.constant_limit)}",
         f"  rms E, divided by that of a law: {laws}",
         f"  Theorem 1 / quantile of E at delta = {a.delta:g}, |x| = {a.x_norm:g}: {_estimate(a.loose)}",
-        f"                       ({a.resolution})",
+        *([] if np.isnan(a.loose.value) else [f"                       ({a.resolution})"]),
         f"  test loss            network {_digits(numbers['test_loss'].value)}, "
         f"linear twin {_digits(numbers['twin_test_loss'].value)}, "
         f"distance {_digits(numbers['twin_distance'].value)}",

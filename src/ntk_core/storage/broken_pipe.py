@@ -11,7 +11,7 @@ NO_READER = 141
 """Exit code where what reads the output has ended, as of a program that SIGPIPE ends."""
 
 
-def end_unread(stream: TextIO) -> NoReturn:
+def end_without_reader(stream: TextIO) -> NoReturn:
     """End the program, as after `BrokenPipeError` at the stream: what reads it has ended."""
     with contextlib.suppress(OSError):  # a stream without a descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what Python flushes at its end

@@ -43,14 +43,20 @@ _MOMENT_ERRORS = _error_and_limits("mean", "the mean") | _error_and_limits(
 
 _EXPONENT = "k of the theory's rate m^-k"
 
+_LOWER, _UPPER = (
+    f"{side} confidence limit, NaN where a width has no interval, of" for side in ("lower", "upper")
+)
+
 _RATES = {
-    "slope": "least-squares slope against log(m) of the log of",
-    "slope_lower": "lower confidence limit, NaN where a width has no interval, of the slope of",
-    "slope_upper": "upper confidence limit, NaN where a width has no interval, of the slope of",
-    "local_slope_last": "slope between the two largest widths of",
-    **_limits("local_slope_last", "the slope between the two largest widths of", ""),
+    "slope": "least-squares slope, NaN on fewer than 2 widths, against log(m) of the log of",
+    "slope_lower": f"{_LOWER} the slope of",
+    "slope_upper": f"{_UPPER} the slope of",
+    "local_slope_last": "slope, NaN where one of them is 0 or rounding, between the two largest widths of",
+    "local_slope_last_lower": f"{_LOWER} the slope between the two largest widths of",
+    "local_slope_last_upper": f"{_UPPER} the slope between the two largest widths of",
     "constant": "value times m^k at the largest width, of",
-    **_limits("constant", "the constant of", ""),
+    "constant_lower": f"{_LOWER} the constant of",
+    "constant_upper": f"{_UPPER} the constant of",
 }
 
 _BIAS = "root mean square over inputs of the mean signed error"
@@ -66,8 +72,8 @@ dynamics."""
 
 SIGNED_ERRORS = {
     "signed_error_mean": "mean over the runs of the signed error",
-    "signed_error_standard_error": "standard error of that mean",
-    "bias": f"{_BIAS} {{inputs}}, less what chance adds",
+    "signed_error_standard_error": "standard error of that mean; NaN of one run",
+    "bias": f"{_BIAS} {{inputs}}, less what chance adds; NaN of one run",
     **_error_and_limits("bias", f"the {_BIAS}"),
     **{f"bias_{name}": f"{text} the {_BIAS} {{inputs}} (k = 1/2)" for name, text in _RATES.items()},
     "wide_signed_error_mean": f"mean of the signed error {_WIDE}",

@@ -89,13 +89,13 @@ class Run:
     def figure_names(self) -> dict[str, tuple[str, ...]]:
         """The figures of each experiment: those that have something to show on an axis."""
         config = self.plan.config
-        unweighted = set(config.experiments_without_weights)
+        without_weights = set(config.experiments_without_weights)
         levels = {"delta": config.delta, "x_norm": config.x_norm}
         return {
             **{
                 name: drawable(config.experiment(name).axes | levels, QUANTITIES)
                 for name in config.drawn
-                if name in unweighted
+                if name in without_weights
             },
             **{name: training_drawable(config.experiment(name).axes) for name in config.trained},
         }

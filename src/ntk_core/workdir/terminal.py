@@ -94,6 +94,7 @@ class Terminal(logging.Filter):
         self._rules: dict[int, str] = {}
         self._attempts: Counter[str] = Counter()
         self._reasons: set[str] = set()
+        self._endings: set[str] = set()
         self._later = 0
         self._start()
         self._line = Progress(
@@ -123,8 +124,8 @@ class Terminal(logging.Filter):
             self._error(record.__dict__["job_error_info"], record.__dict__["aux_logs"])
         elif message.startswith(RESTART):
             self._restart(message.removeprefix(RESTART).removesuffix("."))
-        elif signalled := [text for begin, text in SIGNALLED.items() if message.startswith(begin)]:
-            self._interrupted(*signalled)
+        elif ending := next((text for begin, text in SIGNALLED.items() if message.startswith(begin)), ""):
+            self._interrupted(ending)
         elif self._is_shown(record, message):
             self._say(message)
         return False
@@ -185,16 +186,19 @@ class Terminal(logging.Filter):
         return phase, part, f"{text}, about {clock(max(left, 1.0))} left for everything"
 
     def _interrupt(self, handler: Any, number: int, frame: FrameType | None) -> None:
-        """Note that it was Ctrl-C before the jobs fail of it, and go on as before."""
-        self._interrupted(ENDING)
-        if not callable(handler):
-            raise KeyboardInterrupt
-        handler(number, frame)
+        """Note that it was Ctrl-C before the jobs fail of it, and go on as before, also if nobody reads."""
+        try:
+            self._interrupted(ENDING)
+        finally:
+            if not callable(handler):
+                raise KeyboardInterrupt
+            handler(number, frame)
 
     def _interrupted(self, text: str) -> None:
-        """Say once, with this text, that the run ends by a signal."""
-        if not self.interrupted:
-            self.interrupted = True
+        """Note that the run ends by a signal, and say what becomes of its jobs, each text once."""
+        self.interrupted = True
+        if text not in self._endings:
+            self._endings.add(text)
             self._say(text)
 
     def _start(self) -> None:
@@ -243,19 +247,19 @@ class Terminal(logging.Filter):
         """Say that jobs which run as one failed: why, as far as Snakemake knows, and the logs it left."""
         if self.interrupted:
             return
-        rules = ", ".join(sorted({job["rule_name"] for job in jobs}))
-        written = list(filter(self._is_new, [*logs, *(log for job in jobs for log in job["log"])]))
+        rules = sorted({job["rule_name"] for job in jobs})
+        new_logs = list(filter(self._is_new, [*logs, *(log for job in jobs for log in job["log"])]))
         why = _first_lines(reason or "")
-        text = f"Error in a job of rule{'s' * (len(jobs) > 1)} {rules}"
+        text = f"Error in a job of rule{'s' * (len(rules) > 1)} {', '.join(rules)}"
         if why:
             text += ", for a reason named above" if why in self._reasons else f": {why}"
             self._reasons.add(why)
-        if written or not why:
-            text += f"; its log: {', '.join(written) or f'none, but see the newest file in {LOGS}'}"
+        if new_logs or not why:
+            text += f"; its log: {', '.join(new_logs) or f'none, but see the newest file in {LOGS}'}"
         self._say(text)
 
     def _is_new(self, log: str) -> bool:
-        """Whether there is something in a log, of this run."""
+        """Whether there is something in a log, of this run or of the minute before it."""
         with contextlib.suppress(OSError):
             status = Path(log).stat()
             return status.st_size > 0 and status.st_mtime > self._wall_clock - CLOCK_DIFFERENCE
@@ -266,8 +270,8 @@ class Terminal(logging.Filter):
         self._attempts[job] += 1
         rule = self._rules.get(int(job)) if job.isdecimal() else None
         if not self.interrupted:
-            name = f"of rule {rule}" if rule else "of several rules"
-            self._say(f"The job {name} is sent again, for attempt {self._attempts[job] + 1}")
+            name = f"The job of rule {rule}" if rule else "That job"
+            self._say(f"{name} is sent again, for attempt {self._attempts[job] + 1}")
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False)

@@ -84,7 +84,7 @@ def _rows(a: Answer) -> list[Number]:
             Number(rf"$E$ over that of the {law} law at the same $\hat\alpha$, root mean squares", value)
             for law, value in a.position.items()
         ),
-        _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}", a.loose),
+        _row(rf"Bound of Theorem 1 over the measured quantile of $E$, at {level}, {a.resolution}", a.loose),
         *([] if a.over is None else [Number(_OVER, a.over)]),
         Number(rf"{_SHARE}, $\delta={tex(a.share_delta)}$", a.share),
         _row("Test loss of the network", a.numbers["test_loss"]),

@@ -7,7 +7,7 @@ brightness, is lost. Digits are neither centred nor whitened: pixels are ink, fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import distribution
 
 import numpy as np
@@ -38,7 +38,7 @@ class Data:
     held_x: Array
     held_y: Array
 
-    @property
+    @cached_property
     def inputs(self) -> Array:
         """All inputs, the training inputs first."""
         return np.concatenate([self.x, self.held_x])

@@ -55,10 +55,10 @@ def sweep(results: Path) -> None:
     """Remove what killed jobs left: half-written files, folders and notes below `results`, half an archive
     beside it, temporary folders.
     """
-    left = [*results.rglob(f".*{PART}"), *results.rglob(f"*.nc{NOTE}")]
+    leftovers = [*results.rglob(f".*{PART}"), *results.rglob(f"*.nc{NOTE}")]
     for name in (f".archive{PART}", f".archive.*{PART}"):
-        left += results.parent.glob(name)
-    for path in left:
+        leftovers += results.parent.glob(name)
+    for path in leftovers:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

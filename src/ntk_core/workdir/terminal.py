@@ -105,7 +105,6 @@ class Terminal(logging.Filter):
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self.quiet = False
-        self.interrupted = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Show what a person needs of a message of Snakemake. False, so that the handler does not."""
@@ -125,7 +124,7 @@ class Terminal(logging.Filter):
         elif message.startswith(RESTART):
             self._restart(message.removeprefix(RESTART).removesuffix("."))
         elif ending := next((text for begin, text in SIGNALLED.items() if message.startswith(begin)), ""):
-            self._interrupted(ending)
+            self._end_by_signal(ending)
         elif self._is_shown(record, message):
             self._say(message)
         return False
@@ -188,15 +187,19 @@ class Terminal(logging.Filter):
     def _interrupt(self, handler: Any, number: int, frame: FrameType | None) -> None:
         """Note that it was Ctrl-C before the jobs fail of it, and go on as before, also if nobody reads."""
         try:
-            self._interrupted(ENDING)
+            self._end_by_signal(ENDING)
         finally:
             if not callable(handler):
                 raise KeyboardInterrupt
             handler(number, frame)
 
-    def _interrupted(self, text: str) -> None:
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run ends by a signal."""
+        return bool(self._endings)
+
+    def _end_by_signal(self, text: str) -> None:
         """Note that the run ends by a signal, and say what becomes of its jobs, each text once."""
-        self.interrupted = True
         if text not in self._endings:
             self._endings.add(text)
             self._say(text)

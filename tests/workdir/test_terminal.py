@@ -101,7 +101,8 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen, tmp_path):
     screen.say("Job stats: ...", event="run_info", stats=STATS)
     screen.fail("simulate", str(log))
     screen.fail("simulate", "none.log")
-    screen.say("RuleException: ...", logging.ERROR, event="error", exception="RuleException")
+    of_job = 'RuleException:\nCalledProcessError in file "simulate.smk", line 54:\nCommand ...'
+    screen.say(of_job, logging.ERROR, event="error", exception="RuleException")
     screen.say(
         "WorkflowError:\nAt least one job did not complete successfully.", logging.ERROR, event="error"
     )
@@ -113,6 +114,15 @@ def test_an_error_is_said_once_with_its_log_and_what_is_kept(screen, tmp_path):
         "a disk is slow",
         "Stopped by the error above; 1 of 2 shards are kept. Remove its cause and call again to go on.",
     ]
+
+
+def test_why_a_job_could_not_be_started_is_said(screen):
+    """As on a full disk, where Snakemake cannot write the script."""
+    screen.say("Job stats: ...", event="run_info", stats=STATS)
+    reason = 'RuleException:\nOSError in file "simulate.smk", line 54:\n[Errno 28] No space left on device'
+    screen.say(reason, logging.ERROR, event="error", exception="RuleException")
+    screen.fail("collect", "none.log")
+    assert screen.text.startswith(reason)
 
 
 REFUSED = """SLURM sbatch failed. The error message was 'sbatch: error: invalid partition specified: nope

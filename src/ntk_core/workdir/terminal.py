@@ -60,8 +60,8 @@ CLOCK_DIFFERENCE = 60.0
 LOGS = ".snakemake/log"
 """Where Snakemake writes all its messages, below the working directory."""
 
-REPEATED = {"RuleException", "CalledProcessError"}
-"""Errors of Snakemake that follow the error of a job, and say the same with a stack of its own calls."""
+REPEATED = ("CalledProcessError", "At least one job did not complete successfully.")
+"""What is in errors of Snakemake that follow the error of a job, and say no more than that there was one."""
 
 TABLES = ("theory", "collect", "add", "quantiles", "training", "verify_archive", "reanalyse_experiment")
 """Rules whose phase is `tables`."""
@@ -239,9 +239,7 @@ class Terminal(logging.Filter):
         if record.levelno < logging.WARNING:
             before = not self._jobs_begin and getattr(record, "event", None) is None
             return before and not message.startswith(PREAMBLE)
-        repeated = getattr(record, "exception", "") in REPEATED or message.endswith(
-            "At least one job did not complete successfully."
-        )
+        repeated = any(text in message for text in REPEATED)
         return not (repeated or self.interrupted or message.strip().startswith(UNNAMED_ACCOUNT))
 
     def _error(

@@ -10,10 +10,12 @@ from typing import Any
 
 import numba
 from imported_library import import_library
+from snakemake.cli import get_argument_parser
 
 NAMES = (
     "dask.array", "distributed", "jinja2", "markdown_it", "matplotlib.pyplot", "netCDF4", "pandas",
-    "pydantic", "scipy.integrate", "scipy.optimize", "scipy.special", "scipy.stats", "seaborn", "xarray",
+    "pydantic", "scipy.integrate", "scipy.optimize", "scipy.special", "scipy.stats", "seaborn", "smart_open",
+    "xarray",
 )  # fmt: skip
 
 AT_EXIT: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
@@ -30,6 +32,7 @@ try:
     for name in NAMES:
         import_module(name)
     import_library()
+    get_argument_parser()  # finds the plugins, which it then knows
 finally:
     atexit.register = _register
 

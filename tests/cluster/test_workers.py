@@ -40,10 +40,10 @@ from ntk_core.experiments.section import ConfigError
 from ntk_core.experiments.shards import Shard
 
 DEAR = DrawnExperiment(
-    "e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**15,
+    "e", "band", ("sphere",), (2**30,), (64,), (1.0,), 2**14,
     keep=os.environ.get("KEEP", "runs"), delta=(0.1,), x_norm=(1.0,),
 )  # fmt: skip
-"""Eight tasks, together some four seconds."""
+"""Four tasks, together some two seconds."""
 
 
 @pytest.fixture
@@ -151,9 +151,9 @@ def test_a_run_whose_scheduler_is_killed_goes_on_with_another(tmp_path, processe
         "entropy": 1,
         "experiments": {
             "e": {"sampler": "band", "perturbation": ["sphere"], "m": [2**30], "d": [64], "alpha": [1.0],
-                  "seeds": 2**15},
+                  "seeds": DEAR.seeds},
         },
-        "execution": {"shard_seeds": 2**15},
+        "execution": {"shard_seeds": DEAR.seeds},
     }  # fmt: skip
     scheduler, address = processes.scheduler()
     processes.worker(address)

@@ -111,7 +111,7 @@ def test_the_crossover_shows_each_input_by_its_angle_beside_the_law(one_input):
     alpha = float(last["run_mean"].sel(variable="alpha_hat", m=4096))
     angles = np.sort(64.0 * table["training_angle"].values[near]) / alpha
     for ax, name in ((left, "mean"), (right, "rms")):
-        points = curve(ax, "$m$ = 2¹²")
+        points = curve(ax, "$m$ = $2^{12}$")
         np.testing.assert_allclose(points.get_xdata(), angles)
         order = np.argsort(table["training_angle"].values[near])
         law = rates[f"wide_signed_error_{name}"].sel(m=4096).isel(steps=-1).values[near][order]

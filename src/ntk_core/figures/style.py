@@ -13,10 +13,9 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullLocator
 
 from ..claims.headlines.words import resolved
-from ..claims.plain_text import formula
 from ..claims.wording import in_formula, joined, level, power_of_two, runs_text, task
 from ..datasets.statistics import CONFIDENCE, MIN_RUNS, why_no_interval
 from ..laws import LAWS, DisplacementLaw
@@ -90,7 +89,6 @@ def width_axis(ax: Axes, m: Array, labels: int = 6) -> None:
     steps = [k for k in range(1, int(high - low) + 1) if (high - low) / k <= labels - 1]
     step = next((k for k in steps if (high - low) % k == 0), 1)  # the last always fits
     ax.set_xticks(2.0 ** np.arange(low, high + 1, step))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power(2, value)))
     ax.minorticks_off()
     ax.set_xlabel("width $m$")
 
@@ -103,17 +101,9 @@ def at_values(ax: Axes, values: Array) -> None:
 
 
 def number(value: float) -> str:
-    """A positive number as text, with a power of ten where it is small or large."""
+    """A positive number as text, as a formula with a power of ten where it is small or large."""
     text = f"{value:g}"
-    return formula(in_formula(value)) if "e" in text else text
-
-
-def power(base: int, value: float) -> str:
-    """A power of `base` as text.
-
-    In Unicode, as all numbers: to set a formula takes a figure longer than to draw everything else beside it.
-    """
-    return formula(f"{base}^{{{round(np.log(value) / np.log(base))}}}")
+    return f"${in_formula(value)}$" if "e" in text else text
 
 
 def level_label(delta: float) -> str:
@@ -122,8 +112,9 @@ def level_label(delta: float) -> str:
 
 
 def width_label(m: int) -> str:
-    """A width as text, large powers of two as such."""
-    return formula(power_of_two(m)) or f"{m:,}"
+    """A width as text, large powers of two as formulas."""
+    power = power_of_two(m)
+    return f"${power}$" if power else f"{m:,}"
 
 
 def without_rounding(table: xr.Dataset, value: Any, alpha: Any) -> Any:
@@ -190,7 +181,7 @@ def time_axis(ax: Axes, times: Array, labels: int = 8) -> None:
     ax.set_xlim(-0.15 if ticks else 0.85, last * 1.18)
     powers = np.arange(np.floor(np.log2(last)) + 1)
     ticks += [2.0**power for power in powers[:: -(-powers.size // labels)]]
-    ax.set_xticks(ticks, [f"{tick:.0f}" if tick < 1000 else power(2, tick) for tick in ticks])
+    ax.set_xticks(ticks, [f"{tick:.0f}" if tick < 1000 else f"$2^{{{np.log2(tick):.0f}}}$" for tick in ticks])
     ax.minorticks_off()
     ax.set_xlabel("steps of gradient descent" if labels > 4 else "steps")
 
@@ -210,9 +201,9 @@ def value_ticks(ax: Axes) -> None:
     inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
     ax.yaxis.set_major_locator(ticks if len(inside) > 1 else MaxNLocator(3))
     ax.yaxis.set_major_formatter(
-        FuncFormatter(
-            lambda value, _: f"{value:,.6g}" if plain else power(10, value) if wide else number(value)
-        )
+        LogFormatterMathtext()
+        if wide and not plain
+        else FuncFormatter(lambda value, _: f"{value:,.6g}" if plain else number(value))
     )
     ax.yaxis.set_minor_locator(NullLocator())
 

@@ -391,7 +391,7 @@ def test_the_radius_is_stated_at_all_widths_and_where_it_has_intervals(tables):
     means = both["run_mean"].sel(variable="alpha_hat", steps=8).values
     assert text.startswith(
         rf"$\hat\alpha$ grows from ${means[0]:.3g}$ at $m=64$ to $9$ at $m=2^{{12}}$ "
-        "(means over runs; beyond chance between $m=64$ and $2^{10}$)"
+        "(means over runs; beyond chance where these have intervals, from $m=64$ to $2^{10}$)"
     )
     assert answer(both, rates).radius.value == 9.0
     fallen = changed(both, {"variable": "alpha_hat", "steps": 8, "m": 4096}, run_mean=means[0] / 2)

@@ -101,7 +101,9 @@ def _evidence(item: TrainedTables) -> list[Number]:
             a.training_rate,
         ),
         Number.measured(
-            rf"rms over training inputs of $\sqrt m$ times the mean signed error {widest}", a.training_bias
+            r"rms over training inputs of $\sqrt m$ times the mean signed error, less what chance adds, "
+            f"{widest}",
+            a.training_bias,
         ),
         *(
             Number.measured(f"slope of the distance of network and twin at {kind} inputs {every}", slope)

@@ -95,4 +95,7 @@ def _curves(rates: xr.Dataset) -> str:
     """A sentence on the curves, where they are drawn."""
     if not np.isfinite(rates["wide_signed_error_mean"] * rates["separation_width"]).any():
         return ""
-    return "Curves join what the law in wide networks gives for these inputs (crossing dynamics, no fit). "
+    return (
+        "Curves join what the law in wide networks gives for these inputs (crossing dynamics, no fit); left "
+        "one for all widths. "
+    )

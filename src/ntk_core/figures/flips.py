@@ -14,6 +14,9 @@ PANELS = {
     "flipped_neurons": "of neurons, at some training input",
 }
 
+SINGLE = {"flipped_neurons": "of neurons, at the training input"}
+"""The panel where there is one training input, so that a pair is a neuron."""
+
 
 def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     """Fraction of pairs (neuron, training input), and of neurons, that ever flipped, against time."""
@@ -21,8 +24,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     colours = style.ordered_colours(widths)
     labels = {m: f"$m$ = {style.width_label(int(m))}" for m in widths}
     cells = style.with_limits(table.sel(m=widths, steps=times), "run_mean", "run_min", "run_max")
-    panels = Panels(2, height=2.6, share_y=True)
-    for ax, (name, title) in zip(panels.axes, PANELS.items(), strict=True):
+    single = table.sizes["training_input"] == 1
+    shown = SINGLE if single else PANELS
+    panels = Panels(len(shown), height=2.6, share_y=True)
+    for ax, (name, title) in zip(panels.axes, shown.items(), strict=True):
         data = style.dodge(cells.sel(variable=name).to_dataframe().reset_index(), "steps", "m", 1.04)
         panels.curves(ax, data, "steps", "value", "m", colours, labels, linewidth=1.2)
         panels.points(ax, data, "steps", "value", "m", colours, labels)
@@ -32,9 +37,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         style.log_axis(ax, table, "none ever flipped")
     panels.axes[0].set_ylabel("fraction that ever flipped")
     panels.name_ends(panels.axes)
+    of_neurons = "" if single else "Right: neurons with at least one such pair. "
     text = (
-        r"A pair flips when $1\{w_i{\cdot}x_k{\geq}0\}$ differs from its value at the start, and counts from "
-        "then on. Right: neurons with at least one such pair. Mean over the runs; bars: least and largest. "
-        + style.trained_provenance(table)
+        rf"A {'neuron' if single else 'pair'} flips when $1\{{w_i{{\cdot}}x_k{{\geq}}0\}}$ differs from its value at the start, and counts from "
+        f"then on. {of_neurons}Mean over the runs; bars: least and largest. {style.trained_provenance(table)}"
     )
     return panels.finish(headline("flips", table, rates), text)

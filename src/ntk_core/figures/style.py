@@ -187,22 +187,24 @@ def time_axis(ax: Axes, times: Array, labels: int = 8) -> None:
 
 
 def value_ticks(ax: Axes) -> None:
-    """Logarithmic value axis, with ticks at powers of ten, for a smaller range at 1, 2 and 5 times these.
+    """Logarithmic value axis, with ticks at powers of ten, where these are few also at multiples of them.
 
-    Where fewer than two of these are in the range, they are as on a linear axis.
+    Where fewer than three of these are in the range, they are as on a linear axis.
     """
     low, high = ax.get_ylim()
     if high < 1.5 * low:
         low, high = low / 1.5, high * 1.5
         ax.set_ylim(low, high)
     plain = low >= 9e-4 and high <= 2e4
-    wide = high >= 300.0 * low
-    ticks = LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=7)
-    inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
-    ax.yaxis.set_major_locator(ticks if len(inside) > 1 else MaxNLocator(3))
+    for multiples in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0)):
+        ticks = LogLocator(subs=multiples, numticks=7)
+        inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
+        if len(inside) > 3:
+            break
+    ax.yaxis.set_major_locator(ticks if len(inside) > 2 else MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(
         LogFormatterMathtext()
-        if wide and not plain
+        if multiples == (1.0,) and not plain
         else FuncFormatter(lambda value, _: f"{value:,.6g}" if plain else number(value))
     )
     ax.yaxis.set_minor_locator(NullLocator())

@@ -123,7 +123,9 @@ def _archived(item: DrawnTables, factor: float) -> tuple[bool, list[Number]]:
                 constant,
                 limit,
             ),
-            Number.measured(f"slope of the archived mean against $m$, over all widths ({name})", slope),
+            Number.measured(
+                f"slope of the archived mean against $m$, over all widths ({name}); tends to $-1/6$", slope
+            ),
         ]
     return not failures, numbers
 

@@ -48,14 +48,14 @@ ERRORS = 4.5
 
 
 def judge(results: Results, factor: float = 1.0) -> Judgement:
-    """N7, at |x·x'| = α = 1; `factor` multiplies the limit αφ(0)."""
+    """N7, at α = 1 and in units of |x·x'|; `factor` multiplies the limit αφ(0)."""
     drawn, agree = _drawn()
     limits = _at_limit() / factor
     needed = max(_share_of_bound(m, a) for m in (4, 64, 1 << 12) for a in (0.1, 1.0, 4.0))
     evidence = (
         *(
             Number(
-                rf"mean of the supremum over its limit $\alpha\varphi(0)/\sqrt m$ at $m=2^{{22}}$, "
+                rf"mean of $\frac2m\max(N_+,N_-)$ over its limit $\alpha\varphi(0)/\sqrt m$ at $m=2^{{22}}$, "
                 rf"$\alpha=1$, $\theta={name}$",
                 math.sqrt(1 << 22) * kernel_change(1 << 22, 1.0, angle).mean() / kernel_change_limit(1.0),
             )

@@ -69,13 +69,20 @@ def judge(results: Results, factor: float = 1.0) -> Judgement:
         values = draw(draws)
         on_circle = draws.d == 2
         limit = circle_bound(draws.m, 1.0, DELTA) if on_circle else sphere_bound(draws.m, draws.d, 1.0, DELTA)
+        by = "by Rice's formula" if on_circle else "by nets of inputs"
         at = rf"$m={draws.m}$, $d={draws.d}$, {draws.runs} networks"
         mean = sample_mean(values)
         evidence.append(Number.measured(rf"mean of $\sqrt m\sup_x\sup_uE$ ({at})", mean))
         evidence.append(Number("asymptote of the same", float(asymptote(draws.m, draws.d, 1.0))))
-        evidence.append(Number(rf"bound on the same, at $\delta={DELTA:g}$", limit))
+        evidence.append(Number(rf"bound on the same {by}, at $\delta={DELTA:g}$", limit))
         over = int(np.count_nonzero(values > limit))
-        evidence.append(Number.share("share of these networks over that bound", over, draws.runs))
+        evidence.append(
+            Number.share(
+                rf"share of these networks over that bound: at most {DELTA:g}, but for chance",
+                over,
+                draws.runs,
+            )
+        )
         agree = agree and not beyond_chance(over, draws.runs, DELTA, len(NETWORKS))
     return Judgement(judge_agreement(PROVED, agree), tuple(evidence))
 

@@ -45,10 +45,12 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
         return ""
     least, largest = (width(int(end["m"])) for end in ends)
     where = [width(int(end["m"])) for end in sure]
-    by = "" if where == [least, largest] else " (means over runs; beyond chance between $m={}$ and ${}$)"
+    by = " (means over runs; beyond chance where these have intervals, from $m={}$ to ${}$)".format(*where)
+    if where == [least, largest]:
+        by = ""
     return (
         rf"$\hat\alpha$ {'grows' if change > 0 else 'falls'} from {digits(first, 3)} at $m={least}$ "
-        rf"to {digits(last, 3)} at $m={largest}${by.format(*where)}{below}"
+        rf"to {digits(last, 3)} at $m={largest}${by}{below}"
     )
 
 
@@ -134,7 +136,8 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     if not parts:
         return ""
     after = f"After {steps_text(a.time)}"
-    return f"{after} the distance of a network from its linear twin falls {' and '.join(parts)}"
+    limit = f" (its limit: $-{FRACTIONS[EXPONENT]}$)" if any("slope" in part for part in parts) else ""
+    return f"{after} the distance of a network from its linear twin falls {' and '.join(parts)}{limit}"
 
 
 def crossover(table: xr.Dataset, rates: xr.Dataset) -> str:

@@ -21,7 +21,7 @@ const drawing = (page) => {
     alpha_ceiling: "bound", alpha_hat_limit_ceiling: "bound, m → ∞", alpha_hat_max: "largest", alpha_hat: "mean",
     alpha_hat_min: "least", twin_distance: "held-out", twin_training_distance: "training", training_loss: "training",
     twin_training_loss: "its twin", test_loss: "held-out", twin_test_loss: "its twin",
-    flipped_fraction: "of both", flipped_neurons: "of neurons",
+    flipped_fraction: "of pairs", flipped_neurons: "of neurons",
   };
   const SLOPES = { "−1/2": 0.5, "−3/4": 0.75 };
 

@@ -48,7 +48,7 @@ LINES = {
     "twin_training_loss": "twin at training inputs",
     "test_loss": "network at held-out inputs",
     "twin_test_loss": "twin at held-out inputs",
-    "flipped_fraction": "share of neurons and training inputs",
+    "flipped_fraction": "share of pairs of neuron and training input",
     "flipped_neurons": "share of neurons, at any training input",
 }
 """Names of the lines in the key and the tables."""

@@ -182,15 +182,20 @@ def _anchors(appendices: Mapping[str, str]) -> dict[str, str]:
 
 
 def _link(source: str, anchors: Mapping[str, str]) -> str:
-    """The Markdown with links between the appendices turned into links within the article."""
+    """The Markdown with links between the appendices turned into links within the article.
+
+    Of a link to another page of the checkout, which the article does not have, its words stay.
+    """
 
     def within(link: re.Match[str]) -> str:
+        if link["page"] not in APPENDICES:
+            return link["words"]
         target = f"{link['page']}#{_letters(link['heading'])}" if link["heading"] else link["page"]
         if target not in anchors:
             raise ValueError(f"{link['page']} has no heading #{link['heading']}")
-        return f"](#{anchors[target]})"
+        return f"[{link['words']}](#{anchors[target]})"
 
-    return re.sub(r"\]\((?P<page>theory\.md|notes\.md)(?:#(?P<heading>[^)]+))?\)", within, source)
+    return re.sub(r"\[(?P<words>[^]]+)\]\((?P<page>[\w./-]+\.md)(?:#(?P<heading>[^)]+))?\)", within, source)
 
 
 def _letters(name: str) -> str:
@@ -209,7 +214,7 @@ def _environment() -> Environment:
         value=numbers.value,
         interval=numbers.interval,
         times=numbers.times,
-        short=numbers.short,
+        ratio=numbers.ratio,
         steps=steps_text,
     )
     environment.globals.update(

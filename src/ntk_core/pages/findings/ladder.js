@@ -22,7 +22,8 @@
     const [mantissa, power] = value.toExponential(3).split("e");
     return `${mantissa} × 10${superscript(Number(power))}`;
   };
-  const times = (ratio) => Number(ratio.toPrecision(2)).toLocaleString("en-US");
+  const times = (ratio) =>
+    ratio === 1 ? "1" : ratio < 99.95 ? ratio.toPrecision(3) : Number(ratio.toPrecision(3)).toLocaleString("en-US");
 
   // The chart: each bound over the exact quantile, against the width; both axes logarithmic.
   const chart = part.querySelector("svg");

@@ -42,6 +42,13 @@ def short(value: float) -> Markup:
     return number(float(f"{value:.2g}"))
 
 
+def ratio(value: float) -> str:
+    """A ratio of at least 1 in three digits; exactly 1 as such."""
+    if value == 1.0:
+        return "1"
+    return f"{value:#.3g}" if value < 99.95 else f"{float(f'{value:.3g}'):,.0f}"
+
+
 def times(value: float) -> Markup:
     """A ratio in two digits, as `3 times` or, below 1, as `30 % of`."""
     two = float(f"{value:.2g}")

@@ -22,9 +22,9 @@ PLAIN_WORDS = {
     "N2": "The same holds for all radii at once, so also at the radius that training reaches.",
     "N3": "The next term of the largest error is known too, with limits for the rest.",
     "N4": "If only the sum of all squared moves is bounded, the error falls far more slowly.",
-    "N5": "What makes the rate is that no single neuron moves far.",
+    "N5": "The rate comes from a limit on the move of each single neuron.",
     "N6": "Training leaves the linearization at the rate of the theorem, with a computed constant.",
-    "N7": "The tangent kernel changes by a constant over the root of the width, the same at any angle.",
+    "N7": "The tangent kernel of two inputs changes by a share that falls with the root of the width.",
     "N8": "A leaky activation multiplies every error by one factor.",
     "N9": "The worst of all inputs of the sphere has the same limit as one input.",
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import pkgutil
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -94,7 +97,7 @@ BAD = {
     "m·d is 67,108,864; allowed: ": lambda: ntk_core.definitions(seed=0, m=2**20, d=64),
     "quantity is 'E'; allowed: ": lambda: ntk_core.moments("E", law="sphere", m=4, alpha=1),
     "law is 'worst'; allowed: ": lambda: ntk_core.moments("delta1", law="worst", m=4, alpha=1),
-    "bound is 'best'; allowed: ": lambda: ntk_core.bound("best", "delta1", m=4, alpha=1, delta=0.1),
+    "name is 'best'; allowed: ": lambda: ntk_core.bound("best", "delta1", m=4, alpha=1, delta=0.1),
     "m is 5; allowed: ": lambda: ntk_core.bound("sharp", "delta1", m=[4, 5], alpha=1, delta=0.1),
     "delta is 1; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, delta=1.0),
     "d is 1.5; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, d=1.5, delta=0.1),
@@ -113,7 +116,15 @@ BAD = {
     "m, d, alpha: a block of runs at m = 67,108,864 needs ": lambda: ntk_core.simulate(
         law="frobenius", sampler="dense", m=2**26, d=2**20, runs=1
     ),
-    "seed is -1; allowed: ": lambda: ntk_core.definitions(seed=-1),
+    "seed is -1; allowed: a whole number, 0 to 2^40: number of the run": lambda: ntk_core.definitions(
+        seed=-1
+    ),
+    "m is inf; allowed: ": lambda: ntk_core.exact_quantile(
+        "delta1", law="sphere", m=math.inf, alpha=1, delta=0.1
+    ),
+    "m, alpha, delta, x_norm have the shapes (3,), (2,), (), (); allowed: ": lambda: ntk_core.bound(
+        "sharp", "delta1", m=[2, 4, 6], alpha=[1, 2], delta=0.1
+    ),
     "m is [4, 8]; allowed: one value": lambda: ntk_core.definitions(seed=0, m=[4, 8]),
     "law is ['sphere']; allowed: ": lambda: ntk_core.moments("delta1", law=["sphere"], m=4, alpha=1),
     "m is '64'; allowed: ": lambda: ntk_core.bound("sharp", "delta1", m="64", alpha=1, delta=0.1),
@@ -142,6 +153,22 @@ def test_a_bad_argument_is_one_clear_error(message):
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         BAD[message]()
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_ctrl_c_ends_a_call_that_is_in_compiled_code():
+    """One run of this would take a quarter of an hour."""
+    code = "import ntk_core; print('begun', flush=True); ntk_core.simulate(m=2**40, alpha=1e6, runs=1)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as call:
+        assert call.stdout.readline() == b"begun\n"
+        time.sleep(3.0)
+        call.send_signal(signal.SIGINT)
+        try:
+            _, errors = call.communicate(timeout=120)
+        finally:
+            call.kill()
+    assert errors.splitlines()[-1] == b"KeyboardInterrupt"
 
 
 def test_every_public_name_is_there_and_says_what_it_is():

@@ -49,6 +49,31 @@ def test_intervals_hold_the_quantile_as_often_as_they_say():
     assert (bdtrc(missed - 1, repetitions, 1.0 - CONFIDENCE) > 1e-3 / delta.size).all(), missed
 
 
+def test_intervals_hold_the_quantile_of_runs_that_are_mostly_0():
+    """19 of 20 runs are 0, as of a law at a small radius: the quantile is 0 at δ = 0.5."""
+    repetitions, delta = 200, np.array([0.5, 1e-2, 1e-3, 1e-5])
+    quantile = np.maximum(-np.log(delta / 0.05), 0.0)
+    missed = np.zeros(delta.size)
+    for seed in range(repetitions):
+        values, weights = exponentials(seed, 4096)
+        values *= np.random.default_rng([seed, 1]).random(4096) < 0.05
+        estimate, lower, upper, _ = weighted_quantiles(values, weights, delta)
+        missed += (lower > quantile) | (upper < quantile)
+        assert (estimate[0], lower[0], upper[0]) == (0.0, 0.0, 0.0)
+    # False alarm 1e-3 for all levels together, if an interval misses with probability 1 %.
+    assert (bdtrc(missed - 1, repetitions, 1.0 - CONFIDENCE) > 1e-3 / delta.size).all(), missed
+
+
+def test_a_limit_of_a_rarer_quantile_is_one_of_a_more_frequent_one():
+    """Where weights are too skewed for a limit near a quantile, there may be one farther away."""
+    values, weights = exponentials(3, 4096)
+    weights = np.where(np.abs(values - 7.0) < 0.01, 50.0 * weights, weights)
+    delta = np.geomspace(1e-6, 0.5, 30)
+    _, lower, upper, _ = weighted_quantiles(values, weights, delta)
+    assert (lower > 0.0).all()
+    assert np.isfinite(upper[1:]).all()
+
+
 def test_no_interval_is_on_one_side_of_its_estimate():
     """Also where runs are nearly too few for one."""
     for seed in range(20):
@@ -134,4 +159,4 @@ def test_claims_leave_weighted_runs_out_and_the_summary_says_so(folder):
     assert f"{exact:.5g}" in text
     for limit, said in ((1.0, False), (np.inf, True)):
         text = summarise([(table.assign(quantile_upper=limit + 0 * table["quantile"]), rates)])
-        assert ("Intervals up to inf: too few effective runs" in text) == said
+        assert ("Intervals up to inf: too few runs above" in text) == said

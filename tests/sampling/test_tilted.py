@@ -52,6 +52,16 @@ def test_weighted_tails_and_moments_are_those_of_the_exact_law(law):
             assert math.isnan(exact) or off_by_chance(weights * values**power, exact, comparisons), quantity
 
 
+def test_memory_does_not_grow_with_the_pairs_of_a_run():
+    """A terabyte of pairs: the first of them are drawn alone."""
+    cell = Cell("tilted", "adversarial", 2**40, 2, 1e6)
+    runs = np.array([3, 10**12, 5])
+    chosen = tilted.chosen_pairs(cell, np.zeros(3, np.int64), runs, cell.streams(1, 0))
+    first = next(chosen).run
+    assert first[:4].tolist() == [0, 0, 0, 1]
+    assert first.size < 10**6
+
+
 @pytest.mark.parametrize("candidates", [1, 2, 8])
 def test_weights_are_unbiased_for_every_number_of_candidates(candidates, monkeypatch):
     monkeypatch.setattr(tilted, "CANDIDATES", candidates)

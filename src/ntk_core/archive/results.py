@@ -111,7 +111,10 @@ class _Results(Generic[Kind]):
                 f"it has no dimension {min(missing)}"
             )
         experiment, entropy = read_spec(self.folder, table.attrs)
-        return RATES[experiment.kind](table, experiment, entropy)
+        try:
+            return RATES[experiment.kind](table, experiment, entropy)
+        except KeyError as error:
+            raise ValueError(f"table is none that quantiles() makes: {error.args[0]}") from None
 
     def _table(self, name: str) -> xr.Dataset:
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)

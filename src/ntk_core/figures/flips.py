@@ -39,7 +39,8 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.name_ends(panels.axes)
     of_neurons = "" if single else "Right: neurons with at least one such pair. "
     text = (
-        rf"A {'neuron' if single else 'pair'} flips when $1\{{w_i{{\cdot}}x_k{{\geq}}0\}}$ differs from its value at the start, and counts from "
-        f"then on. {of_neurons}Mean over the runs; bars: least and largest. {style.trained_provenance(table)}"
+        f"A {'neuron' if single else 'pair'} flips when "
+        r"$1\{w_i{\cdot}x_k{\geq}0\}$ differs from its value at the start, and counts from then on. "
+        f"{of_neurons}Mean over the runs; bars: least and largest. {style.trained_provenance(table)}"
     )
     return panels.finish(headline("flips", table, rates), text)

@@ -58,8 +58,9 @@ def exact_quantile(
 ) -> float:
     """The exact (1-δ)-quantile of a quantity under a displacement law, for an input of norm `x_norm`.
 
-    `m` even, 2 to 2^40; `d` 1 to 2^20; `alpha` 1e-9 to 1e6; `delta` 1e-9 to 0.999. To about 1e-6 relative or
-    better, less under `sphere` where more than 10^6 pairs of neurons change sign. NaN under `frobenius`,
+    All are single values: `m` even, 2 to 2^40; `d` 1 to 2^20; `alpha` 1e-9 to 1e6; `delta` 1e-9 to 0.999;
+    `x_norm` 1e-12 to 1e12. To about 1e-6 relative or better; to fewer digits under `sphere` where more than
+    10^6 pairs of neurons change sign. NaN under `frobenius`,
     which has no exact law here, and beyond α/√m = 8, where laws with a density are not computed. Raises
     `ValueError` for a value out of range or an unknown name. Source: docs/theory.md, "Exact law along x"; no
     run enters.
@@ -74,12 +75,21 @@ def bound(name: str, quantity: str, *, m: Any, alpha: Any, delta: Any, x_norm: A
 
     `name` is one of `BOUNDS`: as printed in the notes (Theorem 1, Lemma 4, event A₁; not all are true off
     ‖x‖ = 1), sharpened by Hoeffding's inequality, from the binomial quantile of the band, by Bernstein's
-    inequality (the optimal constant), or the exact quantile of the supremum over the ball, NaN beyond
-    α/√m = 8. The other arguments broadcast; ranges as in `exact_quantile`.
-    Raises `ValueError` for a value out of range or an unknown name.
+    inequality (the optimal constant), or the exact quantile of the supremum over the ball, which of E and Δ₁
+    is NaN beyond α/√m = 8. Runs under `frobenius` may leave that ball. The other arguments are numbers or
+    arrays, which broadcast by position, as NumPy does, also if they have labels; ranges as in
+    `exact_quantile`. Raises `ValueError` for a value out of range, an unknown name or shapes that do not fit.
     """
-    _check(None, bound=name, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)
-    arrays = (np.asarray(value, dtype=np.float64) for value in (m, alpha, delta, x_norm))
+    if text := fault("bound", name, name="name"):
+        raise ValueError(text)
+    _check(None, quantity=quantity, m=m, alpha=alpha, delta=delta, x_norm=x_norm)
+    arrays = [np.asarray(value, dtype=np.float64) for value in (m, alpha, delta, x_norm)]
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        shapes = ", ".join(f"{array.shape}" for array in arrays)
+        words = f"m, alpha, delta, x_norm have the shapes {shapes}; allowed: shapes that broadcast"
+        raise ValueError(words) from None
     return bounds.bound(name, quantity, *arrays)
 
 
@@ -137,7 +147,8 @@ def fault(argument: str, value: Any, dimensions: int | None = None, name: str | 
         return f"{name} is {value!r}; allowed: one value of {allowed}"
     valid = (numbers >= low) & (numbers <= high)
     if argument in ("m", "d"):
-        valid &= numbers % (2 if argument == "m" else 1) == 0
+        with np.errstate(invalid="ignore"):  # of infinite numbers
+            valid &= numbers % (2 if argument == "m" else 1) == 0
     return None if valid.all() else f"{name} is {numbers[~valid][0]:.15g}; allowed: {allowed}"
 
 

@@ -39,5 +39,5 @@ def tails(table: xr.Dataset) -> str:
             f"{'unknown' if np.isnan(exact) else f'{exact:.5g}':>11}"
         )
     if np.isinf(error["quantile_upper"]).any():
-        lines += ["", "  Intervals up to inf: too few effective runs for weights so skewed; more seeds help."]
+        lines += ["", "  Intervals up to inf: too few runs above, or weights too skewed; more seeds help."]
     return "\n".join(lines)

@@ -80,11 +80,13 @@ def chosen_pairs(
     tilts = mixture(streams.entropy, cell).tilts
     project, at_once = cell.law.projection, PAIRS // CANDIDATES
     assert project is not None  # a config refuses such a law
-    run = np.repeat(np.arange(pairs.size), pairs)
+    ends = np.cumsum(pairs)
+    total = int(ends[-1])
     block = BandBlock.of(cell, pairs, pairs.size, streams)
     choice = streams.generator("choice")
-    for number, (a, t) in enumerate(block.projected(CANDIDATES * run.size, project)):
-        of_run = run[number * at_once : (number + 1) * at_once]
+    for number, (a, t) in enumerate(block.projected(CANDIDATES * total, project)):
+        these = np.arange(number * at_once, min((number + 1) * at_once, total))
+        of_run = np.searchsorted(ends, these, side="right")
         shape = (at_once, CANDIDATES)
         _, position, moved = pair_terms(a, t)
         boost = np.exp(tilts[:, None, None] * (moved - position).reshape(shape))

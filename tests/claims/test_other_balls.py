@@ -86,6 +86,16 @@ def test_no_bound_of_theorem_1_is_compared_with_another_ball(ball, results):
             assert abs(row["constant"] - row["constant_limit"]) < room + 1e-3 * row["constant_limit"]
 
 
+def test_the_summary_says_that_a_slope_over_finite_widths_may_be_off_its_limit(ball):
+    table, rates = ball
+    for lower, upper, said in ((-0.2, -0.16, False), (-0.16, -0.15, True), (np.nan, np.nan, False)):
+        slopes = {
+            "slope_lower": 0.0 * rates["exponent"] + lower,
+            "slope_upper": 0.0 * rates["exponent"] + upper,
+        }
+        assert ("off the one of theory" in summarise([(table, rates.assign(slopes))])) == said
+
+
 def test_statements_of_the_notes_do_not_count_it(results):
     assert [item.experiment.name for item in results.experiments] == ["theorem"]
     assert [item.experiment.name for item in results.balls] == ["ball"]

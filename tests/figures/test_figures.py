@@ -165,6 +165,19 @@ def test_quantiles_that_are_zero_at_every_width_are_named(tables):
         assert ("Without points, because 0 in the runs: $\\delta$ = 0.5 (sphere)." in text) == zero
 
 
+def test_a_law_whose_quantiles_are_all_zero_is_named_beside_the_levels(tables):
+    from ntk_core.figures import delta
+
+    table, rates = (dataset.copy(deep=True) for dataset in tables["wide"])
+    for zero in (False, True):
+        if zero:
+            table["quantile"].loc[{"perturbation": "sphere"}] = 0.0
+        drawn = delta.draw(table, rates)
+        plt.close(drawn)
+        text = " ".join(drawn._supxlabel.get_text().split())
+        assert ("Without points, because 0 in the runs: sphere." in text) == zero
+
+
 def test_a_law_of_the_config_without_error_is_named_and_no_line_is_named_in_its_panel(tables):
     from ntk_core.figures import rate
 

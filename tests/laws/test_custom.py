@@ -25,6 +25,7 @@ from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.config_file import read_config_file, with_law_paths
+from ntk_core.experiments.cost import cost_text, expected_cost
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
@@ -243,6 +244,16 @@ def grid(tmp_path: Path, source: str | None = None, **changes: object) -> tuple[
     }, file
 
 
+def test_the_plan_says_that_it_does_not_know_how_long_a_law_takes(tmp_path):
+    raw, _ = grid(tmp_path, "def band(rng, position, sign, c, d, radius):\n    return 0.5 * c\n")
+    for names, said in ((("own", "other"), True), (("other",), False)):
+        chosen = raw | {"experiments": {name: raw["experiments"][name] for name in names}}
+        plan = Plan(parse_config(chosen), tmp_path / "results")
+        assert (
+            "without the time that laws of your own take" in cost_text(plan, expected_cost(plan, 1))
+        ) == said
+
+
 NONE = "def nothing():\n    pass\n"
 BAND = "def band(rng, position, sign, c, d, radius):\n    return "
 BAD = [
@@ -256,6 +267,11 @@ BAD = [
         "fails in its file, line 3: OSError: no licence",
     ),
     ("import sys\nsys.exit(0)\n", "band", "fails in its file, line 2: SystemExit: 0"),
+    (
+        BAND.replace("return", "raise") + "KeyboardInterrupt\n",
+        "band",
+        "fails in band, line 2: KeyboardInterrupt",
+    ),
     ("import no_such_module\n", "band", "fails in its file, line 1: ModuleNotFoundError: No module named"),
     ("\0", "band", "fails in its file: "),
     (BAND + "1 / 0\n", "band", "fails in band, line 2: ZeroDivisionError"),

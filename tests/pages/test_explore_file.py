@@ -214,8 +214,11 @@ def test_runs_that_are_all_zero_are_a_line_with_nothing_to_enlarge(given, visit)
     for name, value in (("bar_runs", 0), ("first_bar", -0.15), ("bar_width", 0.3)):
         table[name].loc[error] = value
     table["bar_runs"][{"quantity": 0, "bar": 0}] = 200
+    for name in ("quantile", "quantile_lower", "quantile_upper"):
+        table[name].loc[error] = 0.0
     tab = visit(render([(table, rates)]))
     assert tab.inner_text("#beside-axis").endswith("; all runs are 0")
+    assert tab.inner_text("#widths-axis").endswith("; a value of 0 is not on this axis")
     assert "runs of E: all runs are 0. Vertical lines" in tab.get_attribute("#beside", "aria-label")
     assert tab.locator("#bins tbody tr").all_text_contents() == ["00200"]
     assert not tab.is_visible("#close")
@@ -223,6 +226,7 @@ def test_runs_that_are_all_zero_are_a_line_with_nothing_to_enlarge(given, visit)
     drawn(tab)
     assert tab.is_visible("#close svg")
     assert "all runs" not in tab.inner_text("#beside-axis")
+    assert "a value of 0" not in tab.inner_text("#widths-axis")
 
 
 EVIL = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">'&"

@@ -163,6 +163,8 @@ def cost_text(plan: Plan, cost: Cost) -> str:
     else:
         time += "; twice that on busy cores"
         memory += f"this machine has {size_text(_memory_of_this_machine())}"
+    if any(getattr(experiment, "laws", ()) for experiment in plan.experiments):
+        time += "; without the time that laws of your own take"
     disk = f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free"
     return f"{runs}\n{time}\n{disk}\n{memory}"
 

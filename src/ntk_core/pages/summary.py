@@ -194,12 +194,14 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
         "  Error against width: slope, slope in theory as m → ∞, constant (m^k times E at the largest m):",
         header,
     ]
-    limits = []
+    limits, off_limit = [], False
     for value, cells in _slopes(table, rates):
         law, d, alpha = (cells[name].item() for name in ("perturbation", "d", "alpha"))
         measured, limit = value["constant"], value["constant_limit"]
         limits.append(limit)
         has_limit = np.isfinite(limit)  # a custom law has none
+        lower, upper = (value[f"slope_{end}"] + value["exponent"] for end in ("lower", "upper"))
+        off_limit |= bool(has_limit and (lower > 0.0 or upper < 0.0))
         lines.append(
             f"  {law:<{wide}}{d:>5}{alpha:>8g}  {typical_statistic(law):<10}{_slope(value, cells):<31}"
             + (f"{-value['exponent']:>7.4g}   " if has_limit else f"{'unknown':>7}   ")
@@ -208,6 +210,8 @@ def _rates(table: xr.Dataset, rates: xr.Dataset) -> list[str]:
         )
     if not np.isfinite(limits).all():
         lines.append("  Where theory is unknown, k = 1/2.")
+    if off_limit:
+        lines.append("  A slope over finite widths may be off the one of theory, which is for m → ∞.")
     return lines + _follows(rates)
 
 

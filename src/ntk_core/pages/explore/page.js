@@ -141,7 +141,8 @@
         + (measured.some(({ lower }) => lower !== null) ? `; bars are ${percent()}\u00a0% intervals` : "")
         + (measured.some(({ lower }) => lower === null) ? "; what has none has no bar: too few runs or too skewed" : "")
         + (measured.some(({ lower, upper }) => lower !== null && upper === null)
-          ? "; a bar that ends at its point has no upper limit: too few runs" : "");
+          ? "; a bar that ends at its point has no upper limit: too few runs" : "")
+        + (all.flat().some(({ value }) => value === 0) ? "; a value of 0 is not on this axis" : "");
       const ends = lines.map(({ label }, i) => `${label} ${[0, all.length - 1].map((j) => or(all[j][i].value, missing(all[j][i]), 4)).join(" and ")}`);
       at(place).setAttribute("aria-label", `${symbol} on a logarithmic axis against ${name}, at ${name} = ${whole(values[0])} and `
         + `${whole(values[values.length - 1])}: ${ends.join("; ")}.`);

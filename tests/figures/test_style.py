@@ -89,6 +89,21 @@ def test_an_axis_has_two_numbers_at_least(limits):
     assert not [label for label in shown if not label or "." in label.partition("^")[2]]
 
 
+@pytest.mark.parametrize(
+    ("limits", "labels"),
+    [((0.13, 70.0), ["0.3", "1", "3", "10", "30"]), ((0.57, 4.2), ["1", "2", "3", "4"])],
+)
+def test_an_axis_of_few_powers_of_ten_has_numbers_between_them(limits, labels):
+    with style.context():
+        ax = Panels(1).axes[0]
+        ax.set(yscale="log", ylim=limits)
+        style.value_ticks(ax)
+        places = [place for place in ax.get_yticks() if limits[0] <= place <= limits[1]]
+        shown = ax.yaxis.get_major_formatter().format_ticks(places)
+    plt.close(ax.figure)
+    assert shown == labels
+
+
 def finished(values: list[float]):
     """A figure with one line through these values at 1, 2, 4, …"""
     data = pd.DataFrame({"x": 2.0 ** np.arange(len(values)), "y": values, "law": "sphere"})

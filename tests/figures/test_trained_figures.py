@@ -195,6 +195,18 @@ def test_figures_say_what_is_not_there(tables):
     assert "none ever flipped" in words(drawn(flips, tables["missed"]))
 
 
+def test_of_one_training_input_neurons_flip_in_one_panel(one_input, tables):
+    from ntk_core.figures import flips
+
+    for given, titles in (
+        (one_input, ["of neurons, at the training input"]),
+        (tables["usual"], ["of pairs of neuron and training input", "of neurons, at some training input"]),
+    ):
+        figure = drawn(flips, given)
+        assert [ax.get_title() for ax in figure.axes] == titles
+        assert ("Right:" in figure._supxlabel.get_text()) == (len(titles) == 2)
+
+
 def test_the_dashed_ceilings_of_the_radius_have_their_values_in_the_caption(tables):
     table, rates = tables["usual"]
     caption = " ".join(drawn(radius, (table, rates))._supxlabel.get_text().split())

@@ -96,6 +96,11 @@ def test_every_link_within_the_page_has_its_target(reader):
 
 def test_a_page_of_grids_leads_to_the_cells(reader):
     assert [a["href"] for tag, a in reader.tags if tag == "a"].count("explore.html") == 2
+    pages = {a["href"] for tag, a in reader.tags if tag == "a" and a["href"].endswith((".md", ".html"))}
+    assert pages <= {
+        "explore.html",
+        "report.html",
+    }  # no page of the checkout, which is not beside the results
 
 
 def with_spec(pair, **changes):

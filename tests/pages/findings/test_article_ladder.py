@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from browsing import in_browser
 
+from ntk_core.pages.findings import numbers
 from ntk_core.pages.findings.ladder import POSITIONS, RUNGS, START, table
 from ntk_core.theory.bounds import bound
 
@@ -45,6 +46,22 @@ def test_every_position_of_the_sliders_has_the_bounds_of_python(visit):
         for rung, (value, ratio) in shown.items():
             assert value == pytest.approx(of(rung, given), rel=1e-9, abs=0), (rung, given)
             assert ratio == pytest.approx(of(rung, given) / exact, rel=1e-9, abs=0)
+
+
+def test_a_ratio_above_one_is_never_shown_as_one():
+    shown = [numbers.ratio(value) for value in (1.0, 1.0064, 1.05, 9.996, 28.87, 99.94, 99.96, 1234.5)]
+    assert shown == ["1", "1.01", "1.05", "10.0", "28.9", "99.9", "100", "1,230"]
+
+
+@in_browser
+def test_the_script_writes_ratios_as_the_page_without_it(visit):
+    tab = visit()
+    tab.evaluate(SLIDE, {name: list(POSITIONS[name]).index(value) for name, value in START.items()})
+    shown = tab.evaluate(
+        "() => [...document.querySelectorAll('[data-rung] [data-unit]')].map(a => a.textContent)"
+    )
+    exact = of("exact", START)
+    assert shown == [numbers.ratio(of(rung, START) / exact) for rung in RUNGS]
 
 
 @pytest.mark.parametrize("name", sorted(set(RUNGS) - {"printed"}))

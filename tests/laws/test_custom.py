@@ -318,10 +318,11 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
     raw, file = grid(tmp_path)
     cases: list[tuple[object, str]] = [
         ({"mine": str(file) + "x"}, "(no such file); allowed: a mapping of names"),
-        ({"mine": str(tmp_path)}, "(no such file)"),
+        ({"mine": str(tmp_path)}, "(not a file)"),
         ({"mine": 3}, "laws.mine is 3 (no path)"),
         ({"mine": ""}, "laws.mine is '' (no path)"),
         ({"mine": str(file), "sphere": str(file)}, "laws has the name 'sphere' (a law of the package)"),
+        ({"mine": str(file), "Sphere": str(file)}, "laws has the name 'Sphere' (a law of the package)"),
         (
             {"mine": str(file), "_a": str(file)},
             "laws has the name '_a'; allowed: a mapping of names (a letter, then",
@@ -345,7 +346,7 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
             parse_config(raw)
         assert message in str(error.value)
     os.mkfifo(tmp_path / "pipe")  # would be waited for
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(ConfigError, match="not a file"):
         parse_config(raw | {"laws": {"mine": str(tmp_path / "pipe")}})
 
 

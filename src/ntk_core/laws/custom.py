@@ -111,7 +111,7 @@ def read_law(path: Path) -> CustomLaw:
     """
     try:
         if not path.is_file():
-            raise ValueError("no such file")
+            raise ValueError("not a file" if path.exists() else "no such file")
         with path.open("rb") as stream:
             data = stream.read(MAX_SOURCE + 1)
     except OSError as error:

@@ -270,7 +270,7 @@ BAD = [
     (
         BAND.replace("return", "raise") + "KeyboardInterrupt\n",
         "band",
-        "fails in band, line 2: KeyboardInterrupt",
+        "was interrupted",
     ),
     ("import no_such_module\n", "band", "fails in its file, line 1: ModuleNotFoundError: No module named"),
     ("\0", "band", "fails in its file: "),
@@ -322,7 +322,6 @@ def test_names_and_paths_that_cannot_be_are_refused_with_the_key(tmp_path):
         ({"mine": 3}, "laws.mine is 3 (no path)"),
         ({"mine": ""}, "laws.mine is '' (no path)"),
         ({"mine": str(file), "sphere": str(file)}, "laws has the name 'sphere' (a law of the package)"),
-        ({"mine": str(file), "Sphere": str(file)}, "laws has the name 'Sphere' (a law of the package)"),
         (
             {"mine": str(file), "_a": str(file)},
             "laws has the name '_a'; allowed: a mapping of names (a letter, then",

@@ -114,7 +114,7 @@ class _Results(Generic[Kind]):
         try:
             return RATES[experiment.kind](table, experiment, entropy)
         except KeyError as error:
-            raise ValueError(f"table is none that quantiles() makes: {error.args[0]}") from None
+            raise ValueError(f"table is none that quantiles() makes: {error.args[0]}") from error
 
     def _table(self, name: str) -> xr.Dataset:
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)

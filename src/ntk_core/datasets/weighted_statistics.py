@@ -71,9 +71,7 @@ def _limits(runs: int, values: Array, tails: Array, level: float) -> tuple[float
     skewness = (cube - 3.0 * tail * square + 2.0 * tail**3) / np.maximum(deviation, 1e-100) ** 3
     half = half_width(runs, deviation / np.sqrt(max(runs - 1, 1)), skewness)
     below = np.flatnonzero(tail - half > level)
-    # Farther out, where few runs are, a wide interval says nothing of those nearer.
-    near = (places >= parts[1]) & np.isfinite(half)
-    beyond = np.append(np.flatnonzero(near & (tail + half >= level)), places.size)[0]
+    beyond = np.append(np.flatnonzero(tail + half >= level), places.size)[0]
     above = np.flatnonzero(tail[:beyond] + half[:beyond] < level)
     lower = float(values[places[below[0]]]) if below.size else 0.0
     if not above.size:

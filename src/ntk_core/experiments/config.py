@@ -38,7 +38,7 @@ def _experiment_name(name: str) -> str:
 
 
 def _law_name(name: str) -> str:
-    if name.casefold() in LAWS:
+    if name in LAWS:
         raise ValueError("a law of the package")
     return name
 

@@ -165,9 +165,10 @@ class Plan:
             for law, (m, d, alpha) in itertools.product(grid.laws, edges):
                 try:
                     law.try_out(grid.sampler, m, d, alpha)
-                except LawError as error:
+                except (LawError, KeyboardInterrupt) as error:
+                    fault = law.fault("was interrupted") if isinstance(error, KeyboardInterrupt) else error
                     where = f"tried at m = {m}, d = {d}, alpha = {alpha:g} for experiment {grid.name}"
-                    raise ConfigError(f"laws.{law.name}: {error}; {where}") from None
+                    raise ConfigError(f"laws.{law.name}: {fault}; {where}") from None
 
     @property
     def experiments(self) -> list[Experiment]:

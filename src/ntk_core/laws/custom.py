@@ -141,7 +141,7 @@ def _run_code(law: CustomLaw, where: str, call: Callable[[], Any]) -> Any:
     """Run the user's code. Where it fails, the `LawError` has its exception and line."""
     try:
         return call()
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # the last if it hangs and is ended
+    except (Exception, SystemExit) as error:
         line, trace = getattr(error, "lineno", None), error.__traceback__
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == _code_name(law.name):

@@ -103,6 +103,15 @@ def test_a_page_of_grids_leads_to_the_cells(reader):
     }  # no page of the checkout, which is not beside the results
 
 
+def test_links_to_other_pages_leave_their_words_and_brackets_stay():
+    from ntk_core.pages.findings import _link
+
+    assert _link("on $[0,1)$ [the data](reference/data.md#x) say", {}) == "on $[0,1)$ the data say"
+    assert (
+        _link("[$E[X]$](theory.md) [a](b.html)", {"theory.md": "proofs"}) == "[$E[X]$](#proofs) [a](b.html)"
+    )
+
+
 def with_spec(pair, **changes):
     """A pair of datasets as if of an experiment with these changes of its spec."""
     table, rates = pair

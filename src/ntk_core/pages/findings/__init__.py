@@ -195,7 +195,8 @@ def _link(source: str, anchors: Mapping[str, str]) -> str:
             raise ValueError(f"{link['page']} has no heading #{link['heading']}")
         return f"[{link['words']}](#{anchors[target]})"
 
-    return re.sub(r"\[(?P<words>[^]]+)\]\((?P<page>[\w./-]+\.md)(?:#(?P<heading>[^)]+))?\)", within, source)
+    words = r"(?P<words>(?:[^][]|\[[^][]*\])+)"
+    return re.sub(rf"\[{words}\]\((?P<page>[\w./-]+\.md)(?:#(?P<heading>[^)]+))?\)", within, source)
 
 
 def _letters(name: str) -> str:

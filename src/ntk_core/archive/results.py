@@ -105,16 +105,14 @@ class _Results(Generic[Kind]):
         """
         if table is None:
             return self._table("rates")
+        fault = f"table is none that quantiles() of a {self.spec.kind} experiment makes"
         if missing := {"quantity", "delta", *self.AXES} - set(getattr(table, "dims", ())):
-            raise ValueError(
-                f"table is none that quantiles() of a {self.spec.kind} experiment makes: "
-                f"it has no dimension {min(missing)}"
-            )
+            raise ValueError(f"{fault}: it has no dimension {min(missing)}")
         experiment, entropy = read_spec(self.folder, table.attrs)
         try:
             return RATES[experiment.kind](table, experiment, entropy)
         except KeyError as error:
-            raise ValueError(f"table is none that quantiles() makes: {error.args[0]}") from error
+            raise ValueError(f"{fault}: {error.args[0]}") from error
 
     def _table(self, name: str) -> xr.Dataset:
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)

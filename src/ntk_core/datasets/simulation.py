@@ -6,6 +6,7 @@ import math
 import re
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
@@ -55,7 +56,7 @@ def simulate(
     same entropy, cell and seed.
 
     Runs are drawn one after another in this process. A band run takes some nanoseconds for each of its
-    0.8 α√m neurons in the band, a tilted one a thousand times as long. After Ctrl-C the block of up to 4,096
+    0.8 α√m neurons in the band, a tilted one takes far longer. After Ctrl-C the block of up to 4,096
     runs that is being drawn goes on in the background. Quantities have no unit. The dimension `law` is called
     `perturbation`, as in `runs.nc`. Raises `ValueError` naming argument, value and what is allowed, also
     where the runs need more than half of this machine's memory.
@@ -84,21 +85,16 @@ def simulate(
 
 def _interruptible(draw: Callable[[], Drawn]) -> Drawn:
     """What `draw` returns or raises. It is called in a thread, because Ctrl-C does not end compiled code."""
-    results: list[Drawn] = []
-    errors: list[BaseException] = []
+    future: Future[Drawn] = Future()
 
     def call() -> None:
         try:
-            results.append(draw())
+            future.set_result(draw())
         except BaseException as error:
-            errors.append(error)
+            future.set_exception(error)
 
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    threading.Thread(target=call, daemon=True).start()
+    return future.result()
 
 
 def definitions(

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..claims.headlines import headline
-from ..claims.wording import joined, nearest_to_one
+from ..claims.wording import nearest_to_one
 from ..datasets.statistics import QUANTILES
 from . import palette, style
 from .panels import Panels
@@ -42,11 +42,10 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.axes[0].set_ylabel(r"$\sqrt{m}\cdot(1-\delta)$-quantile of $E$")
     panels.name_ends(panels.axes)
     zero = [law for law in laws if not (data.loc[data["perturbation"] == law, "quantile"] != 0.0).any()]
-    absent = f"Without points, because 0 in the runs: {joined(zero)}. " if zero else ""
     text = (
         rf"$\sqrt{{m}}$ times the measured $(1-\delta)$-quantiles and the bounds, "
         rf"at $\alpha$ = {alpha:g}, $d$ = {d}, $\|x\|$ = {norm:g}; $\delta$ falls to the right. "
         r"As $m\to\infty$ the binomial bound tends to twice the quantile of the supremum, and Bernstein's to "
-        rf"the quantile itself, at every $\delta$. {absent}{style.provenance(table)}"
+        rf"the quantile itself, at every $\delta$. {style.without_points(zero)}{style.provenance(table)}"
     )
     return panels.finish(headline("delta", table, rates), text)

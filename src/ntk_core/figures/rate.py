@@ -72,7 +72,7 @@ def _zeros(quantile: xr.DataArray) -> str:
         if row.any():
             laws = [str(law) for law in row["perturbation"].values[row.values]]
             parts.append(rf"$\delta$ = {style.number(level)} ({joined(laws)})")
-    return f"Without points, because 0 in the runs: {joined(parts)}. " if parts else ""
+    return style.without_points(parts)
 
 
 def _fitted(rates: xr.Dataset, law: str, alpha: float, d: int) -> str:

@@ -122,6 +122,11 @@ def without_rounding(table: xr.Dataset, value: Any, alpha: Any) -> Any:
     return value.where(resolved(table, value, table["m"], alpha) | value.isnull(), 0.0)
 
 
+def without_points(names: Sequence[str]) -> str:
+    """A sentence on what a log axis does not show of the runs; empty where it shows all."""
+    return f"Without points, because 0 in the runs: {joined(names)}. " if names else ""
+
+
 def error_bars(value: Array, lower: Array, upper: Array) -> Array:
     """Distances for `errorbar`: no bar where a limit is NaN, and none above where the upper is infinite."""
     above = np.where(np.isinf(upper), 0.0, upper - value)

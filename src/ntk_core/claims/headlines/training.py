@@ -127,16 +127,16 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     if table.sizes["m"] < MIN_WIDTHS:
         return ""
     a = answer(table, rates)
-    parts = []
+    parts, limit = [], ""
     for kind, slope in (("held-out", a.twin_rate), ("training", a.twin_training_rate)):
         if _is_power(slope, EXPONENT):
             parts.append(f"as $m^{{-{FRACTIONS[EXPONENT]}}}$ at {kind} inputs")
         elif slope.upper < 0.0:
             parts.append(f"with slope {digits(slope.value, 3)} at {kind} inputs")
+            limit = f" (its limit: $-{FRACTIONS[EXPONENT]}$)"
     if not parts:
         return ""
     after = f"After {steps_text(a.time)}"
-    limit = f" (its limit: $-{FRACTIONS[EXPONENT]}$)" if any("slope" in part for part in parts) else ""
     return f"{after} the distance of a network from its linear twin falls {' and '.join(parts)}{limit}"
 
 

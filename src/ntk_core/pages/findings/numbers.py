@@ -37,11 +37,6 @@ def number(value: float, decimals: int | None = None) -> Markup:
     return _minus(f"{head}10<sup>{power}</sup>")
 
 
-def short(value: float) -> Markup:
-    """A ratio in two digits."""
-    return number(float(f"{value:.2g}"))
-
-
 def ratio(value: float) -> str:
     """A ratio of at least 1 in three digits; exactly 1 as such."""
     if value == 1.0:
@@ -52,7 +47,7 @@ def ratio(value: float) -> str:
 def times(value: float) -> Markup:
     """A ratio in two digits, as `3 times` or, below 1, as `30 % of`."""
     two = float(f"{value:.2g}")
-    return number(100.0 * two) + " % of" if two < 1.0 else short(two) + " times"
+    return number(100.0 * two) + " % of" if two < 1.0 else number(two) + " times"
 
 
 def tex(value: float) -> str:

@@ -159,6 +159,16 @@ def test_what_is_not_there_is_refused_with_what_is(grid, ask, message):
         ask(grid)
 
 
+def test_a_level_that_is_given_needs_no_archived_table(grid, archived, tmp_path):
+    folder = results_of(archived, tmp_path) / "e"
+    (folder / "quantiles.nc").unlink()
+    alone = ntk_core.open_archive(tmp_path)["e"]
+    xr.testing.assert_identical(alone.exact(delta=DELTA), grid.exact())
+    xr.testing.assert_identical(alone.bounds(delta=DELTA, x_norm=X_NORM), grid.bounds())
+    with pytest.raises(ResultsError, match=r"quantiles\.nc"):
+        alone.exact()
+
+
 def test_an_experiment_whose_runs_are_missing_is_no_misspelt_one(archived, tmp_path):
     (results_of(archived, tmp_path) / "e").rename(tmp_path / "f")
     shutil.copytree(tmp_path / "f", tmp_path / "e")

@@ -117,19 +117,18 @@ class _Results(Generic[Kind]):
     def _table(self, name: str) -> xr.Dataset:
         return load_table(self.folder / f"{name}.nc", self.spec, self.entropy)
 
-    def _levels(self, delta: Levels, x_norm: Levels = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Ascending levels and norms; the archived ones for None."""
-        table = self._table("quantiles")
-        levels: dict[str, tuple[float, ...]] = {}
-        for name, values in {"delta": delta, "x_norm": x_norm}.items():
-            requested = as_list(name, table[name].values if values is None else values)
-            if not requested:
-                raise ValueError(f"{name} is []; allowed: a list of {RANGES[name].words}")
-            for value in requested:
-                if text := fault(name, value):
-                    raise ValueError(text)
-            levels[name] = tuple(np.unique(np.asarray(requested, np.float64)).tolist())
-        return levels["delta"], levels["x_norm"]
+    def _values(self, name: str, requested: Levels) -> tuple[float, ...]:
+        """Levels `delta` or norms `x_norm`, ascending; those of the archived table for None."""
+        values = as_list(name, self._table("quantiles")[name].values if requested is None else requested)
+        if not values:
+            raise ValueError(f"{name} is []; allowed: a list of {RANGES[name].words}")
+        for value in values:
+            if text := fault(name, value):
+                raise ValueError(text)
+        return tuple(np.unique(np.asarray(values, np.float64)).tolist())
+
+    def _levels(self, delta: Levels, x_norm: Levels) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return self._values("delta", delta), self._values("x_norm", x_norm)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec})"
@@ -159,7 +158,7 @@ class DrawnResults(_Results[DrawnExperiment]):
     @property
     def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The archived levels δ and norms ‖x‖, ascending."""
-        return self._levels(None)
+        return self._levels(None, None)
 
     def quantiles(
         self,
@@ -214,7 +213,7 @@ class DrawnResults(_Results[DrawnExperiment]):
         At the archived values or others: laws of the package, even m ≥ 2, d ≥ 1, α > 0,
         δ from 1e-9 to 0.999.
         """
-        levels, _ = self._levels(delta)
+        levels = self._values("delta", delta)
         experiment, quantities = self._with_axes(**axes), _quantities(quantity)
         return _labelled(
             experiment, exact_arrays(experiment, levels, None, quantities), levels, (), quantities

@@ -36,7 +36,10 @@ EXPERIMENTS = {
         "teacher", (), 3, 6, 5, "logistic", 0.01, 5, 1e-9, name="missed", m=(4, 16), seeds=2
     ),
     "diverged": TrainedExperiment(
-        "teacher", (), 3, 6, 5, "squared", 6.0, 32, None, name="diverged", m=(4, 16), seeds=3
+        "teacher", (), 3, 6, 5, "squared", 30.0, 32, None, name="diverged", m=(4, 16), seeds=3
+    ),
+    "twin-diverged": TrainedExperiment(
+        "teacher", (), 3, 6, 5, "squared", 6.0, 32, None, name="twin-diverged", m=(4, 16), seeds=3
     ),
     "at-once": TrainedExperiment(
         "digits", (0, 1), 64, 6, 5, "squared", 1e6, 4, 1e-3, name="at-once", m=(2, 8), seeds=2

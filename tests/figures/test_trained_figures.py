@@ -253,7 +253,7 @@ def test_the_caption_of_the_twin_speaks_of_the_grey_line_only_where_it_is_drawn(
         figure = drawn(twin, (one, rates))
         assert ("slope −1/2" in words(figure)) == shown
         caption = " ".join(figure._supxlabel.get_text().split())
-        assert ("Grey:" in caption) == ("fluctuations that fall as $m^{-3/4}$ hide" in caption) == shown
+        assert ("Grey:" in caption) == ("by fluctuations, which fall as $m^{-3/4}$" in caption) == shown
 
 
 def test_rounding_is_not_drawn_as_an_error(tables):
@@ -296,19 +296,71 @@ def test_what_went_wrong_is_said(tables):
     assert ended["lone"] == "The only run took 1 step."
     assert ended["early"] == "All 6 runs reached the training loss 0.45."
     assert ended["missed"] == "All 4 runs missed the training loss 1e-09 in 5 steps."
-    assert ended["diverged"] == (
-        "All 6 runs diverged and count up to there. In 4 runs the training loss grew on the way."
+    assert ended["diverged"] == "All 6 runs diverged and count up to there."
+    assert ended["twin-diverged"] == (
+        "All 6 runs took 32 steps. In 6 runs the training loss grew on the way. "
+        "The linear twin of a run or more diverged at m = 4 and 16."
     )
     stayed = {name for name, pair in tables.items() if answer(*pair).stayed}
-    assert stayed == {"usual", "lone", "early", "missed", "single"}
+    assert stayed == {"usual", "lone", "early", "missed", "single", "twin-diverged"}
     assert not answer(*tables["at-once"]).trained
     table, rates = tables["usual"]
-    mixed = table.assign(run_status=table["run_status"] * 0 + xr.DataArray([1, 2, 0, 1], dims="status"))
+    ends = table["run_status"] * 0 + xr.DataArray([1, 2, 0, 1], dims="status")
+    mixed = table.assign(run_status=ends, loss_grew=table["loss_grew"] * 0 + 1)
     result = answer(mixed, rates)
     assert result.ended == (
         "Of 12 runs, 3 took 8 steps, 6 reached the training loss None, 3 diverged and count up to there."
     )
     assert not result.stayed
+
+
+def test_runs_that_diverge_have_grown_and_their_widths_count_in_no_rate(tables):
+    table, rates = tables["diverged"]
+    lost = (table["runs"] < 3).any("m").values
+    assert not lost[0]
+    assert lost[-1]
+    assert (table["loss_grew"].isel(steps=-1) == 3).all()
+    slopes = rates["slope"].sel(quantity="sign_change_fraction", statistic="mean")
+    np.testing.assert_array_equal(
+        np.isfinite(slopes)[1:], ~lost[1:]
+    )  # of two widths; nothing moves at step 0
+    assert np.isfinite(rates["alpha_hat_limit_ceiling"].values[0])
+    assert np.isnan(rates["alpha_hat_limit_ceiling"].values[-1])  # descent diverges in the limit too
+
+
+def test_numbers_of_a_twin_end_where_one_of_the_twins_has_diverged(tables):
+    table, rates = tables["twin-diverged"]
+    assert (table["runs"] == 3).all()
+    for number in ("run_mean", "run_min", "run_max"):
+        lost = np.isnan(table[number].sel(variable="twin_distance").values)
+        assert not lost[:, 0].any()
+        assert lost[:, -1].all()
+        assert np.isfinite(table[number].sel(variable="training_loss")).all()
+    headline = drawn(twin, (table, rates))._suptitle.get_text()
+    assert " ".join(headline.split()) == (
+        "The linear twin of a run or more diverged at m = 4 and 16, and is shown up to there"
+    )
+
+
+def test_a_run_that_stops_is_bounded_by_the_steps_that_it_took_and_captions_say_so(tables):
+    table, rates = tables["early"]
+    steps = table["alpha_ceiling"].values / table["alpha_ceiling"].values[1]
+    assert steps[-1] == pytest.approx(round(steps[-1]))
+    assert steps[-1] < 64.0
+    assert table["alpha_hat_over_ceiling"].isel(steps=-1).max() > 0.1
+    for module in (radius, twin, training_rate):
+        caption = " ".join(drawn(module, (table, rates))._supxlabel.get_text().split())
+        assert "A run stops at the training loss 0.45, as 6 of 6 did, and keeps its numbers" in caption
+        assert f"step size {table['step_size'].item():.4g}, inputs" in caption
+
+
+def test_the_answer_says_whether_the_radius_grows(tables):
+    table, rates = tables["usual"]
+    lower = xr.zeros_like(rates["run_slope_lower"])
+    assert answer(table, rates.assign(run_slope_lower=lower)).verdict == "Yes."
+    assert (
+        "the radius grows with the width" in answer(table, rates.assign(run_slope_lower=lower + 0.1)).verdict
+    )
 
 
 def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):
@@ -333,7 +385,7 @@ def test_summaries_of_trained_experiments(tables, name):
     result = answer(table, rates)
     assert text.startswith(f"{name}: ")
     assert f"\n\n{name}: {result.task}" in text
-    assert result.ended in text
+    assert result.ended in " ".join(text.split())
     assert not re.search(r"\bNone\b|\bnan\b|Traceback", text)
     assert max(map(len, text.splitlines())) <= 110
     if result.trained:

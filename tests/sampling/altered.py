@@ -133,7 +133,7 @@ def probes() -> Iterator[Callable[[], bytes]]:
 
     # The quick ones first: a change that one of them shows is not looked for by the others.
     yield lambda: drawn("band", "sphere", 16, 2, 1.0)
-    yield lambda: trained("teacher", (), 3, 2, 2, "squared", 6.8, 16, None)  # diverges slowly
+    yield lambda: trained("teacher", (), 3, 2, 2, "squared", 6.8, 16, None)  # its twin diverges slowly
     yield lambda: trained("teacher", (), 2, 2, 2, "logistic", 900.0, 4, None)  # outputs beyond LOGISTIC_TAIL
     yield lambda: trained("digits", (3, 8), 64, 2, 1, "squared", 1.0, 2, None)
     yield lambda: drawn("band", "adversarial", 2, 1, 0.8)  # radius above SERIES_RADIUS

@@ -239,7 +239,9 @@ def test_a_ceiling_on_alpha_hat_holds_while_the_loss_grows(loss, step):
     """Descent by the definitions with a step that is too long: the loss grows, and α̂ stays below."""
     experiment = replace(SMALL, loss=loss, step=step, steps=4)
     data = load(experiment, 1)
-    always, usual = alpha_ceiling_always(experiment, data), alpha_ceiling(experiment, data)
+    always, usual = (
+        bound(experiment, data, experiment.times) for bound in (alpha_ceiling_always, alpha_ceiling)
+    )
     grew, over = False, 0.0
     for seed in range(3):
         w0, c = start(experiment, 1, 10, seed)
@@ -262,7 +264,8 @@ def test_one_input_and_one_step_reach_both_ceilings():
     data = load(experiment, 1)
     run, _ = trace(experiment, data, *start(experiment, 1, 64, 0))
     for ceiling in (alpha_ceiling, alpha_ceiling_always):
-        assert number(run, "alpha_hat") == pytest.approx(ceiling(experiment, data)[-1], rel=1e-9)
+        reached = ceiling(experiment, data, experiment.steps)
+        assert number(run, "alpha_hat") == pytest.approx(reached, rel=1e-9)
 
 
 def test_alpha_hat_stays_below_its_ceiling_and_the_error_below_the_supremum_of_its_ball():
@@ -273,7 +276,7 @@ def test_alpha_hat_stays_below_its_ceiling_and_the_error_below_the_supremum_of_i
             w0, c = start(experiment, 6, m, 0)
             run, _ = trace(experiment, data, w0, c)
             alpha = run.numbers[RUN_VARIABLES.index("alpha_hat")]
-            ceiling = alpha_ceiling(experiment, data)
+            ceiling = alpha_ceiling(experiment, data, experiment.times)
             assert (alpha <= ceiling * (1 + 1e-12)).all()
             assert alpha[1] > 0.03 * ceiling[1]
             a = np.abs(np.array([network.preactivation(x, w0) for x in data.held_x]))
@@ -306,6 +309,27 @@ def test_a_run_that_diverges_is_marked_and_has_no_numbers_from_there_on():
     assert known[0]
     assert not known[-1]
     assert (np.isfinite(run.quantities).all(axis=(0, 2)) == known).all()
+
+
+def test_a_network_goes_on_where_its_twin_diverges():
+    """A step too long for the linear model: the network finds a flatter place, and trains to the end."""
+    experiment = replace(SMALL, d=4, training_inputs=8, step=9.0, steps=256)
+    data = load(experiment, 1)
+    w0, c = start(experiment, 1, 64, 0)
+    run, w = trace(experiment, data, w0, c)
+    assert run.status is Status.ALL_STEPS
+    assert run.steps == 256
+    np.testing.assert_allclose(w, plain_descent(experiment, data, w0, c, 256), rtol=1e-6)
+    numbers = dict(zip(RUN_VARIABLES, run.numbers, strict=True))
+    twins = [name for name in RUN_VARIABLES if name.startswith("twin_")]
+    lost = np.isnan(numbers["twin_training_loss"])
+    assert not lost[0]
+    assert lost[-1]
+    assert (np.diff(lost.astype(int)) >= 0).all()
+    assert numbers["training_loss"][-1] < 1e-9 * numbers["training_loss"][0]
+    for name, values in numbers.items():
+        np.testing.assert_array_equal(np.isnan(values), lost if name in twins else False)
+    assert np.isfinite(run.quantities).all()
 
 
 def test_a_run_depends_on_nothing_but_its_own_name():
@@ -471,11 +495,13 @@ TRAINED = {
         ({"data": "teacher", "d": 3}, "experiments.e.classes is [3, 8] (data is 'teacher')"),
         ({"data": "teacher", "classes": None}, "experiments.e.d is None (data is 'teacher')"),
         ({"d": 64}, "experiments.e.d is 64 (data is 'digits')"),
-        ({"held_out_inputs": 348}, "are 358 together, but there are 357 images"),
+        ({"held_out_inputs": 348}, "held_out_inputs is 348 (with training_inputs 358, and there are 357"),
         ({"m": [3]}, "experiments.e.m[0] is 3; allowed: a list, each once, of even whole numbers, 2 to 2^20"),
         ({"loss": "hinge"}, "experiments.e.loss is 'hinge'; allowed: 'squared' or 'logistic'"),
         ({"step": 0.0}, "experiments.e.step is 0.0; allowed: a number, above 0"),
         ({"target_loss": -1.0}, "experiments.e.target_loss is -1.0"),
+        ({"target_loss": 0.5}, "experiments.e.target_loss is 0.5 (that of the start is 0.5); allowed: null"),
+        ({"loss": "logistic", "target_loss": 0.7}, "target_loss is 0.7 (that of the start is 0.693147)"),
         ({"alpha": [1.0]}, "experiments.e.alpha: unknown key; allowed here: kind, data, classes"),
         ({"kind": ["trained"]}, "experiments.e.kind is \"['trained']\""),
     ],

@@ -55,7 +55,8 @@ TRAININGS = {
     "digits": Training("digits", (3, 8), 64, 6, 5, "squared", 1.0, 8, None),
     "teacher": Training("teacher", (), 3, 6, 5, "logistic", 1.5, 20, None),
     "target": Training("teacher", (), 8, 4, 3, "squared", 0.5, 64, 0.05),
-    "diverging": Training("teacher", (), 3, 6, 5, "squared", 6.0, 32, None),
+    "diverging": Training("teacher", (), 3, 6, 5, "squared", 60.0, 32, None),
+    "diverging twin": Training("teacher", (), 3, 6, 5, "squared", 6.0, 32, None),
 }
 
 

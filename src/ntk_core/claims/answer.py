@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..datasets.comparisons import rounding_error
 from ..datasets.statistics import ENDS, MIN_RUNS, why_no_interval
 from ..datasets.trained_quantiles import MAX_DELTA
 from ..storage.metadata import spec_of
 from ..theory.all_radii import NAME as ALL_RADII
 from ..theory.bounds import ROUNDING
-from .wording import nearest_to_one, steps_text, task
+from .wording import joined, nearest_to_one, runs_text, steps_text, task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +45,8 @@ class Answer:
     They are `runs_left` of all `runs`. `radius` is the mean of α̂ over the runs, `radius_rate` its slope
     against the width; the runs range from `least` to `largest`. `limit_ceiling` bounds α̂ as m grows,
     `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below `ceiling`
-    at all times; `grew` counts the runs whose loss grew from one recorded time to the next. `rate` and
+    at all times; `grew` counts the runs whose loss grew from one recorded time to the next, those that
+    diverged included; `twin_lost` are the widths at which the linear twin of a run diverged. `rate` and
     `constant` are of the rms of E, `last_rate` is between the two largest widths; `training_rate` is that of
     the rms of E at the training inputs, `training_bias` √m times the rms over them of the mean signed error.
     `twin_rate` and `twin_training_rate` are slopes of the distance of network and twin at held-out and at
@@ -63,6 +65,7 @@ class Answer:
     runs_left: int
     ends: Mapping[str, int]
     confidence: float
+    step_size: float
     time: int
     m: int
     radius: Estimate
@@ -73,6 +76,7 @@ class Answer:
     ceiling: float
     inside: bool
     grew: int
+    twin_lost: tuple[int, ...]
     displacement: Estimate
     displacement_limit: float
     rate: Estimate
@@ -110,6 +114,24 @@ class Answer:
         return self.trained and not self.diverged and self.inside
 
     @property
+    def verdict(self) -> str:
+        """The answer in a sentence, where any run has values after the first step."""
+        if self.diverged:
+            return "Only while it does not diverge."
+        if not self.inside:
+            return "Not in every run."
+        if self.radius_rate.lower > 0.0:
+            return "Yes, below a bound that is proved for every width; but the radius grows with the width."
+        return "Yes."
+
+    @property
+    def twin_diverged(self) -> str:
+        """That the linear twin of a run diverged, and where, without a full stop; empty if none did."""
+        if not self.twin_lost:
+            return ""
+        return f"The linear twin of a run or more diverged at m = {joined(f'{m:,}' for m in self.twin_lost)}"
+
+    @property
     def resolution(self) -> str:
         """What `delta` is among the levels, in words."""
         if math.isnan(self.loose.lower):
@@ -139,8 +161,10 @@ class Answer:
             "target_not_reached": f"missed the training loss {target} in {steps}",
             "diverged": "diverged and count up to there",
         }
-        runs = "run" if self.grew == 1 else "runs"
-        grew = f" In {self.grew:,} {runs} the training loss grew on the way." if self.grew else ""
+        count = self.grew - self.diverged
+        which = f"{runs_text(count)} that did not diverge" if self.diverged else runs_text(count)
+        grew = f" In {which} the training loss grew on the way." if count else ""
+        grew += f" {self.twin_diverged}." if self.twin_diverged and not self.diverged else ""
         endings = [(count, words[name]) for name, count in self.ends.items() if count]
         if len(endings) == 1:
             count, what = endings[0]
@@ -174,6 +198,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         runs_left=int(row["runs"]),
         ends={str(name): int(table["run_status"].sel(status=name).sum()) for name in table["status"].values},
         confidence=float(table.attrs["confidence_level"]),
+        step_size=float(table["step_size"]),
         time=time,
         m=m,
         radius=_mean(row, "alpha_hat"),
@@ -183,7 +208,8 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),
         ceiling=float(table["alpha_ceiling"].sel(steps=time)),
         inside=bool((farthest <= table["alpha_ceiling"] * (1.0 + ROUNDING)).all()),
-        grew=int(table["loss_grew"].sel(steps=time).sum()),
+        grew=int(table["loss_grew"].isel(steps=-1).sum()),
+        twin_lost=_twin_lost(table),
         displacement=Estimate(*(scale * value for value in astuple(mean_displacement))),
         displacement_limit=float(rates["displacement_limit"].sel(steps=time)),
         rate=Estimate.of(rate, "slope"),
@@ -204,7 +230,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         over=int(over.max()) if over.size else None,
         share=float(share.sel(delta=share_delta).max()),
         share_delta=share_delta,
-        too_skewed=bool((~np.isfinite(row["run_mean_lower"]) & (row["run_max"] > row["run_min"])).any()),
+        too_skewed=_lacks_interval(row, rate),
         numbers={str(name): _mean(row, str(name)) for name in table["variable"].values},
     )
 
@@ -214,6 +240,21 @@ def over_theorem_1(counts: xr.DataArray) -> xr.DataArray:
     delta = counts["delta"].values
     return counts.sel(
         quantity="linearization_error", uniform_bound="printed", delta=delta[delta <= MAX_DELTA]
+    )
+
+
+def _twin_lost(table: xr.Dataset) -> tuple[int, ...]:
+    """Widths at which runs are left at a time and the twin of one of them has diverged."""
+    lost = table["run_mean"].sel(variable="twin_training_loss").isnull() & (table["runs"] > 0)
+    return tuple(int(m) for m in table["m"].values[lost.any("steps").values])
+
+
+def _lacks_interval(row: xr.Dataset, rate: xr.Dataset) -> bool:
+    """Whether a mean of runs that differ, or a rate or constant of E, has no interval."""
+    means = ~np.isfinite(row["run_mean_lower"]) & (row["run_max"] > row["run_min"])
+    names = ("slope", "local_slope_last", "training_slope", "constant", "training_bias_constant")
+    return bool(means.any()) or any(
+        np.isfinite(rate[name]) and not np.isfinite(rate[f"{name}_lower"]) for name in names
     )
 
 
@@ -232,8 +273,9 @@ def _looseness(error: xr.Dataset) -> Estimate:
     if not 0.0 < upper < math.inf:
         return Estimate(ratio)
     bound, lower = float(error["bound_printed"]), float(error["quantile_lower"])
-    scale = float(error["x_norm"])
-    return Estimate(ratio, bound / (scale * upper), bound / (scale * lower) if lower else math.inf)
+    scale, alpha = float(error["x_norm"]), float(error["run_mean"].sel(variable="alpha_hat"))
+    resolved = lower > rounding_error("trained", "linearization_error", int(error["m"]), alpha)
+    return Estimate(ratio, bound / (scale * upper), bound / (scale * lower) if resolved else math.inf)
 
 
 def _mean(row: xr.Dataset, variable: str) -> Estimate:

@@ -135,8 +135,7 @@ def _evidence(item: TrainedTables) -> list[Number]:
             a.numbers["flipped_neurons"].value,
         ),
         Number(
-            "runs whose training loss grew from one recorded time to the next, of those that did not diverge "
-            f"({a.name})",
+            f"runs whose training loss grew from one recorded time to the next ({a.name})",
             a.grew,
         ),
         *(

@@ -20,7 +20,7 @@ COUNTS = (
     "eleven", "twelve", "thirteen", "fourteen", "fifteen",
 )  # fmt: skip
 
-HIDING_FLUCTUATIONS = "which fluctuations that fall as $m^{-3/4}$ hide in narrower networks"
+HIDING_FLUCTUATIONS = "hidden in narrow networks by fluctuations, which fall as $m^{-3/4}$"
 """Of the limit of E at training inputs and of the distance from the twin (docs/theory.md, "When the rate is
 seen").
 """

@@ -1,7 +1,8 @@
 """`quantiles.nc` of a trained experiment, from its `runs.nc`.
 
 The runs of a width are independent, the inputs of a run are not. So standard errors come from the means of
-runs over the inputs. A diverged run is counted, and left out from the time at which it diverged.
+runs over the inputs. A diverged run is counted, and left out from the time at which it diverged. What is of
+linear twins is NaN where the twin of a run that is left has diverged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from ..experiments.trained import TrainedExperiment
 from ..laws import THEOREM_LAWS
@@ -85,7 +87,8 @@ def quantile_dataset(
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
-    variables |= _ceilings(runs, finite, experiment, data)
+    variables |= _ceilings(runs, experiment, data)
+    variables["step_size"] = step_size(data, experiment.loss, experiment.step)
     dataset = xr.Dataset(
         variables,
         coords={
@@ -273,9 +276,14 @@ def _bound(name: str, quantity: str, *place: Any) -> Array:
     return all_radii(quantity, *place) if name == ALL_RADII else bounds.bound(name, quantity, *place)
 
 
-def _ceilings(runs: xr.Dataset, finite: Array, experiment: TrainedExperiment, data: Data) -> dict[str, Any]:
-    """The bounds on α̂, the largest α̂ over them of runs that they hold for, and the runs whose loss grew."""
-    ceiling, always = alpha_ceiling(experiment, data), alpha_ceiling_always(experiment, data)
+def _ceilings(runs: xr.Dataset, experiment: TrainedExperiment, data: Data) -> dict[str, Any]:
+    """The bounds on α̂, the largest α̂ over them of runs that they hold for, and the runs whose loss grew.
+
+    A bound of all runs is for the most steps that one has taken, a share of it for the steps of its run.
+    """
+    taken = np.minimum(experiment.times, runs["steps_taken"].values[..., None])  # (m, seed, times)
+    most = taken.max(axis=(0, 1))
+    ceiling, always = (bound(experiment, data, taken) for bound in (alpha_ceiling, alpha_ceiling_always))
     loss = runs["training_loss"].values
     grew = np.zeros(loss.shape, bool)
     grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
@@ -284,10 +292,10 @@ def _ceilings(runs: xr.Dataset, finite: Array, experiment: TrainedExperiment, da
         share = np.ma.masked_invalid(np.where(grew, np.nan, alpha / ceiling))
         share_always = np.ma.masked_invalid(alpha / always)
     return {
-        "alpha_ceiling": ("steps", ceiling),
-        "alpha_ceiling_always": ("steps", always),
+        "alpha_ceiling": ("steps", alpha_ceiling(experiment, data, most)),
+        "alpha_ceiling_always": ("steps", alpha_ceiling_always(experiment, data, most)),
         "alpha_hat_over_ceiling_always": (("m", "steps"), share_always.max(axis=1).filled(np.nan)),
-        "loss_grew": (("m", "steps"), (grew & finite).sum(axis=1)),
+        "loss_grew": (("m", "steps"), grew.sum(axis=1)),
         "alpha_hat_over_ceiling": (("m", "steps"), share.max(axis=1).filled(np.nan)),
     }
 
@@ -300,7 +308,9 @@ def _moments(values: Array) -> dict[str, float]:
 def _numbers(runs: xr.Dataset) -> dict[str, Any]:
     """Mean with error and limits, minimum and maximum over the runs, of variables with one number a run."""
     values = np.stack([runs[name].values for name in RUN_VARIABLES])  # (variable, m, seed, time)
-    masked = np.ma.masked_invalid(values)
+    left = np.isfinite(runs["alpha_hat"].values)
+    known = (np.isfinite(values) | ~left).all(axis=2, keepdims=True)
+    masked = np.ma.masked_invalid(np.where(known, values, np.nan))
     shape = (*values.shape[:2], values.shape[3])
     parts = {field.name: np.full(shape, np.nan) for field in fields(Mean)}
     for variable, width, time in np.ndindex(shape):
@@ -319,24 +329,24 @@ def _numbers(runs: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def alpha_ceiling(experiment: TrainedExperiment, data: Data) -> Array:
-    """A bound on α̂ at every recorded time and width that holds while the loss does not grow; `(times,)`.
+def alpha_ceiling(experiment: TrainedExperiment, data: Data, steps: ArrayLike) -> Array:
+    """A bound on α̂ after so many steps at every width, which holds while the loss does not grow.
 
     √m‖u_i‖ ≤ (η/n) Σ_s Σ_k |l'(F_k)| ‖x_k‖ ≤ η t g, where g = √(2 L(0)) for the squared loss, by Cauchy and
     Schwarz, and 1 for the logistic one.
     """
     largest = math.sqrt(float(np.mean(data.y**2))) if experiment.loss == "squared" else 1.0
-    return step_size(data, experiment.loss, experiment.step) * largest * np.array(experiment.times, float)
+    return step_size(data, experiment.loss, experiment.step) * largest * np.asarray(steps, float)
 
 
-def alpha_ceiling_always(experiment: TrainedExperiment, data: Data) -> Array:
-    """A bound on α̂ at every recorded time and width, also where the loss grows; `(times,)`.
+def alpha_ceiling_always(experiment: TrainedExperiment, data: Data, steps: ArrayLike) -> Array:
+    """A bound on α̂ after so many steps at every width, also where the loss grows.
 
     For the squared loss |F_k| ≤ α̂, because F starts at 0 and ‖x_k‖ = 1, so a step adds at most
     η (mean|y| + α̂): α̂ ≤ mean|y| ((1 + η)^t - 1). For the logistic loss |l'| ≤ 1, so α̂ ≤ η t.
     """
-    eta, times = step_size(data, experiment.loss, experiment.step), np.array(experiment.times, float)
+    eta = step_size(data, experiment.loss, experiment.step)
     if experiment.loss == "logistic":
-        return eta * times
+        return eta * np.asarray(steps, float)
     with np.errstate(over="ignore"):
-        return float(np.mean(np.abs(data.y))) * np.expm1(times * math.log1p(eta))
+        return float(np.mean(np.abs(data.y))) * np.expm1(np.asarray(steps, float) * math.log1p(eta))

@@ -12,6 +12,7 @@ from ..experiments.trained import TrainedExperiment
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.data import Data, load, step_size
+from ..sampling.descent import DIVERGED
 from ..sampling.streams import Streams
 from ..sampling.training import RUN_VARIABLES, Training
 from ..storage.metadata import DISTANCES, attributes, describe
@@ -33,9 +34,12 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
 
     They are of the mean and root mean square of each quantity, at held-out and at training inputs, of the
     systematic part of the signed error at both, and of the mean over runs of each variable. Beside them are
-    the limits at training inputs and the laws of the signed error by the angle to them.
+    the limits at training inputs and the laws of the signed error by the angle to them. A width counts at the
+    times at which none of its runs has diverged: means over the runs that are left are not those of all.
     """
-    times = table["steps"].values
+    times, whole = table["steps"].values, table["runs"] == experiment.seeds
+    of_all = [name for name, variable in table.items() if {"m", "steps"} <= {*variable.dims}]
+    table = table.assign({name: table[name].where(whole) for name in of_all})
     theory = training_limit(experiment, entropy)
     variables: dict[str, Any] = _over_quantities(
         table, "", [exponent(name, experiment.d) for name in QUANTITIES]
@@ -75,7 +79,7 @@ def rate_dataset(table: xr.Dataset, experiment: TrainedExperiment, entropy: int)
 def training_limit(training: Training, entropy: int) -> Limit:
     """The limit of a run as m → ∞, at every recorded time."""
     data, eta = _problem(training, entropy)
-    sums = path(data.x, data.y, training.loss, eta, training.times, training.target)
+    sums = path(data.x, data.y, training.loss, eta, training.times, training.target, DIVERGED)
     rng = Streams(entropy, training.data_key, 0).generator("limit")
     return limit(data.x, data.held_x, sums, rng)
 

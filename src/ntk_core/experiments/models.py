@@ -14,7 +14,6 @@ from pydantic import (
     Tag,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -185,7 +184,9 @@ class TrainedModel(Section):
         description="a whole number, 1 to 10^6: most steps of gradient descent"
     )
     target_loss: Annotated[float, Field(gt=0.0)] | None = Field(
-        default=None, description="null, or a number above 0: training loss at which a run stops"
+        default=None,
+        description="null, or a number above 0 and below that of the start (logistic: log 2, digits with the "
+        "squared loss: 1/2): training loss at which a run stops",
     )
     m: Annotated[
         list[Annotated[int, Field(ge=2, le=2**20, multiple_of=2)]],
@@ -206,17 +207,23 @@ class TrainedModel(Section):
     def _dimension(cls, value: int | None, info: ValidationInfo) -> int | None:
         return _belongs_to("teacher", value, info)
 
-    @model_validator(mode="after")
-    def _enough_images(self) -> TrainedModel:
-        if self.data == "digits":
-            image_count = available(tuple(self.classes or ()))
-            input_count = self.training_inputs + self.held_out_inputs
-            if input_count > image_count:
-                raise ValueError(
-                    f"training_inputs and held_out_inputs are {input_count} together, but there are "
-                    f"{image_count} images"
-                )
-        return self
+    @field_validator("held_out_inputs")
+    @classmethod
+    def _images_left(cls, value: int, info: ValidationInfo) -> int:
+        given = info.data
+        if given.get("data") == "digits" and given.get("classes") and "training_inputs" in given:
+            images, used = available(tuple(given["classes"])), given["training_inputs"]
+            if used + value > images:
+                raise ValueError(f"with training_inputs {used + value:,}, and there are {images:,} images")
+        return value
+
+    @field_validator("target_loss")
+    @classmethod
+    def _below_start(cls, value: float | None, info: ValidationInfo) -> float | None:
+        start = _start_loss(info.data.get("loss"), info.data.get("data"))
+        if value is not None and value >= start:
+            raise ValueError(f"that of the start is {start:.6g}")
+        return value
 
     def experiment(self, name: str, laws: Mapping[str, CustomLaw]) -> TrainedExperiment:
         """The experiment, its widths ascending. It uses no laws."""
@@ -234,6 +241,13 @@ class TrainedModel(Section):
             m=tuple(sorted(self.m)),
             seeds=self.seeds,
         )
+
+
+def _start_loss(loss: str | None, data: str | None) -> float:
+    """The training loss at F = 0; infinite where it depends on the targets, or the loss is not known."""
+    if loss == "logistic":
+        return math.log(2.0)
+    return 0.5 if (loss, data) == ("squared", "digits") else math.inf
 
 
 def _belongs_to(data: str, value: Any, info: ValidationInfo) -> Any:

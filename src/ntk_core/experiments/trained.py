@@ -107,5 +107,5 @@ class TrainedExperiment(Training):
         for key in ("step", "target_loss"):
             content[key] = None if content[key] is None else float(content[key]).hex()
         content |= {"format": self.format_version, "entropy": entropy}
-        content["variables"] = tuple(VARIABLES)
+        content |= {"variables": tuple(VARIABLES), "ended_by": "network"}  # not by the twin, as before
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]

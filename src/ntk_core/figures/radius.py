@@ -37,13 +37,13 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
             if np.isfinite(level):
                 ax.axhline(level, color=colours[time], **look)
     ceiling = rates["alpha_hat_limit_ceiling"].sel(steps=times)
-    left.set_yscale("log")
-    if np.isfinite(ceiling).any():
+    if (ceiling > 0.0).any():
+        left.set_yscale("log")
         left.text(
             0.03, 0.97, "dashed: bounds on the limit $m\\to\\infty$", transform=left.transAxes, va="top",
             fontsize=style.SMALL, color=palette.MUTED,
         )  # fmt: skip
-        left.set_ylim(top=1.8 * float(ceiling.max()))
+        left.set_ylim(top=max(left.get_ylim()[1], 1.8 * float(ceiling.max())))
     for ax, title in (
         (left, "largest over the neurons:\n" r"$\hat\alpha=\sqrt{m}\,\mathrm{max}_i\,\|w_i-w_i(0)\|$"),
         (right, "mean over the neurons:\n" r"$\sqrt{m}\,\mathrm{mean}_i\,\|w_i-w_i(0)\|$"),

@@ -252,7 +252,21 @@ def trained_provenance(table: xr.Dataset) -> str:
     spec = spec_of(table)
     runs = f"{runs_text(spec['seeds'])} a width"
     return (
-        f"Experiment {table.attrs['experiment']}: {runs} on {task(spec)}, {spec['loss']} loss, "
+        f"Experiment {table.attrs['experiment']}: {runs} on {task(spec)}, {spec['loss']} loss, step size "
+        f"{table['step_size'].item():.4g}, "
         f"inputs: {spec['training_inputs']:,} to train on, {spec['held_out_inputs']:,} held out."
+        + _stopped(table, spec["target_loss"])
         + _without_bars(spec["seeds"])
+    )
+
+
+def _stopped(table: xr.Dataset, target: float | None) -> str:
+    """A sentence on the runs that stopped at their target; empty without one."""
+    if target is None:
+        return ""
+    ends = table["run_status"].sum("m")
+    reached, runs = int(ends.sel(status="target_reached")), int(ends.sum())
+    return (
+        f" A run stops at the training loss {target:g}, as {reached:,} of {runs:,} did, and keeps its "
+        "numbers from there on."
     )

@@ -46,12 +46,16 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     panels.axes[0].set_ylabel("root mean square")
     text = (
         r"Root mean square over runs and inputs, at $\|x\|$ = 1. Filled, left of its width: held-out inputs, "
-        f"with {style.INTERVALS} and slopes fitted over all widths; open, right of it: training inputs. "
-        + training
-        + _lines(rates)
-        + style.trained_provenance(table)
+        f"with {style.INTERVALS} and slopes fitted over {_widths(table)}; open, right of it: training "
+        "inputs. " + training + _lines(rates) + style.trained_provenance(table)
     )
     return panels.finish(headline("training_rate", table, rates), text)
+
+
+def _widths(table: xr.Dataset) -> str:
+    """The widths that count in a slope."""
+    diverged = table["run_status"].sel(status="diverged").any()
+    return "the widths at which no run has diverged" if diverged else "all widths"
 
 
 def _frame(cells: xr.Dataset, limits: xr.Dataset) -> pd.DataFrame:

@@ -136,7 +136,8 @@ def _over(table: xr.Dataset) -> str:
 
 def _trained(a: Answer) -> str:
     """Whether training stays in the ball, and how far it is below the bound."""
-    lines = [f"{a.name}: {a.task}, {a.spec['loss']} loss, trained", "", f"  {a.ended}"]
+    kind = f"{a.spec['loss']} loss, trained with the step size {_digits(a.step_size)}"
+    lines = [f"{a.name}: {a.task}, {kind}", "", *_paragraph(f"  {a.ended}")]
     if not a.trained:
         return "\n".join([*lines, "  No run was left after the first step recorded."])
     numbers, laws = a.numbers, ", ".join(f"{law} {_digits(value)}" for law, value in a.position.items())
@@ -144,7 +145,7 @@ def _trained(a: Answer) -> str:
         f"  At m = {a.m:,} and step {a.time:,}, means over the runs and 99 % intervals:",
         *([f"  intervals            {a.undecided}"] if a.undecided else []),
         f"  radius alpha_hat     {_estimate(a.radius)}, runs from {_digits(a.least)} to {_digits(a.largest)}",
-        f"                       its limit as m grows is at most {_digits(a.limit_ceiling)};",
+        f"                       its limit as m grows {_limit(a.limit_ceiling)};",
         f"                       at every width at most {_digits(a.ceiling)} while the loss does not grow",
         f"  sqrt(m) mean |u_i|   {_estimate(a.displacement)}, limit {_digits(a.displacement_limit)}",
         f"  slope of rms E       {_estimate(a.rate)}, theory {-a.exponent:g};",
@@ -170,6 +171,13 @@ def _trained(a: Answer) -> str:
         f"{_digits(a.share)} at delta = {a.share_delta:g}."
     ]
     return "\n".join(lines)
+
+
+def _limit(ceiling: float) -> str:
+    """What is known of the limit of α̂, in words."""
+    if np.isnan(ceiling):
+        return "is unknown"
+    return f"is at most {_digits(ceiling)}, its mean at finite m may lie above"
 
 
 def _digits(value: float) -> str:

@@ -19,8 +19,9 @@ from .training import INPUT_VARIABLES, RUN_VARIABLES, VARIABLES, Training
 if TYPE_CHECKING:
     from .kernels.descent import Problem, State
 
+
 DIVERGED = 1e6
-"""Ratio of a training loss to that of the start above which a run has diverged."""
+"""Ratio of a training loss to that of the start above which a run, or its twin, has diverged."""
 
 
 class Status(IntEnum):
@@ -38,8 +39,9 @@ class Trained:
 
     `quantities` `(variables, times, held-out inputs)` in the order of `INPUT_VARIABLES`,
     `training_quantities` `(variables, times, training inputs)` the same at the training inputs, `numbers`
-    `(variables, times)` in the order of `RUN_VARIABLES`; NaN at times after a run has diverged. A run that
-    has reached its target stops: later times repeat its values.
+    `(variables, times)` in the order of `RUN_VARIABLES`; NaN at times after a run has diverged, and what is
+    of the twin at times after that has. A run that has reached its target stops: later times repeat its
+    values.
     """
 
     quantities: Array
@@ -105,15 +107,18 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
     for index, time in enumerate(times):
         if time > step_count and status is not Status.TARGET_REACHED:
             step_count += kernels.descend(problem, state, time - step_count, ceiling)
-            losses = [
+            loss, twin_loss = (
                 kernels.mean_loss(outputs, data.y, logistic) for outputs in (state.outputs, state.twin[:n])
-            ]
-            if not all(value <= ceiling for value in losses):
+            )
+            if not loss <= ceiling:
                 status = Status.DIVERGED
                 break
-            if losses[0] <= training.target:
+            if loss <= training.target:
                 status = Status.TARGET_REACHED
-        quantities[:, index], numbers[:, index] = _record(inputs_t, targets, w0, problem, state)
+            if not twin_loss <= ceiling:
+                state.twin[:] = np.nan
+        quantities[:, index], at_time = _record(inputs_t, targets, w0, problem, state)
+        numbers[:, index] = np.where(np.isnan(at_time), np.nan, at_time)  # the same bits on every processor
     return Trained(quantities[..., n:], quantities[..., :n], numbers, status, step_count), state.w
 
 

@@ -64,8 +64,8 @@ _BIAS = "root mean square over inputs of the mean signed error"
 _WIDE = "{inputs}, in wide networks, by the angle to a training input; NaN where not computed"
 
 DISTANCES = {
-    "twin_distance": "root mean square over held-out inputs of network minus linearized model",
-    "twin_training_distance": "root mean square over training inputs of network minus linearized model",
+    "twin_distance": "root mean square over held-out inputs of network minus linear twin",
+    "twin_training_distance": "root mean square over training inputs of network minus linear twin",
 }
 """Long names of the variables of a run with the exponent 1/2. Their constants have limits by the crossing
 dynamics."""
@@ -148,9 +148,9 @@ LONG_NAMES = {
     "mean_displacement": "mean over neurons of |w_i - w_i(0)|",
     "training_loss": "loss of the network on the training inputs",
     "test_loss": "loss of the network on the held-out inputs",
-    "twin_training_loss": "loss of the linearized model on the training inputs",
-    "twin_test_loss": "loss of the linearized model on the held-out inputs",
-    **DISTANCES,
+    "twin_training_loss": "loss of the linear twin on the training inputs; NaN once it diverged",
+    "twin_test_loss": "loss of the linear twin on the held-out inputs; NaN once it diverged",
+    **{name: f"{text}; NaN once that diverged" for name, text in DISTANCES.items()},
     "flipped_fraction": "fraction of neurons and training inputs whose sign indicator ever differed so far",
     "flipped_neurons": "fraction of neurons whose sign indicator ever differed at a training input so far",
     "status": "how the run ended",
@@ -166,17 +166,22 @@ LONG_NAMES = {
     "over rounding around 0 if that is more; NaN where no run has moved",
     "bound_all_radii": "bound for all alpha at once with the optimal constant, at the mean alpha_hat; NaN "
     "where no run has moved",
-    "run_mean": "mean over the runs",
+    "step_size": "step size of gradient descent",
+    "run_mean": "mean over the runs; NaN where one of them lacks the number",
     **_error_and_limits("run_mean", "that mean"),
     "run_min": "least of the runs",
     "run_max": "largest of the runs",
     "run_status": "number of runs that ended so",
-    "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow",
-    "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling, of runs whose training loss never grew; "
-    "NaN at step 0 or without such a run",
-    "alpha_ceiling_always": "bound on alpha_hat at every width, also where the training loss grows",
-    "alpha_hat_over_ceiling_always": "largest alpha_hat of all runs over alpha_ceiling_always; NaN at step 0",
-    "loss_grew": "number of runs whose training loss has grown between two recorded times",
+    "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow, for the "
+    "most steps that a run has taken",
+    "alpha_hat_over_ceiling": "largest alpha_hat over its ceiling for the steps of its run, of runs whose "
+    "training loss never grew; NaN at step 0 or without such a run",
+    "alpha_ceiling_always": "bound on alpha_hat at every width, also where the training loss grows, for the "
+    "most steps that a run has taken",
+    "alpha_hat_over_ceiling_always": "largest alpha_hat of all runs over that bound for the steps of "
+    "its run; NaN at step 0",
+    "loss_grew": "number of runs whose training loss has grown between two recorded times, those that "
+    "diverged included",
     "alpha_hat_limit_ceiling": "bound on alpha_hat as m grows, from the limiting kernel",
     "displacement_limit": "limit of sqrt(m) times the mean displacement as m grows",
     "local_slope_last": "slope of log(statistic) against log(m) between the two largest widths; NaN where "

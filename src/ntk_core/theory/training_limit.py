@@ -75,19 +75,30 @@ def loss_derivatives(x: Array, y: Array, loss: str, step_size: float, target: fl
         outputs = outputs - step_size / y.size * np.einsum("ak,k->a", kernel, slope)
 
 
-def path(x: Array, y: Array, loss: str, step_size: float, times: Sequence[int], target: float) -> Array:
+def path(
+    x: Array,
+    y: Array,
+    loss: str,
+    step_size: float,
+    times: Sequence[int],
+    target: float,
+    diverged: float = math.inf,
+) -> Array:
     """η/n times A_k at every recorded time, `(times, n)`, by gradient descent on the limiting kernel.
 
     `x` `(n, d)` are the training inputs, `y` `(n,)` their targets, `step_size` η; `times` ascend. Descent
-    stops where the loss is at most `target`.
+    stops where the loss is at most `target`. NaN once the squared loss is `diverged` times that of the start.
     """
     slopes = loss_derivatives(x, y, loss, step_size, target)
     sums = np.zeros(y.size)
     path_sums = []
     for step in range(times[-1] + 1):
+        slope = next(slopes, np.zeros(y.size))
+        if loss == "squared" and np.mean(slope**2) > diverged * np.mean(y**2):  # twice the losses
+            sums = np.full(y.size, np.nan)
         if step in times:
             path_sums.append(step_size / y.size * sums)
-        sums = sums + next(slopes, 0.0)
+        sums = sums + slope
     return np.array(path_sums)
 
 

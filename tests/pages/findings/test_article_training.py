@@ -59,10 +59,18 @@ def test_an_interval_that_is_missing_where_others_are_there_has_a_reason(learned
     table, rates = (dataset.copy(deep=True) for dataset in learned["usual"])
     table["runs"][:] = 32
     table["run_mean_lower"][:] = 0.0
+    rates = rates.assign({name: 0.0 * rates[name] for name in rates if str(name).endswith("_lower")}).fillna(
+        0.0
+    )
     assert answer(table, rates).undecided == ""
     table["run_mean_lower"].loc[{"variable": "alpha_hat"}] = np.nan
     why = "some undecided: 32 runs a cell are too few for values so skewed"
     assert answer(table, rates).undecided == why
+    rates["slope_lower"][:] = np.nan
+    table["run_mean_lower"][:] = 0.0
+    assert answer(table, rates).undecided == why
+    rates["slope_lower"][:] = 0.0
+    table["run_mean_lower"].loc[{"variable": "alpha_hat"}] = np.nan
     table["run_min"].loc[{"variable": "alpha_hat"}] = table["run_max"].sel(variable="alpha_hat")
     assert answer(table, rates).undecided == ""  # of values that are all equal nothing is to be decided
     table["runs"][:] = 20  # of 32, as the others have diverged

@@ -36,7 +36,7 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
     if table.sizes["m"] >= MIN_WIDTHS and single_exponent(rate.lower, rate.upper, (0.0,)) is not None:
         return (
             r"One ball holds the weights at every width tried: the slope of $\hat\alpha$ is 0 within its "
-            rf"interval; $\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
+            rf"interval; the mean of $\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
         )
     sure = _ends(table, a, "alpha_hat")
     ends = _ends(table, a, "alpha_hat", "run_mean")
@@ -124,9 +124,11 @@ def twin(table: xr.Dataset, rates: xr.Dataset) -> str:
     """
     if sentence := diverged(table):
         return sentence
+    a = answer(table, rates)
+    if a.twin_diverged:
+        return f"{a.twin_diverged}, and is shown up to there"
     if table.sizes["m"] < MIN_WIDTHS:
         return ""
-    a = answer(table, rates)
     parts, limit = [], ""
     for kind, slope in (("held-out", a.twin_rate), ("training", a.twin_training_rate)):
         if _is_power(slope, EXPONENT):

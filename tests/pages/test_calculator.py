@@ -51,7 +51,7 @@ def questions():
         "delta": [1e-9, 1e-6, 0.001, 0.01, 0.1, 0.5, 0.74, 0.9, 0.999],
         "x_norm": [1e-12, 0.1, 1.0, 30.0, 1e12],
     }
-    for law, quantity in itertools.product(("adversarial", "aligned", "sphere"), QUANTITIES):
+    for law, quantity in itertools.product(THEOREM_LAWS, QUANTITIES):
         for _ in range(6):
             yield {"law": law, "quantity": quantity} | {
                 name: rng.choice(list(of)) for name, of in choices.items()
@@ -280,8 +280,32 @@ def test_bounds_and_moments_stand_before_any_exact_quantile_is_computed(visit):
         assert "…" not in after
 
 
-def test_the_calculator_offers_the_laws_that_theory_has(page):
-    offered = page.split('id="exact_law"')[1].split("</select>")[0]
-    assert [law for law in THEOREM_LAWS if f"<option>{law}</option>" in offered] == list(THEOREM_LAWS)
+@in_browser
+def test_the_calculator_offers_the_laws_that_theory_has(visit, page):
+    offered = visit().locator("#exact_law option").all_inner_texts()
+    assert offered == list(THEOREM_LAWS), "pages/explore/exact.js declares the laws that it computes"
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert data["ranges"] == {name: list(limits) for name, limits in RANGES.items()}
+
+
+@in_browser
+def test_nothing_is_said_of_a_law_or_a_quantity_that_the_page_cannot_compute(answers, visit, page):
+    question = {
+        "quantity": "delta1",
+        "law": "sphere",
+        "m": 64,
+        "d": 3,
+        "alpha": 1.0,
+        "delta": 0.1,
+        "x_norm": 1.0,
+    }
+    assert answers([question, question | {"law": "halfway"}, question | {"quantity": "split_sum"}])[1:] == [
+        {},
+        {},
+    ]
+    tab = visit(
+        page.replace('["|Δ₁|","change of the gradient along w(0)","delta1"]', '["D","new","split_sum"]')
+    )
+    tab.wait_for_selector("#exact-values tbody[aria-busy=false]", state="attached")
+    assert {row[3] for row in explorable.rows(tab, "exact-values")} == {"—"}
+    assert all("…" not in row for row in explorable.rows(tab, "exact-values"))

@@ -34,6 +34,7 @@ const calculator = (() => {
   const trouble = document.getElementById("exact-error");
   const FIELDS = ["m", "d", "alpha", "delta", "x_norm"];
   const SYMBOLS = { m: "m", d: "d", alpha: "α", delta: "δ", x_norm: "‖x‖" };
+  at("law").append(...exactLaws.laws.map((law) => new Option(law)));
 
   // The number of a field, or what is wrong with it.
   const parse = (name) => {
@@ -50,6 +51,7 @@ const calculator = (() => {
 
   const cell = (name, result, radius) => {
     const value = result[name];
+    if (value === undefined) return "—"; // of a quantity that exact.js does not have
     if (name === "exponent") return value === 0.5 ? "1/2" : "3/4";
     if (value !== null) return numbers.number(value, 7);
     return name === "mean" ? "—" : radius > exactLaws.maxRadius ? "not computed" : "not to 10⁻⁶";

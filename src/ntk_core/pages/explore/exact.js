@@ -549,7 +549,7 @@ const exactLaws = (() => {
     }
   }
 
-  // What each quantity is, as in quantities.py: whether it counts neurons, the term of a pair in which one neuron
+  // What each quantity is that has answers here, as in quantities.py: whether it counts neurons, the term of a pair in which one neuron
   // crosses by the full radius, the quantity whose supremum over the ball is its own, and the printed factor.
   const QUANTITIES = {
     linearization_error: { step: (s) => 1 - s, moments: [1 / 2, 1 / 3], supremum: "linearization_error", printed: (alpha, x) => alpha * (1 + x) },
@@ -559,6 +559,7 @@ const exactLaws = (() => {
     band_fraction: { fraction: true, supremum: "band_fraction", printed: () => 1 },
   };
   const SHARES = { adversarial: 1, aligned: 0.5 }; // pairs of the band with one neuron that crosses by the full radius
+  const LAWS = [...Object.keys(SHARES), "sphere"];
   const unit = (quantity, m, alpha) =>
     (quantity === "band_fraction" ? 2 : QUANTITIES[quantity].fraction ? 1 : alpha) / m;
 
@@ -643,8 +644,10 @@ const exactLaws = (() => {
   };
 
   // All that is known of a quantity without a run, at ‖x‖ = x_norm. The exact quantiles are functions: they take
-  // longer than all else. Laws along x and the band are the same in every dimension, and so computed once.
+  // longer than all else. Laws along x and the band are the same in every dimension, and so computed once. Nothing
+  // of a law or a quantity that is not in the lists above.
   const parts = ({ quantity, law, m, d, alpha, delta, x_norm: x }) => {
+    if (!LAWS.includes(law) || !(quantity in QUANTITIES)) return {};
     const scale = QUANTITIES[quantity].fraction ? 1 : x;
     const along = law in SHARES || quantity === "band_fraction" ? 1 : d;
     const moments = Object.entries(momentsOf(law, quantity, m, along, alpha)).map(([name, value]) =>
@@ -656,5 +659,5 @@ const exactLaws = (() => {
       ...Object.fromEntries(moments),
     };
   };
-  return { parts, maxRadius: MAX_RADIUS };
+  return { parts, laws: LAWS, maxRadius: MAX_RADIUS };
 })();

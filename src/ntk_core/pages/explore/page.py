@@ -101,7 +101,6 @@ def render(drawn: Sequence[Tables], trained: Sequence[Tables] = ()) -> str:
             trained=len(trained) > 0,
             lines=LINES,
             quantities=quantities,
-            laws=THEOREM_LAWS,
         )
     )
 

@@ -14,7 +14,7 @@ import scipy
 from ..network import Array
 from ..quantities import QUANTITIES, Step
 from .bernstein import bernstein_quantile
-from .bounds import bernstein
+from .bounds import bernstein, from_band_fraction
 from .gaussian import PHI0
 
 NAME = "all_radii"
@@ -37,9 +37,7 @@ def all_radii(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Arr
     elif step is Step.RISING:
         limit = _rising(quantity, m, radius, delta, x_norm)
     else:
-        from_band = QUANTITIES[quantity].from_band_fraction
-        fraction = _band_fraction(m, radius, delta)
-        limit = np.asarray(np.nan if from_band is None else from_band(fraction, radius, x_norm))
+        limit = from_band_fraction(quantity, _band_fraction(m, radius, delta), radius, x_norm)
     return np.asarray(np.where(alpha > 0.0, limit, 0.0))
 
 

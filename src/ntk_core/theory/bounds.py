@@ -43,14 +43,14 @@ def printed(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array
 def sharp(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """Hoeffding on the m/2 independent pairs: |B|/m ≤ (1/√m)(√(2/π) α + L), and its consequences."""
     fraction = (math.sqrt(2.0 / math.pi) * alpha + _level(delta)) / np.sqrt(m)
-    return _from_band_fraction(quantity, fraction, alpha, x_norm)
+    return from_band_fraction(quantity, fraction, alpha, x_norm)
 
 
 def binomial(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     """As `sharp`, with the exact (1-δ)-quantile of |B|/m = (2/m) Binomial(m/2, p_r)."""
     half = np.asarray(m) // 2
     pairs = binomial_quantile(delta, half, scipy.special.erf(alpha / np.sqrt(2.0 * np.asarray(m))))
-    return _from_band_fraction(quantity, pairs / half, alpha, x_norm)
+    return from_band_fraction(quantity, pairs / half, alpha, x_norm)
 
 
 def bernstein(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
@@ -63,7 +63,7 @@ def bernstein(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Arr
     first, second = (QUANTITIES[quantity].full_step or Step.CONSTANT).moments
     expected = PHI0 * alpha * np.sqrt(m)  # the expected number of pairs in the band is at most this
     pairs = bernstein_quantile(first * expected, second * expected, _level(delta))
-    return _from_band_fraction(quantity, 2.0 * pairs / np.asarray(m), alpha, x_norm)
+    return from_band_fraction(quantity, 2.0 * pairs / np.asarray(m), alpha, x_norm)
 
 
 def exact(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
@@ -82,7 +82,8 @@ def exact(quantity: str, m: Any, alpha: Any, delta: Any, x_norm: Any) -> Array:
     return np.asarray(quantile * QUANTITIES[quantity].at_norm(np.asarray(x_norm, dtype=np.float64)))
 
 
-def _from_band_fraction(quantity: str, fraction: Array, alpha: Any, x_norm: Any) -> Array:
+def from_band_fraction(quantity: str, fraction: Array, alpha: Any, x_norm: Any) -> Array:
+    """The bound on a quantity from one on |B|/m; NaN where none follows."""
     bound = QUANTITIES[quantity].from_band_fraction
     if bound is None:
         return np.full_like(fraction * x_norm, np.nan)

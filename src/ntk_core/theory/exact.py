@@ -15,6 +15,7 @@ from ..quantities import QUANTITIES, Step
 from .compound import CompoundBinomial
 from .counts import Binomial, CountSum
 from .gaussian import band_integral, band_probability
+from .moments import random_direction_term
 from .signed_sum import SignedSum
 from .unit_vector import upper_tail
 
@@ -66,7 +67,8 @@ def random_direction_law(quantity: str, m: int, d: int, alpha: float) -> ExactLa
     if quantity == "delta2" and d == 1:
         one_flip = 0.25 * band_probability(radius)  # t = ±1, and X = 0 if both neurons flip
         return CountSum(n, ((1, one_flip), (-1, one_flip)), unit)
-    if QUANTITIES[quantity].fraction or radius > MAX_RADIUS:
+    term = random_direction_term(quantity, d)
+    if term is None or radius > MAX_RADIUS:
         return None
     return SignedSum(quantity, n, d, radius, unit)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Array
+from ..quantities import QUANTITIES
 from .bernstein import bernstein_quantile
 from .gaussian import PHI0
 
@@ -67,14 +68,14 @@ def exponent(q: float, quantity: str = "linearization_error") -> float:
 
     (q-1)/(2(q+1)) for E, |Δ₁| and |Δ₂|, q/(2(q+1)) for |S|/m and |B|/m.
     """
-    counts = quantity in ("sign_change_fraction", "band_fraction")
-    return 0.5 if math.isinf(q) else 0.5 * (q if counts else q - 1.0) / (q + 1.0)
+    return 0.5 if math.isinf(q) else 0.5 * (q if QUANTITIES[quantity].fraction else q - 1.0) / (q + 1.0)
 
 
 def limit(q: float, radius: Any, quantity: str = "linearization_error") -> Any:
     """lim m^k·quantity under the worst displacement at ‖x‖ = 1, k its `exponent`; q > 1; broadcasts over R.
 
-    For E it is (q+1)/(2q) ((q-1)φ₀/q)^{(q-1)/(q+1)} R^{2q/(q+1)}. The band is that of max_i ‖u_i‖.
+    For E it is (q+1)/(2q) ((q-1)φ₀/q)^{(q-1)/(q+1)} R^{2q/(q+1)}. The band is that of max_i ‖u_i‖. NaN for a
+    quantity whose limit is not known.
     """
     p = 1.0 - 1.0 / q
     tau = threshold(q, 1, radius)  # m^{q/(2(q+1))} times the threshold is the same at every m
@@ -84,7 +85,7 @@ def limit(q: float, radius: Any, quantity: str = "linearization_error") -> Any:
         "delta2": PHI0 * tau**2 / p,
         "sign_change_fraction": PHI0 * tau,
         "band_fraction": 2.0 * PHI0 * tau / p,
-    }[quantity]
+    }.get(quantity, np.nan * tau)
 
 
 def bound(q: float, m: Any, radius: Any, delta: Any) -> Any:

@@ -101,12 +101,13 @@ def pair_density(quantity: str, d: int, radius: float) -> PairDensity:
     if quantity == "delta1":
         tail = upper_tail(y, d)
         return PairDensity(edges, np.cos(angle) * _position(y, radius) * tail * (1.0 - tail))
-    if d == 1:  # E: one neuron flips, X = 1 - s
-        return PairDensity(edges, np.cos(angle) * 0.25 * _position(1.0 - y, radius))
     if quantity == "linearization_error":
+        if d == 1:  # one neuron flips, X = 1 - s
+            return PairDensity(edges, np.cos(angle) * 0.25 * _position(1.0 - y, radius))
         u, coordinate, stays, weight = _lags(d)
         inner = _position(u, radius) * stays + _positions_below(u, radius) * coordinate
         return PairDensity(edges, np.cos(angle) * np.sum(inner * weight, axis=-1))
+    assert quantity == "delta2"
     u, coordinate, _, weight = _lags(d)
     both_flip = np.cos(angle) * np.sum(_positions_below(u, radius) * coordinate * weight, axis=-1)
     below, weight = _below(d)

@@ -14,7 +14,8 @@ import numpy as np
 import scipy
 
 from ..network import Array
-from ..quantities import QUANTITIES, Quantity, Step
+from ..quantities import QUANTITIES, Step
+from .bounds import from_band_fraction
 from .gaussian import PHI0, band_integral
 
 BERRY_ESSEEN = 0.4748
@@ -27,11 +28,10 @@ def second_order_quantile(quantity: str, m: Any, alpha: Any, delta: Any, x_norm:
     ‖x‖[α²φ₀/(2√m) + z √(φ₀/3) α^{3/2} m^{-3/4}]. All arguments broadcast; no bound, and negative where the
     width is too small for it. NaN where no bound follows from one on the band.
     """
-    record = QUANTITIES[quantity]
-    first, second = _step(record).moments
+    first, second = _step(quantity).moments
     expected = PHI0 * alpha * np.sqrt(m)
     pairs = first * expected + scipy.special.ndtri(1.0 - np.asarray(delta)) * np.sqrt(second * expected)
-    return _from_pairs(record, pairs, m, alpha, x_norm)
+    return from_band_fraction(quantity, 2.0 * pairs / np.asarray(m), alpha, x_norm)
 
 
 def quantile_interval(quantity: str, m: int, alpha: float, delta: float) -> tuple[float, float]:
@@ -39,8 +39,8 @@ def quantile_interval(quantity: str, m: int, alpha: float, delta: float) -> tupl
 
     From the exact moments of a pair at this width; 0 and infinity where the inequality says nothing.
     """
-    record, n, radius = QUANTITIES[quantity], m // 2, alpha / math.sqrt(m)
-    step = _step(record)
+    n, radius = m // 2, alpha / math.sqrt(m)
+    step = _step(quantity)
     first = band_integral(step, radius)
     second = band_integral(lambda s: step(s) ** 2, radius)
     third = band_integral(lambda s: step(s) ** 3, radius)
@@ -49,17 +49,10 @@ def quantile_interval(quantity: str, m: int, alpha: float, delta: float) -> tupl
     error = BERRY_ESSEEN * n * (third + first**3) / deviation**3
     levels = np.clip([1.0 - delta - error, 1.0 - delta + error], 0.0, 1.0)
     pairs = np.maximum(n * first + deviation * scipy.special.ndtri(levels), 0.0)
-    lower, upper = _from_pairs(record, pairs, m, alpha, 1.0)
+    lower, upper = from_band_fraction(quantity, 2.0 * pairs / m, alpha, 1.0)
     return float(lower), float(upper)
 
 
-def _step(record: Quantity) -> Step:
+def _step(quantity: str) -> Step:
     """What a pair of the band adds to the supremum; to a fraction, 1."""
-    return record.full_step or Step.CONSTANT
-
-
-def _from_pairs(record: Quantity, pairs: Array, m: Any, alpha: Any, x_norm: Any) -> Array:
-    """The value of a quantity from the sum over pairs."""
-    if record.from_band_fraction is None:
-        return np.full_like(pairs * x_norm, np.nan)
-    return np.asarray(record.from_band_fraction(2.0 * pairs / np.asarray(m), alpha, x_norm))
+    return QUANTITIES[quantity].full_step or Step.CONSTANT

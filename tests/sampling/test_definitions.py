@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from ntk_core.laws import THEOREM_LAWS
+from ntk_core.laws import LAWS, THEOREM_LAWS, DisplacementLaw
+from ntk_core.quantities import QUANTITIES, FlipSums
 from ntk_core.sampling import definitions
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
@@ -51,3 +52,29 @@ def test_the_matching_network_is_one_the_theorem_speaks_of(law):
     across = np.array([1.0, -1.0, 0.0]) / math.sqrt(2.0)
     assert kstest(np.abs(w0[:half] @ x), "halfnorm").pvalue > 5e-4
     assert kstest(w0[:half] @ across, "norm").pvalue > 5e-4
+
+
+def test_a_law_along_x_that_moves_less_than_the_radius_gives_the_numbers_of_the_run(monkeypatch):
+    """The worst displacement of half the radius, which draws projections and stays on the line of x."""
+
+    def project(rng, position, sign, d, radius):
+        return np.stack([np.where(position <= 0.5, -0.5 * sign, 0.0), np.zeros_like(sign)])
+
+    def weights(rng, x, w0, c, radius):
+        return LAWS["adversarial"].weights(rng, x, w0, c, 0.5 * radius)
+
+    half = DisplacementLaw(
+        "half",
+        weights,
+        lambda block: FlipSums(*block.projection_sums(block.pairs[: block.runs], project)),
+        lambda d: 1.0,
+        projection=project,
+    )
+    monkeypatch.setitem(LAWS, "half", half)
+    for sampler in ("band", "tilted", "dense"):
+        for m, d, alpha in POINTS:
+            cell = Cell(sampler, "half", m, d, alpha)
+            for seed in (0, 5, 70):
+                values = simulate(7, cell, seed, seed + 1)[: len(QUANTITIES), 0]
+                literal = definitions.definitions(7, cell, seed)
+                assert literal == pytest.approx(values, rel=0, abs=1e-9 * alpha / m)

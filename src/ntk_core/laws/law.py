@@ -48,7 +48,11 @@ class Band(Protocol):
         """How many of `counts[i]` pairs have a ≥ 0, for every run i, each with probability 1/2."""
 
     def position_sums(self, counts: NDArray[np.int64]) -> Array:
-        """Σ |a|/(r‖x‖) over `counts[i]` neurons of the band for every run i; shape of `counts`."""
+        """Σ |a|/(r‖x‖) over `counts[i]` neurons of the band for every run i; shape of `counts`.
+
+        For a law that draws no projections. `counts` is all pairs, or those at a ≥ 0 by `halves`: a replay
+        puts them at a > 0, the other pairs of the band at a < 0, and calls the law's `weights`.
+        """
 
     def direction_sums(self, counts: NDArray[np.int64]) -> Array:
         """Flips, Σ c|a|/(r‖x‖) and Σ c|b|/(r‖x‖) over the flips of `counts[i]` pairs for every run i.
@@ -59,7 +63,8 @@ class Band(Protocol):
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
         """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
 
-        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`.
+        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`. Any law whose pairs are
+        independent can be drawn so.
         """
 
     def nearest_sums(self, norm: float) -> FlipSums:

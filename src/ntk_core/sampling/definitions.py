@@ -17,7 +17,6 @@ import scipy
 from numpy.typing import NDArray
 
 from .. import network
-from ..laws import sphere
 from ..laws.law import PAIRS, Projection
 from ..network import Array
 from ..quantities import defined_quantities
@@ -93,9 +92,9 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
     """A network whose band is that of a band run.
 
     Neurons with c = +1 come first, those with c = -1 after them in the same order: pairs with a position from
-    the law, at a > 0; the other pairs of the band, at a < 0 (only under `aligned`); pairs outside the band. A
-    custom law and the tilted sampler draw all pairs of the band, at either sign; under a custom law the pairs
-    outside move at random.
+    the law, the other pairs of the band, pairs outside it. Where the law draws projections, the first move
+    along x by them, and all others stay. Where it draws positions alone, they are at a > 0, the other pairs
+    of the band at a < 0, and the law's `weights` move all (`Band.position_sums`).
     """
     rng = streams.generator("replay")
     radius, half = cell.radius, cell.m // 2
@@ -118,13 +117,11 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
     x = np.full(cell.d, 1.0 / math.sqrt(cell.d))
     w0 = a[:, None] * x + _orthogonal(rng.standard_normal((half, cell.d)), x)
     w0, c = np.concatenate([w0, w0]), np.repeat([1.0, -1.0], half)
-    u = (sphere if cell.custom else cell.law).weights(rng, x, w0, c, radius)
-    for first, projection in zip((0, half), projections, strict=False):
-        displacement = u[first : first + position.size]
-        orthogonal = _orthogonal(displacement, x)
-        length = np.linalg.norm(orthogonal, axis=-1)
-        size = radius * np.sqrt(np.maximum(1.0 - projection**2, 0.0)) / np.where(length > 0.0, length, 1.0)
-        displacement[:] = -radius * projection[:, None] * x + size[:, None] * orthogonal
+    if not projections:
+        return x, w0, c, cell.law.weights(rng, x, w0, c, radius)
+    u = np.zeros_like(w0)
+    for first, projection in zip((0, half), projections, strict=True):
+        u[first : first + position.size] = -radius * projection[:, None] * x
     return x, w0, c, u
 
 

@@ -100,7 +100,7 @@ def _parts(cell: Cell, runs: int) -> dict[str, Callable[[], object]]:
     blocks, streams = range(runs // cell.block), cell.streams(0, 0)
     pairs = band_pairs(cell, streams)
     block = BandBlock.of(cell, pairs, cell.block, streams)
-    flips = cell.law.band(block)
+    flips = cell.law.band_sums(block)
 
     def repeated(work: Callable[[], object]) -> Callable[[], object]:
         return lambda: [work() for _ in blocks]
@@ -108,7 +108,7 @@ def _parts(cell: Cell, runs: int) -> dict[str, Callable[[], object]]:
     return {
         "run": lambda: simulate(0, cell, 0, runs),
         "counts": repeated(lambda: band_pairs(cell, streams)),
-        "sums": repeated(lambda: cell.law.band(block)),
+        "sums": repeated(lambda: cell.law.band_sums(block)),
         "quantities": repeated(lambda: run_quantities(cell.m, cell.alpha, pairs, flips)),
     }
 

@@ -129,7 +129,7 @@ def test_sums_over_flips_are_those_of_the_definition():
     pairs = np.array([0, 3, 0, PAIRS + 5, PAIRS - 8, 0, 2 * PAIRS, 1, 0])
     block = BandBlock(pairs, pairs.size, 0.3, 2, Streams(1, "x", 0, 4), 2**20, 0.3 * 2**10)
     law = own(SPHERE)
-    sums = law.law().band(block)
+    sums = law.law().band_sums(block)
     drawn = [*block.projected(int(pairs.sum()), law._functions()[1])]
     a = np.concatenate([a for a, _ in drawn])
     t = np.concatenate([t for _, t in drawn], axis=1)

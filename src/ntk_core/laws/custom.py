@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Array, symmetric_initialization
-from ..quantities import FlipSums
-from .law import PAIRS, Band, DisplacementLaw, Projection, Weights
+from .law import PAIRS, DisplacementLaw, Projection, Weights
 
 MAX_SOURCE = 32 * 1024
 """Bytes of a law's file; the whole text is archived with the runs, in an attribute of each of their files."""
@@ -71,8 +70,7 @@ class CustomLaw:
         missing, fails, or leaves the ball.
         """
         weights, project = self._functions()
-        band = partial(_band_sums, project)
-        return DisplacementLaw(self.name, weights, band, lambda d: PAIR_NS, projection=project)
+        return DisplacementLaw(self.name, weights, lambda d: PAIR_NS, projection=project)
 
     def _functions(self) -> tuple[Weights, Projection]:
         if not self.may_run:
@@ -205,11 +203,6 @@ def _projections(
     t = _checked_array(law, "band", function, shape, rng, *pairs, d, radius)
     _check_ball(law, "band", "|u_i·x|/‖x‖", np.abs(t))
     return t
-
-
-def _band_sums(project: Projection, block: Band) -> FlipSums:
-    """A position and a sign for each pair of the band, and the law's projections of its two neurons."""
-    return FlipSums(*block.projection_sums(block.pairs[: block.runs], project))
 
 
 def _trial_band(project: Projection, d: int, radius: float, seed: int) -> Array:

@@ -63,8 +63,7 @@ class Band(Protocol):
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
         """As `direction_sums`, where `project` draws how far the neurons move along x, and a has its sign.
 
-        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`. Any law whose pairs are
-        independent can be drawn so.
+        A neuron flips where 1{a ≥ 0} differs at a + u·x, as in `quantities.flip_sums`.
         """
 
     def nearest_sums(self, norm: float) -> FlipSums:
@@ -82,27 +81,26 @@ class DisplacementLaw:
     whole network, and `reach(m, alpha)` is the |a| up to which `band` draws at first.
 
     `name` is the name in the config. `weights(rng, x, w0, c, radius)` draws u, shape `(..., m, d)`:
-    the definition, which the dense sampler uses. `band(block)` draws, exactly in distribution, the
-    sums over the sign changes from the neurons of the band alone. `pair_cost(d)` is roughly the work of
-    `band` in nanoseconds for each pair in the band, `run_cost` that for each run; they steer scheduling only.
+    the definition, which the dense sampler uses. `projection` draws the displacements of pairs of the band
+    one by one, exactly in distribution; None where they depend on the whole network. The sampler `tilted`
+    needs it. So does the sampler `band`, unless `band(block)` is a faster way to the sums over the sign
+    changes. `pair_cost(d)` is roughly the work of the sampler `band` in nanoseconds for each pair in the
+    band, `run_cost` that for each run; they steer scheduling only.
 
     From theory: `pair_term(quantity, d)` is the term of a pair, and `exact(quantity, m, d, alpha)` the
     exact law, or None. Where the quantities are no sums over pairs, `rate(quantity, alpha)` has the exponent
     k and the limit of m^k times them. For people: `label` in a legend, `words` for the displacement in a
     sentence, and the `marker` and `dashes` of its points and lines in figures.
-
-    `projection` draws the displacements of pairs of the band one by one, for the sampler `tilted`; None where
-    they depend on the whole network.
     """
 
     name: str
     weights: Weights
-    band: Callable[[Band], FlipSums]
     pair_cost: Callable[[int], float]
+    projection: Projection | None = None
+    band: Callable[[Band], FlipSums] | None = None
     pair_term: Callable[[str, int], PairTerm | None] = lambda quantity, d: None
     exact: Callable[[str, int, int, float], ExactLaw | None] = lambda quantity, m, d, alpha: None
     rate: Callable[[str, float], tuple[float, float]] | None = None
-    projection: Projection | None = None
     norm: float = math.inf
     reach: Callable[[int, float], float] = lambda m, alpha: alpha / math.sqrt(m)
     run_cost: float = 300.0
@@ -110,6 +108,13 @@ class DisplacementLaw:
     words: str = ""
     marker: str = "^"
     dashes: str = "-"
+
+    def band_sums(self, block: Band) -> FlipSums:
+        """The sums over the sign changes of each run of a block: by `band`, or pair by pair."""
+        if self.band is not None:
+            return self.band(block)
+        assert self.projection is not None  # a law has one of the two
+        return FlipSums(*block.projection_sums(block.pairs[: block.runs], self.projection))
 
     def band_radius(self, u: Array, radius: float) -> Array:
         """The radius of the band of each network with displacements u `(..., m, d)`; shape `(...)`.

@@ -135,7 +135,7 @@ def pair_terms(a: Array, t: Array) -> Array:
 def band_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block, from the band alone: O(α√m) work a run, exact in law."""
     pairs = band_pairs(cell, streams)
-    flips = cell.law.band(BandBlock.of(cell, pairs, runs, streams))
+    flips = cell.law.band_sums(BandBlock.of(cell, pairs, runs, streams))
     in_band = pairs[:runs] if flips.pairs is None else flips.pairs
     return run_quantities(cell.m, cell.alpha, in_band, flips)
 

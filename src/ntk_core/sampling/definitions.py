@@ -108,7 +108,7 @@ def _matching_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, 
     else:
         pairs = band_pairs(cell, streams)
         recorded_band = _RecordedBand.of(cell, pairs, place + 1, streams)
-        cell.law.band(recorded_band)
+        cell.law.band_sums(recorded_band)
         position, *projections = recorded_band.last
     others = int(pairs[place]) - position.size
     a = np.concatenate(

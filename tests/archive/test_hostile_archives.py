@@ -343,7 +343,10 @@ def edited(name: str, edit: Callable[[netCDF4.Dataset], None]) -> Callable[[Path
 
 
 def claiming(size: int) -> Callable[[Path], None]:
-    """A `runs.nc` of 2^29 seeds, of which none is there; `size` bytes long, or as many as it has."""
+    """A `runs.nc` of 2^29 seeds, of which none is there; `size` bytes long, or as many as it has.
+
+    Without variables where `size` is 0.
+    """
 
     def change(root: Path) -> None:
         path = root / "e/runs.nc"
@@ -400,6 +403,22 @@ def in_large_chunks(root: Path) -> None:
             new.createVariable(name, variable.dtype, variable.dimensions, zlib=True, chunksizes=chunks)[:] = (
                 variable[:]
             )
+    (root / "old").unlink()
+
+
+def without_delta2(root: Path) -> None:
+    """A `runs.nc` by a version without this quantity, so smaller than one of this version."""
+    path = root / "e/runs.nc"
+    path.rename(root / "old")
+    with netCDF4.Dataset(root / "old") as old, netCDF4.Dataset(path, "w") as new:
+        old.set_auto_chartostring(False)
+        new.setncatts({name: old.getncattr(name) for name in old.ncattrs()})
+        for name, dim in old.dimensions.items():
+            new.createDimension(name, len(dim))
+        for name, variable in old.variables.items():
+            if name != "delta2":
+                made = new.createVariable(name, variable.dtype, variable.dimensions)
+                made[:] = variable[:]
     (root / "old").unlink()
 
 
@@ -490,10 +509,14 @@ CHANGES: dict[str, Change] = {
     "large seal": Change(large(f"{MANIFEST}.sha256"), {"verify": (1, "without its seal")}, False),
     "large claims": Change(large("claims.json"), {"claims": (2, "is too large; allowed: at most"),
                                                   "verify": (1, "changed: ")}, False),
-    "2^29 seeds": Change(claiming(0), dict.fromkeys(("verify --recompute 1", "describe", REPLAY, "export"),
+    "2^29 seeds": Change(claiming(1), dict.fromkeys(("verify --recompute 1", "describe", REPLAY, "export"),
                                                     (2, "is truncated: 6,442,450,944 runs need"))),
     "2^29 seeds in a file as large": Change(claiming(1 << 38), {
         REPLAY: (2, "coordinate seed is not what")}, False),
+    "2^29 seeds and no variable": Change(claiming(0), {
+        "describe": (2, "e/runs.nc lacks the variable linearization_error, which")}),
+    "a quantity short": Change(without_delta2, {
+        "describe": (2, "e/runs.nc lacks the variable delta2, which")}),
     "unknown variable": Change(edited("e/runs.nc", with_big), dict.fromkeys(
         ("verify --recompute 1", "describe", "export"), (2, "e/runs.nc has a variable big, which"))),
     "unknown variable in a table": Change(edited("e/rates.nc", with_big), dict.fromkeys(

@@ -117,13 +117,16 @@ class ExperimentFile:
         if self.experiment.keep != self.keep:
             raise ResultsError(f"{self.path} holds {self.experiment.keep}, not {self.keep}")
         require(self.path, attrs, "ntk_core_version", "numpy_version")
+        forms = self._forms()
+        for name in forms:
+            if name not in layout:
+                raise ResultsError(f"{self.path} lacks the variable {name}, which this version stores")
         if self.path.stat().st_size < (size := self._minimum_size()):
             runs = self.experiment.runs
             raise ResultsError(f"{self.path} is truncated: {runs:,} runs need at least {size:,} bytes")
-        forms = self._forms()
         for name, form in forms.items():
-            if layout.get(name) != form:
-                raise ResultsError(f"{self.path}: variable {name} is {layout.get(name)}, not {form}")
+            if layout[name] != form:
+                raise ResultsError(f"{self.path}: variable {name} is {layout[name]}, not {form}")
         if unknown := layout.keys() - forms.keys():
             raise ResultsError(f"{self.path} has a variable {min(unknown)}, which the format does not have")
         for name, values in self._coordinates().items():

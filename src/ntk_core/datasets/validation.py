@@ -1,8 +1,8 @@
 """Results that somebody else may have written: used only if they agree with their own spec.
 
 Everything is checked against the file's spec before a value is read, so that a truncated, renamed or forged
-file gives one `ResultsError`. Its size comes first: nothing is built or read before the file is as large as
-its spec needs. Nothing is read that the format does not name.
+file gives one `ResultsError`. After the names of its variables its size comes first: nothing is built or
+read before the file is as large as its spec needs. Nothing is read that the format does not name.
 """
 
 from __future__ import annotations

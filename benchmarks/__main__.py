@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ntk_core.laws import THEOREM_LAWS
-
 from . import (
     aggregates,
     chance,
@@ -41,7 +39,7 @@ from . import (
 )
 from .contenders import CONTENDERS
 from .paths import RESULTS, ROOT
-from .point import QUANTITIES
+from .point import LAWS, QUANTITIES
 from .race import FLOORS, OURS, Entry, Panel, StoppedError, Workers, panels, time_panel
 
 HOW_TO_GET = {
@@ -112,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         one.add_argument("--panels", type=int, help="only so many of the tables, from the first on")
         one.add_argument("--cores", type=int, nargs="+", default=machine.cores(), help="cores to pin to")
     compare_parser.add_argument("--tolerance", type=float, default=compare.TOLERANCE, help="slower: above it")
-    race_parser.add_argument("--law", choices=list(THEOREM_LAWS), default="adversarial")
+    race_parser.add_argument("--law", choices=LAWS, default="adversarial")
     chosen = parser.parse_args(arguments)
     if chosen.command == "pipeline":
         for route in chosen.routes:

@@ -7,15 +7,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.stats import ks_2samp
 
-from ntk_core.laws import THEOREM_LAWS
 from ntk_core.sampling.cell import Cell
 from ntk_core.sampling.samplers import simulate
 
-from .point import QUANTITIES, Array, Point
+from .point import LAWS, QUANTITIES, Array, Point
 
-POINTS = tuple(
-    Point(law, m, d, alpha) for law in THEOREM_LAWS for m, d, alpha in ((10, 2, 3.0), (64, 3, 1.0))
-)
+POINTS = tuple(Point(law, m, d, alpha) for law in LAWS for m, d, alpha in ((10, 2, 3.0), (64, 3, 1.0)))
 """A network that lies in its band almost whole, and one that is mostly outside."""
 
 RUNS = 2048

@@ -14,6 +14,9 @@ Array = NDArray[np.float64]
 QUANTITIES = ("linearization_error", "sign_change_fraction", "delta1", "delta2", "band_fraction")
 """What a run yields at ‖x‖ = 1: [E, |S|/m, |Δ₁|, |Δ₂|, |B|/m], in this order."""
 
+LAWS = ("adversarial", "aligned", "sphere")
+"""The displacement laws that every contender draws."""
+
 Runner = Callable[[int], Array]
 """Makes n runs, each with fresh weights from symmetric initialization; shape `(5, n)`, float64."""
 
@@ -26,6 +29,10 @@ class Point:
     m: int
     d: int
     alpha: float
+
+    def __post_init__(self) -> None:
+        if self.law not in LAWS:
+            raise ValueError(f"the law of a point is {self.law}; allowed: {', '.join(LAWS)}")
 
     @property
     def radius(self) -> float:

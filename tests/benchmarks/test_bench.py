@@ -37,11 +37,12 @@ from benchmarks import (
 )
 from benchmarks.__main__ import compare_with, race
 from benchmarks.contenders import CONTENDERS, blas_numpy, floor, naive_numpy, ntk_band
+from benchmarks.point import LAWS as RACE_LAWS
 from benchmarks.point import QUANTITIES, Point
 from benchmarks.race import FLOORS, OURS, Entry, Panel, Process, panels, time_panel
 from ntk_core import network, quantities
 from ntk_core.claims import LEDGER
-from ntk_core.laws import LAWS, THEOREM_LAWS
+from ntk_core.laws import LAWS
 
 RESULTS = ROOT / "benchmarks" / "results"
 LOCKS = ("benchmarks/requirements.lock", "benchmarks/torch.lock")
@@ -58,7 +59,7 @@ def by_definition(point: Point, w0, c, u):
     ]
 
 
-@pytest.mark.parametrize("law", THEOREM_LAWS)
+@pytest.mark.parametrize("law", RACE_LAWS)
 @pytest.mark.parametrize(("m", "d", "alpha"), [(2, 1, 1.0), (10, 2, 3.0), (300, 7, 1.0)])
 def test_numpy_contenders_agree_with_the_definitions_on_the_same_draws(law, m, d, alpha):
     point = Point(law, m, d, alpha)
@@ -74,6 +75,13 @@ def test_numpy_contenders_agree_with_the_definitions_on_the_same_draws(law, m, d
         a = w0 @ point.x
         b = blas_numpy.projections(np.random.default_rng(seed), point, a, c)
         assert blas_numpy.quantities(point, a, b, c) == expected
+
+
+def test_a_law_that_no_contender_draws_is_refused():
+    with pytest.raises(
+        ValueError, match="law of a point is frobenius; allowed: adversarial, aligned, sphere"
+    ):
+        Point("frobenius", 64, 2, 1.0)
 
 
 def test_quantities_have_the_order_of_the_samplers():

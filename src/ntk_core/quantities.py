@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -48,6 +48,13 @@ class NeuronSums:
     delta2: Array
     flips: Array
     band: Array
+
+
+FLIP_SUMS = len(fields(FlipSums)) - 1
+"""How many sums over the sign changes the samplers add up: `FlipSums` without `pairs`."""
+
+NEURON_SUMS = len(fields(NeuronSums))
+"""How many sums over all neurons the kernels make."""
 
 
 class Step(Enum):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..laws.law import PAIRS, Projection
 from ..network import Array
-from ..quantities import FlipSums, run_quantities
+from ..quantities import FLIP_SUMS, FlipSums, run_quantities
 from ..theory import norm_ball
 from .cell import Cell
 from .counts import band_counts, half_counts
@@ -69,7 +69,7 @@ class BandBlock:
 
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
         """See `Band`."""
-        sums = np.zeros((3, counts.size))
+        sums = np.zeros((FLIP_SUMS, counts.size))
         edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         for number, (a, t) in enumerate(self.projected(int(edges[-1]), project)):
             inside = np.clip(edges - number * PAIRS, 0, PAIRS)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .. import network
 from ..laws.law import PAIRS, Projection
 from ..network import Array
-from ..quantities import defined_quantities
+from ..quantities import FLIP_SUMS, defined_quantities
 from . import descent
 from .band import BandBlock, band_pairs
 from .cell import Cell
@@ -166,7 +166,7 @@ class _RecordedBand(BandBlock):
 
         direction = (draw_directions, directions(self.d))
         self._record(counts, [(draw_positions, positions(self.radius)), direction, direction])
-        return np.zeros((3, *counts.shape))
+        return np.zeros((FLIP_SUMS, *counts.shape))
 
     def projection_sums(self, counts: NDArray[np.int64], project: Projection) -> Array:
         before, stop = int(np.sum(counts[:-1])), int(np.sum(counts))
@@ -175,7 +175,7 @@ class _RecordedBand(BandBlock):
             start = number * PAIRS
             parts.append(np.stack([a, *-t])[:, max(before - start, 0) : stop - start])
         self.last.extend(np.concatenate(parts, axis=1))
-        return np.zeros((3, *counts.shape))
+        return np.zeros((FLIP_SUMS, *counts.shape))
 
     def _record(self, counts: NDArray[np.int64], draws: list[tuple[Callable[..., None], Any]]) -> None:
         """Draw chunk by chunk as `kernels.flips` does, and skip the draws of earlier runs."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..network import Array
-from ..quantities import summed_quantities
+from ..quantities import NEURON_SUMS, summed_quantities
 from .cell import Cell
 from .streams import Streams
 
@@ -28,7 +28,7 @@ def dense_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """
     from .kernels.neurons import totals  # compiled: slow to import
 
-    sums, law = np.zeros((6, runs)), cell.law
+    sums, law = np.zeros((NEURON_SUMS, runs)), cell.law
     radius = cell.radius
     for part in dense_networks(cell, runs, streams):
         sums[:, part.runs] += totals(part.x, part.w0, part.c, part.u, law.band_radius(part.u, radius))

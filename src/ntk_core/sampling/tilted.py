@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..laws.law import PAIRS
 from ..network import Array
-from ..quantities import FlipSums, run_quantities
+from ..quantities import FLIP_SUMS, FlipSums, run_quantities
 from .band import BandBlock, pair_terms
 from .binomial import PRECISION, CountPart, count_parts, count_parts_of
 from .cell import CANDIDATES, Cell
@@ -43,14 +43,15 @@ def tilted_block(cell: Cell, runs: int, streams: Streams) -> Array:
     """The first `runs` runs of a block: the quantities, then the weights; `(variables, runs)`."""
     components = mixture(streams.entropy, cell)
     component, pairs = (of_block[:runs] for of_block in tilted_pairs(cell, streams))
-    sums = np.zeros((3 + len(components.tilts), runs))
+    sums = np.zeros((FLIP_SUMS + len(components.tilts), runs))
     for chosen in chosen_pairs(cell, component, pairs, streams):
         first = np.flatnonzero(np.diff(chosen.run, prepend=-1))
         rows = np.concatenate([pair_terms(chosen.a, chosen.t), chosen.log_means])
         sums[:, chosen.run[first]] += np.add.reduceat(rows, first, axis=1)
-    count, position, moved = sums[:3]
-    quantities = run_quantities(cell.m, cell.alpha, pairs, FlipSums(count, position, moved))
-    log_weights = components.log_weights(cell.m // 2, pairs, moved - position, sums[3:])
+    flips = FlipSums(*sums[:FLIP_SUMS])
+    quantities = run_quantities(cell.m, cell.alpha, pairs, flips)
+    total = flips.projection - flips.position
+    log_weights = components.log_weights(cell.m // 2, pairs, total, sums[FLIP_SUMS:])
     return np.concatenate([quantities, np.exp(log_weights)[None]])
 
 

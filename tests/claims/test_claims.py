@@ -22,6 +22,7 @@ from scipy.stats import binom
 from ntk_core import network
 from ntk_core.claims import JUDGES, LEDGER, STATEMENTS, Results, claim, inequalities, open_results, to_json
 from ntk_core.claims.__main__ import main
+from ntk_core.claims.beyond import MODULES
 from ntk_core.claims.record import FALSE, LOOSE, SLACK, THIS_PROJECT, TRUE, UNDECIDED, Number, judge_factor
 from ntk_core.claims.results import DrawnTables
 from ntk_core.claims.wording import in_formula
@@ -73,7 +74,7 @@ def test_the_ledger_is_complete():
     ledger = ["L1.1", "L1.2", "L2", "L3", "R1", "T1", "T1.rate", "D", "S"]
     ledger += ["L4.Δ1", "L4.Δ2", "A1", "AC", "H", "LT"]
     assert list(STATEMENTS) == ledger
-    assert list(LEDGER) == list(JUDGES) == [*ledger, *(f"N{i}" for i in range(1, 10))]
+    assert list(LEDGER) == list(JUDGES) == [*ledger, *MODULES]
     assert all((LEDGER[name].source == THIS_PROJECT) == (name not in ledger) for name in LEDGER)
 
 

@@ -126,7 +126,7 @@ def test_archived_runs_over_the_bound_make_the_frobenius_ball_false(results):
 def test_its_figure_shows_every_norm_and_its_headline_needs_the_slopes(ball, tmp_path, monkeypatch):
     table, rates = ball
     axes = {str(name): table[name].values for name in table.dims}
-    assert drawable(axes, QUANTITIES) == BALL_FIGURES == ("norms",)
+    assert drawable(axes, QUANTITIES) == tuple(BALL_FIGURES) == ("norms",)
     save("norms", table, rates, [tmp_path / "norms.svg"])
     assert "<g id=" in (tmp_path / "norms.svg").read_text()
     with style.context():

@@ -16,7 +16,7 @@ from ntk_core.execution.workers import workers
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
-from ntk_core.laws import moments
+from ntk_core.laws import LAWS, moments
 from ntk_core.laws.exact import exact_quantile
 from ntk_core.quantities import QUANTITIES
 from ntk_core.storage.metadata import LONG_NAMES, TRAINED
@@ -52,10 +52,10 @@ def test_statistics_of_every_cell_are_those_of_its_runs(analysed):
 def test_exceedances_count_runs_over_each_bound(analysed):
     runs, table, _ = analysed
     assert table["exceedances"].dtype == np.int64
-    for quantity in QUANTITIES:
+    for quantity, record in QUANTITIES.items():
         for name in bounds.BOUNDS:
             for x in X_NORM:
-                scale = 1.0 if quantity.endswith("_fraction") else x
+                scale = record.at_norm(x)
                 limit = table[f"bound_{name}"].sel(quantity=quantity, x_norm=x)
                 over = (runs[quantity] * scale > limit * (1 + 1e-12)).sum("seed")
                 got = table["exceedances"].sel(quantity=quantity, bound=name, x_norm=x)
@@ -143,6 +143,11 @@ def test_a_run_exactly_on_a_bound_is_not_over_it():
     assert over_by_rounding > 0  # what a plain comparison would count
 
 
+def test_each_quantity_and_each_law_is_in_the_long_name_of_its_axis():
+    assert all(f"{name} {quantity.ascii}" in LONG_NAMES["quantity"] for name, quantity in QUANTITIES.items())
+    assert all(f"{name} ({law.words})" in LONG_NAMES["perturbation"] for name, law in LAWS.items())
+
+
 def test_what_a_run_must_exceed_to_be_counted_is_named_as_it_is():
     over = LONG_NAMES["exceedances"], TRAINED["exceedances"]
     assert all("over (1 + 1e-12) times the bound" in name for name in over)
@@ -154,8 +159,8 @@ def test_what_a_run_must_exceed_to_be_counted_is_named_as_it_is():
     assert "1e-9·α/m for E" in page
     assert "1e-9/m for the two fractions" in page
     assert "1e-15·√m" in page
-    units = np.array([1e-6, 1.0, 1e-6, 1e-6, 1.0]) / 64
-    sums = 1e-15 * 8 * (units < 1e-3)
+    units = np.array([quantity.unit(64, 1e-6) for quantity in QUANTITIES.values()])
+    sums = [0.0 if quantity.fraction else 1e-15 * 8 for quantity in QUANTITIES.values()]
     for sampler, noise in (("band", 1e-9 * units), ("dense", np.maximum(1e-9 * units, sums))):
         one = DrawnExperiment("one", sampler, ("sphere",), (64,), (2,), (1e-6,), 40)
         theory = theory_dataset(one, 0, (0.001, 0.999), (1.0,), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import importlib
 import itertools
@@ -12,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import trained
 import xarray as xr
 
 from ntk_core.datasets.quantiles import quantile_dataset
@@ -24,7 +26,7 @@ from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.shards import Shard
 from ntk_core.figures import FIGURES, drawable, save, style
-from ntk_core.laws import CustomLaw
+from ntk_core.laws import LAWS, THEOREM_LAWS, CustomLaw
 from ntk_core.pages.summary import summarise
 from ntk_core.quantities import QUANTITIES
 from ntk_core.sampling.cell import Cell
@@ -150,6 +152,32 @@ def test_captions_speak_of_exact_laws_only_where_lines_are_drawn(tables):
             )
             plt.close("all")
             assert ("from the exact law" in text.replace("\n", " ")) == drawn, (grid, figure)
+
+
+def test_the_caption_of_the_constant_names_each_law_with_a_line_from_theory(tables):
+    from ntk_core.figures import constant
+
+    three = {"perturbation": ["adversarial", "sphere", "own"]}
+    table, rates = (one.isel(perturbation=[0, 1, 1]).assign_coords(three) for one in tables["wide"])
+    for laws, text in (
+        (["adversarial"], ", lines from theory for adversarial."),
+        (["adversarial", "own", "sphere"], ", lines from theory for adversarial and sphere."),
+        (["own"], " of $E$ measured."),
+    ):
+        drawn = constant.draw(table.sel(perturbation=laws), rates.sel(perturbation=laws))
+        plt.close(drawn)
+        assert text in " ".join(drawn._supxlabel.get_text().split())
+
+
+def test_the_caption_of_training_has_the_words_of_each_law_that_is_drawn(tmp_path_factory):
+    from ntk_core.figures import standing
+
+    table, rates = trained.made(tmp_path_factory)["usual"]
+    for laws in (THEOREM_LAWS, ("sphere", "aligned")):
+        drawn = standing.draw(table.sel(perturbation=list(laws)), rates)
+        plt.close(drawn)
+        text = " ".join(drawn._supxlabel.get_text().split())
+        assert f"training reached: {', '.join(LAWS[law].words for law in laws)}. Bounds at" in text
 
 
 def test_quantiles_that_are_zero_at_every_width_are_named(tables):
@@ -408,6 +436,13 @@ def test_the_summary_names_small_levels_apart_and_keeps_its_columns_apart(tables
         first = scaled.sel(at).isel(d=0, alpha=0)
         numbers = [first[name].item() for name in ("constant", "constant_limit")]
         assert [float(word) for word in row[-3:-1]] == pytest.approx(numbers, rel=6e-5)
+
+
+def test_the_summary_keeps_the_columns_of_long_symbols_apart(tables, monkeypatch):
+    long = dataclasses.replace(QUANTITIES["delta1"], ascii="|Delta1|+|Delta2|")
+    monkeypatch.setitem(QUANTITIES, "delta1", long)
+    symbols = [quantity.ascii for quantity in QUANTITIES.values()]
+    assert symbols in [line.split() for line in summarise([tables["wide"]]).splitlines()]
 
 
 def test_the_summary_says_where_nothing_is_known(tables):

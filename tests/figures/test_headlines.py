@@ -24,7 +24,7 @@ from ntk_core.claims.answer import answer
 from ntk_core.claims.headlines import FINDINGS, TOPICS, finding, headline
 from ntk_core.claims.headlines.words import digits, percent
 from ntk_core.claims.plain_text import plain_text
-from ntk_core.figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
+from ntk_core.figures import ALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, style, training_drawable
 from ntk_core.figures import _module as module
 from ntk_core.pages.findings import render
 from ntk_core.pages.findings.text import inline
@@ -256,7 +256,7 @@ def test_the_six_state_some_findings_and_withhold_others(tables):
     stated = {(name, f) for name, pair in tables.items() for f in planned(pair[0]) if finding(f, *pair)}
     assert {f for _, f in stated} >= set(FIGURES) | {"radius", "standing", "twin", "flips"}
     assert not {("few", "rate"), ("few", "collapse"), ("few", "delta"), ("own-laws", "slope")} & stated
-    assert list(FINDINGS) == list(TOPICS) == [*FIGURES, *TRAINING_FIGURES, *BALL_FIGURES]
+    assert list(FINDINGS) == list(TOPICS) == list(ALL_FIGURES)
     text = finding("rate", *tables["own-laws"])
     assert "under a_law-2 and half" in text
     assert not re.search("sphere|adversarial|3/4", text)
@@ -299,8 +299,10 @@ def test_a_share_that_rounds_to_one_is_one(share, written):
 def test_a_figure_needs_an_axis_with_two_values(tables):
     assert planned(tables["one-width"][0]) == ("constant", "delta", "dimension", "ladder", "failure")
     assert "dimension" not in planned(tables["one-law"][0])
-    assert planned(tables["default-like"][0]) == FIGURES
-    assert ("crossover", *planned(tables["trained"][0])) == TRAINING_FIGURES  # it has several training inputs
+    assert planned(tables["default-like"][0]) == tuple(FIGURES)
+    assert ("crossover", *planned(tables["trained"][0])) == tuple(
+        TRAINING_FIGURES
+    )  # it has several training inputs
     assert "crossover" in training_drawable({"m": (4,), "steps": (0, 1, 2), "training_input": (0,)})
     assert "slope" not in planned(tables["few"][0])  # two widths have one slope between them
     assert training_drawable({"m": (4,), "steps": (0, 1)}) == ("twin",)

@@ -11,7 +11,7 @@ from scipy.stats import kstest
 
 from ntk_core import network
 from ntk_core.laws import LAWS, THEOREM_LAWS
-from ntk_core.quantities import flip_sums, run_quantities
+from ntk_core.quantities import defined_quantities, flip_sums, run_quantities
 
 
 def initialization(seed: int, runs: int, half: int, d: int):
@@ -86,11 +86,5 @@ def test_band_formula_equals_the_definitions_on_the_same_draws(law, m, d, alpha)
     a, b = (w0 @ x) * inside, (u @ x) * inside
     a, b = np.nan_to_num(a, nan=9e9), np.nan_to_num(b, nan=0.0)  # outside the band nothing can flip
     got = run_quantities(m, alpha, band.sum(axis=-1) // 2, flip_sums(a, b, c, radius))
-    expected = [
-        network.linearization_error(x, w0, c, u),
-        network.sign_changes(x, w0, u).mean(axis=-1),
-        np.abs(network.signed_delta1(x, w0, c, u)),
-        np.abs(network.signed_delta2(x, w0, c, u)),
-        band.mean(axis=-1),
-    ]
-    assert got == pytest.approx(np.stack(expected), abs=1e-12)
+    expected = [defined_quantities(x, *run, radius) for run in zip(w0, c, u, strict=True)]
+    assert got == pytest.approx(np.transpose(expected), abs=1e-12)

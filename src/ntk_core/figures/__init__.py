@@ -14,25 +14,35 @@ from ..quantities import QUANTITIES
 if TYPE_CHECKING:
     import xarray as xr
 
-FIGURES = ("rate", "collapse", "constant", "delta", "dimension", "ladder", "slope", "failure")
-"""Names of the figures of a grid; each is a module here with a function `draw(table, rates)`."""
+FIGURES: dict[str, tuple[str, ...]] = {
+    "rate": ("m",),
+    "collapse": ("m",),
+    "constant": ("alpha", "x_norm"),
+    "delta": ("delta",),
+    "dimension": ("d",),
+    "ladder": ("m", "x_norm"),
+    "slope": ("m",),
+    "failure": (),
+}
+"""The figures of a grid: each name is that of a module here, with a function `draw(table, rates)`.
 
-TRAINING_FIGURES = ("crossover", "radius", "training_rate", "standing", "twin", "flips")
-"""Names of the figures of a trained experiment."""
+Its values are the axes against which it shows something: one with a single value is left out of it.
+"""
 
-BALL_FIGURES = ("norms",)
-"""Names of the figures of a grid in another ball than that of Theorem 1."""
-
-
-AXES: dict[str, tuple[str, ...]] = {
-    "rate": ("m",), "collapse": ("m",), "constant": ("alpha", "x_norm"), "delta": ("delta",),
-    "dimension": ("d",), "ladder": ("m", "x_norm"), "slope": ("m",), "failure": (),
-    "norms": ("m",),
-    "radius": ("m",), "training_rate": ("m",), "standing": ("m", "steps"), "twin": (), "flips": ("steps",),
+TRAINING_FIGURES: dict[str, tuple[str, ...]] = {
     "crossover": ("steps",),
-}  # fmt: skip
-"""Axes against which a figure shows something: one with a single value is left out of it."""
+    "radius": ("m",),
+    "training_rate": ("m",),
+    "standing": ("m", "steps"),
+    "twin": (),
+    "flips": ("steps",),
+}
+"""The figures of a trained experiment."""
 
+BALL_FIGURES: dict[str, tuple[str, ...]] = {"norms": ("m",)}
+"""The figures of a grid in another ball than that of Theorem 1."""
+
+ALL_FIGURES = FIGURES | TRAINING_FIGURES | BALL_FIGURES
 SINGLE = {"crossover": "training_input"}
 """Axes that must have a single value: the angle of an input is to the only training input."""
 
@@ -40,7 +50,7 @@ SINGLE = {"crossover": "training_input"}
 def drawable(axes: Mapping[str, Collection[Any]], quantities: Collection[str]) -> tuple[str, ...]:
     """The figures of a grid with these axes, levels and norms, from all or some of `QUANTITIES`.
 
-    A figure needs two values on one of its `AXES`, unless it has none. Its module has the quantities that it
+    A figure needs two values on one of its axes, unless it has none. Its module has the quantities that it
     needs as `NEEDS`; without that it needs the linearization error.
     """
     names = FIGURES if in_theorem_ball(axes.get("perturbation", ())) else BALL_FIGURES
@@ -63,25 +73,23 @@ def _has_axis(figure: str, axes: Mapping[str, Collection[Any]]) -> bool:
     """
     if figure in SINGLE and len(axes.get(SINGLE[figure], ())) != 1:
         return False
-    sizes = (len(axes[axis]) - (axis == "steps" or figure == "slope") for axis in AXES[figure])
-    return not AXES[figure] or any(size > 1 for size in sizes)
+    sizes = (len(axes[axis]) - (axis == "steps" or figure == "slope") for axis in ALL_FIGURES[figure])
+    return not ALL_FIGURES[figure] or any(size > 1 for size in sizes)
 
 
 def save(name: str, table: xr.Dataset, rates: xr.Dataset, paths: list[str | Path]) -> None:
     """Draw the figure called `name` and write it to each path, in the format of its suffix.
 
     `table` and `rates` are the quantiles and rates of one experiment. Files carry no dates or
-    random identifiers. Raises `ValueError` for a name neither in `FIGURES`, `TRAINING_FIGURES` nor
-    `BALL_FIGURES`, or of a figure whose axes have one value each here.
+    random identifiers. Raises `ValueError` for a name not in `ALL_FIGURES`, or of a figure whose axes have
+    one value each here.
     """
-    names = FIGURES + TRAINING_FIGURES + BALL_FIGURES
-    if name not in names:
-        raise ValueError(f"figure is {name!r}; allowed: {', '.join(names)}")
+    if name not in ALL_FIGURES:
+        raise ValueError(f"figure is {name!r}; allowed: {', '.join(ALL_FIGURES)}")
     if not _has_axis(name, {str(axis): table[axis].values for axis in table.dims}):
+        axes = " and ".join(ALL_FIGURES[name])
         several = f", or several of {SINGLE[name]}" if name in SINGLE else ""
-        raise ValueError(
-            f"figure {name!r} has nothing to show: there is one value of {' and '.join(AXES[name])}{several}"
-        )
+        raise ValueError(f"figure {name!r} has nothing to show: there is one value of {axes}{several}")
     from . import files, style  # seaborn takes a second to import
 
     with style.context():

@@ -43,10 +43,11 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         style.log_axis(ax, table)
     axes[0].set_ylabel("linearization error $E$")
     panels.name_ends(axes)
+    laws = ", ".join(LAWS[law].words for law in table["perturbation"].values)
     text = (
         rf"Root mean square of $E$ at held-out inputs, $\|x\|$ = {x_norm:g}; bars: {style.INTERVALS}. "
         r"Coloured lines: exact values of the displacement laws at the radius $\hat\alpha$ that training "
-        "reached: the worst displacement, one along each neuron's gradient, one in random directions. "
+        f"reached: {laws}. "
         rf"Bounds at $\delta$ = {style.number(delta)}: Theorem 1, and the bound for all radii at once. "
         + style.trained_provenance(table)
     )

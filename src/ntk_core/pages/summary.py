@@ -297,19 +297,20 @@ def _bounds(table: xr.Dataset) -> list[str]:
     """How often runs exceed a bound beyond chance."""
     broken = beyond_chance(table["exceedances"], table["runs"], table["delta"])
     combinations = broken.isel(bound=0, quantity=0).size
+    wide = 1 + max(len(quantity.ascii) for quantity in QUANTITIES.values())
     of_all = f"{count_text(combinations, 'combination')} of cell, delta and |x|"
     lines = [
         f"  In how many of {of_all} is a bound exceeded more",
         f"  often than delta, beyond a chance of {CHANCE:g} for all {broken.size:,} comparisons together?",
         "  "
         + " " * 10
-        + "".join(f"{QUANTITIES[str(quantity)].ascii:>9}" for quantity in table["quantity"].values),
+        + "".join(f"{QUANTITIES[str(quantity)].ascii:>{wide}}" for quantity in table["quantity"].values),
     ]
     for bound in table["bound"].values:
         counts = broken.sel(bound=bound).sum([*GRID_AXES, "delta", "x_norm"])
         defined = table[f"bound_{bound}"].notnull().any(["m", "alpha", "delta", "x_norm"])
         numbers = np.where(defined.values, [f"{int(count):,}" for count in counts.values], "–")
-        lines.append(f"  {bound:<10}" + "".join(f"{number:>9}" for number in numbers))
+        lines.append(f"  {bound:<10}" + "".join(f"{number:>{wide}}" for number in numbers))
     lines += [
         "  printed: the notes' own; sharp: with the best constants of its proof; binomial: from the exact",
         "  law of |B|; bernstein: the corrected theorem; exact: the quantile of the supremum itself.",

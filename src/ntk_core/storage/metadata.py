@@ -14,6 +14,7 @@ import numpy as np
 from .. import __version__
 from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
+from ..laws import LAWS
 from ..quantities import QUANTITIES
 from ..theory.bounds import BOUNDS, ROUNDING
 from ..theory.tilt import TARGET
@@ -107,10 +108,12 @@ _DISTANCE_CONSTANTS = {
 
 LONG_NAMES = {
     # coordinates
-    "quantity": "quantity of a run: linearization_error E, sign_change_fraction |S(x)|/m, "
-    "delta1 |Delta_1|, delta2 |Delta_2|, band_fraction |B(x)|/m",
-    "perturbation": "law of the displacement u inside the ball max_i |u_i| <= alpha/sqrt(m): adversarial "
-    "(the worst), aligned (each neuron along its own gradient), sphere (random) or one of the user's own",
+    "quantity": "quantity of a run: "
+    + ", ".join(f"{quantity.name} {quantity.ascii}" for quantity in QUANTITIES.values()),
+    "perturbation": "law of the displacement u, in the ball max_i |u_i| <= alpha/sqrt(m) unless it names "
+    "another norm: "
+    + ", ".join(f"{law.name} ({law.words})" for law in LAWS.values())
+    + " or one of the user's own",
     "m": "width of the network (number of neurons)",
     "d": "dimension of the input",
     "alpha": "radius of the ball times sqrt(m)",

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ...claims.record import Claim
 from ...claims.wording import steps_text
-from ...figures import BALL_FIGURES, FIGURES, TRAINING_FIGURES, drawable, training_drawable
+from ...figures import ALL_FIGURES, drawable, training_drawable
 from ...laws import LAWS
 from ..embedding import asset, digest, templates
 from . import ladder, numbers, text
@@ -79,7 +79,7 @@ def render(
     planned |= {t.name: training_drawable(_axes(t.table)) for t in trained_tables}
     names = [*grid_names, *(t.name for t in trained_tables)]
     numbered = Figures({name: pairs[name] for name in names}, figures, captions)
-    missing = set(FIGURES + TRAINING_FIGURES + BALL_FIGURES).difference(*planned.values())
+    missing = set(ALL_FIGURES).difference(*planned.values())
     content: dict[str, Any] = {
         "main": main,
         "answer": main_answer,

@@ -65,9 +65,9 @@ lint: $(READY)
 	$(BIN)/python -m repo_review --show err .
 
 format: $(READY)
-	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
+	$(BIN)/ruff check --fix .
 
 EXTRAS := --extra workflow --extra cluster --extra zarr --extra notebook --group pyproject.toml:dev
 

@@ -48,8 +48,8 @@ Perturbations = Annotated[
     Field(
         min_length=1,
         max_length=MAX_AXIS,
-        description=f"a list, each once, from: {', '.join(THEOREM_LAWS)}, and names under laws; or one of: "
-        f"{', '.join(law for law in LAWS if law not in THEOREM_LAWS)}",
+        description=f"a list, each once, from: {', '.join(THEOREM_LAWS)}, and names under laws; or "
+        + " or ".join(f"[{law}]" for law in LAWS if law not in THEOREM_LAWS),
     ),
     UNIQUE,
     AfterValidator(_one_ball),

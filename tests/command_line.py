@@ -14,9 +14,9 @@ command = functools.cache(lambda: typer.main.get_command(app))
 """Our commands, which `CliRunner.invoke` would make anew for each call."""
 
 
-def call(*arguments: object) -> tuple[int, str]:
-    """Exit code and output; what it raises is raised."""
-    with CliRunner().isolation() as (_, _, output):
+def call(*arguments: object, charset: str = "utf-8") -> tuple[int, str]:
+    """Exit code and output, in a terminal with that character set; what it raises is raised."""
+    with CliRunner(charset=charset).isolation() as (_, _, output):
         try:
             command().main([str(argument) for argument in arguments], prog_name="ntk-core")
             code = 0
@@ -24,4 +24,4 @@ def call(*arguments: object) -> tuple[int, str]:
             code = int(end.code or 0)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        return code, output.getvalue().decode()
+        return code, output.getvalue().decode(charset)

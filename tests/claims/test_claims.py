@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import io
 import json
 import math
 import os
@@ -363,3 +364,10 @@ def test_the_command_prints_a_judgement_and_names_the_statements_it_knows(archiv
         main(["--results", str(tmp_path / "nowhere"), "D"])
     assert stopped.value.code == 2
     assert "nowhere is no folder of results" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_character_that_the_terminal_lacks_is_no_fault_of_the_results(tmp_path, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["--results", str(tmp_path), "AC"]) == 0
+    assert rb"\u2212" in terminal.buffer.getvalue()

@@ -100,6 +100,13 @@ def test_claims_are_shown_as_archived(results):
     assert "there is no statement T9; allowed: L1.1" in text
 
 
+def test_characters_that_the_terminal_lacks_are_shown_as_escapes(results):
+    code, text = call("claims", results, "A1", charset="latin-1")
+    assert code == 0
+    assert text.encode().decode("unicode_escape") == call("claims", results, "A1")[1]
+    assert call("exact", "--help", charset="latin-1")[0] == 0
+
+
 def test_exact_needs_no_archive():
     options = ("--perturbation", "aligned", "--m", 64, "--d", 3, "--alpha", 0.5, "--x-norm", 2.0)
     rows = as_json("exact", *options, "--delta", 0.1, "--delta", 0.5, "--delta", 0.1)
@@ -271,6 +278,14 @@ def test_replay_of_a_run_that_does_not_fit_says_what_it_needs(results, monkeypat
     code, text = call("replay", *RUN, results)
     assert code == 2
     assert re.fullmatch(r"ntk-core: seed \d+ of m = \d+ needs at least [\d.]+ k?B of memory\n", text), text
+
+
+def test_ctrl_c_is_said(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ntk_core.archive.results.open_archive", interrupted)
+    assert call("describe", tmp_path) == (130, "ntk-core: interrupted\n")
 
 
 def test_replay_of_a_trained_run_refuses_what_only_drawn_runs_have(tmp_path):

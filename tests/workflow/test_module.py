@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
+import subprocess
 import time
+from ast import literal_eval
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
 
+from ntk_core.execution import job
 from ntk_core.workdir.run import plan_run
 
 pytestmark = pytest.mark.usefixtures("snakemake")
@@ -88,3 +93,17 @@ def test_the_catalog_agrees_with_the_rules():
     environments = sum(len(re.findall(r"^    conda:$", text, re.M)) for text in rules)
     assert scripts == environments > 10
     assert catalog["usage"]["software-stack-deployment"]["conda"] is True
+
+
+def test_the_report_is_made_whatever_characters_its_path_has_and_the_locale_lacks(tmp_path, monkeypatch):
+    """The Snakefile that it is made by is ASCII: here one sees it, and no report is made."""
+    written = []
+    monkeypatch.setattr(job, "begin", lambda: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: written.append(command[4].read_bytes()))
+    monkeypatch.chdir(tmp_path)
+    script = SimpleNamespace(
+        scriptdir="/Übung/workflow/scripts", output=["Ø/results/report.html"], log=["log"], config={"é": 1}
+    )
+    runpy.run_path(f"{ROOT}/workflow/scripts/report.py", {"snakemake": script})
+    lines = [line.partition(":")[2].strip() for line in written[0].decode("ascii").splitlines()]
+    assert {"/Übung/workflow/Snakefile", "Ø"} <= {literal_eval(text) for text in lines if text[:1] == "'"}

@@ -14,9 +14,9 @@ from ntk_core.execution.private_folder import temporary_folder
 # A workflow that imports ours may have given its rules a prefix.
 MODULE = """
 module ntk:
-    snakefile: {snakefile!r}
+    snakefile: {snakefile!a}
     config: config
-    prefix: {prefix!r}
+    prefix: {prefix!a}
 
 use rule * from ntk
 """

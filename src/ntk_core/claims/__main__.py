@@ -9,7 +9,7 @@ from pathlib import Path
 from ..datasets.validation import ResultsError
 from ..laws.queries import allowed_names
 from ..storage.broken_pipe import end_without_reader
-from ..storage.printable import printable
+from ..storage.printable import print_any_character, printable
 from . import LEDGER, claim, open_results
 from .wording import as_text
 
@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the judgement on each named statement, or on all; 2 for an unknown one, or unreadable results."""
+    print_any_character()
     command = parser()
     options = command.parse_args(arguments)
     if not options.results.is_dir() and options.results != command.get_default("results"):

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..laws.queries import allowed_names
 from ..storage.broken_pipe import end_without_reader
-from ..storage.printable import printable
+from ..storage.printable import print_any_character, printable
 
 DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: an archive differs from its manifest or recomputed runs; it, or the call, is bad; Ctrl-C."""
@@ -54,6 +54,7 @@ class Commands(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run the command line; without arguments show the help."""
+        print_any_character()
         arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
         try:
             code = super().main(arguments, *more, **options | {"standalone_mode": False})
@@ -62,9 +63,10 @@ class Commands(TyperGroup):
             message = _message(error)
             say(f"{command}: {message[:1].lower()}{message[1:]}; see: {command} --help", err=True)
             code = UNREADABLE
-        except typer.Abort:
-            say("ntk-core: interrupted", err=True)
+        except typer.Abort:  # Ctrl-C, where Typer is old
             code = INTERRUPTED
+        if code == INTERRUPTED:
+            say("ntk-core: interrupted", err=True)
         sys.exit(code if isinstance(code, int) else 0)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 
 def printable(text: str) -> str:
@@ -11,3 +13,9 @@ def printable(text: str) -> str:
     They are all control characters, line breaks included, and all characters without a glyph.
     """
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def print_any_character() -> None:
+    """Print a character that standard output lacks as an escape, as Python does on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

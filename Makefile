@@ -14,6 +14,13 @@ AUTODIFF_VENV := .venv-autodiff
 AUTODIFF_BIN := $(AUTODIFF_VENV)/bin
 AUTODIFF_READY := $(AUTODIFF_VENV)/.ready
 
+# The programs of an environment call its Python by path: one that has moved with its checkout is made anew.
+INTERPRETER := $(firstword $(shell sed -n '1s/^..//p' $(BIN)/snakemake 2>/dev/null))
+ifneq ($(INTERPRETER),$(wildcard $(INTERPRETER)))
+  .PHONY: $(READY)
+  CLEAR := --clear
+endif
+
 .PHONY: run test test-autodiff test-pythons docs bench bench-compare bench-pipeline bench-cpu lint format lock \
 	bench-lock licences sbom schema clean
 
@@ -122,8 +129,9 @@ clean:
 	rm -rf .venv .venv-* site
 
 $(READY): $(LOCKS)
+	$(if $(word 2,$(CURDIR)),$(error $(CURDIR) has a space, and Snakemake calls Python by this path: move the checkout to a path without))
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"$(PYTHON) is Python {sys.version_info[0]}.{sys.version_info[1]}: ntk-core needs 3.11 or newer, as in: make PYTHON=python3.11 run")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(CLEAR) $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .

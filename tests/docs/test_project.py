@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -94,6 +96,33 @@ def test_clean_removes_all_environments_and_the_site_and_nothing_else(tmp_path):
         (tmp_path / name / "inside").mkdir(parents=True)
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
     assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "results"}
+
+
+def set_up_in(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    """A call of `make run` in a checkout without sources."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "Makefile", folder)
+    for name in ("requirements.lock", "requirements-uv.lock", "pyproject.toml"):
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    return subprocess.run(["make", *flags, "run"], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_an_environment_that_has_moved_with_its_checkout_is_made_anew(tmp_path):
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    (tmp_path / ".venv/.ready").touch()
+    for python, anew in ((sys.executable, False), (tmp_path / "former/.venv/bin/python", True)):
+        (programs / "snakemake").write_text(f"#!{python}\nimport sys\n")
+        calls = set_up_in(tmp_path, "--dry-run").stdout
+        assert ("-m venv --clear .venv\n" in calls) == ("-m venv" in calls) == anew
+        assert ".venv/bin/snakemake --cores all" in calls
+
+
+def test_a_checkout_below_a_folder_with_a_space_is_refused_before_it_is_set_up(tmp_path):
+    done = set_up_in(tmp_path / "my checkout")
+    assert f"{tmp_path}/my checkout has a space" in done.stderr
+    assert not (tmp_path / "my checkout/.venv").exists()
 
 
 def test_version_is_the_same_everywhere():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from ntk_core.pages.summary import summarise
 from ntk_core.workdir import run
-from ntk_core.workdir.run import RunError, Session
+from ntk_core.workdir.run import RunError, Session, check_start
 
 
 def test_what_cannot_be_removed_before_a_run_is_said(directory, monkeypatch):
@@ -22,6 +24,25 @@ def test_what_cannot_be_removed_before_a_run_is_said(directory, monkeypatch):
     monkeypatch.setattr(run, "sweep", refuse)
     with pytest.raises(RunError, match=r"Permission denied: 'results/e/m64_seeds0-8\.nc\.progress'"):
         Session(Path("results/summary.txt")).start()
+
+
+def test_a_python_that_snakemake_cannot_call_is_refused_before_any_work(directory, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/home/Übung/checkout/.venv/bin/python")
+    check_start([])
+    for folder in ("my checkout", "checkout(1)", "Anna's"):
+        monkeypatch.setattr(sys, "executable", f"/home/{folder}/.venv/bin/python")
+        with pytest.raises(RunError, match=rf"{re.escape(folder)}/.* has a .*; move the checkout"):
+            check_start([])
+
+
+def test_characters_that_the_terminal_lacks_are_shown_as_escapes(directory, monkeypatch):
+    summary = Path("results/summary.txt")
+    summary.parent.mkdir()
+    summary.write_text("about √m\n\nresults/", encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    Session(summary).summarise(None)
+    sys.stdout.flush()
+    assert sys.stdout.buffer.getvalue().startswith(b"\nabout \\u221am\n")
 
 
 @pytest.mark.parametrize("folder", ["results", "reanalysis"])

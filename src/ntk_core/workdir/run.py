@@ -54,10 +54,16 @@ def _as_run_error(problem: str) -> Iterator[None]:
 
 
 def check_start(files: Sequence[str | Path]) -> None:
-    """Refuse config files that YAML reads otherwise than they look, and a directory that cannot be written.
+    """Refuse config files that YAML reads otherwise than they look, a directory that cannot be written, and a
+    Python that Snakemake cannot call.
 
     Raises `RunError`.
     """
+    if faults := re.findall(r"""[\s'"()&;]""", sys.executable):
+        raise RunError(
+            f"Snakemake calls Python by its path, and cannot: {sys.executable} has a {faults[0]!r}; "
+            "move the checkout, or the environment that it uses, to a path without"
+        )
     if not os.access(".", os.W_OK):
         raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
     check_config_files(files)
@@ -224,7 +230,8 @@ class Session:
             files = re.sub(rf"(?<=ntk-core verify ){folder}$", lambda _: shlex.quote(place), files)
             files = "\n".join([files, *_archive_lines(self._summary, root)])
             encoding = sys.stdout.encoding or "utf-8"
-            print(f"\n{first}\n\n{files}".encode(encoding, "replace").decode(encoding))  # perhaps no √ there
+            shown = f"\n{first}\n\n{files}".encode(encoding, "backslashreplace")  # perhaps no √ there
+            print(shown.decode(encoding))
 
 
 def _archive_lines(summary: Path, root: Path) -> list[str]:

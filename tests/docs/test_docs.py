@@ -24,6 +24,13 @@ import yaml
 from conftest import ROOT
 from snakemake_calls import Call
 
+from ntk_core.datasets.runs import collect
+from ntk_core.datasets.shard import simulate_shard
+from ntk_core.execution.workers import workers
+from ntk_core.experiments.config import parse_config
+from ntk_core.experiments.config_file import read_config_file, with_law_paths
+from ntk_core.experiments.shards import Shard
+
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [
@@ -224,6 +231,22 @@ def test_commands_of_a_page_do_what_it_says(page, checkout):
         else:
             dry = " --dry-run" if block.comment.startswith("run dry") else ""
             called(block.text.rstrip() + dry, checkout, fork)
+
+
+def test_the_replay_of_a_law_of_your_own_prints_what_its_page_shows(tmp_path):
+    """The config of the page at one width, with the seeds up to the one that is replayed: the same run."""
+    source = ROOT / "config/examples/own_law.yaml"
+    raw = with_law_paths(read_config_file(source), [source])
+    grid = {"perturbation": ["noisy"], "m": [4096], "d": [2], "seeds": 18}
+    config = parse_config(raw | {"experiments": {"noise": raw["experiments"]["noise"] | grid}})
+    experiment, shard = config.experiment("noise"), tmp_path / "shard.nc"
+    with workers(config.execution, 1) as executors:
+        simulate_shard(Shard(experiment, config.entropy, 4096, 0, 18), shard, executors, lambda _: None)
+    results = tmp_path / "noisy/results/noise"
+    results.mkdir(parents=True)
+    collect(experiment, config.entropy, [shard], results / "runs.nc")
+    (block,) = [block for block in ALL["docs/own-law.md"] if "ntk-core replay" in block.text]
+    compare(block.after.text, called(block.text, tmp_path))
 
 
 def test_make_targets_that_are_named_exist():

@@ -62,6 +62,10 @@ def test_every_word_formula_and_command_of_every_record_is_in_its_section(claims
         assert reader.formulas.get(place, 0) >= sum(map(formulas, texts(claim)[1:]))
 
 
+def test_the_tab_has_the_title_of_the_page(page):
+    assert re.findall("<title>(.*)</title>", page) == re.findall("<h1>(.*)</h1>", page)
+
+
 def test_every_number_of_every_record_is_on_the_page(claims, page):
     for claim in claims:
         counterexample = claim["counterexample"] or {"parameters": {}, "evidence": []}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import re
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -23,6 +26,7 @@ from ntk_core.archive.verify import check
 from ntk_core.cli import app
 from ntk_core.datasets.aggregates import add, aggregate_shard
 from ntk_core.datasets.aggregates_file import AggregatesFile
+from ntk_core.datasets.file_reader import FileReader
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
 from ntk_core.datasets.runs import collect
@@ -40,6 +44,7 @@ from ntk_core.experiments.shards import Shard
 from ntk_core.sampling.aggregate import LARGEST
 from ntk_core.storage.checksums import seal, write_manifest
 from ntk_core.storage.netcdf import write
+from ntk_core.storage.regular_file import FileError
 
 SEEDS = 6000
 RUNS = DrawnExperiment("e", "band", ("adversarial", "sphere"), (66, 1024), (2,), (0.5, 2.0), SEEDS)
@@ -297,6 +302,30 @@ def test_shards_are_those_that_add_up(whole, tmp_path):
     shard.unlink()
     shard.with_name(f"{shard.name}.sha256").unlink()
     assert [f.kind for f in check(root).faults] == ["extra"]
+
+
+def test_shards_are_added_up_one_by_one_and_one_that_the_system_does_not_open_is_no_fault(whole, monkeypatch):
+    """There may be more of them than a process may open."""
+    files: list[str] = []
+    enter, leave = FileReader.__enter__, FileReader.__exit__
+
+    def counted(reader):
+        if len(files) == 2:  # `aggregates.nc` and a shard
+            raise FileError(f"{reader._path} cannot be read: {os.strerror(errno.EMFILE)}", errno.EMFILE)
+        files.append(str(reader._path))
+        return enter(reader)
+
+    def uncounted(reader, *arguments):
+        files.remove(str(reader._path))
+        leave(reader, *arguments)
+
+    monkeypatch.setattr(FileReader, "__enter__", counted)
+    monkeypatch.setattr(FileReader, "__exit__", uncounted)
+    assert check(whole).faults == []
+    with AggregatesFile(whole / "e/aggregates.nc"):  # now there is room for one file
+        result = CliRunner().invoke(app, ["verify", str(whole)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.search(r"m66_seeds0-1000\.nc cannot be read: Too many open files", result.stderr)
 
 
 def test_a_shard_of_fewer_seeds_beside_those_of_the_sum_is_the_only_one_that_is_extra(whole, tmp_path):

@@ -7,7 +7,6 @@ manifest lists has its runs, bit for bit, or if shards that hold each seed of a 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..datasets.data_file import NAMES, open_data
-from ..datasets.validation import ResultsError
+from ..datasets.validation import ResultsError, UnreadableError
 from ..experiments.shards import FILE_NAME
 from ..storage.checksums import MANIFEST, SEAL_SUFFIX, digest, manifest_text, seal_fault
 from ..storage.regular_file import FileError, other_kind, read_regular_file
@@ -63,7 +62,8 @@ def check(root: Path) -> Verification:
 
     A manifest that differs from its seal, or lacks it, is the only fault reported, as nothing can be compared
     with it.
-    Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files.
+    Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files;
+    `UnreadableError` where the system does not give a file that is to be compared with others.
     """
     try:
         data = read_regular_file(root / MANIFEST, MAX_MANIFEST)
@@ -115,15 +115,20 @@ def _judge_shards(
             continue  # the file itself is the fault: its shards cannot be compared with it
         kinds.update(dict.fromkeys(experiment_shards, "extra"))
         for data_name in data:
-            with contextlib.suppress(ResultsError), open_data(root / data_name) as file:
-                width_and_seeds = {
-                    root / name: (int(m), range(int(start), int(stop)))
-                    for name, (key, m, start, stop) in experiment_shards.items()
-                    if file.holds(key, int(m), range(int(start), int(stop)))
-                }
-                for path, same in file.confirmations(width_and_seeds).items():
-                    name = path.relative_to(root).as_posix()
-                    kinds[name] = None if same else f"unlike {file.path.name}"
+            try:
+                with open_data(root / data_name) as file:
+                    width_and_seeds = {
+                        root / name: (int(m), range(int(start), int(stop)))
+                        for name, (key, m, start, stop) in experiment_shards.items()
+                        if file.holds(key, int(m), range(int(start), int(stop)))
+                    }
+                    for path, same in file.confirmations(width_and_seeds).items():
+                        name = path.relative_to(root).as_posix()
+                        kinds[name] = None if same else f"unlike {file.path.name}"
+            except UnreadableError:
+                raise
+            except ResultsError:
+                continue  # it holds nothing that a shard could be compared with
 
 
 def _is_leaf(path: Path) -> bool:

@@ -39,10 +39,10 @@ def verify(
 
     Names every file that is changed, truncated, missing or extra, and every folder, link or pipe in the place
     of a file. Exit code 0 if there is none, 1 if there is one or a recomputed run differs, 2 if there is no
-    manifest or a run cannot be recomputed; `--json` then still prints what is known, and why as `error`.
-    `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
-    with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
-    extra.
+    manifest, a shard cannot be opened to be compared, or a run cannot be recomputed; for the last, `--json`
+    still prints what is known, and why as `error`. `report.html` is not compared: it contains run times.
+    Shards are not in the manifest: each is compared with its seal and with runs.nc or aggregates.nc. A shard
+    of other runs, for instance of another config, is extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. A part is a block of
     runs that are drawn together, a trained run, or a value of aggregates. N of B parts are drawn without
@@ -55,11 +55,12 @@ def verify(
       ntk-core verify archive --json | jq .faults
     """
     from ..archive.verify import NoManifestError, check
+    from ..datasets.validation import UnreadableError
     from ..storage.checksums import MANIFEST, seal_path
 
     try:
         verification = check(path)
-    except NoManifestError as error:
+    except (NoManifestError, UnreadableError) as error:
         refuse(error)
     report = (lambda _: None) if json else say
     for fault in verification.faults:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edg
 from ..sampling.kernels.bins import POWERS
 from ..theory import bounds
 from .runs_file import DrawnFile
-from .validation import MAX_PACKING, Form, ResultsError
+from .validation import MAX_PACKING, Form, ResultsError, UnreadableError
 
 DIGITS = 40
 """Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
@@ -152,24 +151,28 @@ class AggregatesFile(DrawnFile):
         return confirmations
 
     def _is_sum(self, m: int, shards: Mapping[Path, range]) -> bool:
-        with ExitStack() as stack:
-            try:
-                files = [stack.enter_context(AggregatesFile(path)) for path in shards]
-                parts = [self.experiment.part(m, seeds) for seeds in shards.values()]
-                if [(file.experiment, file.entropy) for file in files] != [(p, self.entropy) for p in parts]:
-                    return False
-                q = self.experiment.m.index(m)
-                return all(
-                    same(whole, total)
-                    for p, r, s in np.ndindex(self.experiment.shape[0], *self.experiment.shape[2:])
-                    for whole, total in zip(
-                        self.cell((p, q, r, s)),
-                        add_cells(file.cell((p, 0, r, s)) for file in files),
-                        strict=True,
-                    )
-                )
-            except ResultsError:
-                return False
+        """Whether these shards add up to the aggregates of a width. One is open at a time: there may be many.
+
+        Raises `UnreadableError` where the system does not give one.
+        """
+        whole = self.experiment.part(m, self.experiment.numbers)
+        totals: list[list[Aggregate]] = []
+        try:
+            for path, seeds in shards.items():
+                with AggregatesFile(path) as file:
+                    part = self.experiment.part(m, seeds)
+                    if (file.experiment, file.entropy) != (part, self.entropy):
+                        return False
+                    cells = [file.cell(index) for index in np.ndindex(whole.shape)]
+                totals = [add_cells(pair) for pair in zip(totals, cells, strict=True)] if totals else cells
+            return all(
+                all(map(same, self.cell(self.experiment.place_of(cell)), total))
+                for cell, total in zip(whole.cells(), totals, strict=True)
+            )
+        except UnreadableError:
+            raise
+        except ResultsError:
+            return False
 
     def _aggregate(self, index: tuple[int, ...], quantity: str, values: dict[str, NDArray[Any]]) -> Aggregate:
         cell, runs = self.experiment.cell(index), self.experiment.seeds

@@ -19,7 +19,7 @@ from ..quantities import QUANTITIES
 from ..sampling.training import VARIABLES
 from .file_reader import FileReader
 from .runs import RUN_DIMS
-from .validation import MAX_PACKING, Form, ResultsError, read_spec, reading, require
+from .validation import MAX_PACKING, Form, ResultsError, UnreadableError, read_spec, reading, require
 
 PIECE = 1 << 16
 """Values that are compared at once."""
@@ -70,7 +70,8 @@ class ExperimentFile:
     def confirmations(self, shards: Mapping[Path, tuple[int, range]]) -> dict[Path, bool]:
         """Whether each file is a shard of these runs, equal to them in every bit; by path, width and seeds.
 
-        A file that nothing can be said of is left out.
+        A file that nothing can be said of is left out. Raises `UnreadableError` where the system does not
+        give one: its content may be right.
         """
         return {path: self._has_shard(path, *place) for path, place in shards.items()}
 
@@ -79,6 +80,8 @@ class ExperimentFile:
         try:
             with type(self)(path, seeds.start) as shard:
                 return (shard.experiment, shard.entropy) == spec and self._has(shard, m, seeds)
+        except UnreadableError:
+            raise
         except ResultsError:
             return False
 

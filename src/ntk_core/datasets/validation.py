@@ -55,6 +55,10 @@ class ResultsError(ValueError):
         super().__init__(printable(message))
 
 
+class UnreadableError(ResultsError):
+    """A file that the system does not open or has no memory for: what it holds is not known."""
+
+
 @contextlib.contextmanager
 def reading(path: Path, problem: str = "cannot be read") -> Iterator[None]:
     """Raise what the NetCDF library and xarray raise at a file as a `ResultsError`."""
@@ -63,9 +67,10 @@ def reading(path: Path, problem: str = "cannot be read") -> Iterator[None]:
     except ResultsError:
         raise
     except FileError as error:
-        raise ResultsError(str(error)) from None
+        kind = ResultsError if error.errno is None else UnreadableError
+        raise kind(str(error)) from None
     except MemoryError:
-        raise ResultsError(f"{path} needs more memory than there is") from None
+        raise UnreadableError(f"{path} needs more memory than there is") from None
     except (
         OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
     ) as error:  # fmt: skip

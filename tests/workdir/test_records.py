@@ -1,4 +1,5 @@
-"""Results of another config, which came without Snakemake's records of them, are refused."""
+"""Results of another config, which came without Snakemake's records of them, are refused; and shards that are
+whole lose Snakemake's marks of files under way."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ import pytest
 from ntk_core.experiments.config import parse_config
 from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.section import ConfigError
+from ntk_core.storage.checksums import seal
 from ntk_core.storage.metadata import attributes
-from ntk_core.workdir.records import check_records
+from ntk_core.workdir.records import check_records, drop_marks
 from ntk_core.workdir.run import Run
 
 CONFIG = {
@@ -63,9 +65,9 @@ def changed(*keys, value=None):
     return config
 
 
-def record(path):
-    """A record of Snakemake's of a file, as it names it."""
-    folder = Run.results.parent / ".snakemake/metadata"
+def record(path, kind="metadata"):
+    """A record of Snakemake's of a file, or a mark, as it names it."""
+    folder = Run.results.parent / ".snakemake" / kind
     folder.mkdir(parents=True, exist_ok=True)
     (folder / base64.urlsafe_b64encode(str(path).encode()).decode()).touch()
 
@@ -122,3 +124,21 @@ def test_a_file_that_cannot_be_read_is_named(results, content):
         results.data("grid").write_text(content)
     with pytest.raises(ConfigError, match=r"runs\.nc is of another config, by its content, which cannot be"):
         check_records(results, Run.summary)
+
+
+def test_marks_of_shards_that_match_their_seals_are_dropped_and_no_others(results):
+    """A shard under way may be there, and not be sealed yet; a table may be of another config."""
+    sealed, unsealed, damaged = [results.path(shard) for shard in results.all_shards[:3]]
+    marked = [sealed, unsealed, damaged, results.root / "grid/quantiles.nc"]
+    for path in marked:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("content")
+        record(path, "incomplete")
+    seal(sealed)
+    seal(damaged)
+    damaged.write_text("other content")
+    drop_marks(results)
+    marks = (results.root.parent / ".snakemake/incomplete").iterdir()
+    assert sorted(base64.urlsafe_b64decode(mark.name).decode() for mark in marks) == sorted(
+        map(str, marked[1:])
+    )

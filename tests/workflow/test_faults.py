@@ -133,6 +133,21 @@ def test_sigkill_of_snakemake_alone(tmp_path, whole):
     process.communicate()
 
 
+def test_shards_that_jobs_finish_after_snakemake_was_killed_are_kept(tmp_path, whole):
+    """They are not drawn again, though Snakemake has marked them as unfinished."""
+    out = tmp_path / "out"
+    process = start(out, RUNS)
+    wait_for(process, lambda: any(out.glob("results/grid/shards/*/.m*.part")), 0.001)
+    process.kill()
+    process.communicate()  # its jobs have ended too
+    finished = {path: path.stat().st_ino for path in shards(out)}
+    assert finished
+    assert any((out / ".snakemake/incomplete").iterdir())
+    again = completes(out, whole, RUNS)
+    assert again.jobs().get("simulate", 0) == 2 - len(finished)
+    assert finished.items() <= {path: path.stat().st_ino for path in shards(out)}.items()
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_being_asked_to_stop(tmp_path, whole, name):
     """Ctrl-C, a scheduler's warning, a closed terminal: the run ends by itself and leaves no lock.

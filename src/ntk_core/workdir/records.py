@@ -1,7 +1,8 @@
-"""Results in the working directory, against the config: whether Snakemake can know that they are of another.
+"""What Snakemake records of the files in the working directory, against what is in them.
 
 Snakemake remakes a file when the config behind it changes, because it keeps a record of every file that it
 makes. Where results came without their records, as copied from another disk, it would call them up to date.
+It also marks each file of a job under way, and remakes a file with a mark.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..experiments.plan import Plan
 from ..experiments.section import ConfigError
+from ..storage.checksums import seal_fault
 from ..storage.metadata import full_spec
 
 STATE = Path(".snakemake")
-"""Snakemake's folder in the working directory. The records are a file each, in `metadata`, or a database."""
+"""Snakemake's folder in the working directory. The records are a file each, in `metadata`, or a database; so
+are the marks of files of jobs under way, in `incomplete`."""
 
 
 def check_records(plan: Plan, summary: Path) -> None:
@@ -46,6 +49,18 @@ def check_records(plan: Plan, summary: Path) -> None:
         )
 
 
+def drop_marks(plan: Plan) -> None:
+    """Drop the mark of each shard of a plan that matches its seal.
+
+    A job that outlives its Snakemake finishes its shard, whose mark stays. The name of a shard says all that
+    its content depends on, so it is what it would be remade to. The name of a table does not.
+    """
+    for path in map(plan.path, plan.all_shards):
+        mark = _record(path, "incomplete")
+        if mark is not None and mark.exists() and seal_fault(path) is None:
+            mark.unlink(missing_ok=True)
+
+
 _REASON = f"the record that Snakemake keeps of it in {STATE} is missing"
 
 
@@ -61,8 +76,14 @@ def _tables(plan: Plan, name: str) -> Iterator[tuple[Path, Experiment, dict[str,
 
 def _has_record(path: Path) -> bool:
     """Whether Snakemake has a record of a file; assumed of paths too long for a file name."""
+    record = _record(path, "metadata")
+    return record is None or record.exists()
+
+
+def _record(path: Path, kind: str) -> Path | None:
+    """The record, or the mark, of a file; None for a path too long for a file name."""
     name = urlsafe_b64encode(str(path).encode()).decode()
-    return len(name) > 200 or (STATE / "metadata" / name).exists()
+    return STATE / kind / name if len(name) <= 200 else None
 
 
 def _differing_key(path: Path, experiment: Experiment, spec: dict[str, Any]) -> str | None:

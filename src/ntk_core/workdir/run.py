@@ -29,7 +29,7 @@ from ..storage.checksums import MANIFEST, seal_path
 from ..storage.printable import printable
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job
-from .records import STATE, check_records
+from .records import STATE, check_records, drop_marks
 from .terminal import Expected, Terminal
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
     if dry:
         atexit.register(print, text, file=sys.stderr)
     else:
+        drop_marks(run.plan)
         print(text, file=sys.stderr)
     return run.session(cost)
 

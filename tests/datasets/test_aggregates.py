@@ -25,11 +25,11 @@ from ntk_core.archive.merge import MergeError, merge_archives
 from ntk_core.archive.verify import check
 from ntk_core.cli import app
 from ntk_core.datasets.aggregates import add, aggregate_shard
-from ntk_core.datasets.aggregates_file import AggregatesFile
+from ntk_core.datasets.aggregates_file import FORMS, AggregatesFile
 from ntk_core.datasets.file_reader import FileReader
 from ntk_core.datasets.quantiles import quantile_dataset
 from ntk_core.datasets.rates import rate_dataset
-from ntk_core.datasets.runs import collect
+from ntk_core.datasets.runs import CACHE, collect
 from ntk_core.datasets.shard import simulate_shard
 from ntk_core.datasets.theory import theory_dataset
 from ntk_core.datasets.validation import ResultsError
@@ -326,6 +326,15 @@ def test_shards_are_added_up_one_by_one_and_one_that_the_system_does_not_open_is
         result = CliRunner().invoke(app, ["verify", str(whole)])
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.search(r"m66_seeds0-1000\.nc cannot be read: Too many open files", result.stderr)
+
+
+def test_little_of_an_open_file_is_kept_in_memory(whole):
+    """A job has 32 of them open, and the library would keep all that is read of each."""
+    with AggregatesFile(whole / "e/aggregates.nc") as file:
+        kept = {name: file._reader._file[name].get_var_chunk_cache()[0] for name in FORMS}
+        chunk = 8 * file.read("histogram", (0, 0, 0, 0, 0)).size
+    assert set(kept.values()) == {CACHE}
+    assert chunk < CACHE < 2 << 20
 
 
 def test_a_shard_of_fewer_seeds_beside_those_of_the_sum_is_the_only_one_that_is_extra(whole, tmp_path):

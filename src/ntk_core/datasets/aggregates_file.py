@@ -17,8 +17,9 @@ from ..quantities import QUANTITIES
 from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edges, same
 from ..sampling.kernels.bins import POWERS
 from ..theory import bounds
+from .runs import CACHE
 from .runs_file import DrawnFile
-from .validation import MAX_PACKING, Form, ResultsError, UnreadableError
+from .validation import MAX_PACKING, Form, ResultsError, UnreadableError, reading
 
 DIGITS = 40
 """Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
@@ -222,6 +223,8 @@ class AggregatesFile(DrawnFile):
 
     def _check(self) -> None:
         super()._check()
+        with reading(self.path):
+            self._reader.limit_cache(FORMS, CACHE)  # each chunk is read once, and many files are open
         if not np.array_equal(self.read("bin_unit", ()), bin_units(self.experiment)):
             raise ResultsError(f"{self.path}: bin_unit is not that of the widths and radii")
 

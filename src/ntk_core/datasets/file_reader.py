@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ class FileReader:
         except RuntimeError as error:
             raise FileError(f"{self._path} is damaged: {error}") from None
         return values
+
+    def limit_cache(self, names: Iterable[str], size: int) -> None:
+        """Keep at most so many bytes of each of these variables, where the library would keep 64 MB."""
+        with _LIBRARY_LOCK:
+            for name in names:
+                self._file[name].set_var_chunk_cache(size)
 
     def header(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Global attributes of the format, and dimensions, shape and type of each variable by name.

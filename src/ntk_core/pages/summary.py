@@ -177,7 +177,7 @@ def _limit(ceiling: float) -> str:
     """What is known of the limit of α̂, in words."""
     if np.isnan(ceiling):
         return "is unknown"
-    return f"is at most {_digits(ceiling)}, its mean at finite m may lie above"
+    return f"is at most {_digits(ceiling)} (at finite m the mean may lie above)"
 
 
 def _digits(value: float) -> str:

@@ -356,11 +356,12 @@ def test_a_run_that_stops_is_bounded_by_the_steps_that_it_took_and_captions_say_
 
 def test_the_answer_says_whether_the_radius_grows(tables):
     table, rates = tables["usual"]
-    lower = xr.zeros_like(rates["run_slope_lower"])
-    assert answer(table, rates.assign(run_slope_lower=lower)).verdict == "Yes."
-    assert (
-        "the radius grows with the width" in answer(table, rates.assign(run_slope_lower=lower + 0.1)).verdict
-    )
+    for factor, grows in ((1.0, False), (4.0, True), (0.25, False)):
+        means = 0.0 * table["run_mean"] + xr.DataArray([1.0, 1.0, factor], dims="m")
+        limits = {"run_mean_lower": 0.8 * means, "run_mean_upper": 1.2 * means}
+        verdict = answer(table.assign(run_mean=means, **limits), rates).verdict
+        assert ("but the radius grows with the width" in verdict) == grows
+        assert verdict.startswith("Yes")
 
 
 def test_runs_over_a_bound_or_beyond_the_ceiling_are_not_hidden(tables):

@@ -43,8 +43,9 @@ class Answer:
     """Numbers at the last time that a run has reached, and at the largest width with runs at that time.
 
     They are `runs_left` of all `runs`. `radius` is the mean of α̂ over the runs, `radius_rate` its slope
-    against the width; the runs range from `least` to `largest`. `limit_ceiling` bounds α̂ as m grows,
-    `ceiling` at every width while the loss does not grow. `inside` is true if all runs were below `ceiling`
+    against the width, `radius_grows` says that it grows between the outermost widths with intervals; the runs
+    range from `least` to `largest`. `limit_ceiling` bounds α̂ as m grows, `ceiling` at every width while the
+    loss does not grow. `inside` is true if all runs were below `ceiling`
     at all times; `grew` counts the runs whose loss grew from one recorded time to the next, those that
     diverged included; `twin_lost` are the widths at which the linear twin of a run diverged. `rate` and
     `constant` are of the rms of E, `last_rate` is between the two largest widths; `training_rate` is that of
@@ -56,7 +57,7 @@ class Answer:
     number of runs over the printed bound on E, of all times, norms and δ ≤ 1/2; None without such a δ.
     `share` is the largest E over the bound for all radii at the α̂ of its run, of all widths, times and
     inputs, at `share_delta`, the largest δ. `numbers` are means over the runs, by variable; `too_skewed` says
-    that one of runs that differ has no interval.
+    that one of runs that differ, or a rate or constant of E, has no interval.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Answer:
     m: int
     radius: Estimate
     radius_rate: Estimate
+    radius_grows: bool
     least: float
     largest: float
     limit_ceiling: float
@@ -120,7 +122,7 @@ class Answer:
             return "Only while it does not diverge."
         if not self.inside:
             return "Not in every run."
-        if self.radius_rate.lower > 0.0:
+        if self.radius_grows:
             return "Yes, below a bound that is proved for every width; but the radius grows with the width."
         return "Yes."
 
@@ -203,6 +205,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         m=m,
         radius=_mean(row, "alpha_hat"),
         radius_rate=Estimate.of(rates.sel(variable="alpha_hat", steps=time), "run_slope"),
+        radius_grows=_grows(table.sel(variable="alpha_hat", steps=time)),
         least=float(alpha_hat["run_min"]),
         largest=float(alpha_hat["run_max"]),
         limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),
@@ -241,6 +244,13 @@ def over_theorem_1(counts: xr.DataArray) -> xr.DataArray:
     return counts.sel(
         quantity="linearization_error", uniform_bound="printed", delta=delta[delta <= MAX_DELTA]
     )
+
+
+def _grows(row: xr.Dataset) -> bool:
+    """Whether a mean over the runs grows beyond chance between the outermost widths that have intervals."""
+    lower, upper = (row[f"run_mean{end}"].values for end in ("_lower", "_upper"))
+    usable = np.isfinite(lower) & np.isfinite(upper)
+    return bool(usable.any() and lower[usable][-1] > upper[usable][0])
 
 
 def _twin_lost(table: xr.Dataset) -> tuple[int, ...]:

@@ -60,7 +60,7 @@ def test_exceedances_count_runs_over_each_bound(analysed):
                 over = (runs[quantity] * scale > limit * (1 + 1e-12)).sum("seed")
                 got = table["exceedances"].sel(quantity=quantity, bound=name, x_norm=x)
                 assert np.array_equal(got.transpose(*over.dims), over)
-    assert (table["exceedance_rate_upper"] >= table["exceedances"] / 1500).all()
+    assert not (table["exceedance_rate_upper"] < table["exceedances"] / 1500).any()
     assert (table["exceedances"] > 0).any()
 
 
@@ -167,8 +167,9 @@ def test_what_a_run_must_exceed_to_be_counted_is_named_as_it_is():
         (limits,) = comparisons(one, theory)
         bound = np.stack([theory[f"bound_{name}"].values[:, 0, 0] for name in bounds.BOUNDS])
         exact, around = theory["exact_quantile"].values[:, 0, 0, 0, 0], noise[:, None]
-        assert np.array_equal(limits.bounds, np.maximum(bound * (1 + 1e-12), around[..., None]))
-        assert np.array_equal(limits.above, np.maximum(exact * (1 + 1e-6), around))
+        counted_over = np.maximum(bound * (1 + 1e-12), around[..., None])
+        assert np.array_equal(limits.bounds, counted_over, equal_nan=True)
+        assert np.array_equal(limits.above, np.maximum(exact * (1 + 1e-6), around), equal_nan=True)
         assert np.array_equal(limits.below, np.where(exact > around, exact * (1 - 1e-6), 0.0))
         assert (exact <= around).any()
 

@@ -68,7 +68,7 @@ def test_sphere_variance_constant():
 def test_exponents():
     for law in THEOREM_LAWS:
         for quantity in QUANTITIES:
-            centred = law == "sphere" and not quantity.endswith("_fraction")
+            centred = law == "sphere" and quantity in {"linearization_error", "delta1", "delta2"}
             assert moments.exponent(law, quantity) == (0.75 if centred else 0.5)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import explorable
 import pytest
 from browsing import in_browser
 from explorable import CONTROLS, drawn
+
+from ntk_core.pages.findings.colours import contrast
 
 checked, given, learned = explorable.checked, explorable.given, explorable.learned
 page, visit = explorable.page, explorable.visit
@@ -28,6 +32,29 @@ def test_every_number_on_an_axis_is_inside_its_chart(visit):
             })"""
         )
         assert outside == [[name, True, []] for name in ("beside", "close", "widths")]
+
+
+BARS = """() => {
+    const ground = element => {
+        const own = getComputedStyle(element).backgroundColor;
+        return own.endsWith(", 0)") ? ground(element.parentElement) : own;
+    };
+    return [...document.querySelectorAll("#close .layer_1_marks path, #key rect[stroke]")].map(bar => {
+        const { stroke, opacity, strokeOpacity, strokeWidth } = getComputedStyle(bar);
+        return [stroke, ground(bar), opacity * strokeOpacity, parseFloat(strokeWidth)];
+    });
+}"""
+
+
+@in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_bar_has_an_outline_that_is_seen(visit, scheme):
+    bars = visit(color_scheme=scheme).evaluate(BARS)
+    assert len(bars) > 10
+    for stroke, ground, opacity, width in bars:
+        one, other = (tuple(int(n) / 255 for n in re.findall(r"\d+", c)) for c in (stroke, ground))
+        assert contrast(one, other) >= 3
+        assert (opacity, width) == (1, 1)
 
 
 @in_browser

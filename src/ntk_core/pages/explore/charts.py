@@ -131,7 +131,7 @@ def _histogram(scale: alt.Scale, style: dict[str, Any]) -> dict[str, Any]:
     axis = alt.Axis(title=None, labelExpr=_VALUE, tickCount=alt.expr("max(2, floor(width / 90))"))
     x = alt.X("from:Q", scale=scale, axis=axis)
     interval = alt.Chart(alt.NamedData("interval")).mark_rect(opacity=0.28, aria=False)
-    bars = alt.Chart(alt.NamedData("bars")).mark_rect(opacity=0.5, strokeWidth=0.6, aria=False)
+    bars = alt.Chart(alt.NamedData("bars")).mark_rect(fillOpacity=0.5, strokeWidth=1, aria=False)
     rules = alt.Chart(alt.NamedData("rules")).mark_rule(aria=False)
     tip = alt.Tooltip("tip:N")
     colour = alt.Color("colour:N", scale=None)

@@ -159,7 +159,7 @@ const drawing = (page) => {
       return mark(band.length ? `${label} and its interval` : label, ...band, line, ...point);
     });
     const fill = colour(lines.find(({ style }) => style.points).style, law);
-    if (bars) items.unshift(mark("runs", element("rect", { fill, width: 34, height: 12, opacity: 0.5 })));
+    if (bars) items.unshift(mark("runs", element("rect", { fill, stroke: fill, width: 34, height: 12, "fill-opacity": 0.5 })));
     if (Object.values(along).some(forTheEye)) items.push(mark("slopes −1/2 and −3/4, for the eye", element("line", { x2: 34, y1: 3, y2: 9, stroke: grey(), "stroke-width": 1.2 })));
     return items;
   };

@@ -35,6 +35,18 @@ def test_a_python_that_snakemake_cannot_call_is_refused_before_any_work(director
             check_start([])
 
 
+def test_a_target_that_snakemake_takes_for_a_config_is_told_its_place(directory):
+    Path("my.yaml").write_text("entropy: 1")
+    Path("rates.nc").write_bytes(b"\x89HDF")
+    advice = "; if it is a target: that goes before --configfile, or after another option"
+    for target in ("rates.nc", "not_yet.nc"):
+        with pytest.raises(RunError, match=rf"(?m)^{target}.*{advice}$"):
+            check_start(["my.yaml", target])
+    with pytest.raises(RunError) as alone:
+        check_start(["rates.nc"])
+    assert advice not in str(alone.value)
+
+
 def test_characters_that_the_terminal_lacks_are_shown_as_escapes(directory, monkeypatch):
     summary = Path("results/summary.txt")
     summary.parent.mkdir()

@@ -73,7 +73,13 @@ def check_config_files(files: Sequence[str | Path]) -> None:
     """Refuse config files that cannot be read, or that YAML reads otherwise than they look: `RunError`."""
     with _as_run_error("The config cannot be run"):
         for file in files:
-            read_config_file(Path(file))
+            try:
+                read_config_file(Path(file))
+            except ConfigError as error:
+                if file == files[0]:
+                    raise
+                advice = "if it is a target: that goes before --configfile, or after another option"
+                raise ConfigError(f"{error}; {advice}") from None
 
 
 @dataclass(frozen=True)

@@ -287,6 +287,21 @@ def test_a_value_that_its_seed_does_not_give_is_told_by_recomputing(whole, tmp_p
         assert faults == ({"linearization_error": 1} if "linearization_error" in block else {}), block
 
 
+@pytest.mark.parametrize(("name", "value"), [("exceedances", SEEDS), ("exact_exceedances", 0)])
+def test_counts_that_the_histogram_does_not_allow_are_told_by_recomputing(whole, tmp_path, name, value):
+    shutil.copytree(whole, tmp_path / "archive", ignore=shutil.ignore_patterns("shards"))
+    call = ["verify", str(tmp_path / "archive"), "--recompute", "1"]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0
+    assert "of aggregates only the largest values were recomputed: counts, sums and" in result.output
+    with netCDF4.Dataset(tmp_path / "archive/e/aggregates.nc", "a") as file:
+        file[name][...] = value
+    write_manifest(tmp_path / "archive", sorted((tmp_path / "archive/e").glob("*.nc")))
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 2
+    assert "its runs over the bounds do not fit the histogram" in result.stderr
+
+
 def test_shards_are_those_that_add_up(whole, tmp_path):
     checked = check(whole)
     assert (checked.files, checked.shards, checked.faults) == (4, 4, [])

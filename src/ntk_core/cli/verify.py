@@ -45,8 +45,10 @@ def verify(
     of other runs, for instance of another config, is extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. A part is a block of
-    runs that are drawn together, a trained run, or a value of aggregates. N of B parts are drawn without
-    repetition, so one altered part is missed with chance 1 - N/B, which the last line says.
+    runs that are drawn together, a trained run, or one of the largest values of aggregates. N of B parts are
+    drawn without repetition, so one altered part is missed with chance 1 - N/B, which the last line says.
+    Counts, sums and histograms of aggregates are not recomputed: they are checked to agree with each other
+    and with the bounds.
 
     \b
     Examples:
@@ -90,6 +92,8 @@ def _recompute(
     Last, why a run cannot be recomputed: then only the blocks before it are there, and not their number.
     """
     from ..archive.replay import random_blocks
+    from ..datasets.aggregate_statistics import check_aggregates
+    from ..datasets.aggregates_file import AggregatesFile
     from ..datasets.data_file import data_files, open_data
     from ..datasets.validation import ResultsError
     from ..laws import LawError
@@ -102,6 +106,9 @@ def _recompute(
                 stack.enter_context(runs).allow_code(run_archived_code)
             if not files:
                 return {}, None, f"{path} holds no runs.nc or aggregates.nc"
+            aggregates = [file for file in files if isinstance(file, AggregatesFile)]
+            for file in aggregates:
+                check_aggregates(file)
             chosen, blocks = random_blocks(files, count)
             for block in chosen:
                 differing = recomputed[str(block)] = block.differing()
@@ -112,6 +119,11 @@ def _recompute(
         except MemoryError:
             return recomputed, None, f"{path}: a run needs more memory than there is"
     number = len(recomputed)
+    if aggregates:
+        report(
+            "of aggregates only the largest values were recomputed: counts, sums and histograms were checked "
+            "to agree with each other and with the bounds"
+        )
     report(
         "only runs were recomputed: tables, claims, figures and pages were compared with the manifest alone"
     )

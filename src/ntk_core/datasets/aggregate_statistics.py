@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
+from ..sampling.cell import Cell
 from ..theory.bounds import ROUNDING
 from .aggregates_file import AggregatesFile, counts_over
 from .comparisons import COUNTS, Comparisons, comparisons
 from .histograms import histogram
 from .statistics import Mean, Moments, mean_with_limits, moments, quantile_ranks
+from .theory import theory_dataset
 from .validation import ResultsError
 
 if TYPE_CHECKING:
@@ -70,16 +72,30 @@ def cells(
                 bins = Bins.of(QUANTITIES[name], cell.m, cell.alpha)
                 counts = {key: value[q] for key, value in values.items()}
                 if not counts_fit(of_cell[row], bins, limits, q, counts):
-                    raise ResultsError(
-                        f"{aggregates}: {name} of {cell.name}: its runs over the bounds do not fit the "
-                        "histogram, so they were counted over others, by another version. Remove it and "
-                        "its shards, and call again"
-                    )
+                    raise _unfit(file, name, cell)
             yield index, values
 
 
+def check_aggregates(file: AggregatesFile) -> None:
+    """Raise `ResultsError` where aggregates contradict each other, or the bounds, which are computed anew."""
+    grid = file.experiment
+    theory = theory_dataset(grid, file.entropy, grid.delta, grid.x_norm, None)
+    for (index, cell), limits in zip(grid.indexed_cells(), comparisons(grid, theory), strict=True):
+        for q, (name, aggregate) in enumerate(zip(QUANTITIES, file.cell(index), strict=True)):
+            bins = Bins.of(QUANTITIES[name], cell.m, cell.alpha)
+            if not counts_fit(aggregate, bins, limits, q, counts_over(aggregate, grid)):
+                raise _unfit(file, name, cell)
+
+
+def _unfit(file: AggregatesFile, quantity: str, cell: Cell) -> ResultsError:
+    return ResultsError(
+        f"{file.path}: {quantity} of {cell.name}: its runs over the bounds do not fit the histogram, so they "
+        "were counted over others, by another version, or altered. Remove it and its shards, and call again"
+    )
+
+
 def counts_fit(
-    aggregate: Aggregate, bins: Bins, limits: Comparisons, q: int, counts: Mapping[str, Array]
+    aggregate: Aggregate, bins: Bins, limits: Comparisons, q: int, counts: Mapping[str, NDArray[Any]]
 ) -> bool:
     """Whether the runs over and below the limits of quantity `q` are as many as the histogram allows.
 

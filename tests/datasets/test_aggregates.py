@@ -36,7 +36,7 @@ from ntk_core.datasets.validation import ResultsError
 from ntk_core.execution.compute import Workers
 from ntk_core.execution.workers import workers
 from ntk_core.experiments.config import parse_config
-from ntk_core.experiments.cost import AGGREGATE_BYTES
+from ntk_core.experiments.cost import AGGREGATE_BYTES, AGGREGATE_FILE_BYTES
 from ntk_core.experiments.drawn import DrawnExperiment
 from ntk_core.experiments.execution_model import ExecutionModel
 from ntk_core.experiments.plan import Plan
@@ -168,12 +168,17 @@ def test_the_same_bytes_however_the_seeds_are_cut(whole, tmp_path, cuts, kind, m
     assert (tmp_path / "sum.nc").read_bytes() == (whole / "e/aggregates.nc").read_bytes()
 
 
-def test_a_file_stays_small(whole):
-    files = [*(whole / "e").rglob("m*.nc"), whole / "e/aggregates.nc"]
-    assert len(files) == 5
+def test_a_file_stays_small(whole, tmp_path):
+    """One of a single cell is mostly bins, of which a wide network has the most."""
+    files = [*(whole / "e").rglob("m*.nc"), whole / "e/aggregates.nc", tmp_path / "wide.nc"]
+    wide = replace(GRID, perturbation=("sphere",), m=(2**30,), alpha=(1.0,), seeds=1024)
+    aggregate_shard(Shard(wide, ENTROPY, 2**30, 0, 1024), files[-1], 1, lambda _: None)
+    assert len(files) == 6
     for file in files:
         with AggregatesFile(file) as aggregates:
-            assert file.stat().st_size < AGGREGATE_BYTES * aggregates.experiment.table_cells
+            most = AGGREGATE_FILE_BYTES + AGGREGATE_BYTES * aggregates.experiment.table_cells
+            assert file.stat().st_size < most
+    assert files[-1].stat().st_size > AGGREGATE_FILE_BYTES
 
 
 def missing(plan: Plan) -> int:

@@ -261,7 +261,9 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
         check_size(few, 8)
     small["execution"] = {"shard_seeds": 1024}
     with pytest.raises(
-        ConfigError, match=r"seeds: a cell of 2,500 runs needs 400\.0 kB of memory; allowed: 200"
+        ConfigError,
+        match=r"seeds: a cell of 2,500 runs needs 400\.0 kB of memory; allowed: 200.*; "
+        r"with `keep: aggregates` in grid it would not grow with the seeds$",
     ):
         check_size(make(small, tmp_path))
     check_size(make(small, tmp_path), None)
@@ -285,5 +287,47 @@ def test_a_person_is_told_where_shards_are_larger_than_the_config_asks(small, tm
     plan = make(small, tmp_path, seeds=8192 * 10_000)
     lines = cost_text(plan, expected_cost(plan, 2)).splitlines()
     assert lines[1].startswith(
-        "[plan] shards: 8 times as large as execution.shard_seeds (8192) asks for, so that there are at "
+        "[plan] shards: up to 65,536 seeds each, 8 times as many as usual with execution.shard_seeds = 8192, "
     )
+
+
+def test_a_refusal_names_aggregates_where_they_can_be_kept(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 10**6))
+    for change, advice in (
+        ({}, "; with `keep: aggregates` in grid, check it would not grow with the seeds"),
+        ({"keep": "aggregates"}, "; with `keep: aggregates` in check it would not grow with the seeds"),
+        (
+            {"sampler": "tilted", "perturbation": ["sphere"]},
+            "; with `keep: aggregates` in check it would not",
+        ),
+    ):
+        with pytest.raises(
+            ConfigError, match=r"of disk; allowed: 1\.0 MB, what is free in the [a-z ]*; "
+        ) as error:
+            check_size(make(small, tmp_path, **change))
+        assert advice in str(error.value)
+
+
+def test_adding_up_takes_longer_for_more_shards_and_shorter_with_more_threads(small, tmp_path, monkeypatch):
+    seconds = {}
+    for seeds, threads in ((10**9, 1), (2 * 10**9, 1), (2 * 10**9, 2)):
+        plan = make(small, tmp_path, seeds=seeds, keep="aggregates")
+        seconds[seeds, threads] = cost.adding_seconds(plan, plan.experiments, threads)
+        cells = sum(s.experiment.cells_per_width for s in plan.shards("grid"))
+        assert seconds[seeds, threads] == pytest.approx(cost.ADD_SECONDS * cells / threads)
+    one, two, shared = seconds.values()
+    assert two > 1.5 * one > 0.0
+    assert shared == two / 2
+    before = expected_cost(plan, 1).seconds, analysis_request(plan, ["grid"], 1, 1).runtime
+    monkeypatch.setattr(cost, "ADD_SECONDS", 60.0)
+    assert expected_cost(plan, 1).seconds > before[0]
+    assert analysis_request(plan, ["grid"], 1, 1).runtime > before[1]
+
+
+def test_memory_told_is_of_no_more_threads_than_there_are_cores(small, tmp_path):
+    memory = []
+    for threads in (2, 16):
+        small["execution"] = {"threads": threads}
+        memory.append(expected_cost(make(small, tmp_path), 2).memory)
+    assert memory[0] == memory[1]
+    assert expected_cost(make(small, tmp_path), 2, nodes=3).memory > memory[1]

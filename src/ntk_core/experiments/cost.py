@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..quantities import QUANTITIES
 from ..theory.bounds import BOUNDS
-from .drawn import SHARD_TASKS
+from .drawn import SHARD_TASKS, DrawnExperiment
 from .experiment import Experiment
 from .plan import MAX_PIECES, MAX_SHARDS, Plan
 from .section import ConfigError
@@ -62,11 +63,17 @@ HISTOGRAM_BYTES = 8 * 42 * len(QUANTITIES)
 AGGREGATE_BYTES = 1e5
 """Stored aggregates of a cell, at most, whatever the number of its runs (`python -m benchmarks pipeline`)."""
 
+AGGREGATE_FILE_BYTES = 3e5
+"""A file of aggregates without its cells, at most: nearly all of it is the numbers and edges of the bins."""
+
 AGGREGATE_MEMORY = 5e5
 """Aggregates of a cell in memory, at most."""
 
 AGGREGATE_SECONDS = 3e-2
-"""Reading, adding up and writing the aggregates of a cell."""
+"""Reading, judging and writing the aggregates of a cell."""
+
+ADD_SECONDS = 1e-2
+"""Reading the aggregates of a cell of a shard, and adding them up."""
 
 FILE_BYTES = 1e5
 """A NetCDF file without data (`python -m benchmarks estimate`)."""
@@ -130,8 +137,13 @@ def expected_cost(plan: Plan, cores: int, nodes: int | None = None) -> Cost:
     drawing = sum(shard.cost() / 1e9 / threads + START_SECONDS for shard in missing)
     drawing /= max(min(job_count, len(missing)), 1)
     tables = reading_seconds(experiments, len(plan.config.delta)) + TABLE_SECONDS * len(experiments)
+    tables += adding_seconds(plan, experiments, threads)
     job_bytes = [shard_bytes(s.experiment, s.m, s.stop - s.start, threads) for s in missing]
-    job_bytes += [reading_bytes([e], plan.sorting_threads(e.name, cores)) for e in experiments]
+    for experiment in experiments:
+        sorting_threads = plan.sorting_threads(experiment.name, cores)
+        if nodes is None:
+            sorting_threads = min(sorting_threads, cores)
+        job_bytes.append(reading_bytes([experiment], sorting_threads))
     seconds = drawing + tables / min(job_count, len(experiments)) + PAGE_SECONDS
     shards_on_disk = len(shards) - len(missing)
     disk, memory = disk_bytes(plan), max(job_bytes)
@@ -146,8 +158,8 @@ def cost_text(plan: Plan, cost: Cost) -> str:
     )
     if plan.shard_factor > 1:
         runs += (
-            f"\n[plan] shards: {plan.shard_factor} times as large as execution.shard_seeds "
-            f"({plan.config.execution.shard_seeds}) asks for, "
+            f"\n[plan] shards: up to {_largest_shard(plan):,} seeds each, {plan.shard_factor} times as many "
+            f"as usual with execution.shard_seeds = {plan.config.execution.shard_seeds}, "
             f"so that there are at most {MAX_SHARDS:,}, with {MAX_PIECES:,} cells"
         )
     if cost.shards_on_disk == cost.shards:
@@ -169,6 +181,11 @@ def cost_text(plan: Plan, cost: Cost) -> str:
     return f"{runs}\n{time}\n{disk}\n{memory}"
 
 
+def _largest_shard(plan: Plan) -> int:
+    """Most seeds of a shard, as the config cuts it."""
+    return max(min(e.seeds, plan.shard_seeds(e, m)) for e in plan.experiments for m in e.m)
+
+
 def shard_request(experiment: Experiment, m: int, seeds: int, threads: int, attempt: int) -> Request:
     """What a simulate job asks a cluster for.
 
@@ -182,7 +199,10 @@ def shard_request(experiment: Experiment, m: int, seeds: int, threads: int, atte
 def analysis_request(plan: Plan, names: list[str], threads: int, attempt: int) -> Request:
     """The request of a job that reads all runs of the experiments of a plan called `names`."""
     experiments = [plan.experiment(name) for name in names]
-    return reading_request(experiments, len(plan.config.delta), threads, attempt)
+    seconds = reading_seconds(experiments, len(plan.config.delta)) + adding_seconds(
+        plan, experiments, threads
+    )
+    return _request(reading_bytes(experiments, threads), seconds, attempt)
 
 
 def reading_request(experiments: list[Experiment], levels: int, threads: int, attempt: int) -> Request:
@@ -223,27 +243,38 @@ def check_size(plan: Plan, job_count: int | None = 1) -> None:
             f"experiments: the {count:,} shards have {pieces:,} cells together; "
             f"allowed: at most {MAX_PIECES:,}, so shorten the lists"
         )
-    for subject, size in _memory_peaks(plan, job_count) if job_count else ():
-        check_memory(subject, size)
+    for peak in _memory_peaks(plan, job_count) if job_count else ():
+        check_memory(*peak)
     disk, free = disk_bytes(plan), plan.free_disk()
     if disk > free and not all(map(plan.is_collected, plan.config.experiments)):
         raise ConfigError(
             f"experiments: {plan.runs:,} runs and their tables need {size_text(disk)} of disk; "
-            f"allowed: {size_text(free)}, what is free in the output directory"
+            f"allowed: {size_text(free)}, what is free in the output directory{_advice(experiments)}"
         )
 
 
-def check_memory(subject: str, size: float) -> None:
-    """Raise `ConfigError` where `size` bytes are more than half of this machine's memory."""
+def check_memory(subject: str, size: float, advice: str = "") -> None:
+    """Raise `ConfigError` where `size` bytes are more than half of this machine's memory.
+
+    Its message ends with the advice.
+    """
     half = _memory_of_this_machine() // 2
     if size > half:
         raise ConfigError(
             f"{subject} needs {size_text(size)} of memory; allowed: {size_text(half)}, half of this machine's"
+            f"{advice}"
         )
 
 
-def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
-    """The largest need of memory of each kind: words that begin with the key of the config, and bytes."""
+def _advice(experiments: Iterable[Experiment]) -> str:
+    """The end of a message on too much for runs; empty where no aggregates can be kept in their place."""
+    drawn = (e for e in experiments if isinstance(e, DrawnExperiment) and e.keep == "runs" and not e.weighted)
+    names = ", ".join(experiment.name for experiment in drawn)
+    return f"; with `keep: aggregates` in {names} it would not grow with the seeds" if names else ""
+
+
+def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float, str]]:
+    """The largest need of memory of each kind: words that begin with the key of the config, bytes, advice."""
     experiments = plan.experiments
     shards = [
         (Shard(e, plan.config.entropy, m, 0, seeds), math.ceil(e.seeds / seeds))
@@ -252,11 +283,10 @@ def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
         for seeds in [min(e.seeds, plan.shard_seeds(e, m))]
     ]
     shard_runs = max(shard.runs for shard, _ in shards)
-    one_shard = f"execution.shard_seeds: a shard of {shard_runs:,} runs"
+    one_shard, advice = f"execution.shard_seeds: a shard of {shard_runs:,} runs", ""
     if plan.shard_factor > 1:
-        one_shard = (
-            f"seeds: one of {sum(map(plan.shard_count, experiments)):,} shards, of {shard_runs:,} runs,"
-        )
+        count = sum(map(plan.shard_count, experiments))
+        one_shard, advice = f"seeds: one of {count:,} shards, of {shard_runs:,} runs,", _advice(experiments)
     sizes = sorted(((_write_bytes(shard), count) for shard, count in shards), reverse=True)
     at_once = list(itertools.islice((size for size, count in sizes for _ in range(count)), job_count))
     largest = max(experiments, key=partial(_table_bytes, plan))
@@ -266,11 +296,11 @@ def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float]]:
     if read.keep == "aggregates":
         cell = "experiments: aggregates"
     return [
-        (one_shard, at_once[0]),
-        (f"execution.shard_seeds: what {len(at_once)} jobs at once draw", sum(at_once)),
-        (f"{cell} of {read.runs_together:,} runs", _read_bytes(read)),
-        (f"analysis: a table of {entries:,} cells, levels and norms", _table_bytes(plan, largest)),
-        ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments)),
+        (one_shard, at_once[0], advice),
+        (f"execution.shard_seeds: what {len(at_once)} jobs at once draw", sum(at_once), ""),
+        (f"{cell} of {read.runs_together:,} runs", _read_bytes(read), _advice([read])),
+        (f"analysis: a table of {entries:,} cells, levels and norms", _table_bytes(plan, largest), ""),
+        ("experiments: the widest network with its inputs", max(e.memory(e.m[-1]) for e in experiments), ""),
     ]
 
 
@@ -317,6 +347,16 @@ def reading_seconds(experiments: list[Experiment], levels: int) -> float:
     return RUN_SECONDS * runs + AGGREGATE_SECONDS * aggregates + CELL_SECONDS * levels * cells
 
 
+def adding_seconds(plan: Plan, experiments: list[Experiment], threads: int) -> float:
+    """Time to add up the shards of those of some experiments that keep aggregates."""
+    cells = sum(
+        len(plan.shards(experiment.name)) * experiment.cells_per_width
+        for experiment in experiments
+        if experiment.keep == "aggregates"
+    )
+    return ADD_SECONDS * cells / threads
+
+
 def _entries(plan: Plan, experiment: Experiment) -> int:
     """Cells times levels δ and norms ‖x‖; 0 for a trained experiment, whose tables are small."""
     return experiment.table_cells * len(plan.config.delta) * len(plan.config.x_norm)
@@ -329,7 +369,7 @@ def _table_bytes(plan: Plan, experiment: Experiment) -> float:
 def _stored_bytes(experiment: Experiment, runs: int, files: int) -> float:
     """Bytes of so many runs of an experiment in so many files of one width each."""
     if experiment.keep == "aggregates":
-        return AGGREGATE_BYTES * experiment.cells_per_width * files
+        return (AGGREGATE_FILE_BYTES + AGGREGATE_BYTES * experiment.cells_per_width) * files
     return experiment.run_bytes * runs
 
 

@@ -15,6 +15,7 @@ import shutil
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import netCDF4
@@ -268,6 +269,20 @@ def test_workers_of_other_versions_are_refused_before_a_task_goes_out(differs, t
         with pytest.raises(MismatchError, match=SAID[differs]):
             compute(client, abs, [-1])
         assert not client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
+
+
+def test_it_is_said_that_a_scheduler_has_no_workers(processes, monkeypatch, capsys, caplog):
+    """The work waits for the first, which may come late, as from a queue."""
+    monkeypatch.setattr("ntk_core.execution.compute.PATIENCE", 0.2)
+    _, address = processes.scheduler()
+    with workers(ExecutionModel(scheduler=address), 1) as client, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(compute, client, abs, [-1])
+        said: list[str] = []
+        until(lambda: said.append(capsys.readouterr().err) or "has no workers" in "".join(said))
+        assert "".join(said) == f"the Dask scheduler at {address} has no workers; waiting for the first\n"
+        assert "".join(said).strip() in caplog.text
+        processes.worker(address)
+        assert answer.result() == [1]
 
 
 def test_a_scheduler_of_another_version_is_refused(tmp_path, processes):

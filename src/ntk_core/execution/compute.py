@@ -6,6 +6,8 @@ Results have the order of the tasks, so nothing depends on which worker ran whic
 from __future__ import annotations
 
 import functools
+import logging
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +22,9 @@ Workers: TypeAlias = "int | Client"
 
 TASK_COST = 3e8
 """Work of one task in nanoseconds: long against Dask's 1-2 ms a task, short against a progress line."""
+
+PATIENCE = 10.0
+"""Seconds after which it is said that a scheduler has no workers."""
 
 
 def compute(
@@ -64,6 +69,7 @@ def _compute_distributed(
     name = uuid.uuid4().hex
     graph = {f"{name}-{i}": (functools.partial(call, task),) for i, task in enumerate(tasks)}
     futures = client.get(graph, list(graph), sync=False)
+    _say_if_without_workers(client)
     results: dict[str, Result] = {}
     completions = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
     for future, result in completions:
@@ -77,3 +83,14 @@ def _compute_distributed(
         on_result(result[0])
         future.release()
     return [results[key] for key in graph]
+
+
+def _say_if_without_workers(client: Client) -> None:
+    """Say, in the log and on standard error, that work waits for workers: it does so without an end."""
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError:
+        address = client.scheduler_info()["address"]
+        text = f"the Dask scheduler at {address} has no workers; waiting for the first"
+        logging.getLogger(__name__).warning(text)
+        print(text, file=sys.stderr)

@@ -185,7 +185,12 @@ class Terminal(logging.Filter):
         return phase, part, f"{text}, about {clock(max(left, 1.0))} left for everything"
 
     def _interrupt(self, handler: Any, number: int, frame: FrameType | None) -> None:
-        """Note that it was Ctrl-C before the jobs fail of it, and go on as before, also if nobody reads."""
+        """Note that it was Ctrl-C before the jobs fail of it, and go on as before, also if nobody reads.
+
+        Another Ctrl-C would interrupt the ending itself, and is not passed on.
+        """
+        if ENDING in self._endings:
+            return
         try:
             self._end_by_signal(ENDING)
         finally:

@@ -14,8 +14,8 @@ from ntk_core.experiments.plan import Plan
 from ntk_core.experiments.section import ConfigError
 from ntk_core.storage.checksums import seal
 from ntk_core.storage.metadata import attributes
-from ntk_core.workdir.records import check_records, drop_marks
-from ntk_core.workdir.run import Run
+from ntk_core.workdir.records import aggregates_of_other_levels, check_records, drop_marks
+from ntk_core.workdir.run import Run, check_run
 
 CONFIG = {
     "entropy": 3,
@@ -124,6 +124,33 @@ def test_a_file_that_cannot_be_read_is_named(results, content):
         results.data("grid").write_text(content)
     with pytest.raises(ConfigError, match=r"runs\.nc is of another config, by its content, which cannot be"):
         check_records(results, Run.summary)
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "said"),
+    [
+        (("analysis", "delta"), [0.5], "delta"),
+        (("analysis",), {"delta": [0.5], "x_norm": [2.0]}, "delta and x_norm"),
+        (("experiments", "sums", "seeds"), 16, None),
+        (("experiments", "sums", "alpha"), [0.2], None),
+    ],
+)
+def test_aggregates_of_other_levels_and_the_same_grid_are_said_to_be_of_no_use(
+    results, capsys, keys, values, said
+):
+    folder = results.folder(results.experiment("sums"))
+    folder.mkdir(parents=True)
+    shard = next(shard for shard in results.all_shards if shard.experiment.name == "sums")
+    (folder / "m2_seeds0-1.nc").write_text("no NetCDF")
+    with netCDF4.Dataset(results.path(shard), "w") as file:
+        file.setncatts(attributes("title", "summary", shard.content, 3))
+    assert aggregates_of_other_levels(results) == []
+    plan = Plan(parse_config(changed(*keys, value=values)), Run.results)
+    line = f"[plan] sums: all runs are drawn again, as the aggregates in {folder} are of another {said}"
+    for path in (Run.summary, *Run.results.rglob("*.nc")):
+        record(path)
+    check_run(Run(plan), 1, None, dry=False)
+    assert capsys.readouterr().err.splitlines().count(line) == (said is not None)
 
 
 def test_marks_of_shards_that_match_their_seals_are_dropped_and_no_others(results):

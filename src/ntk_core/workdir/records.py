@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,39 @@ def check_records(plan: Plan, summary: Path) -> None:
             f"{summary} may be of another config, as {plan.root / min(names)} is, and {_REASON}. Delete the "
             f"files {plan.root}/*.* and call again"
         )
+
+
+def aggregates_of_other_levels(plan: Plan) -> list[str]:
+    """A line for a person on each experiment whose only shards of aggregates are at other δ or ‖x‖.
+
+    The name of their folder is the content key with those levels.
+    """
+    lines = []
+    for name in plan.config.experiments_with_aggregates:
+        experiment = plan.config.drawn_experiment(name)
+        folder = plan.folder(experiment)
+        for shard in () if folder.exists() else sorted(folder.parent.glob("*/*.nc")):
+            spec = _spec(shard)
+            other = replace(experiment, delta=spec.get("delta", ()), x_norm=spec.get("x_norm", ()))
+            if other.content_key(plan.config.entropy) == shard.parent.name:
+                keys = [key for key in ("delta", "x_norm") if spec[key] != list(getattr(experiment, key))]
+                lines.append(
+                    f"[plan] {name}: all runs are drawn again, as the aggregates in {shard.parent} are of "
+                    f"another {' and '.join(keys)}"
+                )
+                break
+    return lines
+
+
+def _spec(path: Path) -> dict[str, Any]:
+    """The spec of a file, with its format version; empty where it cannot be read."""
+    import netCDF4  # slow to import, and only files of which little is known are read
+
+    try:
+        with netCDF4.Dataset(path) as file:
+            return {"format_version": int(file.format_version), **json.loads(file.spec)}
+    except (OSError, RuntimeError, AttributeError, TypeError, ValueError):
+        return {}
 
 
 def drop_marks(plan: Plan) -> None:
@@ -88,13 +122,8 @@ def _record(path: Path, kind: str) -> Path | None:
 
 def _differing_key(path: Path, experiment: Experiment, spec: dict[str, Any]) -> str | None:
     """The first key by which a file is not of the experiment with this spec; None if it is."""
-    import netCDF4  # slow to import, and only results without records are read
-
-    try:
-        with netCDF4.Dataset(path) as file:
-            content = {"format_version": int(file.format_version), **json.loads(file.spec)}
-            expected = {"format_version": experiment.format_version, **spec}
-    except (OSError, RuntimeError, AttributeError, TypeError, ValueError):
+    content = _spec(path)
+    if not content:
         return "content, which cannot be read"
-    expected = json.loads(json.dumps(expected))
+    expected = json.loads(json.dumps({"format_version": experiment.format_version, **spec}))
     return next((key for key in sorted({*content, *expected}) if content.get(key) != expected.get(key)), None)

@@ -29,7 +29,7 @@ from ..storage.checksums import MANIFEST, seal_path
 from ..storage.printable import printable
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job
-from .records import STATE, check_records, drop_marks
+from .records import STATE, aggregates_of_other_levels, check_records, drop_marks
 from .terminal import Expected, Terminal
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def check_run(run: Run, cores: int, nodes: int | None, dry: bool) -> Session:
         run.plan.check_laws()
         check_records(run.plan, run.summary)
     cost = expected_cost(run.plan, cores, nodes)
-    text = cost_text(run.plan, cost)
+    text = "\n".join([cost_text(run.plan, cost), *aggregates_of_other_levels(run.plan)])
     if dry:
         atexit.register(print, text, file=sys.stderr)
     else:

@@ -331,3 +331,23 @@ def test_memory_told_is_of_no_more_threads_than_there_are_cores(small, tmp_path)
         memory.append(expected_cost(make(small, tmp_path), 2).memory)
     assert memory[0] == memory[1]
     assert expected_cost(make(small, tmp_path), 2, nodes=3).memory > memory[1]
+
+
+def test_a_person_is_told_of_a_shard_size_with_which_jobs_draw_longer_than_they_start(small, tmp_path):
+    def line(**changes):
+        plan = make(small, tmp_path, **changes)
+        lines = cost_text(plan, expected_cost(plan, 2)).splitlines()
+        return next((line for line in lines if "is the start of jobs" in line), "")
+
+    del small["experiments"]["check"]
+    assert line(seeds=100_000) == ""  # some seconds
+    told = line(seeds=10_000_000)
+    assert told.startswith("[plan] shards: about 16:")
+    size = int(re.search(r"with execution\.shard_seeds: (\d+) fewer would start$", told)[1])
+    assert size > 2**17
+    small["execution"] = {"shard_seeds": size}
+    assert line(seeds=10_000_000) == ""
+    del small["execution"]
+    assert line(seeds=10_000_000, keep="aggregates") == ""  # a job draws for a minute
+    wide = make(small, tmp_path, seeds=10_000_000, m=[2**30])
+    assert "start of jobs" not in cost_text(wide, expected_cost(wide, 2))

@@ -27,6 +27,9 @@ from .units import clock, count_text, size_text
 START_SECONDS = 0.8
 """Start of a job: Python and its imports (`python -m benchmarks startup`)."""
 
+LONG_START = 60.0
+"""Seconds of starting jobs from which on a person is told how to start fewer."""
+
 RUN_SECONDS = 8e-7
 """Collecting, sorting and judging a run (without drawing) (`python -m benchmarks pipeline`)."""
 
@@ -162,8 +165,16 @@ def cost_text(plan: Plan, cost: Cost) -> str:
             f"as usual with execution.shard_seeds = {plan.config.execution.shard_seeds}, "
             f"so that there are at most {MAX_SHARDS:,}, with {MAX_PIECES:,} cells"
         )
-    if cost.shards_on_disk == cost.shards:
+    missing = cost.shards - cost.shards_on_disk
+    if not missing:
         return runs
+    starts = START_SECONDS * missing / min(cost.job_count, missing)
+    size = _larger_shard_seeds(plan) if starts > max(cost.drawing - starts, LONG_START) else 0
+    if size > plan.config.execution.shard_seeds:
+        runs += (
+            f"\n[plan] shards: about {clock(starts)} of the drawing is the start of jobs; with "
+            f"execution.shard_seeds: {size} fewer would start"
+        )
     time = (
         f"[plan] time: about {clock(cost.drawing)} for drawing, {clock(cost.seconds)} for all, "
         f"with {count_text(cost.job_count, 'job')} at once"
@@ -179,6 +190,29 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         time += "; without the time that laws of your own take"
     disk = f"[plan] disk: at most {size_text(cost.disk)}; {size_text(plan.free_disk())} are free"
     return f"{runs}\n{time}\n{disk}\n{memory}"
+
+
+def _larger_shard_seeds(plan: Plan) -> int:
+    """The least `shard_seeds` with which drawing takes longer than the start of its jobs.
+
+    Or the largest with which a shard needs no more memory than the process that draws it, if that is less.
+    """
+    widths = [(e, m) for e in plan.experiments for m in e.m]
+    seconds = sum(e.seeds * _seed_seconds(e, m) for e, m in widths) / plan.config.execution.threads
+
+    def shards(size: int) -> list[Shard[Any]]:
+        """The first shard of each width."""
+        return [Shard(e, plan.config.entropy, m, 0, min(e.seeds, e.shard_seeds(m, size))) for e, m in widths]
+
+    def count(size: int) -> int:
+        return sum(math.ceil(shard.experiment.seeds / shard.stop) for shard in shards(size))
+
+    size = plan.config.execution.shard_seeds
+    while START_SECONDS * count(size) > seconds and count(2 * size) < count(size):
+        if max(map(_write_bytes, shards(2 * size))) > PROCESS_BYTES:
+            break
+        size *= 2
+    return size
 
 
 def _largest_shard(plan: Plan) -> int:

@@ -14,9 +14,9 @@ AUTODIFF_VENV := .venv-autodiff
 AUTODIFF_BIN := $(AUTODIFF_VENV)/bin
 AUTODIFF_READY := $(AUTODIFF_VENV)/.ready
 
-# The programs of an environment call its Python by path: one that has moved with its checkout is made anew.
-INTERPRETER := $(firstword $(shell sed -n '1s/^..//p' $(BIN)/snakemake 2>/dev/null))
-ifneq ($(INTERPRETER),$(wildcard $(INTERPRETER)))
+# The programs of .venv call its Python by path: where the checkout was moved or copied, .venv is made anew.
+MOVED := $(shell test -f $(BIN)/snakemake && ! test -L $(VENV) && ! grep -qF '$(CURDIR)/$(BIN)/' $(BIN)/snakemake && echo yes)
+ifdef MOVED
   .PHONY: $(READY)
   CLEAR := --clear
 endif

@@ -112,7 +112,7 @@ def test_an_environment_that_has_moved_with_its_checkout_is_made_anew(tmp_path):
     programs = tmp_path / ".venv/bin"
     programs.mkdir(parents=True)
     (tmp_path / ".venv/.ready").touch()
-    for python, anew in ((sys.executable, False), (tmp_path / "former/.venv/bin/python", True)):
+    for python, anew in ((programs / "python", False), (tmp_path / "former/.venv/bin/python", True)):
         (programs / "snakemake").write_text(f"#!{python}\nimport sys\n")
         calls = set_up_in(tmp_path, "--dry-run").stdout
         assert ("-m venv --clear .venv\n" in calls) == ("-m venv" in calls) == anew

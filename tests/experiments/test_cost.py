@@ -263,7 +263,7 @@ def test_memory_is_checked(small, tmp_path, monkeypatch):
     with pytest.raises(
         ConfigError,
         match=r"seeds: a cell of 2,500 runs needs 400\.0 kB of memory; allowed: 200.*; "
-        r"with `keep: aggregates` in grid it would not grow with the seeds$",
+        r"with `keep: aggregates` in grid the need does not grow with the seeds$",
     ):
         check_size(make(small, tmp_path))
     check_size(make(small, tmp_path), None)
@@ -294,11 +294,11 @@ def test_a_person_is_told_where_shards_are_larger_than_the_config_asks(small, tm
 def test_a_refusal_names_aggregates_where_they_can_be_kept(small, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 10**6))
     for change, advice in (
-        ({}, "; with `keep: aggregates` in grid, check it would not grow with the seeds"),
-        ({"keep": "aggregates"}, "; with `keep: aggregates` in check it would not grow with the seeds"),
+        ({}, "; with `keep: aggregates` in grid and check the need does not grow with the seeds"),
+        ({"keep": "aggregates"}, "; with `keep: aggregates` in check the need does not grow with the seeds"),
         (
             {"sampler": "tilted", "perturbation": ["sphere"]},
-            "; with `keep: aggregates` in check it would not",
+            "; with `keep: aggregates` in check the need does not",
         ),
     ):
         with pytest.raises(

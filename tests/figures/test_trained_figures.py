@@ -299,7 +299,7 @@ def test_what_went_wrong_is_said(tables):
     assert ended["diverged"] == "All 6 runs diverged and count up to there."
     assert ended["twin-diverged"] == (
         "All 6 runs took 32 steps. In 6 runs the training loss grew on the way. "
-        "The linear twin of a run or more diverged at m = 4 and 16."
+        "At m = 4 and 16 the linear twin of at least one run diverged."
     )
     stayed = {name for name, pair in tables.items() if answer(*pair).stayed}
     assert stayed == {"usual", "lone", "early", "missed", "single", "twin-diverged"}
@@ -338,7 +338,7 @@ def test_numbers_of_a_twin_end_where_one_of_the_twins_has_diverged(tables):
         assert np.isfinite(table[number].sel(variable="training_loss")).all()
     headline = drawn(twin, (table, rates))._suptitle.get_text()
     assert " ".join(headline.split()) == (
-        "The linear twin of a run or more diverged at m = 4 and 16, and is shown up to there"
+        "At m = 4 and 16 the linear twin of at least one run diverged, and is shown up to there"
     )
 
 

@@ -495,7 +495,10 @@ TRAINED = {
         ({"data": "teacher", "d": 3}, "experiments.e.classes is [3, 8] (data is 'teacher')"),
         ({"data": "teacher", "classes": None}, "experiments.e.d is None (data is 'teacher')"),
         ({"d": 64}, "experiments.e.d is 64 (data is 'digits')"),
-        ({"held_out_inputs": 348}, "held_out_inputs is 348 (with training_inputs 358, and there are 357"),
+        (
+            {"held_out_inputs": 348},
+            "held_out_inputs is 348 (358 with training_inputs, but there are 357 images)",
+        ),
         ({"m": [3]}, "experiments.e.m[0] is 3; allowed: a list, each once, of even whole numbers, 2 to 2^20"),
         ({"loss": "hinge"}, "experiments.e.loss is 'hinge'; allowed: 'squared' or 'logistic'"),
         ({"step": 0.0}, "experiments.e.step is 0.0; allowed: a number, above 0"),

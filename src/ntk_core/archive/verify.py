@@ -62,8 +62,7 @@ def check(root: Path) -> Verification:
 
     A manifest that differs from its seal, or lacks it, is the only fault reported, as nothing can be compared
     with it.
-    Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files;
-    `UnreadableError` where the system does not give a file that is to be compared with others.
+    Raises `NoManifestError` where there is no manifest, none that can be read, or one of no files.
     """
     try:
         data = read_regular_file(root / MANIFEST, MAX_MANIFEST)
@@ -125,8 +124,8 @@ def _judge_shards(
                     for path, same in file.confirmations(width_and_seeds).items():
                         name = path.relative_to(root).as_posix()
                         kinds[name] = None if same else f"unlike {file.path.name}"
-            except UnreadableError:
-                raise
+            except (UnreadableError, MemoryError):
+                kinds.update(dict.fromkeys(experiment_shards, "not compared"))
             except ResultsError:
                 continue  # it holds nothing that a shard could be compared with
 

@@ -131,7 +131,8 @@ class Answer:
         """That the linear twin of a run diverged, and where, without a full stop; empty if none did."""
         if not self.twin_lost:
             return ""
-        return f"The linear twin of a run or more diverged at m = {joined(f'{m:,}' for m in self.twin_lost)}"
+        widths = joined(f"{m:,}" for m in self.twin_lost)
+        return f"At m = {widths} the linear twin of at least one run diverged"
 
     @property
     def resolution(self) -> str:

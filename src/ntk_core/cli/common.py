@@ -111,7 +111,8 @@ def refuse(error: object) -> NoReturn:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON: arrays as lists, NaN and infinite numbers as null."""
-    for line in json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False).split("\n"):
+    ascii_alone = (sys.stdout.encoding or "").lower() != "utf-8"
+    for line in json.dumps(_plain(value), indent=1, ensure_ascii=ascii_alone, allow_nan=False).split("\n"):
         say(line)
 
 

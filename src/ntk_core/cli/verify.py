@@ -39,10 +39,10 @@ def verify(
 
     Names every file that is changed, truncated, missing or extra, and every folder, link or pipe in the place
     of a file. Exit code 0 if there is none, 1 if there is one or a recomputed run differs, 2 if there is no
-    manifest, a shard cannot be opened to be compared, or a run cannot be recomputed; for the last, `--json`
-    still prints what is known, and why as `error`. `report.html` is not compared: it contains run times.
-    Shards are not in the manifest: each is compared with its seal and with runs.nc or aggregates.nc. A shard
-    of other runs, for instance of another config, is extra.
+    manifest or a run cannot be recomputed; `--json` then still prints what is known, and why as `error`.
+    `report.html` is not compared: it contains run times. Shards are not in the manifest: each is compared
+    with its seal and with runs.nc or aggregates.nc. A shard of other runs, for instance of another config, is
+    extra.
 
     A manifest can be made to fit altered runs; only recomputing shows those. A part is a block of
     runs that are drawn together, a trained run, or one of the largest values of aggregates. N of B parts are
@@ -57,12 +57,11 @@ def verify(
       ntk-core verify archive --json | jq .faults
     """
     from ..archive.verify import NoManifestError, check
-    from ..datasets.validation import UnreadableError
     from ..storage.checksums import MANIFEST, seal_path
 
     try:
         verification = check(path)
-    except (NoManifestError, UnreadableError) as error:
+    except NoManifestError as error:
         refuse(error)
     report = (lambda _: None) if json else say
     for fault in verification.faults:
@@ -92,7 +91,7 @@ def _recompute(
     Last, why a run cannot be recomputed: then only the blocks before it are there, and not their number.
     """
     from ..archive.replay import random_blocks
-    from ..datasets.aggregate_statistics import check_aggregates
+    from ..datasets.aggregate_statistics import recomputed_counts
     from ..datasets.aggregates_file import AggregatesFile
     from ..datasets.data_file import data_files, open_data
     from ..datasets.validation import ResultsError
@@ -108,7 +107,10 @@ def _recompute(
                 return {}, None, f"{path} holds no runs.nc or aggregates.nc"
             aggregates = [file for file in files if isinstance(file, AggregatesFile)]
             for file in aggregates:
-                check_aggregates(file)
+                if unfit := recomputed_counts(file):
+                    recomputed[f"runs over the bounds of {file.path}"] = unfit
+                    cells = ", ".join(f"{n} cells of {name}" for name, n in unfit.items())
+                    report(f"{file.path}: more or fewer runs over a bound than the histogram allows: {cells}")
             chosen, blocks = random_blocks(files, count)
             for block in chosen:
                 differing = recomputed[str(block)] = block.differing()
@@ -118,7 +120,7 @@ def _recompute(
             return recomputed, None, str(error)
         except MemoryError:
             return recomputed, None, f"{path}: a run needs more memory than there is"
-    number = len(recomputed)
+    number = len(chosen)
     if aggregates:
         report(
             "of aggregates only the largest values were recomputed: counts, sums and histograms were checked "

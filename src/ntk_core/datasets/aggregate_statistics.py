@@ -7,6 +7,7 @@ interval reaches to the ends of the bins of its limits. So every value is within
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,6 @@ from ..experiments.drawn import DrawnExperiment
 from ..network import Array
 from ..quantities import QUANTITIES, Quantity
 from ..sampling.aggregate import Aggregate, Bins
-from ..sampling.cell import Cell
 from ..theory.bounds import ROUNDING
 from .aggregates_file import AggregatesFile, counts_over
 from .comparisons import COUNTS, Comparisons, comparisons
@@ -72,26 +72,27 @@ def cells(
                 bins = Bins.of(QUANTITIES[name], cell.m, cell.alpha)
                 counts = {key: value[q] for key, value in values.items()}
                 if not counts_fit(of_cell[row], bins, limits, q, counts):
-                    raise _unfit(file, name, cell)
+                    raise ResultsError(
+                        f"{file.path}: {name} of {cell.name}: its runs over the bounds do not fit the "
+                        "histogram, so they were counted over others, by another version, or altered. Remove "
+                        "it and its shards, and call again"
+                    )
             yield index, values
 
 
-def check_aggregates(file: AggregatesFile) -> None:
-    """Raise `ResultsError` where aggregates contradict each other, or the bounds, which are computed anew."""
-    grid = file.experiment
+def recomputed_counts(file: AggregatesFile) -> dict[str, int]:
+    """Cells by quantity with more or fewer runs over a bound, computed anew, than the histogram allows.
+
+    Raises `ResultsError` where aggregates contradict each other.
+    """
+    grid, unfit = file.experiment, Counter[str]()
     theory = theory_dataset(grid, file.entropy, grid.delta, grid.x_norm, None)
     for (index, cell), limits in zip(grid.indexed_cells(), comparisons(grid, theory), strict=True):
         for q, (name, aggregate) in enumerate(zip(QUANTITIES, file.cell(index), strict=True)):
             bins = Bins.of(QUANTITIES[name], cell.m, cell.alpha)
             if not counts_fit(aggregate, bins, limits, q, counts_over(aggregate, grid)):
-                raise _unfit(file, name, cell)
-
-
-def _unfit(file: AggregatesFile, quantity: str, cell: Cell) -> ResultsError:
-    return ResultsError(
-        f"{file.path}: {quantity} of {cell.name}: its runs over the bounds do not fit the histogram, so they "
-        "were counted over others, by another version, or altered. Remove it and its shards, and call again"
-    )
+                unfit[name] += 1
+    return dict(unfit)
 
 
 def counts_fit(

@@ -15,11 +15,15 @@ from ..experiments.shards import seed_ranges
 from ..network import Array
 from ..quantities import QUANTITIES
 from ..sampling.aggregate import LARGEST, Aggregate, Bins, combine, relative_edges, same
+from ..sampling.cell import Cell
 from ..sampling.kernels.bins import POWERS
 from ..theory import bounds
 from .runs import CACHE
 from .runs_file import DrawnFile
 from .validation import MAX_PACKING, Form, ResultsError, UnreadableError, reading
+
+TOGETHER = 256
+"""Cells of shards that are added up at once: some 0.2 MB each."""
 
 DIGITS = 40
 """Digits of a sum in base 2^32, in units of 2^-1074: enough for 2^40 sixth powers of the largest α/2."""
@@ -152,28 +156,38 @@ class AggregatesFile(DrawnFile):
         return confirmations
 
     def _is_sum(self, m: int, shards: Mapping[Path, range]) -> bool:
-        """Whether these shards add up to the aggregates of a width. One is open at a time: there may be many.
+        """Whether these shards add up to the aggregates of a width.
+
+        One is open at a time, and `TOGETHER` cells are in memory: there may be many of both.
 
         Raises `UnreadableError` where the system does not give one.
         """
-        whole = self.experiment.part(m, self.experiment.numbers)
-        totals: list[list[Aggregate]] = []
+        cells = list(self.experiment.part(m, self.experiment.numbers).indexed_cells())
         try:
-            for path, seeds in shards.items():
-                with AggregatesFile(path) as file:
-                    part = self.experiment.part(m, seeds)
-                    if (file.experiment, file.entropy) != (part, self.entropy):
-                        return False
-                    cells = [file.cell(index) for index in np.ndindex(whole.shape)]
-                totals = [add_cells(pair) for pair in zip(totals, cells, strict=True)] if totals else cells
             return all(
-                all(map(same, self.cell(self.experiment.place_of(cell)), total))
-                for cell, total in zip(whole.cells(), totals, strict=True)
+                self._is_sum_of(cells[low : low + TOGETHER], m, shards)
+                for low in range(0, len(cells), TOGETHER)
             )
         except UnreadableError:
             raise
         except ResultsError:
             return False
+
+    def _is_sum_of(
+        self, cells: Sequence[tuple[tuple[int, ...], Cell]], m: int, shards: Mapping[Path, range]
+    ) -> bool:
+        """The same of some cells of the width, with their indices in a shard."""
+        totals: list[list[Aggregate]] = []
+        for path, seeds in shards.items():
+            with AggregatesFile(path) as file:
+                if (file.experiment, file.entropy) != (self.experiment.part(m, seeds), self.entropy):
+                    return False
+                parts = [file.cell(index) for index, _ in cells]
+            totals = [add_cells(pair) for pair in zip(totals, parts, strict=True)] if totals else parts
+        return all(
+            all(map(same, self.cell(self.experiment.place_of(cell)), total))
+            for (_, cell), total in zip(cells, totals, strict=True)
+        )
 
     def _aggregate(self, index: tuple[int, ...], quantity: str, values: dict[str, NDArray[Any]]) -> Aggregate:
         cell, runs = self.experiment.cell(index), self.experiment.seeds

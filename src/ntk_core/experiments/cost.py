@@ -303,8 +303,8 @@ def check_memory(subject: str, size: float, advice: str = "") -> None:
 def _advice(experiments: Iterable[Experiment]) -> str:
     """The end of a message on too much for runs; empty where no aggregates can be kept in their place."""
     drawn = (e for e in experiments if isinstance(e, DrawnExperiment) and e.keep == "runs" and not e.weighted)
-    names = ", ".join(experiment.name for experiment in drawn)
-    return f"; with `keep: aggregates` in {names} it would not grow with the seeds" if names else ""
+    names = " and ".join(experiment.name for experiment in drawn)
+    return f"; with `keep: aggregates` in {names} the need does not grow with the seeds" if names else ""
 
 
 def _memory_peaks(plan: Plan, job_count: int) -> list[tuple[str, float, str]]:

@@ -214,7 +214,7 @@ class TrainedModel(Section):
         if given.get("data") == "digits" and given.get("classes") and "training_inputs" in given:
             images, used = available(tuple(given["classes"])), given["training_inputs"]
             if used + value > images:
-                raise ValueError(f"with training_inputs {used + value:,}, and there are {images:,} images")
+                raise ValueError(f"{used + value:,} with training_inputs, but there are {images:,} images")
         return value
 
     @field_validator("target_loss")

@@ -53,9 +53,9 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
 
 
 def _widths(table: xr.Dataset) -> str:
-    """The widths that count in a slope."""
+    """The widths that count in a slope of a time."""
     diverged = table["run_status"].sel(status="diverged").any()
-    return "the widths at which no run has diverged" if diverged else "all widths"
+    return "the widths at which no run has diverged by then" if diverged else "all widths"
 
 
 def _frame(cells: xr.Dataset, limits: xr.Dataset) -> pd.DataFrame:

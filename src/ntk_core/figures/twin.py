@@ -1,4 +1,4 @@
-"""The twin: losses of the network and of its linearized model along training, and how far they differ."""
+"""The twin: losses of the network and of its linear twin along training, and how far they differ."""
 
 from __future__ import annotations
 

@@ -172,8 +172,8 @@ LONG_NAMES = {
     "step_size": "step size of gradient descent",
     "run_mean": "mean over the runs; NaN where one of them lacks the number",
     **_error_and_limits("run_mean", "that mean"),
-    "run_min": "least of the runs",
-    "run_max": "largest of the runs",
+    "run_min": "least of the runs; NaN where one of them lacks the number",
+    "run_max": "largest of the runs; NaN where one of them lacks the number",
     "run_status": "number of runs that ended so",
     "alpha_ceiling": "bound on alpha_hat at every width, while the training loss does not grow, for the "
     "most steps that a run has taken",

@@ -95,10 +95,11 @@ def path(
     for step in range(times[-1] + 1):
         slope = next(slopes, np.zeros(y.size))
         if loss == "squared" and np.mean(slope**2) > diverged * np.mean(y**2):  # twice the losses
-            sums = np.full(y.size, np.nan)
+            break
         if step in times:
             path_sums.append(step_size / y.size * sums)
         sums = sums + slope
+    path_sums += [np.full(y.size, np.nan)] * (len(times) - len(path_sums))
     return np.array(path_sums)
 
 

@@ -59,7 +59,7 @@ def check_start(files: Sequence[str | Path]) -> None:
 
     Raises `RunError`.
     """
-    if faults := re.findall(r"""[\s'"()&;]""", sys.executable):
+    if faults := re.findall(r"""[\s'"()&;`$|<>*?\\]""", sys.executable):
         raise RunError(
             f"Snakemake calls Python by its path, and cannot: {sys.executable} has a {faults[0]!r}; "
             "move the checkout, or the environment that it uses, to a path without"

@@ -59,7 +59,8 @@ def aggregates_of_other_levels(plan: Plan) -> list[str]:
     for name in plan.config.experiments_with_aggregates:
         experiment = plan.config.drawn_experiment(name)
         folder = plan.folder(experiment)
-        for shard in () if folder.exists() else sorted(folder.parent.glob("*/*.nc")):
+        others = () if folder.exists() else sorted(folder.parent.glob("*/"))
+        for shard in filter(None, (next(other.glob("*.nc"), None) for other in others)):
             spec = _spec(shard)
             other = replace(experiment, delta=spec.get("delta", ()), x_norm=spec.get("x_norm", ()))
             if other.content_key(plan.config.entropy) == shard.parent.name:

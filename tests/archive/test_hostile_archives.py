@@ -5,6 +5,7 @@ Each is opened by commands that open one, in a process with little memory that i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -12,7 +13,7 @@ import random
 import resource
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -389,13 +390,21 @@ def unpacked(size: int) -> Callable[[Path], None]:
     return change
 
 
-def in_large_chunks(root: Path) -> None:
-    """A `runs.nc` of an axis that may grow, so that a chunk of any size is unpacked for one seed."""
+@contextlib.contextmanager
+def new_runs(root: Path) -> Iterator[tuple[netCDF4.Dataset, netCDF4.Dataset]]:
+    """The `runs.nc` of before, and a new one in its place that has its attributes alone."""
     path = root / "e/runs.nc"
     path.rename(root / "old")
     with netCDF4.Dataset(root / "old") as old, netCDF4.Dataset(path, "w") as new:
         old.set_auto_chartostring(False)
         new.setncatts({name: old.getncattr(name) for name in old.ncattrs()})
+        yield old, new
+    (root / "old").unlink()
+
+
+def in_large_chunks(root: Path) -> None:
+    """A `runs.nc` of an axis that may grow, so that a chunk of any size is unpacked for one seed."""
+    with new_runs(root) as (old, new):
         for name, dim in old.dimensions.items():
             new.createDimension(name, None if name == "seed" else len(dim))
         for name, variable in old.variables.items():
@@ -403,23 +412,17 @@ def in_large_chunks(root: Path) -> None:
             new.createVariable(name, variable.dtype, variable.dimensions, zlib=True, chunksizes=chunks)[:] = (
                 variable[:]
             )
-    (root / "old").unlink()
 
 
 def without_delta2(root: Path) -> None:
     """A `runs.nc` by a version without this quantity, so smaller than one of this version."""
-    path = root / "e/runs.nc"
-    path.rename(root / "old")
-    with netCDF4.Dataset(root / "old") as old, netCDF4.Dataset(path, "w") as new:
-        old.set_auto_chartostring(False)
-        new.setncatts({name: old.getncattr(name) for name in old.ncattrs()})
+    with new_runs(root) as (old, new):
         for name, dim in old.dimensions.items():
             new.createDimension(name, len(dim))
         for name, variable in old.variables.items():
             if name != "delta2":
                 made = new.createVariable(name, variable.dtype, variable.dimensions)
                 made[:] = variable[:]
-    (root / "old").unlink()
 
 
 def lacking(name: str) -> Callable[[netCDF4.Dataset], None]:

@@ -240,7 +240,8 @@ def test_a_ceiling_on_alpha_hat_holds_while_the_loss_grows(loss, step):
     experiment = replace(SMALL, loss=loss, step=step, steps=4)
     data = load(experiment, 1)
     always, usual = (
-        bound(experiment, data, experiment.times) for bound in (alpha_ceiling_always, alpha_ceiling)
+        bound(experiment, data, step_size(data, loss, step), experiment.times)
+        for bound in (alpha_ceiling_always, alpha_ceiling)
     )
     grew, over = False, 0.0
     for seed in range(3):
@@ -264,7 +265,9 @@ def test_one_input_and_one_step_reach_both_ceilings():
     data = load(experiment, 1)
     run, _ = trace(experiment, data, *start(experiment, 1, 64, 0))
     for ceiling in (alpha_ceiling, alpha_ceiling_always):
-        reached = ceiling(experiment, data, experiment.steps)
+        reached = ceiling(
+            experiment, data, step_size(data, experiment.loss, experiment.step), experiment.steps
+        )
         assert number(run, "alpha_hat") == pytest.approx(reached, rel=1e-9)
 
 
@@ -276,7 +279,9 @@ def test_alpha_hat_stays_below_its_ceiling_and_the_error_below_the_supremum_of_i
             w0, c = start(experiment, 6, m, 0)
             run, _ = trace(experiment, data, w0, c)
             alpha = run.numbers[RUN_VARIABLES.index("alpha_hat")]
-            ceiling = alpha_ceiling(experiment, data, experiment.times)
+            ceiling = alpha_ceiling(
+                experiment, data, step_size(data, loss, experiment.step), experiment.times
+            )
             assert (alpha <= ceiling * (1 + 1e-12)).all()
             assert alpha[1] > 0.03 * ceiling[1]
             a = np.abs(np.array([network.preactivation(x, w0) for x in data.held_x]))

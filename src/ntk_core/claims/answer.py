@@ -45,11 +45,11 @@ class Answer:
     They are `runs_left` of all `runs`. `radius` is the mean of α̂ over the runs, `radius_rate` its slope
     against the width, `radius_grows` says that it grows between the outermost widths with intervals; the runs
     range from `least` to `largest`. `limit_ceiling` bounds α̂ as m grows, `ceiling` at every width while the
-    loss does not grow. `inside` is true if all runs were below `ceiling`
-    at all times; `grew` counts the runs whose loss grew from one recorded time to the next, those that
-    diverged included; `twin_lost` are the widths at which the linear twin of a run diverged. `rate` and
-    `constant` are of the rms of E, `last_rate` is between the two largest widths; `training_rate` is that of
-    the rms of E at the training inputs, `training_bias` √m times the rms over them of the mean signed error.
+    loss does not grow. `inside` is true if all runs were below `ceiling` at all times; `grew` counts the runs
+    whose loss grew from one recorded time to the next, those that diverged included; `twin_lost` are the
+    widths at which the linear twin of a run diverged. `rate` and `constant` are of the rms of E, `last_rate`
+    is between the two largest widths; `training_rate` is that of the rms of E at the training inputs,
+    `training_bias` √m times the rms over them of the mean signed error.
     `twin_rate` and `twin_training_rate` are slopes of the distance of network and twin at held-out and at
     training inputs. `position` is the rms of E over that of each displacement law, `loose` the printed bound
     over the quantile of E at `x_norm` and `delta`, the least level at which the runs suffice for an upper
@@ -206,7 +206,7 @@ def answer(table: xr.Dataset, rates: xr.Dataset) -> Answer:
         m=m,
         radius=_mean(row, "alpha_hat"),
         radius_rate=Estimate.of(rates.sel(variable="alpha_hat", steps=time), "run_slope"),
-        radius_grows=_grows(table.sel(variable="alpha_hat", steps=time)),
+        radius_grows=change_beyond_chance(*outermost(table, time, "alpha_hat")) > 0,
         least=float(alpha_hat["run_min"]),
         largest=float(alpha_hat["run_max"]),
         limit_ceiling=float(rates["alpha_hat_limit_ceiling"].sel(steps=time)),
@@ -247,11 +247,20 @@ def over_theorem_1(counts: xr.DataArray) -> xr.DataArray:
     )
 
 
-def _grows(row: xr.Dataset) -> bool:
-    """Whether a mean over the runs grows beyond chance between the outermost widths that have intervals."""
-    lower, upper = (row[f"run_mean{end}"].values for end in ("_lower", "_upper"))
-    usable = np.isfinite(lower) & np.isfinite(upper)
-    return bool(usable.any() and lower[usable][-1] > upper[usable][0])
+def outermost(
+    table: xr.Dataset, time: int, variable: str, number: str = "run_mean_upper"
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Least and largest width that have a number at a time, by default an interval; else of all."""
+    row = table.sel(variable=variable, steps=time)
+    usable = np.flatnonzero(np.isfinite(row[number].values))
+    return row.isel(m=usable[0] if usable.size else 0), row.isel(m=usable[-1] if usable.size else -1)
+
+
+def change_beyond_chance(first: xr.Dataset, last: xr.Dataset) -> int:
+    """1 if a mean grows from the first width to the last by both intervals, -1 if it falls, else 0."""
+    grows = last["run_mean_lower"].item() > first["run_mean_upper"].item()
+    falls = last["run_mean_upper"].item() < first["run_mean_lower"].item()
+    return int(grows) - int(falls)
 
 
 def _twin_lost(table: xr.Dataset) -> tuple[int, ...]:

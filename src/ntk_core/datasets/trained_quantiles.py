@@ -87,8 +87,8 @@ def quantile_dataset(
         ("m", "status"),
         np.stack([(runs["status"].values == status).sum(axis=1) for status in Status], axis=1),
     )
-    variables |= _ceilings(runs, experiment, data)
-    variables["step_size"] = step_size(data, experiment.loss, experiment.step)
+    eta = step_size(data, experiment.loss, experiment.step)
+    variables |= {"step_size": eta, **_ceilings(runs, experiment, data, eta)}
     dataset = xr.Dataset(
         variables,
         coords={
@@ -276,14 +276,13 @@ def _bound(name: str, quantity: str, *place: Any) -> Array:
     return all_radii(quantity, *place) if name == ALL_RADII else bounds.bound(name, quantity, *place)
 
 
-def _ceilings(runs: xr.Dataset, experiment: TrainedExperiment, data: Data) -> dict[str, Any]:
+def _ceilings(runs: xr.Dataset, experiment: TrainedExperiment, data: Data, eta: float) -> dict[str, Any]:
     """The bounds on α̂, the largest α̂ over them of runs that they hold for, and the runs whose loss grew.
 
     A bound of all runs is for the most steps that one has taken, a share of it for the steps of its run.
     """
     taken = np.minimum(experiment.times, runs["steps_taken"].values[..., None])  # (m, seed, times)
-    most = taken.max(axis=(0, 1))
-    ceiling, always = (bound(experiment, data, taken) for bound in (alpha_ceiling, alpha_ceiling_always))
+    ceiling, always = (bound(experiment, data, eta, taken) for bound in (alpha_ceiling, alpha_ceiling_always))
     loss = runs["training_loss"].values
     grew = np.zeros(loss.shape, bool)
     grew[..., 1:] = np.logical_or.accumulate(~(np.diff(loss) <= SLIP * loss[..., :-1]), axis=2)
@@ -292,8 +291,8 @@ def _ceilings(runs: xr.Dataset, experiment: TrainedExperiment, data: Data) -> di
         share = np.ma.masked_invalid(np.where(grew, np.nan, alpha / ceiling))
         share_always = np.ma.masked_invalid(alpha / always)
     return {
-        "alpha_ceiling": ("steps", alpha_ceiling(experiment, data, most)),
-        "alpha_ceiling_always": ("steps", alpha_ceiling_always(experiment, data, most)),
+        "alpha_ceiling": ("steps", ceiling.max(axis=(0, 1))),
+        "alpha_ceiling_always": ("steps", always.max(axis=(0, 1))),
         "alpha_hat_over_ceiling_always": (("m", "steps"), share_always.max(axis=1).filled(np.nan)),
         "loss_grew": (("m", "steps"), grew.sum(axis=1)),
         "alpha_hat_over_ceiling": (("m", "steps"), share.max(axis=1).filled(np.nan)),
@@ -329,24 +328,24 @@ def _numbers(runs: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def alpha_ceiling(experiment: TrainedExperiment, data: Data, steps: ArrayLike) -> Array:
-    """A bound on α̂ after so many steps at every width, which holds while the loss does not grow.
+def alpha_ceiling(experiment: TrainedExperiment, data: Data, eta: float, steps: ArrayLike) -> Array:
+    """A bound on α̂ after so many steps of size η at every width, which holds while the loss does not grow.
 
     √m‖u_i‖ ≤ (η/n) Σ_s Σ_k |l'(F_k)| ‖x_k‖ ≤ η t g, where g = √(2 L(0)) for the squared loss, by Cauchy and
     Schwarz, and 1 for the logistic one.
     """
     largest = math.sqrt(float(np.mean(data.y**2))) if experiment.loss == "squared" else 1.0
-    return step_size(data, experiment.loss, experiment.step) * largest * np.asarray(steps, float)
+    return eta * largest * np.asarray(steps, float)
 
 
-def alpha_ceiling_always(experiment: TrainedExperiment, data: Data, steps: ArrayLike) -> Array:
-    """A bound on α̂ after so many steps at every width, also where the loss grows.
+def alpha_ceiling_always(experiment: TrainedExperiment, data: Data, eta: float, steps: ArrayLike) -> Array:
+    """A bound on α̂ after so many steps of size η at every width, also where the loss grows.
 
     For the squared loss |F_k| ≤ α̂, because F starts at 0 and ‖x_k‖ = 1, so a step adds at most
     η (mean|y| + α̂): α̂ ≤ mean|y| ((1 + η)^t - 1). For the logistic loss |l'| ≤ 1, so α̂ ≤ η t.
     """
-    eta = step_size(data, experiment.loss, experiment.step)
+    count = np.asarray(steps, float)
     if experiment.loss == "logistic":
-        return eta * np.asarray(steps, float)
+        return eta * count
     with np.errstate(over="ignore"):
-        return float(np.mean(np.abs(data.y))) * np.expm1(np.asarray(steps, float) * math.log1p(eta))
+        return float(np.mean(np.abs(data.y))) * np.expm1(count * math.log1p(eta))

@@ -43,6 +43,8 @@ BALL_FIGURES: dict[str, tuple[str, ...]] = {"norms": ("m",)}
 """The figures of a grid in another ball than that of Theorem 1."""
 
 ALL_FIGURES = FIGURES | TRAINING_FIGURES | BALL_FIGURES
+"""All of them, with their axes."""
+
 SINGLE = {"crossover": "training_input"}
 """Axes that must have a single value: the angle of an input is to the only training input."""
 

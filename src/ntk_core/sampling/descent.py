@@ -19,7 +19,6 @@ from .training import INPUT_VARIABLES, RUN_VARIABLES, VARIABLES, Training
 if TYPE_CHECKING:
     from .kernels.descent import Problem, State
 
-
 DIVERGED = 1e6
 """Ratio of a training loss to that of the start above which a run, or its twin, has diverged."""
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ...datasets.statistics import half_width
 from ...theory.moments import EXPONENT
-from ..answer import Answer, Estimate, answer
+from ..answer import Estimate, answer, change_beyond_chance, outermost
 from ..wording import runs_text, steps_text, width
 from .words import EXPONENTS, FRACTIONS, MIN_WIDTHS, NO_ERROR, digits, percent, resolved, single_exponent
 
@@ -38,10 +38,10 @@ def radius(table: xr.Dataset, rates: xr.Dataset) -> str:
             r"One ball holds the weights at every width tried: the slope of $\hat\alpha$ is 0 within its "
             rf"interval; the mean of $\hat\alpha$ is {digits(a.radius.value, 3)} at $m={width(a.m)}${below}"
         )
-    sure = _ends(table, a, "alpha_hat")
-    ends = _ends(table, a, "alpha_hat", "run_mean")
+    sure = outermost(table, a.time, "alpha_hat")
+    ends = outermost(table, a.time, "alpha_hat", "run_mean")
     first, last = (float(end["run_mean"]) for end in ends)
-    if (change := _change(*sure)) * (last - first) <= 0.0:
+    if (change := change_beyond_chance(*sure)) * (last - first) <= 0.0:
         return ""
     least, largest = (width(int(end["m"])) for end in ends)
     where = [width(int(end["m"])) for end in sure]
@@ -174,25 +174,11 @@ def flips(table: xr.Dataset, rates: xr.Dataset) -> str:
         return "No sign changes at any training input"
     shares = ["flipped_fraction", "flipped_neurons"]
     changes = table["run_mean"].sel(variable=shares, steps=a.time).dropna("m").diff("m")
-    if (changes < 0.0).all() and all(_change(*_ends(table, a, name)) < 0 for name in shares):
+    if (changes < 0.0).all() and all(
+        change_beyond_chance(*outermost(table, a.time, name)) < 0 for name in shares
+    ):
         return "The wider the network, the smaller the share of its signs that ever change"
     return ""
-
-
-def _ends(
-    table: xr.Dataset, a: Answer, variable: str, number: str = "run_mean_upper"
-) -> tuple[xr.Dataset, xr.Dataset]:
-    """Least and largest width that have a number at the last time, by default an interval; else of all."""
-    row = table.sel(variable=variable, steps=a.time)
-    usable = np.flatnonzero(np.isfinite(row[number].values))
-    return row.isel(m=usable[0] if usable.size else 0), row.isel(m=usable[-1] if usable.size else -1)
-
-
-def _change(first: xr.Dataset, last: xr.Dataset) -> int:
-    """1 if a mean grows from the first to the last by both intervals, -1 if it falls, else 0."""
-    grows = last["run_mean_lower"].item() > first["run_mean_upper"].item()
-    falls = last["run_mean_upper"].item() < first["run_mean_lower"].item()
-    return int(grows) - int(falls)
 
 
 def _no_error(table: xr.Dataset) -> str:

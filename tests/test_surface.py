@@ -28,6 +28,7 @@ PAGES = [
     *(page for page in (ROOT / "docs").rglob("*.md") if "reference" not in page.parts),
     ROOT / "notebooks/reanalysis.ipynb",
 ]
+TRAINING = {"data": "teacher", "d": 3, "training_inputs": 6, "held_out_inputs": 5, "steps": 8, "m": [16, 64]}
 CELL = {"law": "sphere", "m": 64, "alpha": 1.0}
 
 
@@ -112,7 +113,7 @@ BAD = {
     "m is [134217728] (134217728 is too wide for 'dense'); ": lambda: ntk_core.simulate(
         m=2**27, sampler="dense"
     ),
-    "runs: a grid of 1,000,000,000,000 runs needs ": lambda: ntk_core.simulate(runs=10**12),
+    "runs: an experiment of 1,000,000,000,000 runs needs ": lambda: ntk_core.simulate(runs=10**12),
     "m, d, alpha: a block of runs at m = 67,108,864 needs ": lambda: ntk_core.simulate(
         law="frobenius", sampler="dense", m=2**26, d=2**20, runs=1
     ),
@@ -133,6 +134,14 @@ BAD = {
         "delta1", **CELL, delta=[0.1, 0.2]
     ),
     "x_norm is 'x'; allowed: ": lambda: ntk_core.exact_quantile("delta1", **CELL, delta=0.1, x_norm="x"),
+    "m[0] is 7; allowed: ": lambda: ntk_core.train(**TRAINING | {"m": 7}),
+    "runs is -1; allowed: ": lambda: ntk_core.train(**TRAINING, runs=-1),
+    "steps is 2.5; allowed: ": lambda: ntk_core.train(**TRAINING | {"steps": 2.5}),
+    "d is None (data is 'teacher'); allowed: ": lambda: ntk_core.train(**TRAINING | {"d": None}),
+    "classes is [1] (data is 'teacher'); ": lambda: ntk_core.train(**TRAINING, classes=1),
+    "runs: an experiment of 2,097,152 runs needs ": lambda: ntk_core.train(
+        **TRAINING | {"training_inputs": 2**14}, runs=2**20
+    ),
 }
 
 
@@ -173,7 +182,7 @@ def test_ctrl_c_ends_a_call_that_is_in_compiled_code():
 
 def test_every_public_name_is_there_and_says_what_it_is():
     assert set(ntk_core.__all__) <= set(dir(ntk_core))
-    assert len(ntk_core.__all__) <= 14
+    assert len(ntk_core.__all__) <= 15
     for name in ntk_core.__all__:
         value = getattr(ntk_core, name)
         assert isinstance(value, (dict, tuple)) or value.__doc__, name

@@ -1,8 +1,8 @@
 """ntk_core: how far a wide ReLU network strays from its linearization, run by run.
 
-`simulate` draws runs, `exact_quantile`, `bound` and `moments` say what theory knows of them, and
-`open_archive` opens the results of a workflow. `LAWS`, `QUANTITIES` and `BOUNDS` list what there is. These
-names are the public surface; everything else may move. A name is loaded when it is first asked for, so
+`simulate` draws runs, `train` trains networks, `exact_quantile`, `bound` and `moments` say what theory knows,
+and `open_archive` opens the results of a workflow. `LAWS`, `QUANTITIES` and `BOUNDS` list what there is.
+These names are the public surface; everything else may move. A name is loaded when it is first asked for, so
 importing the package costs nothing.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .archive.results import Archive, DrawnResults, TrainedResults, open_archive
-    from .datasets.simulation import definitions, simulate
+    from .datasets.simulation import definitions, simulate, train
     from .datasets.validation import ResultsError
     from .laws import LAWS
     from .laws.queries import Moments, bound, exact_quantile, moments
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BOUNDS", "LAWS", "QUANTITIES", "Archive", "DrawnResults", "Moments", "ResultsError", "TrainedResults",
-    "bound", "definitions", "exact_quantile", "moments", "open_archive", "simulate",
+    "bound", "definitions", "exact_quantile", "moments", "open_archive", "simulate", "train",
 ]  # fmt: skip
 
 _MODULES = {
@@ -42,6 +42,7 @@ _MODULES = {
     "moments": "laws.queries",
     "open_archive": "archive.results",
     "simulate": "datasets.simulation",
+    "train": "datasets.simulation",
 }
 """Where each public name is."""
 

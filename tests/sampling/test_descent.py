@@ -18,7 +18,7 @@ from ntk_core.experiments.trained import TrainedExperiment
 from ntk_core.quantities import QUANTITIES, defined_quantities, flip_sums
 from ntk_core.sampling.data import DIGIT_COUNTS, Data, load, nearest_angles, step_size
 from ntk_core.sampling.descent import Status, start, tangent_kernel, trace, train
-from ntk_core.sampling.training import RUN_VARIABLES
+from ntk_core.sampling.training import INPUT_VARIABLES, RUN_VARIABLES
 from ntk_core.theory.bounds import sharp
 from ntk_core.theory.moments import CANCELLING_EXPONENT
 from ntk_core.theory.training_limit import arc_cosine_kernel, exponent
@@ -93,12 +93,13 @@ def test_descent_goes_where_the_definitions_go(loss, d, inputs):
     assert number(run, "training_loss") == pytest.approx(losses(outputs, data.y, loss).mean(), rel=1e-10)
     radius = np.linalg.norm(u, axis=1).max()
     for x_all, measured in ((data.held_x, run.quantities), (data.x, run.training_quantities)):
-        assert measured.shape == (6, 6, len(x_all))
+        assert measured.shape == (8, 6, len(x_all))
         for k, x in enumerate(x_all):
             definitions = defined_quantities(x, w0, c, u, radius)
             np.testing.assert_allclose(measured[:5, -1, k], definitions, rtol=1e-9, atol=1e-13)
             signed = network.scaled_network(x, expected, c) - network.linearization(x, w0, c, u)
             assert measured[5, -1, k] == pytest.approx(signed, rel=1e-9, abs=1e-13)
+            assert measured[6, -1, k] == pytest.approx(network.scaled_network(x, expected, c), abs=1e-12)
 
 
 def test_measures_at_training_inputs_are_sums_over_the_flips_alone():
@@ -166,6 +167,9 @@ def test_the_twin_follows_the_closed_form_of_linear_descent():
         assert number(run, "twin_test_loss", index) == pytest.approx(
             np.mean(0.5 * (held - data.held_y) ** 2), rel=1e-9
         )
+        twin = INPUT_VARIABLES.index("twin_output")
+        np.testing.assert_allclose(run.quantities[twin, index], held, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(run.training_quantities[twin, index], outputs, rtol=0, atol=1e-12)
 
 
 def test_the_twin_of_the_logistic_loss_is_the_linear_model_trained_in_its_weights():
@@ -334,7 +338,10 @@ def test_a_network_goes_on_where_its_twin_diverges():
     assert numbers["training_loss"][-1] < 1e-9 * numbers["training_loss"][0]
     for name, values in numbers.items():
         np.testing.assert_array_equal(np.isnan(values), lost if name in twins else False)
-    assert np.isfinite(run.quantities).all()
+    for arrays in (run.quantities, run.training_quantities):
+        for name, values in zip(INPUT_VARIABLES, arrays, strict=True):
+            expected = lost if name == "twin_output" else np.zeros_like(lost)
+            np.testing.assert_array_equal(np.isnan(values), np.broadcast_to(expected[:, None], values.shape))
 
 
 def test_a_run_depends_on_nothing_but_its_own_name():

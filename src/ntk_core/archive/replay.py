@@ -47,10 +47,11 @@ class Replay:
     def apart(self) -> float:
         """The largest distance between the recomputed quantities and the definitions; NaN without these."""
         distances = [
-            np.nanmax(np.abs(np.atleast_2d(self.recomputed[name])[-1] - value))
+            np.ravel(np.abs(np.atleast_2d(self.recomputed[name])[-1] - value))
             for name, value in (self.definitions or {}).items()
         ]
-        return float(np.nanmax(distances)) if distances else math.nan
+        known = [distance for distance in np.concatenate([[], *distances]) if not np.isnan(distance)]
+        return float(max(known, default=math.nan))
 
 
 def replay(

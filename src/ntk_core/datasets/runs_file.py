@@ -266,6 +266,8 @@ class TrainedRunsFile(ExperimentFile):
         run = ("m", "seed")
         forms |= dict.fromkeys(("target", "training_angle"), form("f8", "input"))
         forms["training_target"] = form("f8", "training_input")
+        for name, inputs in (("x", "input"), ("training_x", "training_input")):
+            forms[name] = form("f8", inputs, "component")
         forms |= {name: form("f8", *dims) for name, dims in VARIABLES.items()}
         return forms | {"status": form("i1", *run), "steps_taken": form("i8", *run)}
 
@@ -277,4 +279,5 @@ class TrainedRunsFile(ExperimentFile):
             "steps": experiment.times,
             "input": range(experiment.held_out_inputs),
             "training_input": range(experiment.training_inputs),
+            "component": range(experiment.d),
         }

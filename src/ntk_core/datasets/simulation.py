@@ -1,4 +1,4 @@
-"""Runs for a user, without a workflow: a dataset like `runs.nc`, and single runs by the definitions."""
+"""Runs for a user, without a workflow: datasets like `runs.nc`, and single runs by the definitions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ import numpy as np
 import xarray as xr
 
 from ..experiments.arguments import as_list, whole
-from ..experiments.config import parse_config
+from ..experiments.config import Config, parse_config
 from ..experiments.config_errors import YAML_NUMBERS, shorten
 from ..experiments.cost import WRITE_COPIES, check_memory
 from ..experiments.drawn import DrawnExperiment
+from ..experiments.experiment import Experiment
 from ..experiments.section import ConfigError
 from ..laws.queries import fault
 from ..quantities import QUANTITIES
 from ..sampling import definitions as sampled
-from ..sampling import samplers
+from ..sampling import descent, samplers
+from ..sampling.data import load
 from ..storage.metadata import describe
 from .runs import RUN_DIMS, run_coordinates, runs_attributes
+from .trained_runs import joined, runs_dataset
 
 Drawn = TypeVar("Drawn")
 
@@ -61,9 +64,9 @@ def simulate(
     `perturbation`, as in `runs.nc`. Raises `ValueError` naming argument, value and what is allowed, also
     where the runs need more than half of this machine's memory.
     """
-    experiment = _experiment(_axes(law, m, d, alpha), sampler, entropy, seeds=runs)
-    size = WRITE_COPIES * experiment.run_bytes * experiment.runs
-    check_memory(f"runs: a grid of {experiment.runs:,} runs", size)
+    keys = _axes(law, m, d, alpha) | {"sampler": sampler, "seeds": runs}
+    experiment = _drawn_experiment(keys, entropy)
+    _check_size(experiment)
     check_memory(
         f"m, d, alpha: a block of runs at m = {experiment.m[-1]:,}", experiment.memory(experiment.m[-1])
     )
@@ -81,6 +84,57 @@ def simulate(
         coords=run_coordinates(experiment),
     )
     return describe(dataset, runs_attributes(experiment, entropy), experiment)
+
+
+def train(
+    *,
+    data: str,
+    training_inputs: int,
+    held_out_inputs: int,
+    steps: int,
+    m: Any,
+    runs: int = 1,
+    classes: Any = None,
+    d: int | None = None,
+    loss: str = "squared",
+    step: float = 1.0,
+    target_loss: float | None = None,
+    entropy: int = 0,
+) -> xr.Dataset:
+    """Gradient descent beside its linear twin, at each width `m`: a dataset like a trained `runs.nc`.
+
+    `data` is `digits`, images of 8 by 8 pixels of which `classes` tells one from another or from the rest
+    (`[3, 8]`, `[0]`), or `teacher`: uniform directions in `d` dimensions, with targets by a network of 8
+    neurons. Inputs have length 1. `m` (even, to 2^20) is one width or several, which are sorted; `runs` is
+    the number of runs of each width, from seed 0 on, `entropy` (0 to 2^128 - 1) the root of all randomness.
+    `step` is the step size times a bound on the curvature of the `loss` (`squared` or `logistic`), stable
+    below 2. A run ends after `steps` steps, or at the training loss `target_loss`. It has the bits that the
+    workflow gives for the same data, entropy, width and seed.
+
+    Recorded are step 0, the powers of two and the last step: the quantities, the network's output and its
+    twin's at each input `(m, seed, steps, input)` and `(…, training_input)`, and losses and displacements
+    `(m, seed, steps)`. Inputs are the coordinates `x` and `training_x`. Runs are trained one after another
+    in this process, at some m·d·steps·training_inputs/4 nanoseconds each. Nothing has a unit but
+    `training_angle`, in radians. Raises `ValueError` naming argument, value and what is allowed.
+    """
+    lists = {"m": m} if classes is None else {"m": m, "classes": classes}
+    keys = {
+        "kind": "trained", "data": data, "d": d, "training_inputs": training_inputs,
+        "held_out_inputs": held_out_inputs, "loss": loss, "step": step, "steps": steps,
+        "target_loss": target_loss, "seeds": runs,
+        **{name: as_list(name, values) for name, values in lists.items()},
+    }  # fmt: skip
+    experiment = _config(keys, entropy).trained_experiment(NAME)
+    _check_size(experiment)
+    entropy, inputs = int(entropy), load(experiment, int(entropy))
+    widths = []
+    for width in experiment.m:
+        trained = [
+            _interruptible(partial(descent.train, experiment, inputs, entropy, width, seed))
+            for seed in experiment.numbers
+        ]
+        widths.append([runs_dataset(experiment, entropy, width, experiment.numbers, trained)])
+    return joined(experiment, entropy, widths)
 
 
 def _interruptible(draw: Callable[[], Drawn]) -> Drawn:
@@ -116,7 +170,7 @@ def definitions(
     for name, several in axes.items():
         if len(several) > 1:
             raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(several)}; allowed: one value")
-    experiment = _experiment(axes, sampler, entropy, seeds=1, first_seed=seed)
+    experiment = _drawn_experiment(axes | {"sampler": sampler, "seeds": 1, "first_seed": seed}, entropy)
     values = sampled.definitions(int(entropy), next(experiment.cells()), experiment.first_seed)
     return dict(zip(QUANTITIES, values.tolist(), strict=True))
 
@@ -131,14 +185,23 @@ def _axes(law: Any, m: Any, d: Any, alpha: Any) -> dict[str, list[Any]]:
     return {"perturbation": axes.pop("law"), **axes}
 
 
-def _experiment(axes: dict[str, list[Any]], sampler: str, entropy: int, **seeds: int) -> DrawnExperiment:
-    """The grid of these values. Raises `ValueError` in the words of the arguments."""
-    grid = axes | {"sampler": sampler} | {name: whole(value) for name, value in seeds.items()}
+def _drawn_experiment(keys: dict[str, Any], entropy: int) -> DrawnExperiment:
+    return _config(keys, entropy).drawn_experiment(NAME)
+
+
+def _check_size(experiment: Experiment) -> None:
+    """Raises `ConfigError`, a `ValueError`, for more runs than fit into half of this machine's memory."""
+    size = WRITE_COPIES * experiment.run_bytes * experiment.runs
+    check_memory(f"runs: an experiment of {experiment.runs:,} runs", size)
+
+
+def _config(keys: dict[str, Any], entropy: int) -> Config:
+    """The config of one experiment with these keys. Raises `ValueError` in the words of the arguments."""
+    grid = {name: value if isinstance(value, list) else whole(value) for name, value in keys.items()}
     try:
-        config = parse_config({"entropy": whole(entropy), "experiments": {NAME: grid}})
+        return parse_config({"entropy": whole(entropy), "experiments": {NAME: grid}})
     except ConfigError as error:
         key = rf"^experiments\.{NAME}\.(\w+)"
         message = re.sub(key, lambda match: ARGUMENTS.get(match[1], match[1]), str(error), flags=re.M)
         message = message.replace("number of the first run", "number of the run")
         raise ValueError(message.replace(", and names under laws", "").replace(YAML_NUMBERS, "")) from None
-    return config.drawn_experiment(NAME)

@@ -1,13 +1,18 @@
-"""`runs.nc` of a trained experiment, from its shards."""
+"""`runs.nc` of a trained experiment, from its shards; and the dataset of some runs, as both have it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ..experiments.trained import TrainedExperiment
+from ..sampling.data import load, nearest_angles
+from ..sampling.descent import Status, Trained
+from ..sampling.training import VARIABLES
 from ..storage.metadata import attributes, describe
 from ..storage.netcdf import write
 from .shard_checks import check_experiment, check_seeds_cover
@@ -30,11 +35,45 @@ def collect_trained(
         files.sort(key=lambda file: int(file["seed"][0]))
         seeds = [range(int(file["seed"][0]), int(file["seed"][-1]) + 1) for file in files]
         check_seeds_cover(f"shards of m = {m}", seeds, experiment.numbers)
-    widths = [
-        xr.concat(files, "seed", data_vars="minimal", coords="minimal", compat="override", join="exact")
-        for files in parts.values()
-    ]
-    runs = xr.concat(widths, "m", data_vars="minimal", coords="minimal", compat="override", join="exact")
+    write(joined(experiment, entropy, parts.values()), path)
+
+
+def runs_dataset(
+    experiment: TrainedExperiment, entropy: int, m: int, seeds: range, runs: Sequence[Trained]
+) -> xr.Dataset:
+    """Runs of one width, with the inputs and targets that all have."""
+    arrays = [run.variables() for run in runs]
+    variables: dict[str, Any] = {
+        name: (dims, np.stack([run[name] for run in arrays])[None]) for name, dims in VARIABLES.items()
+    }
+    status = np.array([[run.status for run in runs]], dtype=np.int8)
+    meanings = " ".join(status.name.lower() for status in Status)
+    flags = {"flag_values": np.array(Status, dtype=np.int8), "flag_meanings": meanings}
+    variables["status"] = (("m", "seed"), status, flags)
+    variables["steps_taken"] = (("m", "seed"), np.array([[run.steps for run in runs]], dtype=np.int64))
+    data = load(experiment, entropy)
+    coords = {
+        "m": np.array([m], dtype=np.int64),
+        "seed": np.arange(seeds.start, seeds.stop, dtype=np.int64),
+        "steps": np.array(experiment.times, dtype=np.int64),
+        "input": np.arange(experiment.held_out_inputs, dtype=np.int64),
+        "component": np.arange(experiment.d, dtype=np.int64),
+        "x": (("input", "component"), data.held_x),
+        "target": ("input", data.held_y),
+        "training_angle": ("input", nearest_angles(data)),
+        "training_input": np.arange(experiment.training_inputs, dtype=np.int64),
+        "training_x": (("training_input", "component"), data.x),
+        "training_target": ("training_input", data.y),
+    }
+    return xr.Dataset(variables, coords)
+
+
+def joined(experiment: TrainedExperiment, entropy: int, widths: Iterable[Sequence[xr.Dataset]]) -> xr.Dataset:
+    """All runs of an experiment, described, from those of each width in ascending parts."""
+
+    def join(parts: Iterable[xr.Dataset], dim: str) -> xr.Dataset:
+        return xr.concat(parts, dim, data_vars="minimal", coords="minimal", compat="override", join="exact")
+
     attrs = attributes(
         "runs of",
         "Gradient descent beside its linear twin: the linearization error, its two parts and the fraction of "
@@ -43,4 +82,4 @@ def collect_trained(
         experiment,
         entropy,
     )
-    write(describe(runs, attrs, experiment), path)
+    return describe(join([join(parts, "seed") for parts in widths], "m"), attrs, experiment)

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+WHOLE = ("m", "d", "classes")
+"""Arguments whose values are whole numbers."""
+
 _EXACT = 2.0**53
 """Up to it every whole number is a float."""
 
@@ -26,13 +29,13 @@ def whole(value: Any) -> Any:
 
 
 def as_list(name: str, values: Any) -> list[Any]:
-    """Several values of an argument as a list, one as a list of it, each plain; of `m` and `d` whole.
+    """Several values of an argument as a list, one as a list of it, each plain; of `WHOLE` ones whole.
 
     Raises `ValueError` for values of more than one dimension.
     """
     values = plain(values)
     several = isinstance(values, Iterable) and not isinstance(values, (str, bytes))
-    items = [(whole if name in ("m", "d") else plain)(value) for value in (values if several else [values])]
+    items = [(whole if name in WHOLE else plain)(value) for value in (values if several else [values])]
     if any(isinstance(item, (list, tuple, set, dict)) for item in items):
         raise ValueError(f"{name} is {values!r:.60}; allowed: one value, or several in one list")
     return items

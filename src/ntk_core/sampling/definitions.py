@@ -23,7 +23,7 @@ from ..quantities import FLIP_SUMS, defined_quantities
 from . import descent
 from .band import BandBlock, band_pairs
 from .cell import Cell
-from .data import load
+from .data import Data, load, step_size
 from .dense import dense_networks
 from .streams import Streams
 from .tilted import chosen_pairs, tilted_pairs
@@ -56,24 +56,44 @@ def _check_size(weights: int) -> None:
 def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> dict[str, Array]:
     """The variables of a trained run at its end by the definitions, by name; `(inputs,)` each.
 
-    Raises `ValueError` for a network of more than `MAX_WEIGHTS` weights.
+    The linear twin descends anew, in the space of the weights. Raises `ValueError` for a network of more
+    than `MAX_WEIGHTS` weights.
     """
     _check_size(m * training.d)
     data = load(training, entropy)
     w0, c = descent.start(training, entropy, m, seed)
-    u = descent.trace(training, data, w0, c)[1] - w0
+    run, w = descent.trace(training, data, w0, c)
+    u, twin = w - w0, _twin_displacement(training, data, w0, c, run.steps)
     radius = float(np.max(np.linalg.norm(u, axis=1)))
     variables: dict[str, Array] = {}
     for names, inputs in ((INPUT_VARIABLES, data.held_x), (TRAINING_INPUT_VARIABLES, data.x)):
         columns = [
             [
                 *defined_quantities(x, w0, c, u, radius),
-                network.scaled_network(x, w0 + u, c) - network.linearization(x, w0, c, u),
+                network.scaled_network(x, w, c) - network.linearization(x, w0, c, u),
+                network.scaled_network(x, w, c),
+                network.linearization(x, w0, c, twin),
             ]
             for x in inputs
         ]
         variables |= dict(zip(names, np.array(columns).T, strict=True))
     return variables
+
+
+def _twin_displacement(training: Training, data: Data, w0: Array, c: Array, steps: int) -> Array:
+    """u after so many steps of descent on the loss of ∇F(x; w(0))ᵀu, from u = 0; `(m, d)`."""
+    n, eta = data.y.size, step_size(data, training.loss, training.step)
+    features = np.where(w0 @ data.x.T >= 0.0, c[:, None], 0.0) / math.sqrt(c.size)
+    u = np.zeros_like(w0)
+    with np.errstate(over="ignore", invalid="ignore"):  # the twin may diverge
+        for _ in range(steps):
+            outputs = np.sum(features * (u @ data.x.T), axis=0)
+            if training.loss == "logistic":
+                slopes = -data.y * scipy.special.expit(-data.y * outputs)
+            else:
+                slopes = outputs - data.y
+            u -= eta / n * (features * slopes) @ data.x
+    return u
 
 
 def _dense_network(cell: Cell, place: int, streams: Streams) -> tuple[Array, Array, Array, Array]:

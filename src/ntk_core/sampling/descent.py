@@ -116,8 +116,9 @@ def trace(training: Training, data: Data, w0: Array, c: Array) -> tuple[Trained,
                 status = Status.TARGET_REACHED
             if not twin_loss <= ceiling:
                 state.twin[:] = np.nan
-        quantities[:, index], at_time = _record(inputs_t, targets, w0, problem, state)
-        numbers[:, index] = np.where(np.isnan(at_time), np.nan, at_time)  # the same bits on every processor
+        at_inputs, at_time = _record(inputs_t, targets, w0, problem, state)
+        quantities[:, index] = np.where(np.isnan(at_inputs), np.nan, at_inputs)  # one NaN on all processors
+        numbers[:, index] = np.where(np.isnan(at_time), np.nan, at_time)
     return Trained(quantities[..., n:], quantities[..., :n], numbers, status, step_count), state.w
 
 
@@ -171,4 +172,4 @@ def _record(
         np.count_nonzero(changed.any(axis=1)) / m,
     ]
     signed_error = (sums[0] - sums[1]) / math.sqrt(m)
-    return np.concatenate([summed_quantities(m, sums), signed_error[None]]), numbers
+    return np.stack([*summed_quantities(m, sums), signed_error, outputs, state.twin]), numbers

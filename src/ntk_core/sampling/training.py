@@ -14,7 +14,7 @@ RUN_VARIABLES = (
 )  # fmt: skip
 """Variables with one value at every recorded time. The quantities have one for each input."""
 
-INPUT_VARIABLES = (*QUANTITIES, "signed_error")
+INPUT_VARIABLES = (*QUANTITIES, "signed_error", "output", "twin_output")
 """Variables with a value at every recorded time for each held-out input."""
 
 TRAINING_INPUT_VARIABLES = tuple(f"training_{name}" for name in INPUT_VARIABLES)

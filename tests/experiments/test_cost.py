@@ -45,7 +45,7 @@ def test_runs_shards_time_disk_and_memory_are_told(small, tmp_path):
     plan = make(small, tmp_path)
     runs, time, disk, memory = cost_text(plan, expected_cost(plan, 2)).splitlines()
     assert runs == "[plan] 10,070 runs in 3 shards; 0 shards exist"
-    assert time.endswith("with 2 jobs at once; twice that on busy cores")
+    assert time.endswith("with 2 jobs at once; longer on busy cores")
     on_cluster = cost_text(plan, expected_cost(plan, 2, nodes=100))
     assert "with 100 jobs at once; on top come the queue" in on_cluster
     assert "this machine" not in on_cluster

@@ -29,6 +29,18 @@ def contrast(one: str, other: str) -> float:
     return max(light) / min(light)
 
 
+def test_settings_of_a_matplotlibrc_do_not_reach_figures():
+    def settings():
+        with style.context():
+            return dict(plt.rcParams)
+
+    expected = settings()
+    user = {"savefig.bbox": "tight", "svg.fonttype": "none", "font.family": "serif", "xtick.direction": "in"}
+    with plt.rc_context(user):
+        assert settings() == expected
+        assert plt.rcParams["svg.fonttype"] == "none"
+
+
 def test_text_has_contrast_and_data_have_it_on_light_and_dark_ground():
     assert contrast("#000000", "#ffffff") == pytest.approx(21.0)
     for ink in (palette.INK, palette.MUTED):

@@ -6,11 +6,13 @@ import copy
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 import vl_convert
 import xarray as xr
@@ -364,6 +366,26 @@ def test_a_forked_call_and_its_job_have_the_library_that_they_find_first(tmp_pat
     for file, compiled, loaded in found:
         assert (file, loaded) == (str(library / "ntk_core/__init__.py"), at_once)
         assert at_once == "True" or Path(compiled).is_relative_to(folder if cache else library)
+
+
+LOAD = """
+import altair, matplotlib.pyplot, numba, numpy
+print("loaded", numba.config.DISABLE_JIT, numpy.__file__)
+"""
+
+
+def test_settings_of_the_user_and_modules_in_the_directory_do_not_reach_jobs(tmp_path):
+    """Each of them ended or changed a job: no docstrings, no such backend, kernels that are not compiled."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit('planted')\n")
+    command = f"{sys.executable} -c {shlex.quote(LOAD)}"
+    (tmp_path / "Snakefile").write_text(
+        f"include: {str(ROOT / 'workflow/rules/common.smk')!r}\nrule all:\n    shell: {command!r}\n"
+    )
+    settings = {"PYTHONOPTIMIZE": "2", "MPLBACKEND": "nonsense", "NUMBA_DISABLE_JIT": "1"}
+    call = Call(["--cores", "1"], tmp_path, settings)
+    output, _ = call.communicate()
+    assert call.returncode == 0, output
+    assert re.findall("^loaded (.*)$", output, re.M) == [f"0 {numpy.__file__}"]
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "workflow/scripts").iterdir()))

@@ -1,7 +1,8 @@
 """LT: does gradient descent stay in the ball, with α = O(1)? From the archived trained runs.
 
 `factor` multiplies the ceilings on α̂ that are proved for every width (docs/theory.md, "Lazy training").
-How far α̂ is below them is a property of a data set: with one input and one step it reaches them.
+How far α̂ is below them is a property of a data set: with one input and one step it reaches
+them, if a neuron is active there.
 """
 
 from __future__ import annotations

@@ -188,7 +188,8 @@ def half_width(runs: int, standard_error: Any, skewness: Any) -> Array:
     """Half-width of the interval of a mean over `runs`; NaN where they are too few; broadcasts.
 
     Student's, with the degrees of freedom that `SKEWNESS_WEIGHT` leaves. The interval is given and wrong with
-    probability at most 1 - `CONFIDENCE`, as measured for every law and quantity.
+    probability about 1 - `CONFIDENCE`: no theorem, but measured for every law and quantity (docs/theory.md,
+    "Intervals").
     """
     degrees = (runs - 1) / (1.0 + SKEWNESS_WEIGHT * np.square(skewness))
     enough = (runs >= MIN_RUNS) & (degrees >= MIN_DEGREES)

@@ -184,7 +184,7 @@ def cost_text(plan: Plan, cost: Cost) -> str:
         time += "; on top come the queue, and about a minute for each of some five steps"
         memory += f"each asks for {SPARE_BYTES / 1e6:.0f} MB more"
     else:
-        time += "; twice that on busy cores"
+        time += "; longer on busy cores"
         memory += f"this machine has {size_text(_memory_of_this_machine())}"
     if any(getattr(experiment, "laws", ()) for experiment in plan.experiments):
         time += "; without the time that laws of your own take"

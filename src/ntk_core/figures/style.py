@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -64,6 +65,7 @@ def context() -> Iterator[None]:
         "errorbar.capsize": 0.0,
     }
     with (
+        mpl.style.context("default"),  # not the settings of a user's matplotlibrc
         sns.axes_style("ticks", {"axes.grid": True, "grid.color": GRID}),
         sns.plotting_context("paper"),
         mpl.rc_context(settings),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -24,6 +27,27 @@ from ntk_core.theory import bounds, compound
 from ntk_core.theory.compound import CompoundBinomial
 from ntk_core.theory.gaussian import band_probability
 from ntk_core.theory.tilt import TARGET
+
+BITS = """
+from ntk_core.laws.exact import exact_quantile
+for law, d in (("adversarial", 2), ("sphere", 2), ("sphere", 16)):
+    for quantity in ("linearization_error", "delta1", "delta2"):
+        for m in (16, 1024, 16384):
+            print(exact_quantile(law, quantity, m, d, 1.0, 0.1).hex())
+"""
+
+
+def test_exact_quantiles_have_the_same_bits_whatever_sums_blas_has_for_the_processor():
+    """OpenBLAS chooses its code by the processor; the variable has it choose the oldest."""
+    of_each = [
+        subprocess.check_output(
+            [sys.executable, "-c", BITS], env={**os.environ, "OPENBLAS_CORETYPE": processor}, text=True
+        )
+        for processor in ("", "Nehalem")
+    ]
+    assert of_each[0].count("0x") == 27
+    assert of_each[0] == of_each[1]
+
 
 COMPOUND = ("linearization_error", "delta1")
 ALONG_X = ("adversarial", "aligned")

@@ -21,7 +21,7 @@ import scipy
 from numpy.typing import NDArray
 
 from .fourier import waves
-from .gaussian import PHI0, band_probability
+from .gaussian import PHI0, band_probability, weighted_sums
 from .tilt import (
     LOG_EXCESS,
     MAX_TILT,
@@ -98,7 +98,7 @@ class CompoundBinomial:
         nodes = 0.5 * (_NODES + 1.0)
         density = 0.5 * _WEIGHTS * self._share * np.exp(-0.5 * (self.radius * nodes) ** 2)
         x = 1.0 - nodes if self.falling else nodes
-        a, b, c, d = (self.p * float(density @ x**k) for k in (1, 2, 3, 4))
+        a, b, c, d = (self.p * float(weighted_sums(density, x**k)) for k in (1, 2, 3, 4))
         mean, variance = self.n * a, self.n * (b - a * a)
         third = self.n * (c - 3.0 * a * b + 2.0 * a**3)
         fourth = self.n * (d - 4.0 * a * c - 3.0 * b * b + 12.0 * a * a * b - 6.0 * a**4)
@@ -191,7 +191,7 @@ class CompoundBinomial:
         small = np.abs(z) <= 2.0
         nodes = 0.5 * (_NODES + 1.0)
         exponent = -np.multiply.outer(z[small], nodes) - 0.5 * (r * nodes) ** 2
-        out[small] = np.exp(exponent) @ (0.5 * _WEIGHTS)
+        out[small] = weighted_sums(np.exp(exponent), 0.5 * _WEIGHTS)
         large = z[~small]
         a = large / (r * math.sqrt(2.0))
         with np.errstate(under="ignore"):
@@ -212,7 +212,8 @@ class CompoundBinomial:
             z, scale = z - r * r, scale * math.exp(-0.5 * r * r)
         if abs(z) <= 2.0:
             nodes = 0.5 * (_NODES + 1.0)
-            return scale * float(np.exp(-z * nodes - 0.5 * (r * nodes) ** 2) @ (0.5 * _WEIGHTS))
+            values = np.exp(-z * nodes - 0.5 * (r * nodes) ** 2)
+            return scale * float(weighted_sums(values, 0.5 * _WEIGHTS))
         a = z / (r * math.sqrt(2.0))
         rest = math.exp(-z - 0.5 * r * r) * float(scipy.special.erfcx(a + r / math.sqrt(2.0)))
         return scale * math.sqrt(0.5 * math.pi) / r * (float(scipy.special.erfcx(a)) - rest)

@@ -21,6 +21,11 @@ def band_probability(radius: float) -> float:
     return math.erf(radius / math.sqrt(2.0))
 
 
+def weighted_sums(values: Array, weights: Array) -> Array:
+    """Σ_k values[…, k] weights[k]. Not by BLAS, whose rounding depends on the processor."""
+    return np.einsum("...k,k->...", values, weights)
+
+
 def band_integral(function: Callable[[Array], Array], radius: float) -> float:
     """∫_{|z|<r} g(|z|/r) φ(z) dz for a function g on (0, 1), smooth there or with kinks at powers of 1/2.
 

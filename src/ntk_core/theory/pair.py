@@ -22,7 +22,7 @@ import numpy as np
 import scipy
 
 from ..network import Array
-from .gaussian import PHI0
+from .gaussian import PHI0, weighted_sums
 from .unit_vector import upper_tail
 
 _HALVINGS = 32
@@ -65,7 +65,9 @@ class PairDensity:
             nodes = angles(np.linspace(-1.0, 1.0, parts[panel] + 1)).ravel()
             values.append(np.sin(0.5 * (self.edges[panel] + self.edges[panel + 1]) + half[panel] * nodes))
             weights = np.tile(half[panel] / parts[panel] * _WEIGHTS, parts[panel])
-            masses.append(weights * np.polynomial.legendre.legval(nodes, _TO_SERIES @ tilted[panel]))
+            masses.append(
+                weights * np.polynomial.legendre.legval(nodes, weighted_sums(_TO_SERIES, tilted[panel]))
+            )
         return np.concatenate(values), np.concatenate(masses)
 
     def tail(self, y: float) -> float:
@@ -76,9 +78,9 @@ class PairDensity:
         panel = int(np.searchsorted(self.edges, angle, side="right")) - 1
         low, high = self.edges[panel : panel + 2]
         nodes = (2.0 * angles(np.array([angle, high]))[0] - low - high) / (high - low)
-        density = np.polynomial.legendre.legval(nodes, _TO_SERIES @ self.values[panel])
+        density = np.polynomial.legendre.legval(nodes, weighted_sums(_TO_SERIES, self.values[panel]))
         later_panels = float(self.nodes[1][(panel + 1) * _ORDER :].sum())
-        return 0.5 * (high - angle) * float(_WEIGHTS @ density) + later_panels
+        return 0.5 * (high - angle) * float(weighted_sums(_WEIGHTS, density)) + later_panels
 
 
 def angles(edges: Array) -> Array:

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..network import Array
 from .fourier import fourier_sums, waves
+from .gaussian import weighted_sums
 from .pair import PairDensity, largest_angle, pair_density
 from .tilt import (
     LOG_EXCESS,
@@ -124,7 +125,7 @@ class SignedSum:
     def _excess(self, tilt: float | Array) -> Array:
         """E[e^{σX}] - 1, for σ of any shape."""
         values, masses = self._nodes
-        return 4.0 * np.sinh(0.5 * np.multiply.outer(tilt, values)) ** 2 @ masses
+        return 4.0 * weighted_sums(np.sinh(0.5 * np.multiply.outer(tilt, values)) ** 2, masses)
 
     def _log_moment(self, tilt: float) -> float:
         """log E[e^{σY}]."""
@@ -133,7 +134,7 @@ class SignedSum:
     def _mean_at(self, tilt: float | Array) -> Any:
         """Mean of Y under the tilt e^{σY}, for σ of any shape."""
         values, masses = self._nodes
-        slope = 2.0 * np.sinh(np.multiply.outer(tilt, values)) @ (masses * values)
+        slope = 2.0 * weighted_sums(np.sinh(np.multiply.outer(tilt, values)), masses * values)
         return self.n * slope / (1.0 + self._excess(tilt))
 
     @cached_property

@@ -142,6 +142,9 @@ BAD = {
     "runs: an experiment of 2,097,152 runs needs ": lambda: ntk_core.train(
         **TRAINING | {"training_inputs": 2**14}, runs=2**20
     ),
+    "m, d, training_inputs, held_out_inputs: a run at m = 1,048,576 needs ": lambda: ntk_core.train(
+        **TRAINING | {"m": 2**20, "d": 4096}
+    ),
 }
 
 

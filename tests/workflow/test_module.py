@@ -6,13 +6,14 @@ import os
 import re
 import runpy
 import subprocess
+import sys
 import time
 from ast import literal_eval
 from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ROOT, run_snakemake
+from conftest import ROOT, run_snakemake, start_snakemake
 
 from ntk_core.execution import job
 from ntk_core.workdir.run import plan_run
@@ -63,6 +64,25 @@ def test_a_workflow_that_imports_ours_makes_the_same_runs(tmp_path, runs, alone,
     assert done.code == 0, done.output
     made = tmp_path / "importing" / f"{prefix}results/mine/runs.nc"
     assert made.read_bytes() == alone
+
+
+def test_rules_of_the_importing_workflow_keep_their_settings(tmp_path, runs):
+    """A script of theirs imports the module beside it, and its `MPLBACKEND` is theirs."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "helper.py").write_text("import os\nprint('helped', os.environ['MPLBACKEND'])\n")
+    (tmp_path / "scripts" / "own.py").write_text("import helper\n")
+    command = f"{sys.executable} {tmp_path}/scripts/own.py"
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(
+        f"module ntk:\n    snakefile: '{ROOT}/workflow/Snakefile'\n    config: config\n"
+        f"use rule * from ntk as ntk_*\nrule own:\n    shell: {command!r}\n"
+    )
+    call = start_snakemake(
+        tmp_path / "importing", runs, "own", snakefile=snakefile, environment={"MPLBACKEND": "svg"}
+    )
+    output, _ = call.communicate()
+    assert call.returncode == 0, output
+    assert "\nhelped svg\n" in output
 
 
 def test_the_report_of_imported_rules_shows_the_figures_below_their_prefix(tmp_path, runs):

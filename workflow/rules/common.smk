@@ -9,13 +9,14 @@ min_version("9.0")
 
 CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(CHECKOUT / "src"))
-os.environ.update(
-    PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])),
-    PYTHONSAFEPATH="1",  # a numpy.py in the directory of a run is not imported
-    PYTHONOPTIMIZE="",  # Altair needs docstrings
-    NUMBA_DISABLE_JIT="0",
-    MPLBACKEND="agg",
-)
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])))
+if workflow.modifier.is_main_snakefile():  # jobs of a workflow that imports this one keep their settings
+    os.environ.update(
+        PYTHONSAFEPATH="1",  # a numpy.py in the directory of a run is not imported
+        PYTHONOPTIMIZE="",  # Altair needs docstrings
+        NUMBA_DISABLE_JIT="0",  # kernels that are not compiled take hours
+        MPLBACKEND="agg",  # matplotlib does not load with a name that it does not know
+    )
 
 from ntk_core.execution.versions import library_digest
 from ntk_core.workdir.run import RunError, check_start

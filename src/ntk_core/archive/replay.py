@@ -50,8 +50,7 @@ class Replay:
             np.ravel(np.abs(np.atleast_2d(self.recomputed[name])[-1] - value))
             for name, value in (self.definitions or {}).items()
         ]
-        known = [distance for distance in np.concatenate([[], *distances]) if not np.isnan(distance)]
-        return float(max(known, default=math.nan))
+        return float(np.fmax.reduce(np.concatenate([[], *distances]), initial=math.nan))
 
 
 def replay(

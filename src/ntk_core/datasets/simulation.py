@@ -17,7 +17,6 @@ from ..experiments.arguments import as_list, whole
 from ..experiments.config import Config, parse_config
 from ..experiments.config_errors import YAML_NUMBERS, shorten
 from ..experiments.cost import WRITE_COPIES, check_memory
-from ..experiments.drawn import DrawnExperiment
 from ..experiments.experiment import Experiment
 from ..experiments.section import ConfigError
 from ..laws.queries import fault
@@ -65,11 +64,8 @@ def simulate(
     where the runs need more than half of this machine's memory.
     """
     keys = _axes(law, m, d, alpha) | {"sampler": sampler, "seeds": runs}
-    experiment = _drawn_experiment(keys, entropy)
-    _check_size(experiment)
-    check_memory(
-        f"m, d, alpha: a block of runs at m = {experiment.m[-1]:,}", experiment.memory(experiment.m[-1])
-    )
+    experiment = _config(keys, entropy).drawn_experiment(NAME)
+    _check_sizes(experiment, "m, d, alpha: a block of runs")
     runs, entropy = experiment.seeds, int(entropy)
     names = experiment.variables
     cells = np.empty((len(names), math.prod(experiment.shape), runs))
@@ -115,17 +111,17 @@ def train(
     twin's at each input `(m, seed, steps, input)` and `(…, training_input)`, and losses and displacements
     `(m, seed, steps)`. Inputs are the coordinates `x` and `training_x`. Runs are trained one after another
     in this process, at some m·d·steps·training_inputs/4 nanoseconds each. Nothing has a unit but
-    `training_angle`, in radians. Raises `ValueError` naming argument, value and what is allowed.
+    `training_angle`, in radians. Raises `ValueError` naming argument, value and what is allowed, also where
+    the runs need more than half of this machine's memory.
     """
-    lists = {"m": m} if classes is None else {"m": m, "classes": classes}
     keys = {
         "kind": "trained", "data": data, "d": d, "training_inputs": training_inputs,
+        "classes": None if classes is None else as_list("classes", classes),
         "held_out_inputs": held_out_inputs, "loss": loss, "step": step, "steps": steps,
-        "target_loss": target_loss, "seeds": runs,
-        **{name: as_list(name, values) for name, values in lists.items()},
+        "target_loss": target_loss, "m": as_list("m", m), "seeds": runs,
     }  # fmt: skip
     experiment = _config(keys, entropy).trained_experiment(NAME)
-    _check_size(experiment)
+    _check_sizes(experiment, "m, d, training_inputs, held_out_inputs: a run")
     entropy, inputs = int(entropy), load(experiment, int(entropy))
     widths = []
     for width in experiment.m:
@@ -170,7 +166,8 @@ def definitions(
     for name, several in axes.items():
         if len(several) > 1:
             raise ValueError(f"{ARGUMENTS.get(name, name)} is {shorten(several)}; allowed: one value")
-    experiment = _drawn_experiment(axes | {"sampler": sampler, "seeds": 1, "first_seed": seed}, entropy)
+    keys = axes | {"sampler": sampler, "seeds": 1, "first_seed": seed}
+    experiment = _config(keys, entropy).drawn_experiment(NAME)
     values = sampled.definitions(int(entropy), next(experiment.cells()), experiment.first_seed)
     return dict(zip(QUANTITIES, values.tolist(), strict=True))
 
@@ -185,14 +182,11 @@ def _axes(law: Any, m: Any, d: Any, alpha: Any) -> dict[str, list[Any]]:
     return {"perturbation": axes.pop("law"), **axes}
 
 
-def _drawn_experiment(keys: dict[str, Any], entropy: int) -> DrawnExperiment:
-    return _config(keys, entropy).drawn_experiment(NAME)
-
-
-def _check_size(experiment: Experiment) -> None:
-    """Raises `ConfigError`, a `ValueError`, for more runs than fit into half of this machine's memory."""
+def _check_sizes(experiment: Experiment, together: str) -> None:
+    """Raises `ValueError` where all runs, or those made `together`, need too much memory."""
     size = WRITE_COPIES * experiment.run_bytes * experiment.runs
     check_memory(f"runs: an experiment of {experiment.runs:,} runs", size)
+    check_memory(f"{together} at m = {experiment.m[-1]:,}", experiment.memory(experiment.m[-1]))
 
 
 def _config(keys: dict[str, Any], entropy: int) -> Config:

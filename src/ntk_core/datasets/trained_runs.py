@@ -1,4 +1,4 @@
-"""`runs.nc` of a trained experiment, from its shards; and the dataset of some runs, as both have it."""
+"""`runs.nc` of a trained experiment, from its shards, and the dataset that a shard holds of its runs."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from .. import network
 from ..laws.law import PAIRS, Projection
 from ..network import Array
 from ..quantities import FLIP_SUMS, defined_quantities
+from ..theory.training_limit import loss_and_slopes
 from . import descent
 from .band import BandBlock, band_pairs
 from .cell import Cell
@@ -83,15 +84,13 @@ def trained_definitions(training: Training, entropy: int, m: int, seed: int) -> 
 def _twin_displacement(training: Training, data: Data, w0: Array, c: Array, steps: int) -> Array:
     """u after so many steps of descent on the loss of ∇F(x; w(0))ᵀu, from u = 0; `(m, d)`."""
     n, eta = data.y.size, step_size(data, training.loss, training.step)
-    features = np.where(w0 @ data.x.T >= 0.0, c[:, None], 0.0) / math.sqrt(c.size)
+    active = [network.relu_derivative(network.preactivation(x, w0)) for x in data.x]
+    features = c[:, None] * np.stack(active, axis=1) / math.sqrt(c.size)
     u = np.zeros_like(w0)
     with np.errstate(over="ignore", invalid="ignore"):  # the twin may diverge
         for _ in range(steps):
             outputs = np.sum(features * (u @ data.x.T), axis=0)
-            if training.loss == "logistic":
-                slopes = -data.y * scipy.special.expit(-data.y * outputs)
-            else:
-                slopes = outputs - data.y
+            _, slopes = loss_and_slopes(outputs, data.y, training.loss)
             u -= eta / n * (features * slopes) @ data.x
     return u
 

@@ -68,7 +68,7 @@ def loss_derivatives(x: Array, y: Array, loss: str, step_size: float, target: fl
     kernel = arc_cosine_kernel(x, x)
     outputs = np.zeros(y.size)
     while True:
-        value, slope = _loss(outputs, y, loss)
+        value, slope = loss_and_slopes(outputs, y, loss)
         if value <= target:
             return
         yield slope
@@ -149,7 +149,7 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
     )
 
 
-def _loss(outputs: Array, targets: Array, name: str) -> tuple[float, Array]:
+def loss_and_slopes(outputs: Array, targets: Array, name: str) -> tuple[float, Array]:
     """Mean loss and its derivatives by outputs, `(n,)`."""
     if name == "squared":
         return float(np.mean(0.5 * (outputs - targets) ** 2)), outputs - targets

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from ..network import preactivation
 from ..theory.binomial import binomial_quantile, binomial_tail
 from ..theory.gaussian import band_probability
 from .record import Judgement, Number, judge_factor
@@ -23,7 +24,8 @@ def anti_concentration(results: Results, factor: float = 1.0) -> Judgement:
     rng = np.random.default_rng(41)
     x = np.array([2.0, -1.0, 0.5])
     runs = 1_000_000
-    inside = int(np.count_nonzero(np.abs(rng.standard_normal((runs, 3)) @ x) <= 0.5 * np.linalg.norm(x)))
+    projections = preactivation(x, rng.standard_normal((runs, 3)))
+    inside = int(np.count_nonzero(np.abs(projections) <= 0.5 * np.linalg.norm(x)))
     return Judgement(
         judge_factor(largest / factor),
         (

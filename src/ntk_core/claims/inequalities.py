@@ -17,7 +17,7 @@ import numpy as np
 
 from ..datasets.chance import CHANCE, beyond_chance
 from ..laws.exact import exact_law
-from ..network import Array, symmetric_initialization
+from ..network import Array, preactivation, symmetric_initialization
 from ..quantities import QUANTITIES
 from ..sampling.cell import Cell
 from ..sampling.samplers import simulate
@@ -360,7 +360,7 @@ def _searches() -> tuple[Number, ...]:
 
 def _suprema(x: Array, w0: Array, c: Array, radius: float) -> dict[str, Array]:
     """(1/√m) Σ over the c = +1 neurons of the band of (r‖x‖-|a|), |a| and r‖x‖."""
-    a, reach = np.abs(w0 @ x), radius * float(np.linalg.norm(x))
+    a, reach = np.abs(preactivation(x, w0)), radius * float(np.linalg.norm(x))
     pushed = (c > 0.0) & (a <= reach)
     terms = {"linearization_error": reach - a, "delta1": a, "delta2": reach + 0.0 * a}
     return {n: np.sum(np.where(pushed, t, 0.0), axis=-1) / math.sqrt(c.shape[-1]) for n, t in terms.items()}

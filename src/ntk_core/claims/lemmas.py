@@ -28,11 +28,12 @@ def subgradient(results: Results, factor: float = 1.0) -> Judgement:
         x = rng.integers(-2, 3, d).astype(np.float64)
         x[0] = 3.0
         theta = rng.integers(-3, 4, (20000, d)).astype(np.float64)
-        theta[::2] = (x @ x) * theta[::2] - (theta[::2] @ x)[:, None] * x
+        theta[::2] = np.sum(x * x) * theta[::2] - network.preactivation(x, theta[::2])[:, None] * x
         other = theta + rng.standard_normal(theta.shape) * 10.0 ** rng.integers(-6, 3, (20000, 1))
-        a = theta @ x
+        a = network.preactivation(x, theta)
         slope = factor * network.relu_derivative(a)
-        slack = network.relu(other @ x) - network.relu(a) - slope * ((other - theta) @ x)
+        rise = network.relu(network.preactivation(x, other)) - network.relu(a)
+        slack = rise - slope * network.preactivation(x, other - theta)
         scale = np.linalg.norm(x) * (np.linalg.norm(other, axis=1) + np.linalg.norm(theta, axis=1))
         relative = slack / np.maximum(scale, 1e-300)
         draws += len(theta)

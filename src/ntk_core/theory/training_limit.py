@@ -115,7 +115,6 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
     """The constants at the inputs `held_x`, from the `path` at `x`, by averages over `DIRECTIONS`."""
     w = _directions(x.shape[1], rng)
     projections = np.einsum("id,kd->ik", w, x)
-    gram = np.einsum("ad,kd->ak", x, x)
     first, third = (np.empty((sums.shape[0], held_x.shape[0])) for _ in range(2))
     for index, z in enumerate(held_x):
         cosine = np.einsum("kd,d->k", x, z)
@@ -125,10 +124,7 @@ def limit(x: Array, held_x: Array, sums: Array, rng: np.random.Generator) -> Lim
         p = np.abs(np.einsum("ik,tk->ti", active.astype(np.float64), sums * cosine))
         first[:, index], third[:, index] = np.mean(p, axis=1), np.mean(p**3, axis=1)
     active = (projections >= 0.0).astype(np.float64)
-    lengths = [
-        np.mean(np.sqrt(np.einsum("ik,kl,il->i", active * row, gram, active * row, optimize=True)))
-        for row in sums
-    ]
+    lengths = [np.mean(np.linalg.norm(np.einsum("ik,kd->id", active * row, x), axis=1)) for row in sums]
     squares = (
         {}
         if x.shape[1] == 1

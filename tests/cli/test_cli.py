@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -388,3 +389,22 @@ def test_a_reader_that_ends_is_no_difference(results, stream, arguments):
     done = subprocess.run([sys.executable, "-c", code, *arguments, results], **streams, check=False)
     os.close(write)
     assert (done.returncode, done.stdout or b"", done.stderr or b"") == (141, b"", b"")
+
+
+@pytest.mark.parametrize("module", ["ntk_core.cli verify", "ntk_core.claims T1 --results"])
+def test_a_full_disk_below_the_output_is_no_difference(results, module):
+    """`ntk-core verify results > file` has another exit code than an archive whose bits differ."""
+    name, *arguments = module.split()
+    code = f"import sys; from {name} import app; app()" if name == "ntk_core.cli" else None
+    command = [sys.executable, *(["-c", code] if code else ["-m", name]), *arguments, results]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "the output cannot be written: No space left on device\n")
+
+
+def test_without_standard_output_a_command_ends_as_with_it(results):
+    command = shlex.join([sys.executable, "-c", "from ntk_core.cli import app; app()", "describe"])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --json {shlex.quote(str(results))} >&-"], stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

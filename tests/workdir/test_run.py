@@ -23,7 +23,7 @@ def test_what_cannot_be_removed_before_a_run_is_said(directory, monkeypatch):
 
     monkeypatch.setattr(run, "sweep", refuse)
     with pytest.raises(RunError, match=r"Permission denied: 'results/e/m64_seeds0-8\.nc\.progress'"):
-        Session(Path("results/summary.txt")).start()
+        Session(Path("results/summary.txt")).start(touch=False)
 
 
 def test_a_python_that_snakemake_cannot_call_is_refused_before_any_work(directory, monkeypatch):
@@ -33,6 +33,14 @@ def test_a_python_that_snakemake_cannot_call_is_refused_before_any_work(director
         monkeypatch.setattr(sys, "executable", f"/home/{folder}/.venv/bin/python")
         with pytest.raises(RunError, match=rf"{re.escape(folder)}/.* has a .*; move the checkout"):
             check_start([])
+
+
+def test_a_number_of_cores_that_does_no_work_is_refused(directory):
+    for cores in (None, 1):
+        check_start([], cores)
+    for cores in (0, -1):
+        with pytest.raises(RunError, match=f"^--cores or --jobs is {cores}; allowed: "):
+            check_start([], cores)
 
 
 def test_a_target_that_snakemake_takes_for_a_config_is_told_its_place(directory):
@@ -55,6 +63,14 @@ def test_characters_that_the_terminal_lacks_are_shown_as_escapes(directory, monk
     Session(summary).summarise(None)
     sys.stdout.flush()
     assert sys.stdout.buffer.getvalue().startswith(b"\nabout \\u221am\n")
+
+
+def test_a_run_without_standard_output_ends_without_an_error(directory, monkeypatch):
+    summary = Path("results/summary.txt")
+    summary.parent.mkdir()
+    summary.write_text("about\n\nresults/")
+    monkeypatch.setattr(sys, "stdout", None)
+    Session(summary).summarise(None)
 
 
 @pytest.mark.parametrize("folder", ["results", "reanalysis"])

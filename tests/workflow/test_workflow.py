@@ -216,6 +216,16 @@ def test_neither_a_clone_nor_a_touch_of_the_sources_makes_anything_again(continu
     assert "Nothing to be done" in again.output, again.output
 
 
+def test_touch_does_not_make_old_results_those_of_another_config(continued, small):
+    """Snakemake would record them as made with it, and call them up to date from then on."""
+    small["entropy"] += 1
+    target = "results/grid/rates.nc"
+    refused = run_snakemake(continued.directory, small, "--touch", target)
+    assert refused.code != 0
+    assert refused.output.splitlines()[-1].startswith("--touch would call any file a result of this config")
+    assert run_snakemake(continued.directory, small, "--dry-run", target).jobs()["collect"] == 1
+
+
 LOOKING = {
     "-n": (0, "Job stats:"), "-np": (0, "Job stats:"), "--summary": (0, "output_file"),
     "--dag": (0, "digraph"), "--lint": (0, "in a good condition"),

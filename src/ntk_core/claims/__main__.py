@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..datasets.validation import ResultsError
 from ..laws.queries import allowed_names
-from ..storage.broken_pipe import end_without_reader
+from ..storage.output import write_line
 from ..storage.printable import print_any_character, printable
 from . import LEDGER, claim, open_results
 from .wording import as_text
@@ -34,9 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
         command.error(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], LEDGER)}")
     try:
         _judge(options.id or list(LEDGER), options.results)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        end_without_reader(sys.stdout)
     except ResultsError as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 2
@@ -57,9 +54,9 @@ def _judge(names: list[str], results: Path) -> None:
         experiments = [item.experiment.name for item in (*archive.experiments, *archive.balls)]
         experiments += [item.experiment.name for item in archive.trainings]
         listed = ", ".join(experiments) or f"none in {results}; exact laws and draws only"
-        print(f"Archived experiments: {listed}")
+        write_line(f"Archived experiments: {listed}", sys.stdout)
         for name in names:
-            print("\n" + as_text(claim(name, archive)))
+            write_line("\n" + as_text(claim(name, archive)), sys.stdout)
 
 
 if __name__ == "__main__":

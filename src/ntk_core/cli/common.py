@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..laws.queries import allowed_names
-from ..storage.broken_pipe import end_without_reader
+from ..storage.output import write_line
 from ..storage.printable import print_any_character, printable
 
 DIFFERENT, UNREADABLE, INTERRUPTED = 1, 2, 130
@@ -88,10 +88,7 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 def say(line: str, err: bool = False) -> None:
     """Print a line; text from an archive is made safe to print."""
-    try:
-        typer.echo(printable(line), err=err)
-    except BrokenPipeError:
-        end_without_reader(sys.stderr if err else sys.stdout)
+    write_line(printable(line), sys.stderr if err else sys.stdout)
 
 
 def _message(error: Any) -> str:
@@ -111,7 +108,7 @@ def refuse(error: object) -> NoReturn:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON: arrays as lists, NaN and infinite numbers as null."""
-    ascii_alone = (sys.stdout.encoding or "").lower() != "utf-8"
+    ascii_alone = (getattr(sys.stdout, "encoding", None) or "").lower() != "utf-8"
     for line in json.dumps(_plain(value), indent=1, ensure_ascii=ascii_alone, allow_nan=False).split("\n"):
         say(line)
 

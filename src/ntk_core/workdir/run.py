@@ -26,6 +26,7 @@ from ..experiments.section import ConfigError
 from ..figures import drawable, training_drawable
 from ..quantities import QUANTITIES
 from ..storage.checksums import MANIFEST, seal_path
+from ..storage.output import write_line
 from ..storage.printable import printable
 from .owner import OccupiedError, cancel_jobs, claim, sweep
 from .progress import Job
@@ -53,9 +54,9 @@ def _as_run_error(problem: str) -> Iterator[None]:
         raise RunError("\n".join([f"{problem}:", *lines])) from None
 
 
-def check_start(files: Sequence[str | Path]) -> None:
-    """Refuse config files that YAML reads otherwise than they look, a directory that cannot be written, and a
-    Python that Snakemake cannot call.
+def check_start(files: Sequence[str | Path], cores: int | None = None) -> None:
+    """Refuse config files that YAML reads otherwise than they look, a directory that cannot be written, a
+    Python that Snakemake cannot call, and a call without `cores`.
 
     Raises `RunError`.
     """
@@ -64,6 +65,8 @@ def check_start(files: Sequence[str | Path]) -> None:
             f"Snakemake calls Python by its path, and cannot: {sys.executable} has a {faults[0]!r}; "
             "move the checkout, or the environment that it uses, to a path without"
         )
+    if cores is not None and cores < 1:
+        raise RunError(f"--cores or --jobs is {cores}; allowed: a number of cores from 1, or all")
     if not os.access(".", os.W_OK):
         raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
     check_config_files(files)
@@ -203,8 +206,17 @@ class Session:
                 handler.addFilter(self._terminal)
                 self._terminal.quiet = bool(settings.quiet)
 
-    def start(self) -> None:
-        """Become the owner of the directory and remove what killed jobs left. Raises `RunError`."""
+    def start(self, touch: bool) -> None:
+        """Become the owner of the directory and remove what killed jobs left.
+
+        Raises `RunError`, also where Snakemake is to `touch` files in place of making them: it would record
+        them as of this config, whatever is in them.
+        """
+        if touch:
+            raise RunError(
+                "--touch would call any file a result of this config: leave it out, so that what is missing "
+                "or out of date is made"
+            )
         try:
             claim()
             if jobs := cancel_jobs(STATE):
@@ -236,9 +248,9 @@ class Session:
             files = re.sub(rf"(?m)^{folder}(?=/)", lambda _: place, "\n".join(lines))
             files = re.sub(rf"(?<=ntk-core verify ){folder}$", lambda _: shlex.quote(place), files)
             files = "\n".join([files, *_archive_lines(self._summary, root)])
-            encoding = sys.stdout.encoding or "utf-8"
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # no standard output, or of a test
             shown = f"\n{first}\n\n{files}".encode(encoding, "backslashreplace")  # perhaps no √ there
-            print(shown.decode(encoding))
+            write_line(shown.decode(encoding), sys.stdout)
 
 
 def _archive_lines(summary: Path, root: Path) -> list[str]:

@@ -35,6 +35,17 @@ def test_a_python_that_snakemake_cannot_call_is_refused_before_any_work(director
             check_start([])
 
 
+@pytest.mark.parametrize("folder", [".", ".snakemake", "results"])
+def test_a_folder_of_another_user_is_refused_before_any_work(directory, monkeypatch, folder):
+    Path(folder).mkdir(exist_ok=True)
+    check_start([])
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != Path(folder))
+    with pytest.raises(
+        RunError, match=f"^nothing can be written in {Path(folder).resolve()}: choose another"
+    ):
+        check_start([])
+
+
 def test_a_number_of_cores_that_does_no_work_is_refused(directory):
     for cores in (None, 1):
         check_start([], cores)

@@ -735,8 +735,22 @@ def test_the_command_line_gives_one_clear_error_and_touches_nothing(tmp_path):
         assert all(map(str.isprintable, output.splitlines())), kind
 
 
+def test_a_home_in_which_nothing_can_be_written_gives_one_clear_error(tmp_path):
+    """As in a container whose user has none."""
+    (tmp_path / "file").touch()
+    with start_snakemake(
+        tmp_path / "out", None, "-n", environment={"XDG_CACHE_HOME": str(tmp_path / "file")}
+    ) as process:
+        output, _ = process.communicate()
+    assert process.returncode == 1
+    assert output.splitlines()[-1] == (
+        f"Snakemake cannot write in {tmp_path}/file/snakemake (Not a directory): "
+        "set XDG_CACHE_HOME to another folder"
+    )
+
+
 def test_both_profiles_check_the_config_files():
     texts = [(ROOT / f"profiles/{name}/config.yaml").read_text() for name in ("default", "slurm")]
     blocks = {text.partition("__use_yte__")[2] for text in texts}
     assert len(blocks) == 1
-    assert "check_config_files" in blocks.pop()
+    assert "check_call" in blocks.pop()

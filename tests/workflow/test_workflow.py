@@ -391,7 +391,12 @@ def test_settings_of_the_user_and_modules_in_the_directory_do_not_reach_jobs(tmp
     (tmp_path / "Snakefile").write_text(
         f"include: {str(ROOT / 'workflow/rules/common.smk')!r}\nrule all:\n    shell: {command!r}\n"
     )
-    settings = {"PYTHONOPTIMIZE": "2", "MPLBACKEND": "nonsense", "NUMBA_DISABLE_JIT": "1"}
+    settings = {
+        "PYTHONOPTIMIZE": "2",
+        "MPLBACKEND": "nonsense",
+        "NUMBA_DISABLE_JIT": "1",
+        "NUMBA_NUM_THREADS": "0",
+    }
     call = Call(["--cores", "1"], tmp_path, settings)
     output, _ = call.communicate()
     assert call.returncode == 0, output

@@ -15,6 +15,7 @@ if workflow.modifier.is_main_snakefile():  # jobs of a workflow that imports thi
         PYTHONSAFEPATH="1",  # a numpy.py in the directory of a run is not imported
         PYTHONOPTIMIZE="",  # Altair needs docstrings
         NUMBA_DISABLE_JIT="0",  # kernels that are not compiled take hours
+        NUMBA_NUM_THREADS="1",  # Numba does not load with 0, and no kernel has threads of its own
         MPLBACKEND="agg",  # matplotlib does not load with a name that it does not know
     )
 

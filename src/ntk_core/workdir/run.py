@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,25 @@ def check_start(files: Sequence[str | Path], cores: int | None = None) -> None:
         )
     if cores is not None and cores < 1:
         raise RunError(f"--cores or --jobs is {cores}; allowed: a number of cores from 1, or all")
-    if not os.access(".", os.W_OK):
-        raise RunError(f"nothing can be written in {Path.cwd()}: choose another --directory")
+    for folder in (Path(), STATE, Run.results):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise RunError(f"nothing can be written in {folder.resolve()}: choose another --directory")
+    check_config_files(files)
+
+
+def check_call(files: Sequence[str | Path], cache: str) -> None:
+    """Refuse what Snakemake fails on before it opens the workflow: config files, and a `cache` folder of the
+    user's in which it cannot write.
+
+    Raises `RunError`.
+    """
+    try:
+        Path(cache).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=cache).cleanup()
+    except OSError as error:
+        raise RunError(
+            f"Snakemake cannot write in {cache} ({error.strerror}): set XDG_CACHE_HOME to another folder"
+        ) from None
     check_config_files(files)
 
 

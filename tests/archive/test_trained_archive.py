@@ -267,6 +267,9 @@ def test_train_has_the_values_and_the_labels_of_the_workflow(lazy):
     one, several = (ntk_core.train(**digits, classes=classes) for classes in (3, [3]))
     assert one.identical(several)
     assert one.sizes["component"] == 64
+    assert one.attrs["license"].startswith("MIT; the images x and training_x, ")
+    assert "Alpaydin" in one.attrs["references"]
+    assert trained.attrs["license"] == "MIT"
 
 
 def test_inputs_and_outputs_in_the_file_give_its_losses_and_distances(lazy):

@@ -284,6 +284,28 @@ def test_the_page_of_an_archive_without_runs_says_nothing_of_them(archive, resul
         assert "<!--" not in text
 
 
+def test_its_authors_and_date_are_those_of_the_citation(archive, results, tmp_path):
+    shutil.copytree(archive / "code", tmp_path / "checkout")
+    path = tmp_path / "checkout/CITATION.cff"
+    citation = yaml.safe_load(path.read_text())
+    orcid = "https://orcid.org/0000-0002-1825-0097"
+    persons = [
+        {"given-names": "Josiah", "family-names": "Carberry", "orcid": orcid},
+        {"given-names": "Emmy", "family-names": "Noether"},
+    ]
+    citation["authors"], citation["date-released"] = [*persons, *citation["authors"]], "2031-02-03"
+    path.write_text(yaml.safe_dump(citation))
+    config = parse_config(CONFIG)
+    bundle([results / "summary.txt"], results, config, tmp_path / "checkout", tmp_path / "archive")
+    graph = json.loads((tmp_path / "archive/ro-crate-metadata.json").read_text())["@graph"]
+    crate = {entity["@id"]: entity for entity in graph}
+    authors = [author["@id"] for author in crate["./"]["author"]]
+    assert authors == [orcid, "#Emmy-Noether", "#ntk-core-developers"]
+    assert [crate[author]["@type"] for author in authors] == ["Person", "Person", "Organization"]
+    assert crate[orcid]["name"] == "Josiah Carberry"
+    assert crate["./"]["datePublished"] == "2031-02-03"
+
+
 @pytest.fixture
 def installed(monkeypatch):
     """As after `pip install ./code`, but for the bytecode that would lie in the archive."""

@@ -96,6 +96,9 @@ def test_claims_are_shown_as_archived(results):
     assert text.startswith("T1  ")
     assert "(√(2/π) α + √(log(1/δ)))" in text
     assert not {"$", "\\"} & set(text)
+    both = call("claims", results, "T1", "L1.1")[1]
+    assert both.startswith(text.rstrip())  # in the order of the call
+    assert "\nL1.1  " in both
     code, text = call("claims", results, "T9")
     assert code == 2
     assert "there is no statement T9; allowed: L1.1" in text

@@ -288,7 +288,7 @@ def test_the_caption_counts_slopes_beyond_the_panels(tables):
         drawn = slope.draw(table, one)
         plt.close(drawn)
         text = " ".join(text.get_text() for text in drawn.texts).replace("\n", " ")
-        (count,) = re.findall(r"measured; (\d+) of them beyond the panels", text) or [0]
+        (count,) = re.findall(r"measured; (\d+) more beyond the panels", text) or [0]
         points = sum(len(container.lines[0].get_xdata()) for ax in drawn.axes for container in ax.containers)
         counts.append((int(count), points))
     (count, points), (count_far, points_far) = counts

@@ -103,7 +103,7 @@ def test_an_axis_has_two_numbers_at_least(limits):
 
 @pytest.mark.parametrize(
     ("limits", "labels"),
-    [((0.13, 70.0), ["0.3", "1", "3", "10", "30"]), ((0.57, 4.2), ["1", "2", "3", "4"])],
+    [((0.13, 70.0), ["0.3", "1", "3", "10", "30"]), ((0.065, 0.45), ["0.07", "0.1", "0.15", "0.2", "0.3"])],
 )
 def test_an_axis_of_few_powers_of_ten_has_numbers_between_them(limits, labels):
     with style.context():
@@ -141,7 +141,7 @@ def test_a_line_that_comes_to_zero_is_drawn_to_the_axis_and_the_text_says_so():
 
 
 OPEN = "A bar that ends at its point has no upper limit: too few runs."
-BARE = "Points without an interval: 1 of 2."
+BARE = "Points without an interval: 1 of the 2 shown."
 CUT = "A bar that ends at a twentieth of its point goes on below, perhaps to 0."
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy
 import pytest
-import vl_convert
 import xarray as xr
 from conftest import ROOT, SMALL, SMALL_TARGETS, Run, run_snakemake, snakemake_process
 from snakemake_calls import Call
 
 from ntk_core.figures import BALL_FIGURES
+from ntk_core.figures.files import pdf
 from ntk_core.quantities import QUANTITIES
 
 
@@ -95,11 +95,15 @@ def test_aggregates_of_more_seeds_are_added_and_have_the_bytes_of_one_run(snakem
     assert "results/grid/aggregates.nc" in whole.digests(pattern)
 
 
-def test_a_figure_is_the_same_pdf_each_time(default_run):
+def test_a_figure_is_the_same_pdf_each_time_of_the_size_of_the_svg(default_run):
     paths = sorted(default_run.run.directory.glob("results/figures/*.svg"))
     assert paths
     for path in paths:
-        assert vl_convert.svg_to_pdf(path.read_text()) == path.with_suffix(".pdf").read_bytes(), path.name
+        svg, content = path.read_text(), path.with_suffix(".pdf").read_bytes()
+        assert pdf(svg) == content, path.name
+        points = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()
+        page = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content).groups()
+        assert [*map(float, page)] == pytest.approx([*map(float, points)], abs=1e-3), path.name
 
 
 def test_a_lost_figure_is_drawn_again_and_comes_out_the_same(default_run, tmp_path):

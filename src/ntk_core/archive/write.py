@@ -53,7 +53,7 @@ MEANINGS = {
     "config.yaml": "The config the results were made from: all they depend on.",
     "config.schema.json": "JSON schema of the config.",
     "requirements.lock": "Versions and SHA-256 of every package the workflow is run with.",
-    "LICENSE": "The licence of everything here.",
+    "LICENSE": "The licence of everything here but images of digits: of these see `license` of `*/runs.nc`.",
     "CITATION.cff": "How to cite it.",
     MANIFEST: f"Size and SHA-256 of every file here but itself and `{MANIFEST}{SEAL_SUFFIX}`.",
     f"{MANIFEST}{SEAL_SUFFIX}": "SHA-256 of the manifest, as `sha256sum` writes it.",
@@ -68,7 +68,8 @@ MEANINGS = {
     "summary.txt": "The answer in some lines of text. Its last lines name the files of the run: here "
     "they are not in `results/`, and `report.html` is not among them.",
     "figures/*": "A figure of an experiment, named by both.",
-    "*/runs.nc": "The runs: one value a run of each quantity.",
+    "*/runs.nc": "The runs: each quantity of every run; of trained networks also inputs, targets, outputs and "
+    "losses along training.",
     "*/aggregates.nc": "Of the runs: exact sums, histograms, runs over each bound, and the largest values.",
     "*/theory.nc": "What is known without a run: exact quantiles and moments, bounds.",
     "*/quantiles.nc": "Quantiles with distribution-free intervals, moments, bounds, runs beyond them.",
@@ -202,7 +203,9 @@ def _crate(config: Config, folder: Path, results: Container[str]) -> str:
     from rocrate.rocrate import ROCrate  # slow to import
 
     crate = ROCrate(version="1.1")
-    group = _add(crate, "#developers", "Organization", name="ntk-core developers")
+    citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
+    people = [_add_author(crate, author) for author in citation["authors"]]
+    authors = people if len(people) > 1 else people[0]  # as RO-Crate wants it
     licence = _add(
         crate,
         LICENCE,
@@ -216,13 +219,13 @@ def _crate(config: Config, folder: Path, results: Container[str]) -> str:
         for url, (name, version) in PROFILES.items()
     ]
     crate.root_dataset.append_to("conformsTo", conforms)
-    for key, value in _about(config, folder).items():
+    for key, value in _about(config, citation).items():
         crate.root_dataset[key] = value
-    for key, value in {"license": licence, "author": group, "publisher": group}.items():
+    for key, value in {"license": licence, "author": authors, "publisher": authors}.items():
         crate.root_dataset[key] = value
     outputs = _add_files(crate, folder, results)
     workflow = crate.mainEntity
-    workflow["license"], workflow["creator"] = licence, group
+    workflow["license"], workflow["creator"] = licence, authors
     action = {
         "@type": "CreateAction",
         "name": f"Run of the workflow of ntk-core {__version__} on config.yaml",
@@ -231,14 +234,20 @@ def _crate(config: Config, folder: Path, results: Container[str]) -> str:
     run = crate.add_action(
         workflow, "#run", object=crate.get("config.yaml"), result=outputs, properties=action
     )
-    run["agent"] = group
+    run["agent"] = authors
     crate.root_dataset["mentions"] = run
     return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _about(config: Config, folder: Path) -> dict[str, str]:
-    """What the whole archive is."""
-    citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
+def _add_author(crate: ROCrate, author: dict[str, str]) -> Any:
+    """A person or group of `CITATION.cff`."""
+    kind = "Organization" if "name" in author else "Person"
+    name = author.get("name") or f"{author['given-names']} {author['family-names']}"
+    return _add(crate, author.get("orcid") or f"#{name.replace(' ', '-')}", kind, name=name)
+
+
+def _about(config: Config, citation: dict[str, Any]) -> dict[str, str]:
+    """What the whole archive is, published when and as `citation` says, the content of `CITATION.cff`."""
     return {
         "name": f"{TITLES['drawn']}: {', '.join(config.experiments)}",
         "description": "Runs of two-layer ReLU networks from a symmetric start, how far each strays from its "

@@ -58,8 +58,8 @@ def power_of_two(number: int) -> str:
 
 
 def width(m: int) -> str:
-    """A width as LaTeX, large powers of two as such."""
-    return power_of_two(m) or str(m)
+    """A width as LaTeX, large powers of two as such, the digits of others in groups."""
+    return power_of_two(m) or f"{m:,}".replace(",", "{,}")
 
 
 def nearest_to_one(values: Array) -> float:

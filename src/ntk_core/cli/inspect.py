@@ -128,10 +128,10 @@ def claims(
         all_claims = open_archive(path).claims
     except ResultsError as error:
         refuse(error)
-    if unknown := [name for name in id or [] if name not in {claim.id for claim in all_claims}]:
-        archived = (claim.id for claim in all_claims)
-        refuse(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], archived)}")
-    chosen = [claim for claim in all_claims if not id or claim.id in id]
+    by_id = {claim.id: claim for claim in all_claims}
+    if unknown := [name for name in id or [] if name not in by_id]:
+        refuse(f"there is no statement {unknown[0]}; {allowed_names(unknown[0], by_id)}")
+    chosen = [by_id[name] for name in id] if id else all_claims
     if json:
         print_json([asdict(claim) for claim in chosen])
     elif id:

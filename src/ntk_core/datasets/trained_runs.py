@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..experiments.trained import TrainedExperiment
-from ..sampling.data import load, nearest_angles
+from ..sampling.data import DIGITS_LICENCE, DIGITS_SOURCE, load, nearest_angles
 from ..sampling.descent import Status, Trained
 from ..sampling.training import VARIABLES
 from ..storage.metadata import attributes, describe
@@ -82,4 +82,7 @@ def joined(experiment: TrainedExperiment, entropy: int, widths: Iterable[Sequenc
         experiment,
         entropy,
     )
+    if experiment.data == "digits":
+        attrs["license"] += f"; the images x and training_x, scaled to length 1: {DIGITS_LICENCE}"
+        attrs["references"] += f"; images: {DIGITS_SOURCE}"
     return describe(join([join(parts, "seed") for parts in widths], "m"), attrs, experiment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,6 @@ def write(figure: Figure, paths: Sequence[Path]) -> None:
 
     It is drawn once, as SVG. PDF and PNG are converted from that: to draw them takes five times as long.
     """
-    import vl_convert
-
     drawing = io.StringIO()
     figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
@@ -29,8 +28,25 @@ def write(figure: Figure, paths: Sequence[Path]) -> None:
     for path in paths:
         with replacing(path) as temporary_path:
             if path.suffix == ".pdf":
-                temporary_path.write_bytes(vl_convert.svg_to_pdf(svg))
+                temporary_path.write_bytes(pdf(svg))
             elif path.suffix == ".png":
-                temporary_path.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
+                temporary_path.write_bytes(_png(svg))
             else:
                 temporary_path.write_text(svg, encoding="utf-8")
+
+
+def pdf(svg: str) -> bytes:
+    """A drawing of matplotlib's as a PDF of the same size.
+
+    The converter takes a point of the SVG for 4/3 pixels, and makes each pixel a point of the PDF.
+    """
+    import vl_convert
+
+    size = re.compile(r'(?<=width=")([\d.]+)pt" height="([\d.]+)pt"')
+    return vl_convert.svg_to_pdf(size.sub(r'\1" height="\2"', svg, count=1))
+
+
+def _png(svg: str) -> bytes:
+    import vl_convert
+
+    return vl_convert.svg_to_png(svg, scale=PNG_SCALE)

@@ -189,7 +189,10 @@ class Panels:
                 style.value_ticks(ax)
         for occurs, sentence in (
             (self._has_open_bars, "A bar that ends at its point has no upper limit: too few runs."),
-            (self._bare_points, f"Points without an interval: {self._bare_points} of {self._points}."),
+            (
+                self._bare_points,
+                f"Points without an interval: {self._bare_points} of the {self._points} shown.",
+            ),
             (self._has_cut_bars, "A bar that ends at a twentieth of its point goes on below, perhaps to 0."),
             (self._zeros, "A triangle on the axis: 0 there."),
         ):
@@ -326,7 +329,8 @@ def _title_height(ax: Axes) -> float:
 
 def _numbers_as_text(text: str) -> str:
     """Formulas that are plain numbers as text, which is bold in a bold line; formulas are not."""
-    return re.sub(r"\$(-?[\d.]+)\$", lambda formula: formula[1].replace("-", "−"), text)
+    number = re.compile(r"\$(-?\d[\d.{,}]*)\$")
+    return number.sub(lambda formula: formula[1].replace("-", "−").replace("{,}", ","), text)
 
 
 def wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:

@@ -68,7 +68,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
     text = (
         f"Slope of the logarithm of the {style.typical(laws)} and of the quantiles, from the next smaller "
         rf"width to this one, at $\alpha$ = {alpha:g}, $d$ = {d}. Points: measured"
-        + (f"; {beyond} of them beyond the panels" if beyond else "")
+        + (f"; {beyond} more beyond the panels" if beyond else "")
         + ("; lines: from the exact law, no fit" if exact else "")
         + f". Level line: {REFERENCE}. {style.provenance(table)}"
     )

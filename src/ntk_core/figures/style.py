@@ -203,10 +203,10 @@ def value_ticks(ax: Axes) -> None:
         low, high = low / 1.5, high * 1.5
         ax.set_ylim(low, high)
     plain = low >= 9e-4 and high <= 2e4
-    for multiples in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0)):
+    for multiples in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
         ticks = LogLocator(subs=multiples, numticks=7)
         inside = [value for value in ticks.tick_values(low, high) if low <= value <= high]
-        if len(inside) > 3:
+        if len(inside) > (3 if len(multiples) < 3 else 2):
             break
     ax.yaxis.set_major_locator(ticks if len(inside) > 2 else MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(

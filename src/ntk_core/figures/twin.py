@@ -54,7 +54,7 @@ def draw(table: xr.Dataset, rates: xr.Dataset) -> Figure:
         with_slope = _distances(panels, panels.axes[-1], table)
         text += (
             "Distance: root mean square over inputs of network minus twin, mean over the runs. Filled, "
-            f"left of its width: held-out inputs, with {style.INTERVALS}; "
+            f"left of its width, with {style.INTERVALS}: held-out inputs, joined by lines; "
             "open, right of it: training inputs. "
         )
         if with_slope:

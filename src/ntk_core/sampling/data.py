@@ -18,7 +18,13 @@ from .streams import Streams
 from .training import Training
 
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
-"""Images of each digit in scikit-learn's `load_digits` (UCI, Alpaydin and Kaynak 1998)."""
+"""Images of each digit in scikit-learn's `load_digits`, which is the test set of `DIGITS_SOURCE`."""
+
+DIGITS_SOURCE = (
+    "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, "
+    "1998, doi:10.24432/C50P49"
+)
+DIGITS_LICENCE = "CC-BY-4.0"
 
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
 """The file that `load_digits` reads. Read directly, because scikit-learn takes a second to load."""

@@ -49,6 +49,7 @@ def test_source_left_over_in_text_is_an_error(text):
         (r"\mathbf{x}", False, "𝐱"),
         (r"\Delta_1", False, '<mi mathvariant="normal">Δ</mi>'),
         (r"\|x\|", False, 'lspace="0" rspace="0">‖</mo>'),
+        ("1{,}000", False, '<mn>1</mn><mrow><mo lspace="0" rspace="0">,</mo></mrow><mn>000</mn>'),
         (r"a=-b", False, '<mo form="prefix" lspace="0" rspace="0">−</mo>'),
         (r"|a|-|b|", False, "<mo>−</mo>"),
         (r"\big||a|-|b|\big|", False, "<mo>−</mo>"),

@@ -163,7 +163,7 @@ def _space(row: Element) -> None:
             if text in SIGNS and prefix:
                 core.set("form", "prefix")
                 core.attrib.update(lspace="0", rspace="0")
-            elif text in FENCES or text in {"/", "."}:
+            elif text in FENCES or text in {"/", "."} or (text == "," and len(row) == 1):  # {,}
                 core.attrib.update(lspace="0", rspace="0")
             elif len(text) > 1 and text.isalpha():
                 bracket = after is None or _text(_core(after)) in OPENING

@@ -97,8 +97,8 @@ and more as a CycloneDX bill of materials, `sbom.json`.
 
 The images of `data: digits`, which archives hold in `x` and `training_x` of `runs.nc`, are by E. Alpaydin and
 C. Kaynak (Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998,
-[doi:10.24432/C50P49](https://doi.org/10.24432/C50P49), CC BY 4.0), as scikit-learn brings them, scaled to length 1.
-Whoever passes them on names them; the file does so itself.
+[doi:10.24432/C50P49](https://doi.org/10.24432/C50P49), CC BY 4.0), as scikit-learn brings them, scaled to
+length 1. Whoever passes them on names them; the file does so itself.
 
 ntk-core is MIT and distributes none of these packages: they are installed beside it. No package is under GPL,
 and none that a run needs is under LGPL; the checkers of archives that the tests use bring

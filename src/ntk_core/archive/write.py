@@ -68,8 +68,8 @@ MEANINGS = {
     "summary.txt": "The answer in some lines of text. Its last lines name the files of the run: here "
     "they are not in `results/`, and `report.html` is not among them.",
     "figures/*": "A figure of an experiment, named by both.",
-    "*/runs.nc": "The runs: each quantity of every run; of trained networks also inputs, targets, outputs and "
-    "losses along training.",
+    "*/runs.nc": "The runs: each quantity of every run; of trained networks also what goes in and "
+    "comes out along training.",
     "*/aggregates.nc": "Of the runs: exact sums, histograms, runs over each bound, and the largest values.",
     "*/theory.nc": "What is known without a run: exact quantiles and moments, bounds.",
     "*/quantiles.nc": "Quantiles with distribution-free intervals, moments, bounds, runs beyond them.",

@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -20,6 +21,7 @@ def begun(monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setitem(sys.modules, "dask.array", sys)
     job.begin()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     yield sys.excepthook
@@ -66,3 +68,15 @@ def test_a_fault_of_the_program_is_shown_with_its_stack(begun, capsys):
     text = capsys.readouterr().err
     assert text.startswith("Traceback")
     assert "in shown" in text
+
+
+def test_a_job_does_not_load_what_its_libraries_would_load_for_nothing():
+    """Each takes half a second, in every job."""
+    code = (
+        "from ntk_core.execution.job import begin; begin('scipy.stats')\n"
+        "import sys, xarray, seaborn\n"
+        "assert xarray.Dataset({'a': ('x', [1, 2])}).isel(x=1).a.sum() == 2\n"
+        "print([name for name in sys.modules if name.startswith(('dask.array.', 'scipy.stats.'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -127,6 +127,17 @@ def dry(tmp_path_factory) -> Run:
     return Run(out, 0, output)
 
 
+def test_a_call_ends_with_its_jobs_and_not_with_the_timers_of_its_scheduler(small, tmp_path):
+    """Snakemake starts one for each job that has ended, here of an hour."""
+    target = [*["--max-jobs-per-timespan", "100/1h", "--"], "results/check/runs.nc"]
+    with snakemake_process(tmp_path / "run", small, *target) as call:
+        try:
+            assert "done after" in call.communicate(timeout=120)[0]
+        finally:
+            call.kill()
+    assert call.returncode == 0
+
+
 def test_dry_run_writes_no_results(dry):
     assert dry.jobs()["simulate"] == 3
     assert not (dry.directory / "results").exists()

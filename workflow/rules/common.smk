@@ -21,6 +21,7 @@ if workflow.modifier.is_main_snakefile():  # jobs of a workflow that imports thi
 
 from ntk_core.execution.versions import library_digest
 from ntk_core.workdir.run import RunError, check_start
+from ntk_core.workdir.scheduling import keep_one_timer
 
 
 def checked(function, *arguments):

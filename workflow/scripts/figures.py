@@ -2,7 +2,7 @@
 
 from ntk_core.execution.job import begin
 
-begin()
+begin("scipy.stats", "scipy.cluster")  # seaborn imports them for densities and trees, in half a second
 
 import logging
 from pathlib import Path
